@@ -1,0 +1,1 @@
+"""Meshes, transforms and queries: the bottom of the house, without torch."""
