@@ -1,0 +1,58 @@
+"""facecom completes partial 3D scans of faces.
+
+A mesh or a point cloud with parts missing goes in; the whole face, the missing part alone, and for each vertex
+whether it was measured or made up, and how sure that is, come out. Lengths are millimetres inside.
+
+Public names are imported when they are first used, so that `import facecom` stays light.
+
+Examples
+--------
+>>> import facecom
+>>> facecom.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]).faces.shape
+(1, 3)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facecom.errors import AlignmentError as AlignmentError
+    from facecom.errors import CheckpointError as CheckpointError
+    from facecom.errors import FacecomError as FacecomError
+    from facecom.errors import FitError as FitError
+    from facecom.errors import MissingDependency as MissingDependency
+    from facecom.errors import ScanError as ScanError
+    from facecom.geometry.mesh import Mesh as Mesh
+    from facecom.geometry.nearest import Surface as Surface
+    from facecom.geometry.transform import Similarity as Similarity
+
+__version__ = "0.1.0"
+
+# Module -> the public names it defines; the imports above say the same to type checkers, and a test compares the two.
+_PUBLIC = {
+    "facecom.errors": (
+        "AlignmentError",
+        "CheckpointError",
+        "FacecomError",
+        "FitError",
+        "MissingDependency",
+        "ScanError",
+    ),
+    "facecom.geometry.mesh": ("Mesh",),
+    "facecom.geometry.nearest": ("Surface",),
+    "facecom.geometry.transform": ("Similarity",),
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'facecom' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOME))

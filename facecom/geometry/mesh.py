@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 def frozen(array: ArrayLike, dtype: type, columns: int | None = None) -> NDArray:
     """Return a read-only copy of `array`; ValueError when its shape is not (n, columns)."""
-    out = np.array(array, dtype=dtype, order="C")
+    out: NDArray = np.array(array, dtype=dtype, order="C")
     if columns is not None and (out.ndim != 2 or out.shape[1] != columns):
         if out.size == 0:
             out = out.reshape(0, columns)
@@ -103,9 +103,9 @@ def face_normals(mesh: Mesh) -> Floats:
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Area-weighted unit normals, (V, 3); zero where no face meets."""
     cross = face_cross(vertices, faces)
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(cross[:, k], 3), minlength=len(vertices)) for k in range(3)], axis=1
-    )
+    total = np.empty((len(vertices), 3))
+    for k in range(3):
+        total[:, k] = np.bincount(faces.ravel(), np.repeat(cross[:, k], 3), minlength=len(vertices))
     return unit(total)
 
 

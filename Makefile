@@ -1,0 +1,70 @@
+# make demo | test | lint | bench: each sets up .venv first; a second call finds the stamp and is quick.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := dev,guidance,prosthesis,report,train
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Where torch's CPU build is published; set it empty to use pip's own index alone.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# pytest's worker processes; two is what CI has.
+WORKERS ?= 2
+
+help:
+	@echo "make demo    set up, complete the scans of data/demo, print where the results are"
+	@echo "make test    set up, run the tests and the examples in the docstrings"
+	@echo "make lint    set up, run ruff, mypy and import-linter"
+	@echo "make bench   set up, print times and memory (BENCH='options of the benchmark')"
+	@echo "make clean   remove .venv and what was built"
+
+setup: $(VENV)/.system $(VENV)/.installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "facecom needs Python 3.11 or later; name one with 'make PYTHON=...'" >&2; exit 1; }
+	# Debian parts ensurepip from python3: without it, the system's pip is asked to fill the environment.
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
+	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
+
+# Open3D's wheel links against the system's libusb-1.0.
+$(VENV)/.system: | $(BIN)/python
+	@have() { $(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("usb-1.0"))'; }; \
+	if ! have; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libusb-1.0-0 libgomp1; \
+	  fi; \
+	  have || { echo "libusb-1.0 is missing; run: sudo apt-get install libusb-1.0-0" >&2; exit 1; }; \
+	fi
+	@touch $@
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	# torch alone comes first, without dependencies, so that its extra index serves nothing else.
+	$(BIN)/python -m pip install -q --disable-pip-version-check --retries 1 --no-deps -c constraints.txt \
+	  $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch setuptools
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python -m facecom demo --out out/demo
+
+test: setup
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m facecom bench $(BENCH)
+
+clean:
+	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
