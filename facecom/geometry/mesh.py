@@ -133,9 +133,19 @@ def unique_edges(faces: Ints) -> tuple[Ints, Ints, Ints]:
 
 def boundary_edges(faces: Ints) -> Ints:
     """Directed edges that one face alone uses, (B, 2), in that face's own direction."""
-    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    _, inverse, count = unique_edges(faces)
-    return directed[count[inverse] == 1]
+    if not len(faces):
+        return np.zeros((0, 2), dtype=np.int64)
+    base = int(faces.max()) + 1
+    start = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
+    end = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
+    key = np.minimum(start, end) * base + np.maximum(start, end)
+    ordered = np.sort(key)
+    new = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
+    single = ordered[new[:-1] & new[1:]]
+    if not len(single):
+        return np.zeros((0, 2), dtype=np.int64)
+    found = single[np.minimum(np.searchsorted(single, key), len(single) - 1)] == key
+    return np.stack([start[found], end[found]], axis=1)
 
 
 def boundary_loops(faces: Ints) -> list[Ints]:
@@ -143,8 +153,13 @@ def boundary_loops(faces: Ints) -> list[Ints]:
 
     Where loops touch in one vertex they are split there, so that each loop visits a vertex once.
     """
+    return edge_loops(boundary_edges(faces))
+
+
+def edge_loops(directed: Ints) -> list[Ints]:
+    """Closed loops of directed edges (B, 2) as vertex index arrays, longest first, each vertex once in a loop."""
     following: dict[int, list[int]] = {}
-    for start, end in boundary_edges(faces).tolist():
+    for start, end in directed.tolist():
         following.setdefault(start, []).append(end)
     loops = []
     while following:
@@ -171,11 +186,14 @@ def boundary_loops(faces: Ints) -> list[Ints]:
 
 def face_components(faces: Ints) -> Ints:
     """Label of the edge-connected component of each face, (F,)."""
-    _, edge, _ = unique_edges(faces)
+    edges, edge, _ = unique_edges(faces)
     count = len(faces)
+    # A graph of faces and edges: cheaper than the one of faces alone, which needs a sparse product.
+    nodes = count + len(edges)
     face = np.tile(np.arange(count), 3)
-    incidence = sp.coo_matrix((np.ones(3 * count), (face, edge))).tocsr()
-    return csgraph.connected_components(incidence @ incidence.T, directed=False)[1].astype(np.int64)
+    graph = sp.coo_matrix((np.ones(3 * count), (face, count + edge)), shape=(nodes, nodes))
+    label = csgraph.connected_components(graph, directed=False)[1][:count] if count else np.zeros(0)
+    return label.astype(np.int64)
 
 
 def vertex_adjacency(faces: Ints, count: int) -> sp.csr_matrix:

@@ -55,6 +55,8 @@ class Surface:
             raise ValueError("a surface needs at least one face")
         self.mesh = mesh
         self._centre = 0.5 * (mesh.vertices.min(0) + mesh.vertices.max(0))
+        if not np.isfinite(self._centre).all():
+            raise ValueError("a surface needs finite vertices; remove the others first")
         self._tensor = o3d.core.Tensor
         self._scene = o3d.t.geometry.RaycastingScene()
         self._scene.add_triangles(
@@ -63,8 +65,10 @@ class Surface:
         )
 
     def closest(self, points: ArrayLike) -> Closest:
-        """Closest surface point of each of (Q, 3) points."""
+        """Closest surface point of each of (Q, 3) points; ValueError where one is not finite."""
         query = np.asarray(points, float)
+        if not np.isfinite(query).all():
+            raise ValueError("the closest point of a point that is not finite was asked for; remove such points first")
         answer = self._scene.compute_closest_points(
             self._tensor(np.ascontiguousarray(query - self._centre, np.float32))
         )

@@ -65,12 +65,14 @@ def loop_matrix(faces: Ints, count: int) -> sp.csr_matrix:
     far = inner[edge]
     add(new[edge[far]], opposite[far], 1 / 8)
     valence = np.bincount(parents.ravel(), minlength=count)
-    on_border = np.zeros(count, bool)
-    on_border[parents[~inner].ravel()] = True
+    # Two edges of the border meet in a vertex, or more where holes touch: together they weigh 1/4.
+    rim = np.bincount(parents[~inner].ravel(), minlength=count)
+    on_border = rim > 0
+    along = 1 / (4 * np.maximum(rim, 1))
     weight = np.where(valence == 3, 3 / 16, 3 / (8 * np.maximum(valence, 1)))
     for start, end in ((0, 1), (1, 0)):
         i, j = parents[:, start], parents[:, end]
-        add(i, j, np.where(on_border[i], np.where(inner, 0.0, 1 / 8), weight[i]))
+        add(i, j, np.where(on_border[i], np.where(inner, 0.0, along[i]), weight[i]))
     old = np.arange(count)
     add(old, old, np.where(on_border, 3 / 4, 1 - valence * weight))
     parts = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))

@@ -23,7 +23,7 @@ class Similarity:
     Raises
     ------
     ValueError
-        When `rotation` is not orthonormal with det +1 or `scale` is not positive.
+        When `rotation` is not orthonormal with det +1, `translation` not finite or `scale` not positive.
 
     Examples
     --------
@@ -40,6 +40,8 @@ class Similarity:
         translation = frozen(self.translation, np.float64)
         if rotation.shape != (3, 3) or translation.shape != (3,):
             raise ValueError(f"expected shapes (3, 3) and (3,), got {rotation.shape} and {translation.shape}")
+        if not np.isfinite(translation).all():
+            raise ValueError(f"translation must be finite, got {translation}")
         if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-8) or np.linalg.det(rotation) < 0:
             raise ValueError("rotation must be orthonormal with determinant +1")
         if not self.scale > 0:
@@ -99,12 +101,14 @@ def fit_similarity(
     Raises
     ------
     ValueError
-        With fewer than three points or different shapes.
+        With fewer than three points, different shapes, or weights that are negative or all zero.
     """
     a, b = np.asarray(source, float), np.asarray(target, float)
     if a.shape != b.shape or a.ndim != 2 or len(a) < 3:
         raise ValueError(f"expected two equal (N >= 3, 3) point sets, got {a.shape} and {b.shape}")
     w = np.ones(len(a)) if weights is None else np.asarray(weights, float)
+    if w.shape != (len(a),) or not (w >= 0).all() or not w.any():
+        raise ValueError(f"weights must be {len(a)} numbers, none negative and not all zero, got shape {w.shape}")
     w = w / w.sum()
     mean_a, mean_b = w @ a, w @ b
     a, b = a - mean_a, b - mean_b

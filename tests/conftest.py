@@ -1,0 +1,43 @@
+"""Fixtures and settings that all tests share; arrays are read-only, so a function that changes its input fails."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from facecom.geometry.mesh import Mesh
+
+# The same examples on each run, and no clock: a busy machine must not fail a property.
+settings.register_profile("facecom", derandomize=True, deadline=None, max_examples=25)
+settings.load_profile("facecom")
+
+
+@pytest.fixture(scope="session")
+def icosphere() -> Callable[..., Mesh]:
+    """Factory of closed spheres: `icosphere(levels, radius=...)`."""
+    import trimesh
+
+    def make(levels: int, *, radius: float = 1.0) -> Mesh:
+        ball = trimesh.creation.icosphere(levels, radius)
+        return Mesh(ball.vertices, ball.faces)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sheet() -> Callable[..., Mesh]:
+    """Factory of open flat sheets in the plane z = 0, jittered inside when a seed is given."""
+
+    def make(rows: int, columns: int, *, seed: int | None = None) -> Mesh:
+        y, x = np.mgrid[: rows + 1, : columns + 1].astype(float)
+        inside = (x > 0) & (x < columns) & (y > 0) & (y < rows)
+        if seed is not None:
+            shift = np.random.default_rng(seed).uniform(-0.3, 0.3, (2, *x.shape)) * inside
+            x, y = x + shift[0], y + shift[1]
+        index = np.arange(x.size).reshape(x.shape)
+        a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel(), index[1:, :-1].ravel()
+        faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        return Mesh(np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1), faces)
+
+    return make
