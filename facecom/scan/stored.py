@@ -1,0 +1,105 @@
+"""What a file holds, before it becomes a mesh; shared by the readers of every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecom.geometry.mesh import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The content of one file; every array as stored, in the file's order.
+
+    vertices : (V, 3); faces : (F, 3); uv : (V, 2); corner_uv : (F, 3, 2) where one vertex has several coordinates;
+    colors : (V, 3) in 0..1; normals : (V, 3); attributes : other numbers of each vertex, (V,) by name;
+    texture : file name beside the scan, or the (H, W, 3) uint8 image itself.
+    """
+
+    vertices: Floats
+    faces: Ints
+    uv: Floats | None = None
+    corner_uv: Floats | None = None
+    colors: Floats | None = None
+    normals: Floats | None = None
+    attributes: Mapping[str, NDArray] = field(default_factory=dict)
+    texture: str | NDArray[np.uint8] | None = None
+
+
+class BadFile(ValueError):  # noqa: N818 - a sentence begun by the file's name
+    """The bytes are not what the format asks for; the message is the second half of a sentence."""
+
+
+def cut_short(what: str, declared: int, found: int) -> BadFile:
+    """The error of a file that ends before what it declares."""
+    return BadFile(f"is cut short: it declares {declared:,} {what} and holds {found:,}; copy or export it again")
+
+
+def no_faces() -> Ints:
+    """An empty face list."""
+    return np.zeros((0, 3), np.int64)
+
+
+def triangulate(corners: Ints, flat: Ints) -> tuple[Ints, Ints]:
+    """Split polygons into fans of triangles, in file order; polygons of fewer than three corners vanish.
+
+    Parameters
+    ----------
+    corners : (P,) int, number of corners of each polygon
+    flat : (sum of corners,) int, the corners of all polygons, one after another
+
+    Returns
+    -------
+    faces : (F, 3) int
+    corner : (F, 3) int, which entry of `flat` each corner came from
+
+    Examples
+    --------
+    >>> triangulate(np.array([4]), np.array([5, 6, 7, 8]))[0].tolist()
+    [[5, 6, 7], [5, 7, 8]]
+    """
+    if len(corners) and (corners == 3).all():
+        corner = np.arange(len(flat)).reshape(-1, 3)
+        return flat.reshape(-1, 3), corner
+    start = np.concatenate([[0], np.cumsum(corners)[:-1]]).astype(np.int64)[: len(corners)]
+    pieces = np.maximum(corners - 2, 0)
+    polygon = np.repeat(np.arange(len(corners)), pieces)
+    step = np.arange(len(polygon)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = start[polygon]
+    corner = np.stack([first, first + step + 1, first + step + 2], axis=1)
+    return flat[corner], corner
+
+
+def spread_corner_uv(corner_uv: Floats, faces: Ints, count: int) -> tuple[Floats, bool]:
+    """Texture coordinates by vertex from those by corner: the first corner that names a vertex speaks for it.
+
+    Returns
+    -------
+    uv : (count, 2); NaN where no face meets
+    consistent : bool, whether all corners of each vertex agree, so that `uv` alone is the whole story
+    """
+    uv = np.full((count, 2), np.nan)
+    flat, values = faces.ravel(), corner_uv.reshape(-1, 2)
+    uv[flat[::-1]] = values[::-1]
+    same = (uv[flat] == values) | (np.isnan(uv[flat]) & np.isnan(values))
+    return uv, bool(same.all())
+
+
+def unit_colors(values: NDArray) -> Floats:
+    """Colours in 0..1 from bytes, from 0..255 in any type, or from 0..1 floats."""
+    out = np.asarray(values, np.float64)
+    if values.dtype.kind in "ui":
+        return np.clip(out / np.iinfo(values.dtype).max, 0.0, 1.0)
+    known = out[np.isfinite(out)]
+    return np.clip(out / (255.0 if known.size and known.max() > 1.0 else 1.0), 0.0, 1.0)
+
+
+def beside(folder: Path, name: str) -> Path | None:
+    """The file `name` in `folder`, or None; never one outside it."""
+    found = folder / Path(name.replace("\\", "/")).name
+    return found if found.is_file() else None

@@ -1,0 +1,58 @@
+"""Rows of an array that are identical: duplicate vertices, duplicate faces."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecom.geometry.mesh import Floats, Ints
+
+_MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+
+def identical_rows(rows: NDArray) -> tuple[Ints, Ints]:
+    """Group the identical rows of an (N, 3) array of 64-bit numbers.
+
+    Returns
+    -------
+    first : (U,) int, ascending: the first row of each group
+    group : (N,) int, which entry of `first` each row is identical to
+
+    Examples
+    --------
+    >>> [a.tolist() for a in identical_rows(np.array([[1, 2, 3], [4, 5, 6], [1, 2, 3]]))]
+    [[0, 1], [0, 1, 0]]
+    """
+    bits = np.ascontiguousarray(rows).view(np.uint64)
+    key = np.zeros(len(bits), np.uint64)
+    with np.errstate(over="ignore"):
+        for column, factor in zip(bits.T, _MIX, strict=True):
+            key = (key ^ column) * factor
+            key ^= key >> np.uint64(29)
+    sorted_key = np.sort(key)
+    if not (sorted_key[1:] == sorted_key[:-1]).any():
+        return np.arange(len(bits)), np.arange(len(bits))
+    order = np.argsort(key)
+    same = (bits[order[1:]] == bits[order[:-1]]).all(axis=1)
+    if (same != (key[order[1:]] == key[order[:-1]])).any():  # two rows share a key by chance: sort by the rows
+        order = np.lexsort(bits.T)
+        same = (bits[order[1:]] == bits[order[:-1]]).all(axis=1)
+    starts = np.flatnonzero(np.concatenate([[True], ~same]))
+    head = np.minimum.reduceat(order, starts)
+    leads = np.zeros(len(bits), bool)
+    leads[head] = True
+    rank = np.cumsum(leads) - 1
+    group = np.empty(len(bits), np.int64)
+    group[order] = np.repeat(rank[head], np.diff(np.append(starts, len(bits))))
+    return np.flatnonzero(leads), group
+
+
+def weld(positions: Floats) -> tuple[Ints, Ints]:
+    """Group the vertices at exactly the same position; minus zero is zero, and NaN is only itself bit by bit.
+
+    Returns
+    -------
+    first : (U,) int, ascending: the first vertex of each position
+    group : (V,) int, which entry of `first` stands at each vertex's position
+    """
+    return identical_rows(np.asarray(positions, np.float64) + 0.0)
