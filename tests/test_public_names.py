@@ -32,4 +32,4 @@ def test_type_checkers_see_the_same_names():
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'complet'"):
-        facecom.complet
+        _ = facecom.complet
