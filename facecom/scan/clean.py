@@ -26,6 +26,7 @@ class CleanReport:
     nonfinite_faces : at a vertex with NaN or infinite coordinates
     degenerate_faces : without area, or naming a vertex twice
     duplicate_faces : of the same three vertices as an earlier face
+    stretched_faces : much longer than the edges around them, taken out where that was asked for
     nonmanifold_faces : taken so that no edge has more than two faces
     floating_components, floating_faces, floating_vertices : small pieces that touch nothing
     turned_faces : reversed, so that neighbours agree on which side is outside
@@ -41,6 +42,7 @@ class CleanReport:
     nonfinite_faces: int = 0
     degenerate_faces: int = 0
     duplicate_faces: int = 0
+    stretched_faces: int = 0
     nonmanifold_faces: int = 0
     floating_components: int = 0
     floating_faces: int = 0
@@ -69,7 +71,9 @@ class CleanScan:
     report: CleanReport
 
 
-def clean_scan(scan: Mesh, *, min_faces: int = 100, min_area_share: float = 0.05) -> CleanScan:
+def clean_scan(
+    scan: Mesh, *, min_faces: int = 100, min_area_share: float = 0.05, max_stretch: float | None = None
+) -> CleanScan:
     """Join duplicate vertices and take out what is no surface; the scan itself is not changed.
 
     Every vertex that remains keeps its position to the last bit, and their order stays.
@@ -79,6 +83,8 @@ def clean_scan(scan: Mesh, *, min_faces: int = 100, min_area_share: float = 0.05
     scan : Mesh, in any unit; a point cloud (no faces) loses its non-finite and duplicate points alone
     min_faces, min_area_share : a piece that touches nothing is taken out when it has fewer faces than `min_faces`
         and less than this share of the whole area: scanners leave small balls and flakes in the air
+    max_stretch : take out faces with an edge longer than this many times the shortest edges at their corners; a depth
+        camera's meshes have such faces across depth steps, where there is no surface (5 suits them). None keeps all.
 
     Raises
     ------
@@ -109,6 +115,10 @@ def clean_scan(scan: Mesh, *, min_faces: int = 100, min_area_share: float = 0.05
     for name, find in (("degenerate_faces", _degenerate), ("duplicate_faces", _duplicate)):
         bad = find(scan.vertices, faces)
         counts[name] = int(bad.sum())
+        faces, face_index = faces[~bad], face_index[~bad]
+    if max_stretch is not None:
+        bad = _stretch(scan.vertices, faces) > max_stretch
+        counts["stretched_faces"] = int(bad.sum())
         faces, face_index = faces[~bad], face_index[~bad]
     if not is_oriented_surface(faces):
         bad = nonmanifold_faces(scan.vertices, faces)
@@ -159,6 +169,16 @@ def _degenerate(vertices: Floats, faces: Ints) -> Bools:
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     longest = np.max([np.einsum("fd,fd->f", side, side) for side in (b - a, c - b, a - c)], axis=0)
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) <= 1e-7 * longest
+
+
+def _stretch(vertices: Floats, faces: Ints) -> Floats:
+    """Longest edge of each face over the median of the shortest edges at its corners."""
+    following = np.roll(faces, -1, axis=1)
+    length = np.linalg.norm(vertices[following] - vertices[faces], axis=2)
+    shortest = np.full(len(vertices), np.inf)
+    for ends in (faces, following):
+        np.minimum.at(shortest, ends.ravel(), length.ravel())
+    return length.max(axis=1) / np.median(shortest[faces], axis=1)
 
 
 def _duplicate(vertices: Floats, faces: Ints) -> Bools:

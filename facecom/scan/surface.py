@@ -1,0 +1,218 @@
+"""A surface for a scan that came as points."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_cross, unit
+from facecom.scan.topology import consistent_orientation, nonmanifold_faces
+from facecom.scan.weld import weld
+
+SurfaceMethod = Literal["pivot", "poisson"]
+
+
+def surface_from_points(
+    cloud: Mesh,
+    *,
+    method: SurfaceMethod = "pivot",
+    radii: tuple[float, ...] = (1.0, 1.5, 2.2, 3.0),
+    fill_edges: int = 12,
+    max_points: int = 250_000,
+    depth: int = 9,
+    trim: float = 2.5,
+) -> Mesh:
+    """Lay a triangle surface through the points of a cloud; holes wider than the points' spacing stay open.
+
+    Parameters
+    ----------
+    cloud : Mesh; its faces are ignored. Normals are used where it has them, else estimated and turned outward.
+    method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
+        vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
+    radii : for "pivot", ball radii in units of the spacing, smallest first
+    fill_edges : for "pivot", gaps with at most this many edges are closed; they are chance, not holes
+    max_points : for "pivot", larger clouds are thinned evenly to about this many
+    depth : for "poisson", levels of its octree
+    trim : for "poisson", surface farther than this many spacings from any point is cut away
+
+    Returns
+    -------
+    Mesh
+        With "pivot", all points of the cloud in their order; those that no face uses are for `clean_scan` to drop.
+        Colours and normals are carried along.
+
+    Raises
+    ------
+    ValueError
+        When `method` is neither word.
+    ScanError
+        When the cloud has too few points for a surface.
+    """
+    if method not in get_args(SurfaceMethod):
+        raise ValueError(f"method must be one of {', '.join(get_args(SurfaceMethod))}, got {method!r}")
+    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
+    finite = finite[weld(cloud.vertices[finite])[0]]
+    if len(finite) < 10:
+        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
+    points = cloud.vertices[finite]
+    if method == "pivot" and len(points) > max_points:
+        finite = finite[_thinned(points, max_points)]
+        points = cloud.vertices[finite]
+    centre = np.median(points, axis=0)
+    scale = point_spacing(points)
+    local = (points - centre) / scale
+    given = None if cloud.normals is None else cloud.normals[finite]
+    normals = _usable(given) if given is not None and _usable(given) is not None else estimate_normals(local)
+    if method == "poisson":
+        mesh = _poisson(local, normals, depth, trim)
+        return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
+    faces = _pivot(local, normals, radii)
+    for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
+        faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges)])
+    if not len(faces):
+        raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
+    kept_normals = cloud.normals
+    if kept_normals is None:
+        kept_normals = np.zeros_like(cloud.vertices)
+        kept_normals[finite] = normals
+    return Mesh(cloud.vertices, finite[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+
+
+def point_spacing(points: Floats) -> float:
+    """Median distance of a point to its sixth neighbour, about the edge length of the triangles between them."""
+    some = points[:: max(1, len(points) // 20_000)]
+    distance = cKDTree(points).query(some, k=min(7, len(points)))[0][:, -1]
+    positive = distance[distance > 0]
+    if not positive.size:
+        raise ScanError("all points of the cloud are at one place; scan again")
+    return float(np.median(positive))
+
+
+def estimate_normals(points: Floats, *, neighbours: int = 20) -> Floats:
+    """Unit normals of a cloud, (N, 3), consistent with each other and turned away from its middle.
+
+    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree.
+    """
+    import open3d as o3d
+
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(points)))
+    cloud.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(neighbours))
+    cloud.orient_normals_consistent_tangent_plane(neighbours // 2)
+    normals = np.array(cloud.normals)
+    outward = np.einsum("nd,nd->n", normals, points - points.mean(axis=0))
+    return normals if outward.sum() >= 0 else -normals
+
+
+def _usable(normals: Floats) -> Floats | None:
+    """Unit normals where nearly all are there; a cloud with empty normals counts as one without."""
+    length = np.linalg.norm(normals, axis=1)
+    sound = np.isfinite(length) & (length > 0)
+    return unit(np.where(sound[:, None], normals, 0.0)) if sound.mean() > 0.99 else None
+
+
+def _thinned(points: Floats, wanted: int) -> Ints:
+    """Indices of about `wanted` points, the first of each cell of a grid."""
+    cell = point_spacing(points) * 0.5
+    while True:
+        grid = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
+        size = grid.max(axis=0) + 1
+        chosen = np.unique((grid[:, 0] * size[1] + grid[:, 1]) * size[2] + grid[:, 2], return_index=True)[1]
+        if len(chosen) <= wanted:
+            return np.sort(chosen)
+        cell *= max(1.05, np.sqrt(len(chosen) / wanted))
+
+
+def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
+    import open3d as o3d
+
+    cloud = _cloud(points, normals)
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        mesh = o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(cloud, o3d.utility.DoubleVector(radii))
+    faces = np.array(mesh.triangles, np.int64).reshape(-1, 3)
+    faces = faces[~nonmanifold_faces(points, faces)]
+    turned = consistent_orientation(faces)
+    return np.where(turned[:, None], faces[:, ::-1], faces)
+
+
+def _cloud(points: Floats, normals: Floats) -> Any:
+    import open3d as o3d
+
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(points)))
+    cloud.normals = o3d.utility.Vector3dVector(np.array(normals))
+    return cloud
+
+
+def _poisson(points: Floats, normals: Floats, depth: int, trim: float) -> Mesh:
+    import open3d as o3d
+
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        full, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
+            _cloud(points, normals), depth=depth, n_threads=1
+        )
+    vertices, faces = np.array(full.vertices), np.array(full.triangles, np.int64)
+    near: Bools = cKDTree(points).query(vertices)[0] < trim
+    return Mesh(vertices, faces).submesh(near[faces].all(axis=1))[0]
+
+
+def _carried(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:
+    if cloud.colors is None:
+        return mesh
+    nearest = cKDTree(cloud.vertices[finite]).query(mesh.vertices)[1]
+    return Mesh(mesh.vertices, mesh.faces, colors=cloud.colors[finite][nearest])
+
+
+def fill_small_gaps(vertices: Floats, faces: Ints, max_edges: int) -> Ints:
+    """Faces that close the boundary loops of at most `max_edges` edges, without new vertices, (N, 3).
+
+    Each loop is closed by the triangulation of least area.
+    """
+    loops = [loop for loop in boundary_loops(faces) if 3 <= len(loop) <= max_edges]
+    if len(loops) == 0:
+        return np.zeros((0, 3), np.int64)
+    faces_near = faces[np.isin(faces, np.concatenate(loops)).sum(axis=1) >= 2]
+    present = {tuple(sorted(face)) for face in faces_near.tolist()}
+    edges = {tuple(sorted(edge)) for face in present for edge in zip(face, face[1:] + face[:1], strict=True)}
+    out: list[tuple[int, int, int]] = []
+    for loop in loops:
+        corner = loop[::-1].tolist()
+        taken = np.array([[tuple(sorted((i, k))) in edges for k in corner] for i in corner])
+        patch = _least_area(vertices, loop[::-1], taken)
+        if patch and not {tuple(sorted(face)) for face in patch} & present:
+            out += patch
+            edges |= {tuple(sorted(edge)) for face in patch for edge in zip(face, face[1:] + face[:1], strict=True)}
+    return np.array(out, np.int64).reshape(-1, 3)
+
+
+def _least_area(vertices: Floats, loop: Ints, taken: Bools) -> list[tuple[int, int, int]]:
+    """Triangulation of least area of a closed polygon (Barequet and Sharir 1995), by dynamic programming.
+
+    No diagonal i-k with `taken[i, k]` is used, for it is an edge already; empty where that leaves no triangulation.
+    """
+    n = len(loop)
+    corner = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    area = np.linalg.norm(face_cross(vertices[loop], corner), axis=1).reshape(n, n, n)
+    best = np.zeros((n, n))
+    split = np.zeros((n, n), np.int64)
+    for span in range(2, n):
+        for i in range(n - span):
+            k = i + span
+            middle = np.arange(i + 1, k)
+            cost = best[i, middle] + best[middle, k] + area[i, middle, k]
+            at = int(np.argmin(cost))
+            best[i, k], split[i, k] = cost[at], middle[at]
+            if taken[i, k] and span < n - 1:
+                best[i, k] = np.inf
+    out: list[tuple[int, int, int]] = []
+    if not np.isfinite(best[0, n - 1]):
+        return out
+    open_spans = [(0, n - 1)]
+    while open_spans:
+        i, k = open_spans.pop()
+        if k - i >= 2:
+            j = int(split[i, k])
+            out.append((int(loop[i]), int(loop[j]), int(loop[k])))
+            open_spans += [(i, j), (j, k)]
+    return out
