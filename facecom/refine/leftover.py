@@ -1,0 +1,112 @@
+"""Close, one by one, the openings that the plane could not hold: folded rims, deep nostrils, cracks."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops
+from facecom.geometry.nearest import Surface
+from facecom.refine.blend import blended_offsets
+from facecom.refine.caps import cap_loop
+from facecom.refine.fill import Filling, double_edges
+from facecom.refine.rims import Rims, weight_rows
+from facecom.refine.strip import split_edges
+
+
+def cap_leftovers(
+    filling: Filling,
+    *,
+    face: Mesh,
+    surface: Surface,
+    rims: Rims,
+    plane: Floats,
+    fixed: Ints,
+    falloff_mm: float,
+    cap_mm: float,
+) -> tuple[Filling, int]:
+    """Add a disc to every opening inside the face that is still there; how many are returned too."""
+    capped = 0
+    for loop in open_loops(filling, rims):
+        if not _is_hole(loop, filling, rims, plane, surface, cap_mm):
+            continue
+        filling = _capped(filling, loop[::-1], face, surface, rims, fixed, falloff_mm)
+        capped += 1
+    return filling, capped
+
+
+def open_loops(filling: Filling, rims: Rims) -> list[Ints]:
+    """Borders of scan and filling together, as loops over rim vertices and new vertices."""
+    patch = boundary_edges(filling.triangles)
+    count = len(rims.vertices) + len(filling.points)
+    way = lambda e: e[:, 0] * count + e[:, 1]  # noqa: E731
+    open_rim = rims.edges[~np.isin(way(rims.edges), way(patch[:, ::-1]))]
+    open_patch = patch[~np.isin(way(patch[:, ::-1]), way(rims.edges))]
+    return edge_loops(np.concatenate([open_rim, open_patch]))
+
+
+def _is_hole(loop: Ints, filling: Filling, rims: Rims, plane: Floats, surface: Surface, cap_mm: float) -> bool:
+    """Whether the loop is an opening inside the face and no outer border of a piece."""
+    count = len(rims.vertices)
+    rim = loop[loop < count]
+    made = loop[loop >= count]
+    if rims.beyond[rim].any() or len(loop) < 3:
+        return False
+    if len(made) and _touches_border(filling, made - count, surface):
+        return False
+    points = loop_points(loop, filling, rims)
+    length = float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
+    if len(made):
+        return True
+    x, y = (rims.weights[loop] @ plane).T
+    clockwise = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
+    return clockwise if rims.inside[loop].all() else length <= cap_mm
+
+
+def loop_points(loop: Ints, filling: Filling, rims: Rims) -> Floats:
+    """Positions of rim vertices and new vertices, mm."""
+    return np.concatenate([rims.points, filling.points])[loop]
+
+
+def _touches_border(filling: Filling, made: Ints, surface: Surface) -> bool:
+    border = np.zeros(len(surface.mesh.vertices), bool)
+    border[boundary_edges(surface.mesh.faces).ravel()] = True
+    return bool((filling.weights[made] @ border.astype(float) > 0.99).any())
+
+
+def _capped(
+    filling: Filling, loop: Ints, face: Mesh, surface: Surface, rims: Rims, fixed: Ints, falloff_mm: float
+) -> Filling:
+    count, n = len(rims.vertices), len(loop)
+    points = loop_points(loop, filling, rims)
+    place = np.full(count + len(filling.points), -1)
+    place[loop] = np.arange(n)
+    taken = np.concatenate([fixed, filling.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)])
+    local = place[taken][(place[taken] >= 0).all(1)]
+    added, triangles = cap_loop(points, fixed=local)
+    ways = np.stack([np.roll(np.arange(n), -1), np.arange(n)], axis=1)
+    triangles, parents = split_edges(triangles, double_edges(triangles, ways, local), n + len(added))
+    everything = np.concatenate([points, added])
+    everything = np.concatenate([everything, everything[parents].mean(1)])
+    everything = _onto_face(everything, triangles, n, surface, falloff_mm)
+    start = count + len(filling.points)
+    ids = np.concatenate([loop, start + np.arange(len(everything) - n)])
+    rows = weight_rows(face, surface.closest(everything[n:])) if len(everything) > n else filling.weights[:0]
+    return Filling(
+        np.concatenate([filling.triangles, ids[triangles]]),
+        np.concatenate([filling.points, everything[n:]]),
+        sp.vstack([filling.weights, rows]).tocsr(),
+    )
+
+
+def _onto_face(points: Floats, triangles: Ints, n: int, surface: Surface, falloff_mm: float) -> Floats:
+    """Move a membrane onto the face surface where its rim lies on it; a deep one stays as it is."""
+    if len(points) == n:
+        return points
+    found = surface.closest(points)
+    if np.median(found.distance[:n]) > 0.75 * falloff_mm:
+        return points
+    held = np.arange(len(points)) < n
+    gap = points - found.points
+    offsets = blended_offsets(points, triangles, held=held, offsets=gap, falloff_mm=falloff_mm)
+    return np.where(held[:, None], points, found.points + offsets)
