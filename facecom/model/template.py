@@ -1,0 +1,324 @@
+"""The face template: a symmetric mesh in nested levels with named regions, landmarks and a uv map."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike
+
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
+from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
+
+FORMAT = "facecom-template"
+VERSION = 1
+LEVELS = 4
+ARRAYS = "template.npz"
+DESCRIPTION = "template.json"
+
+LANDMARK_NAMES = (
+    *(f"jaw_{k}" for k in range(1, 18)),
+    *(f"right_brow_{k}" for k in range(1, 6)),
+    *(f"left_brow_{k}" for k in range(1, 6)),
+    *(f"nose_bridge_{k}" for k in range(1, 5)),
+    *(f"nose_base_{k}" for k in range(1, 6)),
+    *(f"right_eye_{k}" for k in range(1, 7)),
+    *(f"left_eye_{k}" for k in range(1, 7)),
+    *(f"outer_lip_{k}" for k in range(1, 13)),
+    *(f"inner_lip_{k}" for k in range(1, 9)),
+)
+"""The 68 points in iBUG (Multi-PIE) order; right is the subject's right."""
+
+LANDMARK_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "nasion": "nose_bridge_1",
+        "sellion": "nose_bridge_1",
+        "nose_tip": "nose_bridge_4",
+        "pronasale": "nose_bridge_4",
+        "subnasale": "nose_base_3",
+        "right_alare": "nose_base_1",
+        "left_alare": "nose_base_5",
+        "right_exocanthion": "right_eye_1",
+        "right_endocanthion": "right_eye_4",
+        "left_endocanthion": "left_eye_1",
+        "left_exocanthion": "left_eye_4",
+        "right_cheilion": "outer_lip_1",
+        "left_cheilion": "outer_lip_7",
+        "labiale_superius": "outer_lip_4",
+        "labiale_inferius": "outer_lip_10",
+        "stomion": "inner_lip_3",
+        "gnathion": "jaw_9",
+        "menton": "jaw_9",
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Mean face of the template; vertex i of a level is vertex i of each finer level.
+
+    Parameters
+    ----------
+    vertices : (V, 3) float, mm, face frame: x to the subject's left, y up, z out of the face, origin at the nose tip
+    faces : four arrays (F, 3) int, coarse to fine; each level splits every face of the one before in four
+    mirror : (V,) int, the vertex on the other side; itself on the midline
+    uv : (V, 2) float in 0..1, injective, symmetric about u = 0.5
+    region : (V,) int, index into `region_names`
+    region_names : names as face parsers use them, sides are the subject's
+    landmarks : the 68 iBUG points by name, see `LANDMARK_NAMES`
+    masks : further (V,) bool arrays by name: scalp, eyelids, nostrils
+
+    Examples
+    --------
+    >>> template = Template.load()
+    >>> template.mesh(1).vertices.shape == (template.counts[1], 3)
+    True
+    """
+
+    vertices: Floats
+    faces: tuple[Ints, ...]
+    mirror: Ints
+    uv: Floats
+    region: Ints
+    region_names: tuple[str, ...]
+    landmarks: Mapping[str, int]
+    masks: Mapping[str, Bools]
+
+    def __post_init__(self) -> None:
+        put = functools.partial(object.__setattr__, self)
+        put("vertices", frozen(self.vertices, np.float64, 3))
+        put("faces", tuple(frozen(level, np.int64, 3) for level in self.faces))
+        put("uv", frozen(self.uv, np.float64, 2))
+        for name in ("mirror", "region"):
+            put(name, frozen(getattr(self, name), np.int64))
+        put("landmarks", MappingProxyType({name: int(k) for name, k in self.landmarks.items()}))
+        put("masks", MappingProxyType({name: frozen(mask, np.bool_) for name, mask in self.masks.items()}))
+        count = len(self.vertices)
+        rows = {"mirror": self.mirror, "uv": self.uv, "region": self.region, **self.masks}
+        wrong = [name for name, array in rows.items() if len(array) != count]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} must have one row for each of the {count} vertices")
+        if len(self.faces) != LEVELS or self.counts[-1] != count:
+            raise ValueError(f"expected {LEVELS} levels of faces, the finest one using all {count} vertices")
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Number of vertices of each level, coarse to fine."""
+        return tuple(int(level.max()) + 1 for level in self.faces)
+
+    def mesh(self, level: int = 3) -> Mesh:
+        """Return the mean face at a level, with its uv.
+
+        Raises
+        ------
+        ValueError
+            When there is no such level.
+        """
+        count = self.counts[_checked_level(level)]
+        return Mesh(self.vertices[:count], self.faces[level], uv=self.uv[:count])
+
+    def region_mask(self, name: str, level: int = 3) -> Bools:
+        """Vertices of a level that belong to a region or to one of the masks, (n,) bool.
+
+        Raises
+        ------
+        ValueError
+            When the name is unknown; the message lists the names.
+        """
+        count = self.counts[_checked_level(level)]
+        if name in self.masks:
+            return self.masks[name][:count].copy()
+        if name not in self.region_names:
+            known = ", ".join((*self.region_names, *self.masks))
+            raise ValueError(f"there is no region {name!r}; the template has {known}")
+        return self.region[:count] == self.region_names.index(name)
+
+    def landmark_index(self, name: str) -> int:
+        """Vertex of a landmark by its iBUG name or an alias such as `nose_tip`.
+
+        Raises
+        ------
+        ValueError
+            When the name is unknown; the message lists the nearest names.
+
+        Examples
+        --------
+        >>> template = Template.load()
+        >>> template.landmark_index("nose_tip") == template.landmarks["nose_bridge_4"]
+        True
+        """
+        full = LANDMARK_ALIASES.get(name, name)
+        if full not in self.landmarks:
+            known = [*self.landmarks, *LANDMARK_ALIASES]
+            near = difflib.get_close_matches(name, known, n=4, cutoff=0.0)
+            raise ValueError(f"there is no landmark {name!r}; the nearest names are {', '.join(near)}")
+        return self.landmarks[full]
+
+    def prolong(
+        self,
+        values: ArrayLike,
+        *,
+        from_level: int,
+        to_level: int = 3,
+        scheme: Literal["midpoint", "loop"] = "midpoint",
+    ) -> Floats:
+        """Carry values from a level to a finer one.
+
+        Parameters
+        ----------
+        values : (n, ...) float, one row for each vertex of `from_level`
+        from_level, to_level : int
+        scheme : "midpoint" keeps coarse values and is linear between them; "loop" is smooth and changes them
+
+        Returns
+        -------
+        (m, ...) float, one row for each vertex of `to_level`
+
+        Raises
+        ------
+        ValueError
+            On unknown levels or schemes, a coarser target, or a wrong number of rows.
+        """
+        if scheme not in ("midpoint", "loop"):
+            raise ValueError(f"scheme must be 'midpoint' or 'loop', not {scheme!r}")
+        if _checked_level(to_level) < _checked_level(from_level):
+            raise ValueError(f"cannot prolong from level {from_level} to the coarser level {to_level}")
+        out = np.asarray(values, dtype=float)
+        if len(out) != self.counts[from_level]:
+            raise ValueError(f"level {from_level} has {self.counts[from_level]} vertices, got {len(out)} rows")
+        tail = out.shape[1:]
+        out = out.reshape(len(out), -1)
+        for level in range(from_level, to_level):
+            out = self.prolongation(level, scheme=scheme) @ out
+        return out.reshape(-1, *tail)
+
+    def prolongation(self, level: int, *, scheme: Literal["midpoint", "loop"] = "midpoint") -> sp.csr_matrix:
+        """Sparse matrix (counts[level + 1], counts[level]) of one step of `prolong`."""
+        faces, count = self.faces[_checked_level(level)], self.counts[level]
+        if scheme == "loop":
+            return loop_matrix(faces, count)
+        return midpoint_matrix(unique_edges(faces)[0], count)
+
+    def save(self, directory: str | Path) -> None:
+        """Write template.npz and template.json into a directory; the same template gives the same bytes."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            "vertices": self.vertices,
+            **{f"faces_{k}": level.astype(np.int32) for k, level in enumerate(self.faces)},
+            "mirror": self.mirror.astype(np.int32),
+            "uv": self.uv,
+            "region": self.region.astype(np.int8),
+            "landmarks": np.array([self.landmarks[name] for name in LANDMARK_NAMES], np.int32),
+            **{f"mask_{name}": mask for name, mask in sorted(self.masks.items())},
+        }
+        data = _npz_bytes(arrays)
+        description = {
+            "format": FORMAT,
+            "version": VERSION,
+            "counts": list(self.counts),
+            "region_names": list(self.region_names),
+            "landmark_names": list(LANDMARK_NAMES),
+            "sources": ["ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: shape of the mean"],
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        (folder / ARRAYS).write_bytes(data)
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: str | Path | None = None) -> Template:
+        """Read a template; without a directory the shipped one, which is read once.
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+        """
+        if directory is None:
+            return _shipped()
+        return _read(Path(directory))
+
+
+@functools.cache
+def _shipped() -> Template:
+    with resources.as_file(resources.files("facecom").joinpath("assets", "template")) as folder:
+        return _read(folder)
+
+
+def _checked_level(level: int) -> int:
+    if level not in range(LEVELS):
+        raise ValueError(f"the template has levels 0 to {LEVELS - 1}, not {level!r}")
+    return level
+
+
+def _npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An npz file as bytes with fixed time stamps, so that equal arrays give equal files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in arrays.items():
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data.getvalue())
+    return out.getvalue()
+
+
+def _read(folder: Path) -> Template:
+    description = _read_description(folder / DESCRIPTION)
+    path = folder / ARRAYS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: the template's arrays cannot be read ({error.strerror})") from error
+    if hashlib.sha256(data).hexdigest() != description.get("sha256"):
+        raise CheckpointError(f"{path}: damaged or truncated, its hash is not the one in {DESCRIPTION}")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return _from_arrays(dict(arrays), description)
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: not a facecom template ({error})") from error
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: the template's description cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged, it is not JSON ({error})") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not the description of a facecom template")
+    if description.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path}: version {description.get('version')!r} cannot be read, this facecom reads version {VERSION}"
+        )
+    return description
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:
+    names = description["landmark_names"]
+    masks = {name.removeprefix("mask_"): value for name, value in arrays.items() if name.startswith("mask_")}
+    return Template(
+        vertices=arrays["vertices"],
+        faces=tuple(arrays[f"faces_{level}"] for level in range(LEVELS)),
+        mirror=arrays["mirror"],
+        uv=arrays["uv"],
+        region=arrays["region"],
+        region_names=tuple(description["region_names"]),
+        landmarks=dict(zip(names, arrays["landmarks"].tolist(), strict=True)),
+        masks=masks,
+    )
