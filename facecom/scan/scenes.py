@@ -79,13 +79,13 @@ def _texture(visual: Any) -> tuple[Floats | None, NDArray[np.uint8] | None]:
 
 
 def _vertex_colors(geometry: Any, visual: Any) -> Floats | None:
-    attribute = getattr(visual, "vertex_attributes", {}).get("color")
-    if attribute is not None:
-        return unit_colors(np.asarray(attribute)[:, :3])
-    if getattr(visual, "kind", None) == "vertex":
-        return unit_colors(np.asarray(visual.vertex_colors)[:, :3])
-    colors = getattr(geometry, "colors", None)
-    return unit_colors(np.asarray(colors)[:, :3]) if colors is not None and len(colors) else None
+    values = getattr(visual, "vertex_attributes", {}).get("color")
+    if values is None and getattr(visual, "kind", None) == "vertex":
+        values = visual.vertex_colors
+    if values is None:
+        values = getattr(geometry, "colors", None)
+    table = np.asarray(values) if values is not None else np.zeros(0)
+    return unit_colors(table[:, :3]) if table.ndim == 2 and len(table) == len(geometry.vertices) else None
 
 
 def _concatenate(parts: list[Stored]) -> Stored:

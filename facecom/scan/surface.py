@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
@@ -64,8 +66,9 @@ def surface_from_points(
     centre = np.median(points, axis=0)
     scale = point_spacing(points)
     local = (points - centre) / scale
-    given = None if cloud.normals is None else cloud.normals[finite]
-    normals = _usable(given) if given is not None and _usable(given) is not None else estimate_normals(local)
+    normals = None if cloud.normals is None else _usable(cloud.normals[finite])
+    if normals is None:
+        normals = estimate_normals(local)
     if method == "poisson":
         mesh = _poisson(local, normals, depth, trim)
         return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
@@ -91,19 +94,32 @@ def point_spacing(points: Floats) -> float:
     return float(np.median(positive))
 
 
-def estimate_normals(points: Floats, *, neighbours: int = 20) -> Floats:
+def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
     """Unit normals of a cloud, (N, 3), consistent with each other and turned away from its middle.
 
-    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree.
-    """
-    import open3d as o3d
+    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree of the cloud.
 
-    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(points)))
-    cloud.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(neighbours))
-    cloud.orient_normals_consistent_tangent_plane(neighbours // 2)
-    normals = np.array(cloud.normals)
+    Parameters
+    ----------
+    points : (N, 3) float, finite
+    neighbours : how many points a plane is fitted to
+    """
+    index = cKDTree(points).query(points, k=min(neighbours, len(points)))[1]
+    spread = points[index] - points[index].mean(axis=1, keepdims=True)
+    normals = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
+    a, b = np.repeat(np.arange(len(points)), index.shape[1] - 1), index[:, 1:].ravel()
+    bend = 1.0 + 1e-6 - np.abs(np.einsum("nd,nd->n", normals[a], normals[b]))
+    tree = csgraph.minimum_spanning_tree(sp.coo_matrix((bend, (a, b)), shape=(len(points),) * 2).tocsr()).tocoo()
+    # Two copies of each point, with its normal as it is and reversed, joined where they agree along the tree.
+    n = len(points)
+    clash = np.einsum("nd,nd->n", normals[tree.row], normals[tree.col]) < 0
+    same, other = tree.col + n * clash, tree.col + n * ~clash
+    links = (np.concatenate([tree.row, tree.row + n]), np.concatenate([same, other]))
+    graph = sp.coo_matrix((np.ones(len(links[0])), links), shape=(2 * n, 2 * n))
+    label = csgraph.connected_components(graph, directed=False)[1]
     outward = np.einsum("nd,nd->n", normals, points - points.mean(axis=0))
-    return normals if outward.sum() >= 0 else -normals
+    votes = np.bincount(label, np.concatenate([outward, -outward]))
+    return np.where((votes[label[:n]] >= votes[label[n:]])[:, None], normals, -normals)
 
 
 def _usable(normals: Floats) -> Floats | None:
@@ -153,8 +169,8 @@ def _poisson(points: Floats, normals: Floats, depth: int, trim: float) -> Mesh:
             _cloud(points, normals), depth=depth, n_threads=1
         )
     vertices, faces = np.array(full.vertices), np.array(full.triangles, np.int64)
-    near: Bools = cKDTree(points).query(vertices)[0] < trim
-    return Mesh(vertices, faces).submesh(near[faces].all(axis=1))[0]
+    near = cKDTree(points).query(vertices)[0] < trim
+    return Mesh(vertices, faces).submesh(np.asarray(near[faces].all(axis=1)))[0]
 
 
 def _carried(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:

@@ -15,7 +15,8 @@ UnitChoice = Literal["mm", "cm", "m", "auto"]
 MM_PER_UNIT: dict[Unit, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 _USUAL_MM = (90.0, 480.0)  # a mask from cheek to cheek .. head and shoulders
-_POSSIBLE_MM = (40.0, 1000.0)  # a piece of a face .. a bust
+_POSSIBLE_MM = (50.0, 900.0)  # a piece of a face .. a bust; a tenth or ten times of a usual size lies outside
+_GIVEN_MM = (30.0, 1200.0)  # beyond these a given unit is taken for a slip
 _TYPICAL_MM = 200.0
 
 
@@ -133,10 +134,10 @@ def resolve_unit(scan: Mesh, unit: UnitChoice = "auto") -> UnitGuess:
         return guess
     scale = MM_PER_UNIT[unit]
     size = guess.size_mm / guess.scale_to_mm * scale
-    if not _POSSIBLE_MM[0] <= size <= _POSSIBLE_MM[1]:
+    if not _GIVEN_MM[0] <= size <= _GIVEN_MM[1]:
         raise ScanError(
             f"the scan is {_mm(size)} in size when read in {unit}, but a face or head is "
-            f"{_mm(_POSSIBLE_MM[0])} to {_mm(_POSSIBLE_MM[1])}; {_advice(guess)}"
+            f"{_mm(_GIVEN_MM[0])} to {_mm(_GIVEN_MM[1])}; {_advice(guess)}"
         )
     return UnitGuess(unit, scale, size, guess.unit == unit and guess.clear, guess.candidates, given=True)
 
