@@ -23,9 +23,11 @@ def surface_from_points(
     method: SurfaceMethod = "pivot",
     radii: tuple[float, ...] = (1.0, 1.5, 2.2, 3.0),
     fill_edges: int = 12,
+    joggle: float = 1e-3,
     max_points: int = 250_000,
     depth: int = 9,
     trim: float = 2.5,
+    seed: int = 0,
 ) -> Mesh:
     """Lay a triangle surface through the points of a cloud; holes wider than the points' spacing stay open.
 
@@ -36,9 +38,12 @@ def surface_from_points(
         vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
     radii : for "pivot", ball radii in units of the spacing, smallest first
     fill_edges : for "pivot", gaps with at most this many edges are closed; they are chance, not holes
+    joggle : for "pivot", points are rolled over as if moved by this share of the spacing, since even grids have no one
+        triangulation; the vertices stay where the points are
     max_points : for "pivot", larger clouds are thinned evenly to about this many
     depth : for "poisson", levels of its octree
     trim : for "poisson", surface farther than this many spacings from any point is cut away
+    seed : of the joggle
 
     Returns
     -------
@@ -72,7 +77,7 @@ def surface_from_points(
     if method == "poisson":
         mesh = _poisson(local, normals, depth, trim)
         return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
-    faces = _pivot(local, normals, radii)
+    faces = _pivot(local + joggle * np.random.default_rng(seed).normal(size=local.shape), normals, radii)
     for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
         faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges)])
     if not len(faces):
