@@ -19,7 +19,7 @@ from facecom.refine.strip import flip_edges, missing_triangles, split_edges
 
 @dataclass(frozen=True, eq=False)
 class Filling:
-    """Triangles over the rim vertices (indices below R) and new vertices (from R on).
+    """Triangles over the rim vertices (indices below R) and new vertices (from R on, bridges among them).
 
     triangles : (T, 3); points : (N, 3) new vertices, mm; weights : (N, V) sparse, each new vertex as a mean of face
     vertices, before its offset.
@@ -74,7 +74,7 @@ def fill_plane(
     grading, falloff_mm : see JoinSettings
     fixed : (K, 2) pairs of rim positions that are edges of the scan
     """
-    count = len(rims.vertices)
+    count = len(rims.feet)
     edges = usable_edges(rims)
     if not len(edges):
         return Filling(np.zeros((0, 3), np.int64), np.zeros((0, 3)), sp.csr_matrix((0, len(face.vertices))))
@@ -101,10 +101,11 @@ def usable_edges(rims: Rims) -> Ints:
 
     Of two borders that cross, the one farther from the face gives way (a sheet of hair in front of skin).
     """
-    edges = rims.edges[rims.inside[rims.edges].all(1)]
+    edges = rims.outline
     if not len(edges):
         return edges
-    gap = np.linalg.norm(rims.points - rims.feet, axis=1)
+    gap = np.zeros(len(rims.feet))
+    gap[: len(rims.points)] = np.linalg.norm(rims.points - rims.feet[: len(rims.points)], axis=1)
     links = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(len(gap),) * 2)
     curve = csgraph.connected_components(links, directed=False)[1]
     mean = np.bincount(curve, gap) / np.bincount(curve)
@@ -161,7 +162,7 @@ def _lifted(
         base = np.concatenate([base, base[parents].mean(1)])
     used, local = np.unique(triangles, return_inverse=True)
     gap = np.zeros_like(base)
-    gap[:count] = rims.points - rims.feet
+    gap[:count] = rims.points - rims.feet[:count]
     held = used < count
     offsets = blended_offsets(base[used], local.reshape(-1, 3), held=held, offsets=gap[used], falloff_mm=falloff_mm)
     new = used[~held]

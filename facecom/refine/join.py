@@ -32,12 +32,14 @@ class JoinSettings:
     falloff_mm : how far the gap between rim and face surface is carried into the patch.
     grading : change of the patch's edge length per mm on the way from the scan's to the template's.
     reach_mm : a scan border farther from the face than this belongs to something else.
+    depth_mm : a scan border farther behind the face than this is the inside of something (the mouth, a nostril).
     cap_mm : longest border of a small deep opening (a nostril, the mouth) that is closed on the spot.
     """
 
     falloff_mm: float = 4.0
     grading: float = 0.35
     reach_mm: float = 25.0
+    depth_mm: float = 3.0
     cap_mm: float = 60.0
 
 
@@ -104,7 +106,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         raise ValueError("the scan to join has no triangles")
     plane, border = face_plane(face)
     surface = Surface(face)
-    rims = lay_rims(scan, face, plane=plane, surface=surface, reach_mm=settings.reach_mm)
+    rims = lay_rims(scan, face, plane=plane, surface=surface, reach_mm=settings.reach_mm, depth_mm=settings.depth_mm)
     evidence = 1.0 - (measure_coverage(scan, face) if covered is None else np.asarray(covered, float))
     fixed = _scan_edges(scan, rims)
     filling = fill_plane(
@@ -166,9 +168,11 @@ def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -
     )
     fresh = np.arange(len(merged.faces)) >= len(scan.faces)
     patch, patch_vertices = merged.submesh(fresh)
-    gap = np.linalg.norm(rims.points - rims.feet, axis=1)
+    gap = np.linalg.norm(rims.points - rims.feet[:rim_count], axis=1)
     stitched = np.unique(filling.triangles[filling.triangles < rim_count])
-    quality = rim_quality(merged, len(scan.faces), gap[stitched])
+    on_face = np.zeros(len(merged.vertices), bool)
+    on_face[rims.vertices[rims.inside]] = True
+    quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=gap[stitched])
     left = {v for loop in open_loops(filling, rims) for v in loop.tolist()}
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
     provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)

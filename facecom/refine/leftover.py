@@ -27,11 +27,13 @@ def cap_leftovers(
 ) -> tuple[Filling, int]:
     """Add a disc to every opening inside the face that is still there; how many are returned too."""
     capped = 0
+    patch = boundary_edges(filling.triangles)
+    own = set(map(tuple, patch.tolist()))
     for loop in open_loops(filling, rims):
-        if not _is_hole(loop, filling, rims, plane, surface, cap_mm):
-            continue
-        filling = _capped(filling, loop[::-1], face, surface, rims, fixed, falloff_mm)
-        capped += 1
+        steps = zip(loop.tolist(), np.roll(loop, -1).tolist(), strict=True)
+        if _is_hole(loop, filling, rims, plane, surface, cap_mm=cap_mm, stitched=any(s in own for s in steps)):
+            filling = _capped(filling, loop[::-1], face, surface, rims, fixed, falloff_mm)
+            capped += 1
     return filling, capped
 
 
@@ -45,22 +47,20 @@ def open_loops(filling: Filling, rims: Rims) -> list[Ints]:
     return edge_loops(np.concatenate([open_rim, open_patch]))
 
 
-def _is_hole(loop: Ints, filling: Filling, rims: Rims, plane: Floats, surface: Surface, cap_mm: float) -> bool:
+def _is_hole(
+    loop: Ints, filling: Filling, rims: Rims, plane: Floats, surface: Surface, *, cap_mm: float, stitched: bool
+) -> bool:
     """Whether the loop is an opening inside the face and no outer border of a piece."""
     count = len(rims.vertices)
-    rim = loop[loop < count]
-    made = loop[loop >= count]
-    if rims.beyond[rim].any() or len(loop) < 3:
+    if len(loop) < 3 or rims.beyond[loop[loop < count]].any():
         return False
-    if len(made) and _touches_border(filling, made - count, surface):
-        return False
-    points = loop_points(loop, filling, rims)
-    length = float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
-    if len(made):
-        return True
-    x, y = (rims.weights[loop] @ plane).T
-    clockwise = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
-    return clockwise if rims.inside[loop].all() else length <= cap_mm
+    if stitched:
+        return not _touches_border(filling, loop[loop >= count] - count, surface)
+    if rims.inside[loop].all():
+        x, y = (rims.weights[loop] @ plane).T
+        return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
+    points = rims.points[loop]
+    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_mm
 
 
 def loop_points(loop: Ints, filling: Filling, rims: Rims) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Ints, Mesh, face_normals, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges
 from facecom.geometry.nearest import Surface
 
 
@@ -34,8 +34,16 @@ class RimQuality:
     nonmanifold_edges: int
 
 
-def rim_quality(merged: Mesh, scan_faces: int, gap: Floats) -> RimQuality:
-    """Measure a merged mesh whose first `scan_faces` faces are the scan's."""
+def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, gap: Floats) -> RimQuality:
+    """Measure a merged mesh whose first `scan_faces` faces are the scan's.
+
+    Parameters
+    ----------
+    merged : Mesh
+    scan_faces : int
+    on_face : (M,) bool, rim vertices whose edges count for `rim_angle_deg`; the rims of deep caps do not
+    gap : (R,) float, distance of the stitched rim vertices to the face surface, mm
+    """
     patch = merged.faces[scan_faces:]
     if not len(patch):
         nothing = float("nan")
@@ -51,7 +59,7 @@ def rim_quality(merged: Mesh, scan_faces: int, gap: Floats) -> RimQuality:
     made = chosen >= scan_faces
     makers = np.bincount(edge_of, np.tile(made, 3), minlength=len(edges))
     angle, pairs_edge = _angles(part, edge_of, used)
-    kind = makers[pairs_edge]
+    kind = np.where((makers == 1) & ~on_face[edges].all(1), -1, makers)[pairs_edge]
     median = lambda k: float(np.median(angle[kind == k])) if (kind == k).any() else float("nan")  # noqa: E731
     smallest = float(np.percentile(smallest_angles(merged.vertices, patch), 1))
     crossing = len(crossing_edges(Mesh(merged.vertices, patch)))

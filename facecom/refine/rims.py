@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges
 from facecom.geometry.nearest import Closest, Surface
+from facecom.refine.bridges import bridge_points, bridge_runs, deep_points
 from facecom.refine.planar import crossings
 
 _EDGE_TOLERANCE = 1e-6
@@ -21,12 +22,13 @@ class Rims:
     vertices : (R,) int, sorted scan vertices that lie on a border
     edges : (E, 2) int, positions in `vertices`, in the direction of the scan's faces: the scan lies on the left
     points : (R, 3) their positions, mm
-    feet : (R, 3) closest points on the face, mm
-    weights : (R, V) sparse, each foot as a mean of face vertices
-    uv : (R, 2) in the plane, moved apart where the projected rim crossed itself
-    inside : (R,) bool, the foot is not on the face's own border and near enough
+    feet : (N, 3) closest points on the face, mm; from R on, points of bridges over stretches that dive
+    weights : (N, V) sparse, each foot as a mean of face vertices
+    uv : (N, 2) in the plane, moved apart where the projected rim crossed itself
+    outline : (L, 2) int, the edges between feet: those of the borders that lie on the face, and the bridges
+    inside : (R,) bool, the foot is not on the face's own border, near enough, and not deep
     beyond : (R,) bool, the foot is on the face's own border
-    length : (R,) mean length of the border edges at a vertex, mm
+    length : (N,) mean length of the border edges at a vertex, mm
     """
 
     vertices: Ints
@@ -35,6 +37,7 @@ class Rims:
     feet: Floats
     weights: sp.csr_matrix
     uv: Floats
+    outline: Ints
     inside: Bools
     beyond: Bools
     length: Floats
@@ -57,7 +60,7 @@ def on_border(mesh: Mesh, found: Closest, rim: Ints) -> Bools:
     return out
 
 
-def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_mm: float) -> Rims:
+def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_mm: float, depth_mm: float) -> Rims:
     """Project the borders of `scan` onto `face` and make them simple curves in its plane.
 
     Parameters
@@ -66,24 +69,38 @@ def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_m
     plane : (V, 2) float, the face's texture coordinates, scaled to about mm
     surface : Surface of `face`
     reach_mm : float, a border vertex farther from the face than this is not part of it
+    depth_mm : float, nor is one farther behind it than this
     """
     vertices, local = np.unique(boundary_edges(scan.faces), return_inverse=True)
     edges = local.reshape(-1, 2)
     points = scan.vertices[vertices]
     if not len(vertices):
         none, empty = np.zeros(0, bool), sp.csr_matrix((0, len(face.vertices)))
-        return Rims(vertices, edges, points, points, empty, points[:, :2], none, none, points[:, 0])
+        return Rims(vertices, edges, points, points, empty, points[:, :2], edges, none, none, points[:, 0])
     found = surface.closest(points)
     span = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
     degree = np.maximum(np.bincount(edges.ravel(), minlength=len(vertices)), 1)
     length = np.bincount(edges.ravel(), np.repeat(span, 2), minlength=len(vertices)) / degree
     beyond = on_border(face, found, boundary_edges(face.faces))
-    inside = (found.distance <= reach_mm) & ~beyond
+    deep = deep_points(scan, face, vertices, found, depth_mm=depth_mm) | (found.distance > reach_mm)
+    off, bridges = bridge_runs(edges, deep & ~beyond, beyond)
+    inside = ~off & ~beyond
+    between = bridge_points(found.points[bridges[:, 0]], found.points[bridges[:, 1]], length[bridges].mean(1))
+    outline = [edges[inside[edges].all(1)]]
+    start = len(vertices)
+    for (a, b), middle in zip(bridges, between, strict=True):
+        chain = np.concatenate([[a], start + np.arange(len(middle)), [b]])
+        outline.append(np.stack([chain[:-1], chain[1:]], axis=1))
+        start += len(middle)
+    added = np.concatenate([np.zeros((0, 3)), *between])
     weights = weight_rows(face, found)
-    uv = weights @ plane
-    chosen = inside[edges].all(1)
-    uv = untangle(uv, edges[chosen], span[chosen])
-    return Rims(vertices, edges, points, found.points, weights, uv, inside, beyond, length)
+    if len(added):
+        weights = sp.vstack([weights, weight_rows(face, surface.closest(added))]).tocsr()
+    feet = weights @ face.vertices
+    size = np.concatenate([length, np.repeat(length[bridges].mean(1), [len(m) for m in between])])
+    lines = np.concatenate(outline)
+    uv = untangle(weights @ plane, lines, np.linalg.norm(feet[lines[:, 0]] - feet[lines[:, 1]], axis=1))
+    return Rims(vertices, edges, points, feet, weights, uv, lines, inside, beyond, size)
 
 
 def weight_rows(mesh: Mesh, found: Closest) -> sp.csr_matrix:

@@ -1,0 +1,142 @@
+"""The pieces of the join: plane triangulation, untangling, caps, blending, sampling."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial import ConvexHull
+
+from facecom.geometry.mesh import boundary_edges, unique_edges
+from facecom.refine.blend import blended_offsets
+from facecom.refine.bridges import bridge_runs
+from facecom.refine.caps import cap_loop
+from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
+from facecom.refine.rims import untangle
+from facecom.refine.strip import flip_edges, split_edges
+
+NONE = np.zeros((0, 2), int)
+
+
+def star(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random points and a polygon through some of them that does not cross itself."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((4 * count, 2))
+    ring = rng.choice(4 * count, count, replace=False)
+    ring = ring[np.argsort(np.arctan2(*(points[ring] - 0.5).T))]
+    return points, np.stack([ring, np.roll(ring, -1)], 1)
+
+
+@given(count=st.integers(5, 60), seed=st.integers(0, 1000))
+def test_constrained_triangles_tile_the_hull_and_hold_each_segment(count: int, seed: int) -> None:
+    points, segments = star(count, seed)
+    triangles, present = constrained_triangles(points, segments)
+    area = signed_areas(points, triangles)
+    assert present.all()
+    assert has_edges(triangles, segments, len(points)).all()
+    assert area.min() > 0
+    assert unique_edges(triangles)[2].max() <= 2
+    assert 0.5 * area.sum() == pytest.approx(ConvexHull(points).volume)
+
+
+def test_of_two_crossing_segments_one_is_refused() -> None:
+    points = np.array([[0.0, 0], [1, 0], [1.1, 1.2], [0, 1]])
+    triangles, present = constrained_triangles(points, np.array([[0, 2], [1, 3]]))
+    assert present.sum() == 1
+    assert len(triangles) == 2
+
+
+def test_crossings_ignore_shared_ends() -> None:
+    points = np.array([[0.0, 0], [1, 1], [0, 1], [1, 0], [2, 2]])
+    segments = np.array([[0, 1], [2, 3], [1, 4], [4, 2]])
+    assert crossings(points[segments[:, 0]], points[segments[:, 1]]).tolist() == [[0, 1]]
+
+
+@given(seed=st.integers(0, 200))
+def test_untangle_makes_a_noisy_circle_simple_and_leaves_a_simple_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 80
+    turn = 2 * np.pi * np.arange(n) / n
+    circle = 10 * np.stack([np.cos(turn), np.sin(turn)], 1)
+    edges = np.stack([np.arange(n), np.roll(np.arange(n), -1)], 1)
+    span = np.full(n, 20 * np.pi / n)
+    assert np.array_equal(untangle(circle, edges, span), circle)
+    noisy = circle + rng.normal(size=circle.shape) * 0.8
+    out = untangle(noisy, edges, span)
+    assert len(crossings(out[edges[:, 0]], out[edges[:, 1]])) == 0
+    assert np.abs(np.linalg.norm(out, axis=1) - 10).max() < 4
+
+
+@given(count=st.integers(3, 60), seed=st.integers(0, 100))
+def test_a_cap_is_a_disc_with_the_loop_as_its_border(count: int, seed: int) -> None:
+    loop = np.random.default_rng(seed).normal(size=(count, 3)) * 5
+    added, triangles = cap_loop(loop, fixed=NONE)
+    border = {tuple(e) for e in boundary_edges(triangles).tolist()}
+    assert border == {(k, (k + 1) % count) for k in range(count)}
+    edges, _, used = unique_edges(triangles)
+    assert used.max() <= 2
+    assert count + len(added) - len(edges) + len(triangles) == 1
+    low, high = loop.min(0), loop.max(0)
+    assert (added >= low - 1e-9).all()
+    assert (added <= high + 1e-9).all()
+
+
+def flat(count: int) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[:count, :count].astype(float)
+    index = np.arange(count * count).reshape(count, count)
+    a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel(), index[1:, :-1].ravel()
+    points = np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1)
+    return points, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+
+
+def test_blended_offsets_keep_the_rim_start_level_and_fade() -> None:
+    points, faces = flat(41)
+    held = points[:, 0] == 0
+    offsets = np.where(held[:, None], [0.0, 0.0, 0.5], 0.0)
+    out = blended_offsets(points, faces, held=held, offsets=offsets, falloff_mm=4.0)
+    row = out[points[:, 1] == 20][:, 2]
+    assert np.array_equal(out[held], offsets[held])
+    assert abs(row[1] - row[0]) < 0.05
+    assert abs(row[30]) < 0.02
+    assert np.abs(out[:, :2]).max() < 1e-9
+
+
+def test_flip_edges_reaches_the_delaunay_triangles_of_a_flat_sheet() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.random((60, 2)), [[-1, -1], [2, -1], [2, 2], [-1, 2]]])
+    wanted, _ = constrained_triangles(points, NONE)
+    forced, _ = constrained_triangles(points, np.array([[0, 40]]))
+    space = np.concatenate([points, np.zeros((64, 1))], 1)
+    out = flip_edges(forced, uv=points, positions=space, fixed=NONE, passes=50)
+    assert {frozenset(t) for t in out.tolist()} == {frozenset(t) for t in wanted.tolist()}
+
+
+def test_flip_edges_never_makes_a_fixed_edge() -> None:
+    points = np.array([[0.0, 0], [10, 0], [5, 1], [5, -1]])
+    triangles = np.array([[0, 1, 2], [1, 0, 3]])
+    space = np.concatenate([points, np.zeros((4, 1))], 1)
+    free = flip_edges(triangles, uv=points, positions=space, fixed=NONE)
+    assert (np.sort(free, 1) == [0, 2, 3]).all(1).any()
+    assert np.array_equal(flip_edges(triangles, uv=points, positions=space, fixed=np.array([[3, 2]])), triangles)
+
+
+def test_split_edges_replaces_an_edge_by_two_in_all_its_triangles() -> None:
+    triangles, parents = split_edges(np.array([[0, 1, 2], [1, 0, 3]]), np.array([[0, 1]]), 4)
+    assert parents.tolist() == [[0, 1]]
+    assert len(triangles) == 4
+    edges, _, used = unique_edges(triangles)
+    assert [0, 1] not in edges.tolist()
+    assert used.max() == 2
+
+
+def test_bridges_span_dives_and_skip_lone_points() -> None:
+    n = 20
+    edges = np.stack([np.arange(n), np.roll(np.arange(n), -1)], 1)
+    deep = np.zeros(n, bool)
+    deep[[4, 9, 10, 11]] = True
+    off, bridges = bridge_runs(edges, deep, np.zeros(n, bool))
+    assert np.flatnonzero(off).tolist() == [9, 10, 11]
+    assert bridges.tolist() == [[8, 12]]
+    beyond = np.zeros(n, bool)
+    beyond[10] = True
+    assert len(bridge_runs(edges, deep, beyond)[1]) == 0
+    assert bridge_runs(edges, np.arange(n) > 2, np.zeros(n, bool))[0].all()
