@@ -1,0 +1,120 @@
+import io
+
+import numpy as np
+import pytest
+
+from facecom.geometry.mesh import Mesh
+from facecom.geometry.subdivision import midpoint_matrix, split_faces
+from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.report.preview import PALETTE, png_bytes, preview
+from facecom.report.shading import MOST_KEPT, Drawing, Frame, View
+
+SIZE = 60
+
+
+@pytest.fixture(scope="module")
+def bump(sheet) -> Mesh:
+    """A face-sized bowl with a nose to the front."""
+    flat = sheet(40, 40)
+    x, y = (flat.vertices[:, :2] * 4 - 80).T
+    return flat.with_vertices(np.stack([x, y, -0.01 * (x**2 + y**2) + 25 * np.exp(-(x**2 + y**2) / 200)], 1))
+
+
+def drawn(picture: np.ndarray) -> np.ndarray:
+    return (picture < 250).any(-1)
+
+
+def test_a_square_is_drawn_where_it_is():
+    square = Mesh([[0, 0, 0], [30, 0, 0], [30, 30, 0], [0, 30, 0]], [[0, 1, 2], [0, 2, 3]])
+    picture = Drawing(square, np.full((4, 3), 0.5), pixel_mm=2.0).shade(View("front"), Frame(np.zeros(3), 60.0, SIZE))
+    rows, columns = np.nonzero(drawn(picture))
+    assert (columns.min(), columns.max()) == (30, 44)  # x, to the subject's left, runs to the right of the picture
+    assert (rows.min(), rows.max()) == (15, 29)  # y runs up
+    assert drawn(picture).sum() == 15 * 15
+
+
+@pytest.mark.parametrize(
+    ("view", "row", "column"),
+    [
+        (View("front"), 0, 0),
+        (View("left", np.pi / 2), 0, -1),
+        (View("right", -np.pi / 2), 0, 1),
+        (View("below", 0, -np.pi / 2), 1, 0),
+    ],
+)
+def test_the_nose_points_where_the_view_says(view, row, column):
+    """A spike towards +z, seen from the front, from the subject's left and right, and from below."""
+    spike = Mesh([[-5, -5, 0], [5, -5, 0], [0, 5, 0], [0, 0, 50]], [[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]])
+    picture = Drawing(spike, np.full((4, 3), 0.5), pixel_mm=2.0).shade(view, Frame(np.zeros(3), 60.0, SIZE))
+    rows, columns = np.nonzero(drawn(picture))
+    reach = np.array([29.5 - rows.min(), rows.max() - 29.5, columns.max() - 29.5, 29.5 - columns.min()])
+    wanted = np.array([row > 0, row < 0, column > 0, column < 0])
+    assert (reach[wanted] > 18).all()
+    assert (reach[~wanted] < 10).all()
+
+
+def test_what_was_made_up_is_coloured_and_nothing_else(bump):
+    made = np.hypot(bump.vertices[:, 0] - 40, bump.vertices[:, 1]) < 25
+    picture = preview(bump, bump, provenance=made, size=SIZE).astype(int)
+    colourful = (picture.max(-1) - picture.min(-1)) > 40
+    top, bottom = colourful[: SIZE + 18], colourful[SIZE + 18 :]
+    assert not top.any()
+    assert bottom[:, :SIZE].any()
+    rows, columns = np.nonzero(bottom[18:, :SIZE])
+    assert columns.min() > SIZE / 2  # the subject's left
+    plain = preview(bump, bump, size=SIZE).astype(int)
+    assert (plain.max(-1) - plain.min(-1)).max() <= 40
+
+
+def test_each_kind_has_its_colour_and_further_kinds_begin_again(bump):
+    pictures = [preview(bump, bump, provenance=np.full(len(bump.vertices), k), size=20) for k in range(1, 6)]
+    middle = [tuple(p[20 + 18 + 18 + 10, 10]) for p in pictures]
+    assert len(set(middle[:4])) == len(PALETTE) - 1
+    assert middle[4] == middle[0]
+
+
+def test_pose_and_unit_do_not_change_the_picture(bump):
+    pose = Similarity(rotation_from_vector([2, 1, -1]), [400, -20, 7]) @ Similarity()
+    metres = Similarity(scale=0.001) @ pose
+    here = preview(bump, bump, size=SIZE).astype(int)
+    for move in (pose, metres):
+        moved = bump.with_vertices(move.apply(bump.vertices))
+        there = preview(moved, moved, pose=move, size=SIZE).astype(int)
+        assert (np.abs(here - there) > 3).any(-1).mean() < 0.002
+
+
+def test_fine_meshes_look_like_coarse_ones(bump):
+    fine = bump
+    while len(fine.vertices) <= MOST_KEPT:
+        faces, parents = split_faces(fine.faces, len(fine.vertices))
+        fine = Mesh(midpoint_matrix(parents, len(fine.vertices)) @ fine.vertices, faces)
+    coarse, merged = preview(bump, bump, size=SIZE).astype(int), preview(fine, bump, size=SIZE).astype(int)
+    assert (np.abs(coarse - merged) > 20).any(-1).mean() < 0.02
+
+
+@pytest.mark.parametrize("with_normals", [True, False])
+def test_point_sets_are_drawn_without_gaps(bump, with_normals):
+    normals = None
+    if with_normals:
+        normals = np.broadcast_to([0, 0, 1.0], bump.vertices.shape)
+    cloud = Mesh(bump.vertices, np.zeros((0, 3), int), normals=normals)
+    picture = preview(cloud, bump, size=SIZE)
+    front = drawn(picture[18 : 18 + SIZE, :SIZE])
+    assert front[12:-12, 12:-12].all()
+
+
+def test_the_same_picture_is_the_same_bytes_and_reads_back(bump):
+    from PIL import Image
+
+    first, again = (png_bytes(preview(bump, bump, size=SIZE)) for _ in range(2))
+    assert first == again
+    with Image.open(io.BytesIO(first)) as image:
+        np.testing.assert_array_equal(np.asarray(image), preview(bump, bump, size=SIZE))
+        assert image.info == {}
+
+
+def test_what_cannot_be_drawn_is_refused(bump):
+    with pytest.raises(ValueError, match="provenance"):
+        preview(bump, bump, provenance=[1, 0])
+    with pytest.raises(ValueError, match="no vertices"):
+        preview(Mesh(np.zeros((0, 3)), np.zeros((0, 3))), bump)
