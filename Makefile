@@ -17,7 +17,7 @@ help:
 	@echo "make demo    set up, complete the scans of data/demo, print where the results are"
 	@echo "make test    set up, run the tests and the examples in the docstrings"
 	@echo "make lint    set up, run ruff, mypy and import-linter"
-	@echo "make bench   set up, print times and memory (BENCH='options of the benchmark')"
+	@echo "make bench   set up, print times and memory (BENCH='options of benchmarks/speed.py')"
 	@echo "make clean   remove .venv and what was built"
 
 setup: $(VENV)/.system $(VENV)/.installed
@@ -64,7 +64,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	$(BIN)/python -m facecom bench $(BENCH)
+	$(BIN)/python benchmarks/speed.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
