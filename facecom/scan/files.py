@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.scan import formats, ply, scenes, writers
-from facecom.scan.stored import BadFile, Stored, beside
+from facecom.scan.stored import BadFile, Stored, beside, fits_float32
 
 _READERS: dict[str, Callable[[bytes, Path], Stored]] = {
     ".ply": lambda data, path: ply.read_ply(data),
@@ -104,7 +104,7 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
         raise ScanError(f"{where} holds {len(mesh.vertices):,} vertices, none with finite coordinates; export it again")
     texture, texture_path = _texture(stored, where)
     return ScanFile(
-        mesh, where, "float32" if ply.fits_float32(mesh.vertices) else "float64", corner_uv=stored.corner_uv,
+        mesh, where, "float32" if fits_float32(mesh.vertices) else "float64", corner_uv=stored.corner_uv,
         texture=texture, texture_path=texture_path, attributes=stored.attributes,
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def write_mesh(
     if (attributes or texture) and extension != ".ply":
         raise ValueError(f"cannot write {where.name}: {extension} has no place for attributes; write a .ply")
     if extension == ".ply":
-        data = ply.ply_bytes(mesh, attributes=attributes, exact=exact, texture=texture)
+        data = writers.ply_bytes(mesh, attributes=attributes, exact=exact, texture=texture)
     else:
         data = _WRITERS[extension](mesh)
     write_bytes(where, data)

@@ -25,7 +25,10 @@ def read_obj(data: bytes, folder: Path) -> Stored:
         When a line is not what OBJ asks for or a face names a vertex that is not there.
     """
     lines = _lines(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
-    places = {kind: [k for k, line in enumerate(lines) if line.startswith(kind)] for kind in (b"v ", b"vt ", b"f ")}
+    places: dict[bytes, list[int]] = {kind: [] for kind in (b"v ", b"vt", b"f ")}
+    for k, line in enumerate(lines):
+        if line[:2] in places:
+            places[line[:2]].append(k)
     if not places[b"v "]:
         raise BadFile("holds no vertices of an OBJ file; check its extension or export it again")
     table = _table([lines[k][2:] for k in places[b"v "]], "vertex")
@@ -45,37 +48,43 @@ def read_obj(data: bytes, folder: Path) -> Stored:
 def _obj_faces(lines: list[bytes], places: dict[bytes, list[int]], count: int) -> tuple[Ints, Floats | None]:
     if not places[b"f "]:
         return no_faces(), None
-    words = [lines[k][2:].split() for k in places[b"f "]]
-    corners = np.fromiter(map(len, words), np.int64, len(words))
-    index = _references(list(chain.from_iterable(words)))
+    corners, index = _references([lines[k][2:] for k in places[b"f "]])
     line = np.repeat(np.array(places[b"f "]), corners)
     flat = _resolve(index[:, 0], line, np.array(places[b"v "]), "vertex")
     faces, corner = triangulate(corners, flat)
-    if not places[b"vt "] or not index[:, 1].any():
+    if not places[b"vt"] or not index[:, 1].any():
         return faces, None
-    uv = _table([lines[k][3:] for k in places[b"vt "]], "texture coordinate")[:, :2]
+    uv = _table([lines[k][3:] for k in places[b"vt"]], "texture coordinate")[:, :2]
     if uv.shape[1] < 2:
         return faces, None
     named = index[:, 1] != 0
     flat_uv = np.full((len(index), 2), np.nan)
-    flat_uv[named] = uv[_resolve(index[named, 1], line[named], np.array(places[b"vt "]), "texture coordinate")]
+    flat_uv[named] = uv[_resolve(index[named, 1], line[named], np.array(places[b"vt"]), "texture coordinate")]
     return faces, flat_uv[corner]
 
 
-def _references(words: list[bytes]) -> Ints:
-    """(N, 2) vertex and texture references of corners `v`, `v/vt`, `v//vn` and `v/vt/vn`; 0 where there is none."""
-    slashes = words[0].count(b"/") if words else 0
+def _references(rows: list[bytes]) -> tuple[Ints, Ints]:
+    """Corners of each face, (P,), and their vertex and texture references, (N, 2); 0 where there is none.
+
+    A corner is `v`, `v/vt`, `v//vn` or `v/vt/vn`.
+    """
+    text = b"\n".join(rows)
+    slashes = rows[0].split(None, 1)[0].count(b"/") if rows[0] else 0
     try:
-        if slashes == 0:
-            index = np.array(list(map(int, words)), np.int64)
-            return np.stack([index, np.zeros_like(index)], axis=1)
-        numbers = list(map(int, b" ".join(words).replace(b"//", b"/0/").replace(b"/", b" ").split()))
-        if all(word.count(b"/") == slashes for word in words) and len(numbers) == len(words) * (slashes + 1):
-            return np.array(numbers, np.int64).reshape(len(words), -1)[:, :2]
-        parts = [(word + b"//").split(b"/")[:2] for word in words]
-        return np.array([[int(v), int(t or b"0")] for v, t in parts], np.int64)
+        table = np.loadtxt(text.replace(b"//", b"/0/").replace(b"/", b" ").split(b"\n"), np.int64, ndmin=2)
+        corners = table.shape[1] // (slashes + 1)
+        if text.count(b"/") == len(rows) * corners * slashes and table.shape == (len(rows), corners * (slashes + 1)):
+            index = table.reshape(len(rows) * corners, -1)[:, :2]
+            return np.full(len(rows), corners), index if slashes else np.hstack([index, np.zeros_like(index)])
+    except (ValueError, OverflowError):
+        pass  # faces of different sizes or spellings, one by one
+    words = [row.split() for row in rows]
+    try:
+        parts = [(word + b"//").split(b"/")[:2] for word in chain.from_iterable(words)]
+        index = np.array([[int(v), int(t or b"0")] for v, t in parts], np.int64).reshape(-1, 2)
     except (ValueError, OverflowError):
         raise BadFile("has a face line that is not made of vertex numbers; export it again") from None
+    return np.fromiter(map(len, words), np.int64, len(words)), index
 
 
 def _resolve(reference: Ints, line: Ints, declared: Ints, what: str) -> Ints:
@@ -198,8 +207,10 @@ def read_xyz(data: bytes) -> Stored:
 def _lines(data: bytes) -> list[bytes]:
     if b"\0" in data[:4096]:
         raise BadFile("is binary where text was expected; check its extension or export it again")
-    lines = data.replace(b"\t", b" ").split(b"\n" if b"\n" in data else b"\r")
-    return [line.strip() for line in lines]
+    data = data.replace(b"\t", b" ")
+    data = data.replace(b"\r", b"" if b"\n" in data else b"\n")
+    lines = data.split(b"\n")
+    return [line.strip() for line in lines] if data[:1] == b" " or b"\n " in data else lines
 
 
 def _table(rows: list[bytes], what: str) -> NDArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facecom.geometry.mesh import Mesh
 from facecom.scan.stored import BadFile, Stored, cut_short, no_faces, spread_corner_uv, triangulate, unit_colors
 
 _TYPES = {
@@ -18,8 +16,6 @@ _TYPES = {
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
     "float": "f4", "double": "f8", "float32": "f4", "float64": "f8",
 }  # fmt: skip
-_NAMES = {"i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint", "f4": "float"}
-_NAMES["f8"] = "double"
 
 
 @dataclass(frozen=True)
@@ -276,67 +272,3 @@ def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture:
         positions, faces, uv=uv, corner_uv=corner_uv, colors=None if colors is None else unit_colors(colors),
         normals=normals, attributes=attributes, texture=texture,
     )  # fmt: skip
-
-
-def ply_bytes(
-    mesh: Mesh, *, attributes: Mapping[str, NDArray] | None = None, exact: bool = True, texture: str | None = None
-) -> bytes:
-    """A binary little-endian PLY file of a mesh.
-
-    Parameters
-    ----------
-    mesh : Mesh
-    attributes : further numbers of each vertex, (V,) by property name; stored in their own type
-    exact : with True, positions are stored in float32 where that loses no bit of any, else in float64;
-        with False, always in float32
-    texture : name of the texture image beside the file
-
-    Raises
-    ------
-    ValueError
-        When an attribute's length is not V, or its type or name has no place in PLY.
-    """
-    kind = "<f4" if not exact or fits_float32(mesh.vertices) else "<f8"
-    columns: list[tuple[str, NDArray]] = [(n, mesh.vertices[:, k].astype(kind)) for k, n in enumerate("xyz")]
-    if mesh.normals is not None:
-        columns += [(n, mesh.normals[:, k].astype("<f4")) for k, n in enumerate(("nx", "ny", "nz"))]
-    if mesh.colors is not None:
-        levels = np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype("u1")
-        columns += [(n, levels[:, k]) for k, n in enumerate(("red", "green", "blue"))]
-    if mesh.uv is not None:
-        columns += [(n, mesh.uv[:, k].astype("<f4")) for k, n in enumerate("st")]
-    columns += _extra_columns(attributes or {}, len(mesh.vertices), {name for name, _ in columns})
-    table = np.empty(len(mesh.vertices), [(name, column.dtype) for name, column in columns])
-    for name, column in columns:
-        table[name] = column
-    faces = np.empty(len(mesh.faces), [("n", "u1"), ("v", "<i4", (3,))])
-    faces["n"], faces["v"] = 3, mesh.faces
-    head = ["ply", "format binary_little_endian 1.0"] + ([f"comment TextureFile {texture}"] if texture else [])
-    head += [f"element vertex {len(table)}"] + [f"property {_NAMES[c.dtype.str[1:]]} {n}" for n, c in columns]
-    head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
-    out = io.BytesIO()
-    for part in ("\n".join(head).encode("ascii") + b"\n", table.tobytes(), faces.tobytes()):
-        out.write(part)
-    return out.getvalue()
-
-
-def _extra_columns(attributes: Mapping[str, NDArray], count: int, taken: set[str]) -> list[tuple[str, NDArray]]:
-    columns = []
-    for name, given in attributes.items():
-        column = np.asarray(given)
-        if column.dtype == bool:
-            column = column.astype("u1")
-        if column.shape != (count,):
-            raise ValueError(f"attribute {name!r} has shape {column.shape}, expected ({count},)")
-        if not (name.isascii() and name.isidentifier()) or name in taken:
-            raise ValueError(f"{name!r} cannot name a further vertex property; choose another plain word")
-        if column.dtype.str[1:] not in _NAMES:
-            raise ValueError(f"attribute {name!r} has type {column.dtype}; PLY stores integers to 32 bits and floats")
-        columns.append((name, column.astype(column.dtype.newbyteorder("<"))))
-    return columns
-
-
-def fits_float32(values: NDArray) -> bool:
-    """Whether every finite number of an array is a float32 already."""
-    with np.errstate(over="ignore"):
-        return bool(np.array_equal(values.astype(np.float32).astype(np.float64), values, equal_nan=True))

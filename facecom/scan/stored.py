@@ -103,3 +103,9 @@ def beside(folder: Path, name: str) -> Path | None:
     """The file `name` in `folder`, or None; never one outside it."""
     found = folder / Path(name.replace("\\", "/")).name
     return found if found.is_file() else None
+
+
+def fits_float32(values: NDArray) -> bool:
+    """Whether every finite number of an array is a float32 already."""
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(values.astype(np.float32).astype(np.float64), values, equal_nan=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facecom.geometry.mesh import Floats, Ints
+from facecom.geometry.mesh import Bools, Floats, Ints
 
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
@@ -33,17 +33,22 @@ def identical_rows(rows: NDArray) -> tuple[Ints, Ints]:
     if not (sorted_key[1:] == sorted_key[:-1]).any():
         return np.arange(len(bits)), np.arange(len(bits))
     order = np.argsort(key)
-    same = (bits[order[1:]] == bits[order[:-1]]).all(axis=1)
-    if (same != (key[order[1:]] == key[order[:-1]])).any():  # two rows share a key by chance: sort by the rows
+    first, group = _groups(order, sorted_key[1:] != sorted_key[:-1])
+    if (bits[first[group]] != bits).any():  # two rows share a key by chance: sort by the rows
         order = np.lexsort(bits.T)
-        same = (bits[order[1:]] == bits[order[:-1]]).all(axis=1)
-    starts = np.flatnonzero(np.concatenate([[True], ~same]))
+        first, group = _groups(order, (bits[order[1:]] != bits[order[:-1]]).any(axis=1))
+    return first, group
+
+
+def _groups(order: Ints, fresh: Bools) -> tuple[Ints, Ints]:
+    """Groups of a sorted list of rows, `fresh` where row k + 1 differs from row k."""
+    starts = np.flatnonzero(np.concatenate([[True], fresh]))
     head = np.minimum.reduceat(order, starts)
-    leads = np.zeros(len(bits), bool)
+    leads = np.zeros(len(order), bool)
     leads[head] = True
     rank = np.cumsum(leads) - 1
-    group = np.empty(len(bits), np.int64)
-    group[order] = np.repeat(rank[head], np.diff(np.append(starts, len(bits))))
+    group = np.empty(len(order), np.int64)
+    group[order] = np.repeat(rank[head], np.diff(np.append(starts, len(order))))
     return np.flatnonzero(leads), group
 
 

@@ -1,12 +1,75 @@
-"""OBJ, OFF, STL and GLB bytes of a mesh."""
+"""The bytes of a mesh in each format that is written."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Mesh, face_normals
 from facecom.scan.formats import STL_RECORD
+from facecom.scan.stored import fits_float32
+
+_PLY_NAMES = {
+    "i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort",
+    "i4": "int", "u4": "uint", "f4": "float", "f8": "double",
+}  # fmt: skip
+
+
+def ply_bytes(
+    mesh: Mesh, *, attributes: Mapping[str, NDArray] | None = None, exact: bool = True, texture: str | None = None
+) -> bytes:
+    """A binary little-endian PLY file of a mesh.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    attributes : further numbers of each vertex, (V,) by property name; stored in their own type
+    exact : with True, positions are stored in float32 where that loses no bit of any, else in float64;
+        with False, always in float32
+    texture : name of the texture image beside the file
+
+    Raises
+    ------
+    ValueError
+        When an attribute's length is not V, or its type or name has no place in PLY.
+    """
+    kind = "<f4" if not exact or fits_float32(mesh.vertices) else "<f8"
+    columns: list[tuple[str, NDArray]] = [(n, mesh.vertices[:, k].astype(kind)) for k, n in enumerate("xyz")]
+    if mesh.normals is not None:
+        columns += [(n, mesh.normals[:, k].astype("<f4")) for k, n in enumerate(("nx", "ny", "nz"))]
+    if mesh.colors is not None:
+        levels = np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype("u1")
+        columns += [(n, levels[:, k]) for k, n in enumerate(("red", "green", "blue"))]
+    if mesh.uv is not None:
+        columns += [(n, mesh.uv[:, k].astype("<f4")) for k, n in enumerate("st")]
+    columns += _extra_columns(attributes or {}, len(mesh.vertices), {name for name, _ in columns})
+    table = np.empty(len(mesh.vertices), [(name, column.dtype) for name, column in columns])
+    for name, column in columns:
+        table[name] = column
+    faces = np.empty(len(mesh.faces), [("n", "u1"), ("v", "<i4", (3,))])
+    faces["n"], faces["v"] = 3, mesh.faces
+    head = ["ply", "format binary_little_endian 1.0"] + ([f"comment TextureFile {texture}"] if texture else [])
+    head += [f"element vertex {len(table)}"] + [f"property {_PLY_NAMES[c.dtype.str[1:]]} {n}" for n, c in columns]
+    head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
+    return "\n".join(head).encode("ascii") + b"\n" + table.tobytes() + faces.tobytes()
+
+
+def _extra_columns(attributes: Mapping[str, NDArray], count: int, taken: set[str]) -> list[tuple[str, NDArray]]:
+    columns = []
+    for name, given in attributes.items():
+        column = np.asarray(given)
+        if column.dtype == bool:
+            column = column.astype("u1")
+        if column.shape != (count,):
+            raise ValueError(f"attribute {name!r} has shape {column.shape}, expected ({count},)")
+        if not (name.isascii() and name.isidentifier()) or name in taken:
+            raise ValueError(f"{name!r} cannot name a further vertex property; choose another plain word")
+        if column.dtype.str[1:] not in _PLY_NAMES:
+            raise ValueError(f"attribute {name!r} has type {column.dtype}; PLY stores integers to 32 bits and floats")
+        columns.append((name, column.astype(column.dtype.newbyteorder("<"))))
+    return columns
 
 
 def obj_bytes(mesh: Mesh) -> bytes:

@@ -11,8 +11,9 @@ from PIL import Image
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.scan.files import READABLE, WRITABLE, read_scan, read_scan_file, write_mesh
-from facecom.scan.ply import ply_bytes, read_ply
+from facecom.scan.ply import read_ply
 from facecom.scan.weld import weld
+from facecom.scan.writers import ply_bytes
 
 EXACT = (".ply", ".obj", ".off")
 
