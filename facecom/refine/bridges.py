@@ -8,7 +8,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_loops, face_cr
 from facecom.geometry.nearest import Closest
 
 _SHORTEST_RUN = 3  # vertices on the face between two dives that still count as lying on it
-_SHALLOW = 0.3  # share of a loop that must lie on the face
+_FEWEST = 8  # vertices that a loop must have on the face, else all of it is taken for deep
 
 
 def deep_points(scan: Mesh, face: Mesh, vertices: Ints, found: Closest, *, depth_mm: float) -> Bools:
@@ -57,7 +57,7 @@ def _tidy(flags: Bools) -> Bools:
     """Drop lone deep vertices and short shallow runs of a closed loop; all deep where little is left."""
     lone = flags & ~np.roll(flags, 1) & ~np.roll(flags, -1)
     flags = flags & ~lone
-    if (~flags).mean() < _SHALLOW:
+    if flags.any() and (~flags).sum() < _FEWEST:
         return np.ones_like(flags)
     if not flags.any():
         return flags

@@ -12,7 +12,6 @@ from facecom.geometry.mesh import (
     Floats,
     Ints,
     Mesh,
-    boundary_edges,
     edge_loops,
     face_cross,
     frozen,
@@ -107,7 +106,9 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
     plane, border = face_plane(face)
     surface = Surface(face)
     rims = lay_rims(scan, face, plane=plane, surface=surface, reach_mm=settings.reach_mm, depth_mm=settings.depth_mm)
-    evidence = 1.0 - (measure_coverage(scan, face) if covered is None else np.asarray(covered, float))
+    if covered is None:
+        covered = measure_coverage(scan, face, border=rims.vertices[rims.edges])
+    evidence = 1.0 - np.asarray(covered, float)
     fixed = _scan_edges(scan, rims)
     filling = fill_plane(
         face,
@@ -132,21 +133,16 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
     return _joined(scan, face, rims, filling, capped)
 
 
-def measure_coverage(scan: Mesh, face: Mesh) -> Floats:
+def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints) -> Floats:
     """Where the scan has a surface over the face, (V,) in 0 or 1: the closest scan point is no border of the scan.
 
     The two surfaces must look the same way there; how far apart they are does not matter (hair over a forehead).
+    `border` holds the scan's border edges, (B, 2).
     """
-    low, high = face.vertices.min(0) - 30.0, face.vertices.max(0) + 30.0
-    near = ((scan.vertices > low) & (scan.vertices < high)).all(1)
-    part, _ = scan.submesh(near[scan.faces].any(1))
-    if not len(part.faces):
-        return np.zeros(len(face.vertices))
-    found = Surface(part).closest(face.vertices)
-    rim = boundary_edges(part.faces)
+    found = Surface(scan).closest(face.vertices)
     own = vertex_normals(face.vertices, face.faces)
-    agree = np.einsum("vd,vd->v", own, face_cross(part.vertices, part.faces[found.faces])) > 0
-    return (~on_border(part, found, rim) & agree).astype(float)
+    agree = np.einsum("vd,vd->v", own, face_cross(scan.vertices, scan.faces[found.faces])) > 0
+    return (~on_border(scan, found, border) & agree).astype(float)
 
 
 def _scan_edges(scan: Mesh, rims: Rims) -> Ints:

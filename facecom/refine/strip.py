@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 import shapely
-from scipy.sparse import csgraph
 
 from facecom.geometry.mesh import Bools, Floats, Ints, face_components, unique_edges
 from facecom.refine.planar import constrained_triangles, pair_keys, signed_areas
+from facecom.refine.regions import label_missing
 
 
 def missing_triangles(
@@ -37,7 +36,7 @@ def missing_triangles(
     present = present[: len(rim)]
     side = _rim_sides(triangles, rim[present], len(uv))
     walls = np.concatenate([rim[present], separators])
-    label = _label(triangles, side, walls, evidence=evidence, positions=positions)
+    label = label_missing(triangles, side, walls, evidence=evidence, positions=positions)
     return _stitched(triangles[label & (side >= 0)], rim[present], len(uv)), present
 
 
@@ -57,49 +56,6 @@ def _rim_sides(triangles: Ints, rim: Ints, count: int) -> Ints:
     same = np.isin(keys, rim[:, 0] * count + rim[:, 1]).any(1)
     other = np.isin(keys, rim[:, 1] * count + rim[:, 0]).any(1)
     return np.where(same, -1, np.where(other, 1, 0))
-
-
-def _label(triangles: Ints, side: Ints, walls: Ints, *, evidence: Floats, positions: Floats) -> Bools:
-    """Vote over the regions between the walls; a region that disagrees with itself is divided by smoothing."""
-    count = len(positions)
-    edges, edge_of, used = unique_edges(triangles)
-    wall = np.isin(edges[:, 0] * count + edges[:, 1], np.sort(walls, 1)[:, 0] * count + np.sort(walls, 1)[:, 1])
-    owner = np.tile(np.arange(len(triangles)), 3)
-    inner = (used == 2) & ~wall
-    order = np.argsort(edge_of, kind="stable")
-    pairs = owner[order][inner[edge_of[order]]].reshape(-1, 2)
-    ones = np.ones(len(pairs))
-    links = sp.coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(triangles),) * 2)
-    region = csgraph.connected_components(links, directed=False)[1]
-    area, vote = _votes(triangles, side, evidence=evidence, positions=positions)
-    weight = np.bincount(region, area)
-    mean = np.bincount(region, area * vote) / np.maximum(weight, 1e-12)
-    label = mean[region] > 0.5
-    mixed = ((mean > 0.15) & (mean < 0.85) & (weight > 50.0))[region]
-    if mixed.any():
-        label[mixed] = _smoothed((links + links.T).tocsr(), area, vote)[mixed] > 0.5
-    return label
-
-
-def _votes(triangles: Ints, side: Ints, *, evidence: Floats, positions: Floats) -> tuple[Floats, Floats]:
-    """Weight and vote (0 covered, 1 missing) of each triangle."""
-    a, b, c = (positions[triangles[:, k]] for k in range(3))
-    area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1) + 1e-9
-    known = np.isfinite(evidence)[triangles]
-    total = np.where(known, evidence[triangles], 0.0).sum(1)
-    vote = np.where(known.any(1), total / np.maximum(known.sum(1), 1), 0.5)
-    vote = np.where(side != 0, 0.5 + 0.5 * np.sign(side), vote)
-    area = np.where(known.any(1) | (side != 0), area, 1e-9)
-    return area, vote
-
-
-def _smoothed(links: sp.csr_matrix, area: Floats, vote: Floats, *, passes: int = 30) -> Floats:
-    degree = np.asarray(links.sum(1)).ravel()
-    own = area / area.mean()
-    value = vote
-    for _ in range(passes):
-        value = (own * vote + 4.0 * (links @ value)) / (own + 4.0 * degree)
-    return value
 
 
 def flip_edges(triangles: Ints, *, uv: Floats, positions: Floats, fixed: Ints, passes: int = 12) -> Ints:
