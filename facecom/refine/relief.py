@@ -1,0 +1,205 @@
+"""Measuring skin relief: tangent-plane height maps of seen skin, split in bands, with their local energies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, gaussian_gradient_magnitude
+
+from facecom.geometry.mesh import Bools, Floats, Ints, unit
+from facecom.geometry.nearest import Surface
+
+Singles = NDArray[np.float32]
+
+HALF_POWER = np.sqrt(2 * np.log(2.0)) / (2 * np.pi)
+"""Width of the Gaussian, per mm of wavelength, that lets half the amplitude of that wave pass."""
+
+SPLITS_MM = (0.6, 1.2, 2.4)
+"""Wavelengths at which relief is split into bands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Charts:
+    """Square height maps of seen skin, N of them with B bands and S by S pixels.
+
+    Parameters
+    ----------
+    centres : (N, 3) float, mm; frames : (N, 3, 3) float, rows x, y, normal
+    bands : (N, B, S, S) float32, mm
+        Relief by band, finest first; their sum is the relief.
+    valid : (N, S, S) bool
+    energy : (N, B, S, S) float32
+        Natural logarithm of the local mean square of each band, mm².
+    points : (N, S, S, 3) float32
+        Where each pixel lies: on the scan, or for a mirrored chart where it would lie on the other side.
+    mirrored : (N,) bool
+    pixel_mm : float
+    """
+
+    centres: Floats
+    frames: Floats
+    bands: Singles
+    valid: Bools
+    energy: Singles
+    points: Singles
+    mirrored: Bools
+    pixel_mm: float
+
+
+def tangent_frames(normals: Floats) -> Floats:
+    """Rows x (to the subject's left), y (up), normal for each unit normal, (..., 3, 3)."""
+    up = np.where(np.abs(normals[..., 1:2]) > 0.95, [0.0, 0.0, -1.0], [0.0, 1.0, 0.0])
+    x = unit(np.cross(up, normals))
+    return np.stack([x, np.cross(normals, x), normals], axis=-2)
+
+
+def gaussian_width(wavelength_mm: float) -> float:
+    """Standard deviation in mm of the Gaussian whose response at that wavelength is one half."""
+    return HALF_POWER * wavelength_mm
+
+
+def masked_blur(values: Singles, weight: Singles, sigma: float) -> Singles:
+    """Gaussian blur of image stacks over the last two axes, by normalised convolution over `weight`."""
+    width = (0.0,) * (values.ndim - 2) + (sigma, sigma)
+    total = gaussian_filter(weight, width, mode="constant", truncate=3.0)
+    blurred = gaussian_filter(values * weight, width, mode="constant", truncate=3.0)
+    return blurred / np.maximum(total, 1e-4)
+
+
+def split_bands(height: Singles, weight: Singles, *, pixel_mm: float, longest_mm: float) -> Singles:
+    """Split height maps (N, S, S) into bands (N, B, S, S): below 0.6, 0.6-1.2, 1.2-2.4, 2.4-`longest_mm` mm."""
+    levels = [height]
+    for wavelength in (*SPLITS_MM, longest_mm):
+        levels.append(masked_blur(height, weight, gaussian_width(wavelength) / pixel_mm))
+    bands = [fine - coarse for fine, coarse in zip(levels[:-1], levels[1:], strict=True)]
+    return (np.stack(bands, axis=1) * weight[:, None]).astype(np.float32)
+
+
+def local_energy(bands: Singles, weight: Singles, *, pixel_mm: float, window_mm: float) -> Singles:
+    """Logarithm of the mean square of each band in a Gaussian window of that standard deviation."""
+    each = np.repeat(weight[:, None], bands.shape[1], axis=1)
+    return np.log(np.maximum(masked_blur(bands**2, each, window_mm / pixel_mm), 1e-12)).astype(np.float32)
+
+
+def sample_charts(
+    surface: Surface,
+    centres: Floats,
+    normals: Floats,
+    *,
+    mirrored: Bools,
+    half_mm: float = 6.0,
+    pixel_mm: float = 0.125,
+    longest_mm: float = 4.5,
+    steepest: float = 0.6,
+    tallest_mm: float = 0.35,
+    window_mm: float = 1.25,
+) -> Charts:
+    """Look straight down on the scan around each centre and measure its relief.
+
+    Parameters
+    ----------
+    surface : Surface of the scan, mm
+    centres, normals : (N, 3) float
+        Where to look, and against which direction.
+    mirrored : (N,) bool
+        Charts taken on the other side of the face; they are flipped left to right.
+    half_mm, pixel_mm : float
+        Half the side of a chart and the size of its pixels.
+    longest_mm : float
+        Waves longer than this are shape, not relief.
+    steepest, tallest_mm : float
+        Slope and relief beyond which a pixel is a fold, a rim or hair and not used.
+    window_mm : float
+        Standard deviation of the window of the local energies.
+    """
+    frames = tangent_frames(normals)
+    margin = int(np.ceil(2.5 * gaussian_width(longest_mm) / pixel_mm))
+    size = 2 * int(round(half_mm / pixel_mm))
+    grid = (np.arange(size + 2 * margin) - (size + 2 * margin - 1) / 2) * pixel_mm
+    height, seen = _look_down(surface, centres, frames, grid)
+    shape = _cubic_shape(height, seen, grid)
+    relief_valid = _is_skin(height, shape, seen, pixel_mm, longest_mm, steepest, tallest_mm)
+    weight = relief_valid.astype(np.float32)
+    upright = 1.0 / np.sqrt(1.0 + _slope(shape, pixel_mm) ** 2)
+    bands = split_bands(height - shape, weight, pixel_mm=pixel_mm, longest_mm=longest_mm) * upright[:, None]
+    energy = local_energy(bands, weight, pixel_mm=pixel_mm, window_mm=window_mm)
+    inner = slice(margin, margin + size)
+    rim = distance_transform_edt_stack(relief_valid) * pixel_mm > 0.5
+    points = _chart_points(centres, frames, grid[inner], height[:, inner, inner])
+    parts = [bands[..., inner, inner], (relief_valid & rim)[:, inner, inner], energy[..., inner, inner], points]
+    return _flipped(Charts(centres, frames, *parts, mirrored=mirrored, pixel_mm=pixel_mm))
+
+
+def distance_transform_edt_stack(valid: Bools) -> Singles:
+    """Distance in pixels of each valid pixel to the nearest that is not, image by image, (N, S, S)."""
+    return np.stack([distance_transform_edt(image) for image in valid]).astype(np.float32)
+
+
+def _look_down(surface: Surface, centres: Floats, frames: Floats, grid: Floats) -> tuple[Singles, Bools]:
+    above = 8.0
+    gx, gy = np.meshgrid(grid, grid)
+    x, y, n = frames[:, 0], frames[:, 1], frames[:, 2]
+    start = centres + above * n
+    origins = start[:, None, None] + gx[..., None] * x[:, None, None] + gy[..., None] * y[:, None, None]
+    hits = surface.cast(origins, np.broadcast_to(-n[:, None, None], origins.shape))
+    height = above - hits.depth
+    seen = np.isfinite(height) & (np.abs(height) < above)
+    return np.where(seen, height, 0.0).astype(np.float32), seen
+
+
+def _cubic_shape(height: Singles, seen: Bools, grid: Floats) -> Singles:
+    """Cubic polynomial through each chart, so that blurs with one-sided support see no slope to leak."""
+    scale = grid / np.abs(grid).max()
+    gx, gy = np.meshgrid(scale, scale)
+    basis = np.stack([gx**i * gy**j for i in range(4) for j in range(4 - i)], axis=-1)
+    coarse = basis[::4, ::4].reshape(-1, basis.shape[-1])
+    out = np.empty_like(height)
+    for k, (image, mask) in enumerate(zip(height, seen, strict=True)):
+        weight = mask[::4, ::4].ravel().astype(float)
+        normal = coarse.T @ (coarse * weight[:, None]) + 1e-6 * len(coarse) * np.eye(basis.shape[-1])
+        out[k] = basis @ np.linalg.solve(normal, coarse.T @ (weight * image[::4, ::4].ravel()))
+    return out
+
+
+def _is_skin(
+    height: Singles, cubic: Singles, seen: Bools, pixel: float, longest: float, steepest: float, tallest: float
+) -> Bools:
+    """Pixels whose surroundings are gently sloped and free of jumps."""
+    weight = seen.astype(np.float32)
+    shape = cubic + masked_blur(height - cubic, weight, gaussian_width(longest) / pixel)
+    jump = binary_dilation(seen & (np.abs(height - shape) > tallest), np.ones((1, 5, 5), bool), iterations=2)
+    return seen & ~jump & (_slope(shape, pixel) < steepest)
+
+
+def _slope(shape: Singles, pixel: float) -> Singles:
+    return np.stack([gaussian_gradient_magnitude(image, 2.0) for image in shape]) / pixel
+
+
+def _chart_points(centres: Floats, frames: Floats, grid: Floats, height: Singles) -> Singles:
+    gx, gy = np.meshgrid(grid, grid)
+    local = np.stack([np.broadcast_to(gx, height.shape), np.broadcast_to(gy, height.shape), height], axis=-1)
+    return (np.einsum("nijk,nkd->nijd", local, frames) + centres[:, None, None]).astype(np.float32)
+
+
+def _flipped(charts: Charts) -> Charts:
+    """Turn the mirrored charts left to right, in place of the fresh arrays."""
+    for values in (charts.bands, charts.valid, charts.energy):
+        values[charts.mirrored] = values[charts.mirrored][..., ::-1]
+    charts.points[charts.mirrored] = charts.points[charts.mirrored][:, :, ::-1]
+    return charts
+
+
+def spread_points(points: Floats, spacing_mm: float, order: Ints) -> Ints:
+    """Greedy choice of indices in `order`, no two closer than `spacing_mm`."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(points[order])
+    free = np.ones(len(order), bool)
+    chosen = []
+    for k in range(len(order)):
+        if free[k]:
+            chosen.append(order[k])
+            free[tree.query_ball_point(points[order[k]], spacing_mm)] = False
+    return np.array(chosen, dtype=np.int64)

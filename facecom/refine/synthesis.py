@@ -1,0 +1,281 @@
+"""Making relief: patches of a person's own skin laid over a curved surface, each chosen to continue what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.sparse as sp
+from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
+from scipy.sparse.csgraph import maximum_flow
+from scipy.spatial import cKDTree
+
+from facecom.geometry.mesh import Bools, Floats, Ints
+from facecom.refine.relief import Charts, Singles, distance_transform_edt_stack, tangent_frames
+
+
+@dataclass(frozen=True)
+class QuiltSettings:
+    """How patches are chosen and laid.
+
+    radius_mm : radius of a patch; spacing_mm : distance of patch centres; energy_weight, repeat_weight, far_weight :
+    what a mismatch of local band energies (nepers squared), a source used before, and a source 10 mm away cost in
+    units of the relative squared misfit; choices : among how many of the best the draw is made; gain_limit :
+    largest factor by which a band of a patch is scaled towards the wanted energy; feather_mm : width of the cut.
+    """
+
+    radius_mm: float = 3.25
+    spacing_mm: float = 3.0
+    energy_weight: float = 0.35
+    repeat_weight: float = 1.0
+    far_weight: float = 0.05
+    choices: int = 4
+    gain_limit: float = 1.8
+    feather_mm: float = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The surface on which relief is made: P vertices.
+
+    points, normals : (P, 3); known : (P,) bool, measured vertices; relief : (P,) mm, theirs; depth : (P,) mm, distance
+    into what is missing, negative where measured; energy : (P, B), wanted logarithm of the mean square of each band.
+    """
+
+    points: Floats
+    normals: Floats
+    known: Bools
+    relief: Floats
+    depth: Floats
+    energy: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Quilt:
+    """Relief made on P vertices: bands (P, B) mm, source (P,) int: chart index or -1."""
+
+    bands: Floats
+    source: Ints
+
+
+class _Bank:
+    """The charts made ready for search: spectra, spline coefficients, allowed centres."""
+
+    def __init__(self, charts: Charts, radius_mm: float) -> None:
+        self.charts = charts
+        image = charts.bands.sum(1)
+        self.size = image.shape[-1]
+        self.spectrum = scipy.fft.rfft2(image, workers=-1)
+        self.squared = scipy.fft.rfft2(image**2, workers=-1)
+        padded = np.pad(charts.valid, ((0, 0), (1, 1), (1, 1)))
+        room = distance_transform_edt_stack(padded)[:, 1:-1, 1:-1]
+        self.allowed = np.argwhere(room > radius_mm / charts.pixel_mm + 1)
+        n, y, x = self.allowed.T
+        self.energy = charts.energy[n, :, y, x].astype(float)
+        self.points = charts.points[n, y, x].astype(float)
+        self.used = np.zeros(len(self.allowed))
+        self.coefficients = np.stack([[spline_filter(b, 3, output=np.float32) for b in c] for c in charts.bands])
+
+    def misfit(self, wanted: Singles, mask: Singles) -> Floats:
+        """Sum of squared differences between `wanted` where `mask` and every allowed window."""
+        half = wanted.shape[0] // 2
+        sheet = np.zeros((2, self.size, self.size), np.float32)
+        sheet[0, : len(mask), : len(mask)] = wanted * mask
+        sheet[1, : len(mask), : len(mask)] = mask
+        product, square = np.conj(scipy.fft.rfft2(np.roll(sheet, (-half, -half), (1, 2))))
+        total = scipy.fft.irfft2(self.squared * square - 2 * self.spectrum * product, s=(self.size,) * 2, workers=-1)
+        n, y, x = self.allowed.T
+        return np.maximum(total[n, y, x] + float((mask * wanted**2).sum()), 0.0)
+
+    def sample(self, pick: int, offsets: Floats) -> tuple[Floats, Floats]:
+        """Bands and energies, each (Q, B), of a chosen window at offsets (Q, 2) in mm from its centre."""
+        n, y, x = self.allowed[pick]
+        at = offsets[:, ::-1].T / self.charts.pixel_mm + np.array([[y], [x]])
+        cubic = [map_coordinates(c, at, order=3, prefilter=False, mode="nearest") for c in self.coefficients[n]]
+        energy = [map_coordinates(e, at, order=1, mode="nearest") for e in self.charts.energy[n]]
+        return np.stack(cubic, 1).astype(float), np.stack(energy, 1).astype(float)
+
+
+def quilt(target: Target, charts: Charts, *, settings: QuiltSettings, seed: int) -> Quilt:
+    """Lay patches of the charts over the vertices that are not known.
+
+    From the rim inwards, each patch is the window of seen skin that continues best what already lies around it
+    (squared differences, Efros and Freeman 2001), has the wanted band energies, comes from near and has not been used
+    before. Patches join along the minimal cut (Kwatra et al. 2003) through their overlap.
+
+    Raises
+    ------
+    ValueError
+        When no chart has room for a patch.
+    """
+    bank = _Bank(charts, settings.radius_mm)
+    if not len(bank.allowed):
+        raise ValueError("no window of seen skin is large enough to take a patch of relief from")
+    generator = np.random.default_rng(seed)
+    state = _State(target, charts.bands.shape[1])
+    tree = cKDTree(target.points)
+    for centre in _centres(target, tree, settings.spacing_mm):
+        _lay(state, bank, tree, centre, settings, generator)
+    left = np.flatnonzero(~target.known & ~state.filled)
+    for centre in left:
+        if not state.filled[centre]:
+            _lay(state, bank, tree, centre, settings, generator)
+    return Quilt(state.bands, state.source)
+
+
+class _State:
+    def __init__(self, target: Target, bands: int) -> None:
+        self.target = target
+        self.bands = np.zeros((len(target.points), bands))
+        self.filled = np.zeros(len(target.points), bool)
+        self.source = np.full(len(target.points), -1)
+
+    def relief(self, ids: Ints) -> tuple[Floats, Bools]:
+        """Relief to be continued at these vertices and where there is any; measured relief comes first."""
+        measured = self.target.known[ids]
+        return np.where(measured, self.target.relief[ids], self.bands[ids].sum(1)), measured | self.filled[ids]
+
+
+def _centres(target: Target, tree: cKDTree, spacing: float) -> list[int]:
+    missing = np.flatnonzero(~target.known)
+    order = missing[np.argsort(target.depth[missing], kind="stable")]
+    free = np.ones(len(target.points), bool)
+    chosen = []
+    for k in order:
+        if free[k]:
+            chosen.append(int(k))
+            free[tree.query_ball_point(target.points[k], spacing)] = False
+    return chosen
+
+
+def _lay(state: _State, bank: _Bank, tree: cKDTree, centre: int, settings: QuiltSettings, rng) -> None:
+    target, pixel = state.target, bank.charts.pixel_mm
+    ids, offsets = _window(target, tree, centre, settings.radius_mm)
+    wide = int(np.ceil(settings.radius_mm / pixel))
+    relief, there = state.relief(ids)
+    image, mask = _raster(offsets[there], relief[there], wide, pixel)
+    cost = _cost(bank, target, centre, image, mask, settings)
+    pick = _draw(cost, settings.choices, rng)
+    sampled, energy = bank.sample(pick, offsets)
+    limit = np.log(settings.gain_limit)
+    sampled = sampled * np.exp(np.clip(0.5 * (target.energy[ids] - energy), -limit, limit))
+    old = state.filled[ids]
+    share = _share(offsets, old, image, mask, sampled, wide, pixel, settings.feather_mm)
+    state.bands[ids] = share[:, None] * sampled + (1 - share[:, None]) * state.bands[ids]
+    state.source[ids] = np.where(share > 0.5, bank.allowed[pick, 0], state.source[ids])
+    state.filled[ids] = True
+    gap = np.linalg.norm(bank.points - bank.points[pick], axis=1)
+    bank.used += np.exp(-0.5 * (gap / (0.5 * settings.radius_mm)) ** 2)
+
+
+def _window(target: Target, tree: cKDTree, centre: int, radius: float) -> tuple[Ints, Floats]:
+    """Vertices around a centre and their offsets in its tangent plane, with the true distance kept."""
+    ids = np.array(tree.query_ball_point(target.points[centre], radius, return_sorted=True))
+    ids = ids[target.normals[ids] @ target.normals[centre] > 0.35]
+    gap = target.points[ids] - target.points[centre]
+    flat = gap @ tangent_frames(target.normals[centre])[:2].T
+    stretch = np.linalg.norm(gap, axis=1) / np.maximum(np.linalg.norm(flat, axis=1), 1e-9)
+    return ids, flat * np.clip(stretch, 1.0, 1.5)[:, None]
+
+
+def _raster(offsets: Floats, values: Floats, wide: int, pixel: float) -> tuple[Singles, Singles]:
+    """Scattered values as an image of side 2 wide + 1 and the mask of pixels that have one."""
+    side = 2 * wide + 1
+    at = np.rint(offsets / pixel).astype(int) + wide
+    inside = ((at >= 0) & (at < side)).all(1)
+    flat = at[inside, 1] * side + at[inside, 0]
+    number = np.bincount(flat, minlength=side * side).reshape(side, side).astype(np.float32)
+    total = np.bincount(flat, values[inside], minlength=side * side).reshape(side, side).astype(np.float32)
+    spread = gaussian_filter(number, 0.7)
+    image = gaussian_filter(total, 0.7) / np.maximum(spread, 1e-3)
+    direct = number > 0
+    image[direct] = total[direct] / number[direct]
+    grid = np.arange(side) - wide
+    disc = grid[:, None] ** 2 + grid[None] ** 2 <= (wide - 0.5) ** 2
+    return image, ((spread > 0.2) & disc).astype(np.float32)
+
+
+def _cost(bank: _Bank, target: Target, centre: int, image: Singles, mask: Singles, settings: QuiltSettings) -> Floats:
+    wanted = target.energy[centre]
+    cost = settings.energy_weight * ((bank.energy - wanted) ** 2).mean(1)
+    cost += settings.repeat_weight * bank.used
+    cost += settings.far_weight * (np.linalg.norm(bank.points - target.points[centre], axis=1) / 10.0) ** 2
+    if mask.sum() > 0:
+        cost += bank.misfit(image, mask) / (mask.sum() * np.exp(wanted).sum())
+    return cost
+
+
+def _draw(cost: Floats, choices: int, rng: np.random.Generator) -> int:
+    best = np.argpartition(cost, min(choices, len(cost) - 1))[:choices]
+    return int(best[rng.integers(len(best))])
+
+
+def _share(
+    offsets: Floats, old: Bools, image: Singles, mask: Singles, sampled: Floats, wide: int, pixel: float, feather: float
+) -> Floats:
+    """Share of the new patch at each vertex: one where nothing lay, cut along the least difference elsewhere."""
+    if not old.any():
+        return np.ones(len(old))
+    fresh, _ = _raster(offsets, sampled.sum(1), wide, pixel)
+    _, laid = _raster(offsets[old], np.zeros(old.sum()), wide, pixel)
+    free = np.zeros_like(laid)
+    if (~old).any():
+        free = _raster(offsets[~old], np.zeros((~old).sum()), wide, pixel)[1]
+    new = _cut((fresh - image) ** 2, laid > 0, free > 0, wide)
+    soft = gaussian_filter(new.astype(np.float32), feather / pixel)
+    share = map_coordinates(soft, offsets[:, ::-1].T / pixel + wide, order=1, mode="nearest")
+    return np.where(old, share, 1.0)
+
+
+def _cut(error: Singles, laid: Bools, free: Bools, wide: int) -> Bools:
+    """Pixels of the new side of the minimal cut between the outer laid pixels and the free ones."""
+    side = 2 * wide + 1
+    grid = np.arange(side) - wide
+    radius = np.hypot(grid[:, None], grid[None])
+    keep = laid & ~free & (radius > wide - 3)
+    take = free | ((radius < 0.3 * wide) if not free.any() else False)
+    if not keep.any() or not take.any():
+        return take | ~laid
+    weight = 1.0 + 1000.0 * error / max(float(error[laid].mean()), 1e-12)
+    index = np.arange(side * side).reshape(side, side)
+    rows, columns, capacity = [], [], []
+    for a, b in ((index[:, :-1], index[:, 1:]), (index[:-1], index[1:])):
+        a, b = a.ravel(), b.ravel()
+        value = np.minimum(weight.ravel()[a] + weight.ravel()[b], 1e6)
+        rows += [a, b]
+        columns += [b, a]
+        capacity += [value, value]
+    source, sink = side * side, side * side + 1
+    for node, chosen in ((source, take), (sink, keep)):
+        where = index[chosen]
+        ends = (np.full(len(where), node), where) if node == source else (where, np.full(len(where), node))
+        rows.append(ends[0])
+        columns.append(ends[1])
+        capacity.append(np.full(len(where), 1e8))
+    parts = (np.concatenate(capacity).astype(np.int32), (np.concatenate(rows), np.concatenate(columns)))
+    graph = sp.coo_matrix(parts, shape=(sink + 1, sink + 1)).tocsr()
+    flow = maximum_flow(graph, source, sink).flow
+    residual = graph - flow
+    residual.data = np.maximum(residual.data, 0)
+    residual.eliminate_zeros()
+    reach = sp.csgraph.breadth_first_order(residual, source, return_predecessors=False)
+    new = np.zeros(sink + 1, bool)
+    new[reach] = True
+    return new[:-2].reshape(side, side)
+
+
+def continue_over_rim(quilted: Floats, target: Target, *, reach_mm: float) -> Floats:
+    """Relief (P,) of all vertices: measured where known, made elsewhere, bent to meet the measured at the rim."""
+    near = target.known & (target.depth > -0.3)
+    out = np.where(target.known, target.relief, quilted)
+    ids = np.flatnonzero(~target.known & (target.depth < 3 * reach_mm))
+    if not near.any() or not len(ids):
+        return out
+    tree = cKDTree(target.points[near])
+    distance, found = tree.query(target.points[ids], k=min(8, int(near.sum())), workers=-1)
+    gap = (target.relief - quilted)[near]
+    weight = np.exp(-0.5 * ((distance - distance[:, :1]) / 0.2) ** 2)
+    jump = (weight * gap[found]).sum(1) / weight.sum(1)
+    out[ids] += jump * np.exp(-0.5 * (distance[:, 0] / reach_mm) ** 2)
+    return out
