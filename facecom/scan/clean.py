@@ -11,6 +11,7 @@ from scipy.sparse import csgraph
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
+from facecom.scan.stored import LARGEST
 from facecom.scan.topology import consistent_orientation, is_oriented_surface, nonmanifold_faces
 from facecom.scan.weld import identical_rows, weld
 
@@ -20,10 +21,10 @@ class CleanReport:
     """How many of what was taken out or changed; zero throughout for a clean scan.
 
     vertices_before, faces_before, vertices_after, faces_after : the sizes
-    nonfinite_vertices : with NaN or infinite coordinates
+    nonfinite_vertices : with coordinates that are NaN, infinite or beyond 1e30
     welded_vertices : at exactly the position of an earlier vertex, and joined with it
     loose_vertices : without a face, where the scan has faces
-    nonfinite_faces : at a vertex with NaN or infinite coordinates
+    nonfinite_faces : at such a vertex
     degenerate_faces : without area, or naming a vertex twice
     duplicate_faces : of the same three vertices as an earlier face
     stretched_faces : much longer than the edges around them, taken out where that was asked for
@@ -97,7 +98,7 @@ def clean_scan(
     >>> clean_scan(square).report.loose_vertices
     1
     """
-    finite: Bools = np.asarray(np.isfinite(scan.vertices).all(axis=1))
+    finite: Bools = np.asarray((np.abs(scan.vertices) < LARGEST).all(axis=1))
     to_first = _first_at_position(scan.vertices, finite)
     welded = int(finite.sum() - (to_first[finite] == np.flatnonzero(finite)).sum())
     counts = {"nonfinite_vertices": int((~finite).sum()), "welded_vertices": welded}

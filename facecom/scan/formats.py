@@ -41,7 +41,7 @@ def read_obj(data: bytes, folder: Path) -> Stored:
         uv, consistent = spread_corner_uv(corner_uv, faces, len(table))
     return Stored(
         table[:, :3], faces, uv=uv, corner_uv=None if consistent else corner_uv, colors=colors,
-        texture=_obj_texture(lines, folder),
+        texture=_obj_texture(data, folder),
     )  # fmt: skip
 
 
@@ -68,8 +68,9 @@ def _references(rows: list[bytes]) -> tuple[Ints, Ints]:
 
     A corner is `v`, `v/vt`, `v//vn` or `v/vt/vn`.
     """
+    _check_none_blank(rows, "face")
     text = b"\n".join(rows)
-    slashes = rows[0].split(None, 1)[0].count(b"/") if rows[0] else 0
+    slashes = rows[0].split(None, 1)[0].count(b"/")
     try:
         table = np.loadtxt(text.replace(b"//", b"/0/").replace(b"/", b" ").split(b"\n"), np.int64, ndmin=2)
         corners = table.shape[1] // (slashes + 1)
@@ -96,14 +97,11 @@ def _resolve(reference: Ints, line: Ints, declared: Ints, what: str) -> Ints:
     return index
 
 
-def _obj_texture(lines: list[bytes], folder: Path) -> str | None:
-    for line in lines:
-        if line.startswith(b"mtllib "):
-            material = beside(folder, line[7:].decode("utf-8", "replace").strip())
-            found = re.search(rb"^\s*map_Kd\s+(.+?)\s*$", material.read_bytes(), re.M) if material else None
-            if found:
-                return found[1].decode("utf-8", "replace")
-    return None
+def _obj_texture(data: bytes, folder: Path) -> str | None:
+    library = re.search(rb"^\s*mtllib\s+(.+?)\s*$", data, re.M)
+    material = beside(folder, library[1].decode("utf-8", "replace")) if library else None
+    image = re.search(rb"^\s*map_Kd\s+(.+?)\s*$", material.read_bytes(), re.M) if material else None
+    return image[1].decode("utf-8", "replace") if image else None
 
 
 def read_off(data: bytes) -> Stored:
@@ -135,6 +133,12 @@ def read_off(data: bytes) -> Stored:
 
 
 def _off_faces(lines: list[bytes]) -> Ints:
+    try:
+        table = np.loadtxt(lines, np.int64, comments=None, ndmin=2) if lines else np.zeros((0, 4), np.int64)
+        if table.shape[1] >= 4 and (table[:, 0] == 3).all():
+            return table[:, 1:4]
+    except ValueError:
+        pass  # faces of different sizes or with colours, one by one
     try:
         rows = [list(map(int, line.split()[: 1 + int(line.split(None, 1)[0])])) for line in lines]
     except (ValueError, IndexError):
@@ -217,8 +221,15 @@ def _table(rows: list[bytes], what: str) -> NDArray:
     """Rows of numbers, all of one width."""
     if not rows:
         raise BadFile(f"holds no {what}; export it again")
+    _check_none_blank(rows, what)
     try:
         return np.loadtxt(rows, np.float64, comments=None, ndmin=2)
     except ValueError as error:
         reason = str(error).split(";")[0]
         raise BadFile(f"has a {what} line that is no row of numbers ({reason}); it is damaged or cut short") from None
+
+
+def _check_none_blank(rows: list[bytes], what: str) -> None:
+    """NumPy skips blank rows, which would shift the count of all that follow."""
+    if not all(map(bytes.strip, rows)):
+        raise BadFile(f"has a {what} line without numbers; it is damaged or cut short")

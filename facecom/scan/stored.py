@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints
 
+LARGEST = 1e30  # a larger coordinate is damage, and its square would overflow
+
 
 @dataclass(frozen=True, eq=False)
 class Stored:

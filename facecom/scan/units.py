@@ -9,6 +9,7 @@ import numpy as np
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh, face_areas
+from facecom.scan.stored import LARGEST
 
 Unit = Literal["mm", "cm", "m"]
 UnitChoice = Literal["mm", "cm", "m", "auto"]
@@ -58,19 +59,18 @@ def scan_size(scan: Mesh) -> float:
         When the scan has no finite extent.
     """
     points, weights = _samples(scan)
-    sound = np.isfinite(points).all(axis=1) & np.isfinite(weights) & (weights > 0)
+    sound = (np.abs(points) < LARGEST).all(axis=1) & (weights > 0) & (weights < np.inf)
     points, weights = points[sound], weights[sound]
     if not len(points):
         raise ScanError("the scan has no area and no extent; scan again")
-    centre = np.median(points, axis=0)
-    length = np.linalg.norm(points - centre, axis=1)
+    points = points - np.median(points, axis=0)
+    length = np.linalg.norm(points, axis=1)
     near = length <= 4.0 * np.median(length)  # the axes are those of the main part
-    spread = np.cov((points - centre)[near].T, aweights=weights[near]) if near.sum() > 1 else np.eye(3)
-    axes = np.linalg.eigh(np.nan_to_num(spread))[1]
-    extents = [_weighted_range((points - centre) @ axis, weights) for axis in axes.T]
-    if not max(extents) > 0:
+    spread = np.einsum("n,ni,nj->ij", weights[near] / weights.max(), points[near], points[near])
+    extent = max(_weighted_range(points @ axis, weights) for axis in np.linalg.eigh(spread)[1].T)
+    if not extent > 0:
         raise ScanError("all points of the scan are at one place; scan again")
-    return float(max(extents))
+    return extent
 
 
 def _samples(scan: Mesh) -> tuple[Floats, Floats]:

@@ -89,11 +89,11 @@ def test_a_triangle_soup_becomes_one_surface(icosphere):
 def test_vertices_that_are_nowhere_go_with_their_faces_alone(sheet):
     flat = sheet(15, 15, seed=2)
     vertices = flat.vertices.copy()
-    vertices[100, 1], vertices[140, 2] = np.nan, -np.inf
+    vertices[100, 1], vertices[140, 2], vertices[60, 0] = np.nan, -np.inf, 1e200
     scan = Mesh(vertices, flat.faces)
     clean = clean_scan(scan)
-    gone = np.isin(flat.faces, [100, 140]).any(axis=1)
-    assert changes(clean) == {"nonfinite_vertices": 2, "nonfinite_faces": int(gone.sum())}
+    gone = np.isin(flat.faces, [60, 100, 140]).any(axis=1)
+    assert changes(clean) == {"nonfinite_vertices": 3, "nonfinite_faces": int(gone.sum())}
     assert np.array_equal(clean.face_index, np.flatnonzero(~gone))
     assert clean.vertex_map[[100, 140]].tolist() == [-1, -1]
 

@@ -357,6 +357,15 @@ def test_a_truncated_ply_names_what_it_declares_and_holds(tmp_path, ball):
     assert "declares 162 vertices" in bad(tmp_path, "b.ply", data[: data.index(b"end_header") + 100])
 
 
+@pytest.mark.parametrize("line", ["v ", "v", "f ", "vt ", "v 1 2", "f 1 2 x"])
+def test_an_obj_line_without_its_numbers_is_refused_or_no_vertex(tmp_path, line):
+    text = OBJ.replace("v 1 1 0\n", f"v 1 1 0\n{line}\n")
+    if line == "v":  # a lone word means nothing
+        assert len(read_scan(written(tmp_path, "b.obj", text)).vertices) == 4
+    else:
+        bad(tmp_path, "a.obj", text)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "binary"])
 def test_a_truncated_pcd_is_refused(tmp_path, ball, encoding):
     data = pcd(ball.vertices, encoding)

@@ -33,7 +33,7 @@ def test_the_size_hardly_depends_on_the_pose(vector):
 
 def test_far_flakes_loose_and_infinite_vertices_do_not_change_the_unit(head):
     size = scan_size(head)
-    flake = np.array([[9e4, 0, 0], [9e4, 1, 0], [9e4, 0, 1], [1e7, 1e7, 1e7], [np.nan, 0, 0], [np.inf, 0, 0]])
+    flake = np.array([[9e4, 0, 0], [9e4, 1, 0], [9e4, 0, 1], [1e7, 1e7, 1e7], [np.nan, 0, 0], [1e250, np.inf, 0]])
     count = len(head.vertices)
     faces = np.concatenate([head.faces, [[count, count + 1, count + 2], [0, 1, count + 4]]])
     dirty = Mesh(np.concatenate([head.vertices, flake]), faces)
