@@ -1,0 +1,482 @@
+"""The whole job: a partial scan in, the whole face out, and for each vertex whether it was measured and how sure it is.
+
+`complete` is the recipe; each numbered line is a stage in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from facecom.errors import AlignmentError, FitError, ScanError
+from facecom.fitting.fit import Fit, FitSettings, Start, StartSettings, fit, rough_fit
+from facecom.fitting.posterior import PosteriorSettings, calibrated_sigma, draw, posterior_sigma
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.matching import Matches, OrientedSurface, cluster_vertices
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, vertex_normals
+from facecom.geometry.nearest import Surface
+from facecom.geometry.transform import Similarity
+from facecom.interop import as_mesh
+from facecom.model.linear import LinearGenerator
+from facecom.model.template import Template
+from facecom.refine.join import Joined, JoinSettings, join
+from facecom.refine.project import Projected, ProjectSettings, project
+from facecom.scan.align import Alignment, AlignSettings, align, align_landmarks
+from facecom.scan.clean import CleanReport, clean_scan
+from facecom.scan.surface import surface_from_points
+from facecom.scan.units import UnitChoice, resolve_unit
+
+if TYPE_CHECKING:
+    import os
+
+MEASURED, MADE = 0, 1
+Progress = Callable[[str, float], None]
+"""Called with the name of the stage that begins and the share of the work done before it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a scan must show to count as a face, and to be completed."""
+
+    least_score: float = 0.17
+    """Share of the face proper that must be explained by the rough fit."""
+    least_seen: float = 0.12
+    """Share of the face proper that must be measured in the end."""
+    most_rms_mm: float = 2.2
+    """Distance between rough fit and scan, root mean square, that still is a face."""
+    most_prior: float = 4.0
+    """Squared code for each entry of the rough fit: a face has about one."""
+
+
+@dataclass(frozen=True)
+class CompletionSettings:
+    """Everything that affects the result, besides scan, model, landmarks and unit."""
+
+    seed: int = 0
+    align: AlignSettings = field(default_factory=AlignSettings)
+    start: StartSettings = field(default_factory=StartSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
+    join: JoinSettings = field(default_factory=JoinSettings)
+    verdict: Verdict = field(default_factory=Verdict)
+    fit_cell_mm: float = 1.2
+    """Scans with shorter edges are averaged over cells of this size for the fit."""
+    outer_trust: float = 0.05
+    """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
+    face_radius_mm: float = 90.0
+    """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done and what it showed; lengths in mm.
+
+    unit, mm_per_unit : of the scan and of every output
+    pose : 4x4 matrix, scan frame (in mm) -> face frame
+    score, coverage : share of the face explained by the rough fit, and measured in the end
+    scan_to_face_mm : mean distance of the scan to the completed face by region
+    measured_share, made_share : of the completed face's area
+    removed : what cleaning took out
+    """
+
+    unit: str
+    mm_per_unit: float
+    pose: tuple[tuple[float, ...], ...]
+    score: float
+    coverage: float
+    fit_rms_mm: float
+    scan_to_face_mm: Mapping[str, float]
+    measured_share: float
+    made_share: float
+    sigma_made_mm: float
+    holes_filled: int
+    removed: Mapping[str, int]
+    seconds: Mapping[str, float]
+    seed: int
+    versions: Mapping[str, str]
+    model: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """A completed face in the scan's own frame and unit.
+
+    Parameters
+    ----------
+    face : Mesh, the whole face in the template's topology (48,393 vertices)
+    merged : Mesh, the scan's triangles untouched, and the patch
+    patch : Mesh, what was missing
+    provenance, merged_provenance : (V,) int for each vertex of `face` and `merged`: 0 measured, 1 made
+    sigma_mm, merged_sigma_mm : (V,) float, standard deviation along the normal
+    pose : Similarity, the scan's own frame and unit -> face frame, mm
+    report : Report
+    """
+
+    face: Mesh
+    merged: Mesh
+    patch: Mesh
+    provenance: Ints
+    sigma_mm: Floats
+    merged_provenance: Ints
+    merged_sigma_mm: Floats
+    pose: Similarity
+    report: Report
+    evidence: Evidence = field(repr=False)
+
+    def samples(self, count: int, *, seed: int = 0) -> list[Mesh]:
+        """Other whole faces that explain the scan as well, drawn from the posterior; the scan's frame and unit.
+
+        Raises
+        ------
+        ValueError
+            When `count` is negative.
+        """
+        if count < 0:
+            raise ValueError(f"count must not be negative, got {count}")
+        codes, motions = draw(self.evidence.fit.precision, count=count, seed=seed)
+        return [self._sample(code, motion) for code, motion in zip(codes, motions, strict=True)]
+
+    def _sample(self, deviation: Floats, motion: Similarity) -> Mesh:
+        own = self.evidence
+        moved = replace(own.fit, code=own.fit.code + deviation, pose=motion.inverse() @ own.fit.pose)
+        projected = _project(own.scan, own.model, moved, own.settings)
+        return self.face.with_vertices(own.to_scan(moved.pose).apply(projected.vertices))
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a completion rests on, kept so that it can be sampled and refitted."""
+
+    scan: Scan
+    model: LinearGenerator
+    fit: Fit
+    projected: Projected
+    joined: Joined
+    settings: CompletionSettings
+
+    def to_scan(self, pose: Similarity) -> Similarity:
+        """Face frame, mm -> the scan's own frame and unit."""
+        return Similarity(scale=1.0 / self.scan.mm_per_unit) @ pose.inverse()
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit."""
+
+    mesh: Mesh
+    mm: OrientedSurface
+    for_fit: OrientedSurface
+    unit: str
+    mm_per_unit: float
+    inside_out: bool
+    removed: CleanReport
+
+
+def complete(
+    scan: Any,
+    *,
+    unit: UnitChoice = "auto",
+    landmarks: Mapping[str, Any] | None = None,
+    model: LinearGenerator | None = None,
+    settings: CompletionSettings | None = None,
+    progress: Progress | None = None,
+) -> Completion:
+    """Complete a partial scan of a face.
+
+    Parameters
+    ----------
+    scan : path, Mesh, or any form that `as_mesh` takes; any pose
+    unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
+    landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
+    model : the face model; the shipped one unless given
+    settings : CompletionSettings
+    progress : called as each stage begins
+
+    Returns
+    -------
+    Completion
+
+    Raises
+    ------
+    ScanError
+        When there is no usable surface or the unit is not clear.
+    AlignmentError, FitError
+        When it is no face, or too little of one; with the figures.
+    """
+    settings, clock = settings or CompletionSettings(), _Clock(progress)
+    if unit not in get_args(UnitChoice):
+        raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
+    clock.begin("read")  # 1
+    raw = as_mesh(scan)
+    clock.begin("load model")
+    model = model or LinearGenerator.load()
+    clock.begin("clean")  # 2
+    prepared = prepare_scan(raw, unit=unit, settings=settings)
+    clock.begin("align")  # 3
+    points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in (landmarks or {}).items()}
+    start, prepared = find_face(prepared, model, points, settings)
+    clock.begin("fit")  # 4
+    fitted = _fit(prepared, model, start, points, settings)
+    clock.begin("project")  # 5
+    projected = _project(prepared, model, fitted, settings)
+    coverage = _coverage(model.template, projected, settings)
+    if coverage < settings.verdict.least_seen:
+        raise FitError(
+            f"only {coverage:.0%} of the face is seen in the scan, at least {settings.verdict.least_seen:.0%} is needed"
+        )
+    clock.begin("uncertainty")  # 6
+    sigma = _sigma(model, fitted, projected, settings)
+    clock.begin("join")  # 7
+    joined = _join(prepared, model.template, fitted, projected, settings)
+    clock.begin("report")  # 8
+    evidence = Evidence(prepared, model, fitted, projected, joined, settings)
+    return _completion(evidence, start, sigma, coverage, clock)
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    SHARES: Mapping[str, float] = {
+        "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "project": 0.6, "uncertainty": 0.75,
+        "join": 0.8, "report": 0.95,
+    }  # fmt: skip
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._stage: str | None = None
+        self._since = 0.0
+        self.seconds: dict[str, float] = {}
+
+    def begin(self, stage: str) -> None:
+        self.end()
+        self._stage, self._since = stage, time.perf_counter()
+        if self._progress:
+            self._progress(stage, self.SHARES[stage])
+
+    def end(self) -> None:
+        if self._stage is not None:
+            self.seconds[self._stage] = time.perf_counter() - self._since
+            self._stage = None
+
+
+def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -> Scan:
+    """Give points a surface, clean, find the unit, and make the coarser copy for the fit."""
+    surface = raw if len(raw.faces) else surface_from_points(raw, seed=settings.seed)
+    cleaned = clean_scan(surface)
+    mesh = cleaned.mesh
+    if len(mesh.faces) < 50:
+        raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
+    found = resolve_unit(mesh, unit)
+    in_mm = Mesh(mesh.vertices * found.scale_to_mm, mesh.faces, colors=mesh.colors)
+    return _oriented(Scan(mesh, None, None, found.unit, found.scale_to_mm, False, cleaned.report), in_mm, settings)  # type: ignore[arg-type]
+
+
+def _oriented(scan: Scan, in_mm: Mesh, settings: CompletionSettings) -> Scan:
+    spacing = float(np.median(edge_lengths(in_mm)))
+    coarse = in_mm if spacing > 0.6 * settings.fit_cell_mm else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
+    fine = OrientedSurface(in_mm)
+    return replace(scan, mm=fine, for_fit=fine if coarse is in_mm else OrientedSurface(coarse))
+
+
+def _turned(scan: Scan, settings: CompletionSettings) -> Scan:
+    """The same scan with its triangles facing the other way."""
+    flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
+    return replace(_oriented(scan, flipped, settings), inside_out=not scan.inside_out)
+
+
+def face_proper(template: Template, *, level: int, radius_mm: float) -> Bools:
+    """Vertices of a level that are face, not scalp, ear or neck, (V,)."""
+    x, y, z = template.vertices[: template.counts[level]].T
+    return (np.hypot(x, y - 10.0) < radius_mm) & (z > -radius_mm)
+
+
+def face_trust(template: Template, *, level: int, settings: CompletionSettings) -> Floats:
+    """How much each vertex counts in the fit, (V,): by the area it stands for, in units of 16 mm2, and by region."""
+    count = template.counts[level]
+    area = vertex_areas(template.vertices[:count], template.faces[level])
+    proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm)
+    return np.clip(area / 16.0, 0.05, 3.0) * np.where(proper, 1.0, settings.outer_trust)
+
+
+def find_face(
+    scan: Scan, model: LinearGenerator, landmarks: Mapping[str, Floats], settings: CompletionSettings
+) -> tuple[Start, Scan]:
+    """The pose in which the scan is most a face, and the scan with its triangles outwards."""
+    template = model.template
+    known = {name: template.landmark_index(name) for name in landmarks}
+    if len(landmarks) >= 3:
+        names = sorted(landmarks)
+        target = template.vertices[[known[n] for n in names]]
+        pose = align_landmarks(np.array([landmarks[n] for n in names]), target)
+        poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
+    else:
+        proper = face_proper(template, level=1, radius_mm=settings.face_radius_mm - 5.0)
+        mesh = template.mesh(1)
+        reference, _ = mesh.submesh(proper[mesh.faces].all(axis=1))
+        poses = align(scan.for_fit.mesh, reference, settings=settings.align)
+    sides = {False: scan}
+    weights = face_trust(template, level=1, settings=settings)
+    best: tuple[Start, bool] | None = None
+    for candidate in poses:
+        if candidate.inside_out not in sides:
+            sides[candidate.inside_out] = _turned(scan, settings)
+        try:
+            start = rough_fit(
+                sides[candidate.inside_out].for_fit, model, candidate.pose, weights=weights, settings=settings.start
+            )
+        except FitError:
+            continue
+        if best is None or start.score > best[0].score:
+            best = (start, candidate.inside_out)
+    _judge(best[0] if best else None, settings.verdict)
+    assert best is not None  # noqa: S101 - _judge raised otherwise
+    return best[0], sides[best[1]]
+
+
+def _judge(start: Start | None, verdict: Verdict) -> None:
+    if start is None:
+        raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
+    figures = (
+        f"at best {start.score:.0%} of a face is explained (needed {verdict.least_score:.0%}), with {start.rms_mm:.1f} "
+        f"mm between (at most {verdict.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "
+        f"(at most {verdict.most_prior:g})"
+    )
+    if start.score < verdict.least_score or start.rms_mm > verdict.most_rms_mm or start.prior > verdict.most_prior:
+        raise AlignmentError(f"the scan does not look like a face, or shows too little of one: {figures}")
+
+
+def _fit(
+    scan: Scan, model: LinearGenerator, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
+) -> Fit:
+    template = model.template
+    return fit(
+        scan.for_fit,
+        model,
+        start.pose,
+        settings=settings.fit,
+        weights=face_trust(template, level=1, settings=settings),
+        landmarks=landmarks,
+        landmark_vertices={name: template.landmark_index(name) for name in landmarks},
+    )
+
+
+def _project(scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings) -> Projected:
+    template = model.template
+
+    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
+        return scan.mm.match(vertices, normals, pose=fitted.pose, reach_mm=reach_mm, normal_limit_rad=1.1)
+
+    coarse = model.decode(fitted.code, level=2)
+    fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
+    levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
+    return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.project)
+
+
+def _coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:
+    """Share of the face proper that was measured, by area on the mean face."""
+    proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
+    area = vertex_areas(template.vertices, template.faces[3]) * proper
+    return float(area @ projected.measured / area.sum())
+
+
+def _sigma(model: LinearGenerator, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:
+    template, level = model.template, 1
+    vertices = projected.vertices[: template.counts[level]]
+    normals = vertex_normals(projected.vertices, template.faces[3])[: len(vertices)]
+    jacobian = model.jacobian(fitted.code, level=level)
+    coarse = posterior_sigma(jacobian, vertices, normals, fitted.precision)
+    fine = template.prolong(coarse, from_level=level, to_level=3)
+    return calibrated_sigma(fine, projected.vertices, projected.measured, settings=settings.posterior)
+
+
+def _join(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Joined:
+    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    return join(in_face, face, settings=settings.join)
+
+
+def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float, clock: _Clock) -> Completion:
+    scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
+    to_scan = evidence.to_scan(evidence.fit.pose)
+    order = slice(None, None, -1) if scan.inside_out else slice(None)
+    face = Mesh(to_scan.apply(evidence.projected.vertices), template.faces[3][:, order], uv=template.uv)
+    count = len(scan.mesh.vertices)
+    vertices = np.concatenate([scan.mesh.vertices, to_scan.apply(joined.merged.vertices[count:])])
+    merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
+    fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
+    patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
+    made_sigma = joined.weights @ sigma
+    merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
+    provenance = np.where(evidence.projected.measured, MEASURED, MADE)
+    report = _report(evidence, start, sigma, coverage, clock)
+    return Completion(
+        face=face,
+        merged=merged,
+        patch=patch,
+        provenance=provenance,
+        sigma_mm=sigma,
+        merged_provenance=joined.provenance,
+        merged_sigma_mm=merged_sigma,
+        pose=to_scan.inverse(),
+        report=report,
+        evidence=evidence,
+    )
+
+
+def _report(evidence: Evidence, start: Start, sigma: Floats, coverage: float, clock: _Clock) -> Report:
+    scan, projected, template = evidence.scan, evidence.projected, evidence.model.template
+    area = vertex_areas(projected.vertices, template.faces[3])
+    measured = float(area @ projected.measured / area.sum())
+    made = ~projected.measured
+    by_region = _scan_to_face(scan, evidence.fit.pose, template, projected)
+    clock.end()
+    return Report(
+        unit=scan.unit,
+        mm_per_unit=scan.mm_per_unit,
+        pose=tuple(tuple(row) for row in evidence.fit.pose.matrix().tolist()),
+        score=start.score,
+        coverage=coverage,
+        fit_rms_mm=evidence.fit.terms["plane_rms_mm"],
+        scan_to_face_mm=by_region,
+        measured_share=measured,
+        made_share=1.0 - measured,
+        sigma_made_mm=float(sigma[made].mean()) if made.any() else 0.0,
+        holes_filled=evidence.joined.n_loops_filled,
+        removed={k: v for k, v in vars(scan.removed).items() if v and not k.endswith(("before", "after"))},
+        seconds=dict(clock.seconds),
+        seed=evidence.settings.seed,
+        versions=_versions(),
+        model=dict(evidence.model.description),
+        warnings=evidence.joined.warnings,
+    )
+
+
+def _scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Projected) -> dict[str, float]:
+    """Mean distance in mm of the scan's vertices near the face to the completed face, by region."""
+    step = max(1, len(scan.mm.mesh.vertices) // 40_000)
+    points = pose.apply(scan.mm.mesh.vertices[::step])
+    found = Surface(Mesh(projected.vertices, template.faces[3])).closest(points)
+    nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
+    near = (found.distance < 5.0) & projected.measured[nearest]
+    names = {"all": near} | {
+        name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
+    }
+    return {name: float(found.distance[mask].mean()) for name, mask in names.items() if mask.any()}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {}
+    for package in ("facecom", "numpy", "scipy", "open3d", "torch"):
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return out

@@ -1,0 +1,141 @@
+"""Bring the fitted face onto the scan where it was seen, and carry what is left over smoothly into the hole.
+
+The offset along the normals is a Gaussian field on the face with a Matern covariance (smoothness one), written as a
+sparse precision matrix (Lindgren, Rue and Lindstroem 2011, eq. 10): observed where a vertex has a partner on the scan,
+it falls back to zero, the fitted face, within the correlation length inside a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse import linalg as sparse_linalg
+
+from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
+from facecom.geometry.matching import Matches
+from facecom.geometry.mesh import Bools, Floats, Ints, vertex_normals
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """The smooth field of offsets; lengths in mm."""
+
+    correlation_mm: float = 14.0
+    """Distance at which the offset has lost most of its memory."""
+    sigma_mm: float = 0.5
+    """Standard deviation of the offset where nothing is seen."""
+    coarse_noise_mm: float = 0.15
+    """Standard deviation of what the coarse level cannot show."""
+    fine_correlation_mm: float = 5.0
+    """The same distance for what is left over after the coarse offset."""
+    fine_sigma_mm: float = 0.3
+    """Standard deviation of what is left over."""
+    noise_mm: float = 0.08
+    """Standard deviation of the scan's own noise."""
+    robust_mm: float = 2.5
+    """Offset, beyond what its surroundings say, at which a partner counts a quarter."""
+    reach_mm: float = 12.0
+    """A partner farther away was not seen."""
+    fine_reach_mm: float = 3.0
+    """The same, once the coarse offset is known."""
+    measured_mm: float = 0.6
+    """A vertex this close to its partner in the end counts as measured."""
+
+
+Find = Callable[[Floats, Floats, float], Matches]
+
+
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, what was added."""
+
+    vertices: Floats
+    measured: Bools
+    offset: Floats
+
+
+def matern_precision(vertices: Floats, faces: Ints, *, correlation_mm: float, sigma_mm: float) -> sp.csr_matrix:
+    """Sparse precision (V, V) of a Gaussian field on a surface, smoothness one, that forgets over `correlation_mm`.
+
+    Range and variance follow Lindgren et al. (2011), section 2: kappa = sqrt(8) / range,
+    sigma squared = 1 / (4 pi kappa squared tau squared).
+    """
+    kappa = np.sqrt(8.0) / correlation_mm
+    tau = 1.0 / (np.sqrt(4 * np.pi) * kappa * sigma_mm)
+    area = vertex_areas(vertices, faces)
+    operator = kappa**2 * sp.diags(area) + cotangent_stiffness(vertices, faces)
+    return (tau**2 * (operator.T @ sp.diags(1.0 / np.maximum(area, 1e-9)) @ operator)).tocsr()
+
+
+def smooth_field(
+    precision: sp.csr_matrix, gap: Floats, weight: Floats, *, start: Floats | None = None, tolerance: float = 1e-4
+) -> Floats:
+    """Posterior mean (V,) of the field, given gaps (V,) with weights 1/variance (V,), zero where nothing is known.
+
+    Directly where `start` is None, else by conjugate gradients from there.
+    """
+    system = (precision + sp.diags(weight)).tocsc()
+    right = weight * gap
+    if start is None:
+        return sparse_linalg.splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+    inverse = 1.0 / system.diagonal()
+    jacobi = sparse_linalg.LinearOperator(system.shape, matvec=lambda x: inverse * x)
+    return sparse_linalg.cg(system, right, x0=start, rtol=tolerance, maxiter=200, M=jacobi)[0]
+
+
+def along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
+    """Distance (V,) along each normal to the tangent plane of its partner; the angle counts for 60 degrees at most."""
+    cosine = np.maximum(np.einsum("vd,vd->v", normals, point_normals), 0.5)
+    return np.einsum("vd,vd->v", points - vertices, point_normals) / cosine
+
+
+def project(
+    levels: tuple[tuple[Floats, Ints], tuple[Floats, Ints]],
+    prolongation: sp.csr_matrix,
+    find: Find,
+    *,
+    settings: ProjectSettings | None = None,
+) -> Projected:
+    """Move the fitted face onto the scan, coarse offsets first.
+
+    Parameters
+    ----------
+    levels : vertices (V, 3), mm, and faces of the fitted face on two nested levels, coarse and fine
+    prolongation : sparse (V fine, V coarse), carries values from the coarse to the fine level
+    find : answers the partners of vertices with normals within a reach in mm
+
+    Returns
+    -------
+    Projected, on the fine level
+    """
+    settings = settings or ProjectSettings()
+    (coarse, coarse_faces), (fine, fine_faces) = levels
+    offset = _coarse_offset(coarse, coarse_faces, find, settings)
+    normals = vertex_normals(fine, fine_faces)
+    total = prolongation @ offset
+    short = matern_precision(
+        fine, fine_faces, correlation_mm=settings.fine_correlation_mm, sigma_mm=settings.fine_sigma_mm
+    )
+    for reach in (settings.fine_reach_mm, 0.5 * settings.fine_reach_mm):
+        vertices = fine + total[:, None] * normals
+        found = find(vertices, vertex_normals(vertices, fine_faces), reach)
+        gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
+        weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_reach_mm) ** 2) ** 2
+        total = total + smooth_field(short, gap, weight, start=np.zeros(len(fine)), tolerance=1e-3)
+    vertices = fine + total[:, None] * normals
+    found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
+    return Projected(vertices, found.valid, total)
+
+
+def _coarse_offset(vertices: Floats, faces: Ints, find: Find, settings: ProjectSettings) -> Floats:
+    normals = vertex_normals(vertices, faces)
+    found = find(vertices, normals, settings.reach_mm)
+    gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
+    long = matern_precision(vertices, faces, correlation_mm=settings.correlation_mm, sigma_mm=settings.sigma_mm)
+    weight = found.valid / settings.coarse_noise_mm**2
+    offset = smooth_field(long, gap, weight)
+    weight = weight / (1 + ((gap - offset) / settings.robust_mm) ** 2) ** 2
+    return smooth_field(long, gap, weight)

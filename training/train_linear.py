@@ -1,0 +1,98 @@
+"""Build the shipped linear generator from the population on the template.
+
+python -m training.train_linear --map out/template/ict_map.npz --ict DATA/ict_facekit/ict_facekit.npz --out DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from facecom.geometry.mesh import Floats
+from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
+from facecom.model.population import PopulationSettings, Source, residual_fields, widen
+from facecom.model.template import Template
+
+SMALL_EXPRESSION = 0.12
+BLINK = 0.4
+CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: identity and expression modes"
+
+
+def carried(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
+    """ICT modes (K, N, 3) at the template's vertices, (K, V, 3)."""
+    return np.einsum("vj,kvjd->kvd", weights, modes[:, index].astype(float))
+
+
+def without_rigid(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
+    """Modes less the small rigid motion of the face core that each contains: pose is fitted on its own."""
+    turns = [np.cross(axis, mean - mean[core].mean(0)) for axis in np.eye(3)]
+    motions = np.stack([*turns, *(np.broadcast_to(axis, mean.shape) for axis in np.eye(3))])
+    inner = motions[:, core].reshape(6, -1)
+    share = np.linalg.solve(inner @ inner.T, inner @ modes[:, core].reshape(len(modes), -1).T)
+    return modes - np.einsum("jk,jvd->kvd", share, motions)
+
+
+def face_core(mean: Floats) -> np.ndarray:
+    """Vertices of the face proper: what rigid motion is measured on."""
+    return (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
+
+
+def build(arguments: argparse.Namespace) -> LinearGenerator:
+    template = Template.load()
+    count, coarse = template.counts[MODE_LEVEL], template.counts[FIELD_LEVEL]
+    with np.load(arguments.map, allow_pickle=False) as table:
+        index, weights = table["vertices_index"][:count], table["weights"][:count]
+    with np.load(arguments.ict, allow_pickle=False) as ict:
+        identity = carried(ict["identity"], index, weights)
+        expression = carried(ict["expression"], index, weights)
+        names = [str(n) for n in ict["expression_names"]]
+    mean = template.vertices[:count]
+    core = face_core(mean)
+    scale = np.array(
+        [0.0 if "Look" in n or "Pupil" in n else BLINK if "Blink" in n else SMALL_EXPRESSION for n in names]
+    )
+    expression = expression[scale > 0] * scale[scale > 0, None, None]
+    sources = [
+        Source(without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale),
+        Source(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
+    ]
+    settings = PopulationSettings(size_sd=arguments.size_sd)
+    basis = widen(mean, template.mirror[:count], sources, rank=arguments.rank, coarse=coarse, settings=settings)
+    fields, field_odd = residual_fields(
+        template.vertices[:coarse],
+        template.mirror[:coarse],
+        rank=arguments.fields,
+        correlation_mm=arguments.correlation_mm,
+        sigma_mm=arguments.sigma_mm,
+        even_share=arguments.even_share,
+    )
+    modes = without_rigid(basis.modes, mean, core)
+    description = {
+        "sources": [CREDIT],
+        "settings": {k: v for k, v in vars(arguments).items() if k not in ("map", "ict", "out")} | asdict(settings),
+    }
+    return LinearGenerator(template, modes, basis.odd, fields, field_odd, description)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--map", type=Path, required=True)
+    p.add_argument("--ict", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--rank", type=int, default=256)
+    p.add_argument("--fields", type=int, default=256)
+    p.add_argument("--local-share", type=float, default=0.2)
+    p.add_argument("--odd-scale", type=float, default=0.4)
+    p.add_argument("--size-sd", type=float, default=0.035)
+    p.add_argument("--correlation-mm", type=float, default=15.0)
+    p.add_argument("--sigma-mm", type=float, default=0.6)
+    p.add_argument("--even-share", type=float, default=0.8)
+    build_arguments = p.parse_args()
+    build(build_arguments).save(build_arguments.out)
+
+
+if __name__ == "__main__":
+    main()
