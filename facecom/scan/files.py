@@ -92,8 +92,9 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
     where = Path(path)
     data = _bytes(where)
     try:
-        stored = _READERS[where.suffix.lower()](data, where)
-        mesh = Mesh(stored.vertices, stored.faces, uv=stored.uv, colors=stored.colors, normals=stored.normals)
+        with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is left to cleaning
+            stored = _READERS[where.suffix.lower()](data, where)
+            mesh = Mesh(stored.vertices, stored.faces, uv=stored.uv, colors=stored.colors, normals=stored.normals)
     except BadFile as error:
         raise ScanError(f"{where} {error}") from None
     except (ValueError, IndexError, OverflowError, MemoryError) as error:

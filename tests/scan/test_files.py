@@ -396,6 +396,16 @@ def test_some_vertices_that_are_not_finite_are_read_and_left_to_cleaning(tmp_pat
     assert np.isinf(read_scan(path).vertices[3]).all()
 
 
+@pytest.mark.parametrize("extension", [".ply", ".stl"])
+def test_a_signalling_nan_is_read_like_any_other(tmp_path, extension):
+    write_mesh(tmp_path / f"a{extension}", Mesh(np.eye(3) * 3, [[0, 1, 2]]))
+    data = (tmp_path / f"a{extension}").read_bytes()
+    three = np.float32(3).tobytes()
+    assert data.count(three) == 3
+    path = written(tmp_path, f"b{extension}", data.replace(three, bytes.fromhex("010080ff"), 1))
+    assert np.isnan(read_scan(path).vertices).sum() == 1
+
+
 def test_an_extension_that_cannot_be_written_is_refused(tmp_path, ball):
     with pytest.raises(ValueError, match=r"\.ply, \.obj"):
         write_mesh(tmp_path / "a.fbx", ball)
