@@ -1,1 +1,1 @@
-
+"""What faces can look like: template, population and generators."""
