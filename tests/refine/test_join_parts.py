@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
@@ -29,6 +29,8 @@ def star(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @given(count=st.integers(5, 60), seed=st.integers(0, 1000))
 def test_constrained_triangles_tile_the_hull_and_hold_each_segment(count: int, seed: int) -> None:
     points, segments = star(count, seed)
+    angle = np.arctan2(*(points[segments[:, 0]] - 0.5).T)
+    assume(np.diff(np.append(angle, angle[0] + 2 * np.pi)).max() < np.pi)  # else the last side may cross the others
     triangles, present = constrained_triangles(points, segments)
     area = signed_areas(points, triangles)
     assert present.all()
