@@ -7,8 +7,11 @@ import scipy.sparse as sp
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
-from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
+from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges
+from facecom.refine.quality import smallest_angles
+
+_THIN_DEG = 3.0
 
 
 def blended_offsets(positions: Floats, triangles: Ints, *, held: Bools, offsets: Floats, falloff_mm: float) -> Floats:
@@ -62,7 +65,10 @@ def _along_edges(positions: Floats, triangles: Ints, held: Bools) -> tuple[Float
 
 def _energy(positions: Floats, triangles: Ints, screen: Floats) -> sp.csr_matrix:
     """Matrix of the integral of (Laplacian)² + (screen x)² over the mesh."""
-    stiffness = cotangent_stiffness(positions, triangles)
-    area = np.maximum(vertex_areas(positions, triangles), 1e-6)
+    thin = smallest_angles(positions, triangles) < _THIN_DEG
+    stiffness = cotangent_stiffness(positions, triangles[~thin])
+    if thin.any():  # cotangents of needles drown all others
+        stiffness = stiffness - uniform_laplacian(triangles[thin], len(positions))
+    area = np.maximum(vertex_areas(positions, triangles), 1e-3)
     bend = stiffness.T @ sp.diags(1.0 / area) @ stiffness
     return (bend + sp.diags(area * screen**2)).tocsr()

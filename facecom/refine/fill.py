@@ -13,7 +13,7 @@ from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_loops
 from facecom.refine.blend import blended_offsets
 from facecom.refine.planar import crossings, pair_keys
 from facecom.refine.rims import Rims
-from facecom.refine.sampling import rim_sizes, sample_face
+from facecom.refine.sampling import own_lengths, rim_sizes, sample_face
 from facecom.refine.strip import flip_edges, missing_triangles, split_edges
 
 
@@ -89,7 +89,11 @@ def fill_plane(
     opinion = np.concatenate([np.full(len(used), np.nan), weights @ evidence])
     rim = local[edges]
     walls = _walls(uv, rim, _border_edges(weights, border, len(used)), _exits(rims, edges, local, uv, weights, border))
-    triangles, _ = missing_triangles(uv, rim, walls, evidence=opinion, positions=positions, domain=plane[border])
+    size = np.concatenate([rims.length[used], sizes.at(feet, weights @ own_lengths(face))[0]])
+    gap = np.concatenate([rim_gaps(rims)[used], np.zeros(len(feet))])
+    triangles, _ = missing_triangles(
+        uv, rim, walls, evidence=opinion, positions=positions, size=size, gap=gap, domain=plane[border]
+    )
     ids = np.concatenate([used, count + np.arange(len(feet))])
     fixed_local = local[fixed][(local[fixed] >= 0).all(1)]
     triangles = flip_edges(triangles, uv=uv, positions=positions, fixed=fixed_local)
@@ -104,8 +108,7 @@ def usable_edges(rims: Rims) -> Ints:
     edges = rims.outline
     if not len(edges):
         return edges
-    gap = np.zeros(len(rims.feet))
-    gap[: len(rims.points)] = np.linalg.norm(rims.points - rims.feet[: len(rims.points)], axis=1)
+    gap = rim_gaps(rims)
     links = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(len(gap),) * 2)
     curve = csgraph.connected_components(links, directed=False)[1]
     mean = np.bincount(curve, gap) / np.bincount(curve)
@@ -115,6 +118,14 @@ def usable_edges(rims: Rims) -> Ints:
     keep = np.ones(len(edges), bool)
     keep[worse] = False
     return edges[keep]
+
+
+def rim_gaps(rims: Rims) -> Floats:
+    """Distance of each rim vertex to its foot on the face, (N,), mm; zero on bridges."""
+    count = len(rims.points)
+    gap = np.zeros(len(rims.feet))
+    gap[:count] = np.linalg.norm(rims.points - rims.feet[:count], axis=1)
+    return gap
 
 
 def _border_edges(weights: sp.csr_matrix, border: Ints, offset: int) -> Ints:
@@ -164,7 +175,9 @@ def _lifted(
     gap = np.zeros_like(base)
     gap[:count] = rims.points - rims.feet[:count]
     held = used < count
-    offsets = blended_offsets(base[used], local.reshape(-1, 3), held=held, offsets=gap[used], falloff_mm=falloff_mm)
+    spread = base.copy()
+    spread[:count] = rims.points  # feet may coincide
+    offsets = blended_offsets(spread[used], local.reshape(-1, 3), held=held, offsets=gap[used], falloff_mm=falloff_mm)
     new = used[~held]
     renumber = np.concatenate([np.arange(count), np.full(len(base) - count, -1)])
     renumber[new] = count + np.arange(len(new))

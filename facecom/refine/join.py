@@ -18,7 +18,7 @@ from facecom.geometry.mesh import (
     vertex_normals,
 )
 from facecom.geometry.nearest import Surface
-from facecom.refine.fill import Filling, face_plane, fill_plane
+from facecom.refine.fill import Filling, face_plane, fill_plane, rim_gaps
 from facecom.refine.leftover import cap_leftovers, open_loops
 from facecom.refine.quality import RimQuality, rim_quality
 from facecom.refine.rims import Rims, lay_rims, on_border
@@ -164,11 +164,10 @@ def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -
     )
     fresh = np.arange(len(merged.faces)) >= len(scan.faces)
     patch, patch_vertices = merged.submesh(fresh)
-    gap = np.linalg.norm(rims.points - rims.feet[:rim_count], axis=1)
     stitched = np.unique(filling.triangles[filling.triangles < rim_count])
     on_face = np.zeros(len(merged.vertices), bool)
     on_face[rims.vertices[rims.inside]] = True
-    quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=gap[stitched])
+    quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=rim_gaps(rims)[stitched])
     left = {v for loop in open_loops(filling, rims) for v in loop.tolist()}
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
     provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)

@@ -5,13 +5,25 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from facecom.geometry.mesh import Bools, Floats, Ints, face_components, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, face_components, face_cross, unique_edges
 from facecom.refine.planar import constrained_triangles, pair_keys, signed_areas
 from facecom.refine.regions import label_missing
 
+_STRETCH = 4.0  # longest edge of a triangle over the wanted length, where it is believed
+_CRUMB_MM2 = 25.0  # area of a piece beside the scan that is not worth making
+_APART_MM = 5.0  # a scan border this far from the face (hair, a collar) is not extended
+
 
 def missing_triangles(
-    uv: Floats, rim: Ints, separators: Ints, *, evidence: Floats, positions: Floats, domain: Floats
+    uv: Floats,
+    rim: Ints,
+    separators: Ints,
+    *,
+    evidence: Floats,
+    positions: Floats,
+    size: Floats,
+    gap: Floats,
+    domain: Floats,
 ) -> tuple[Ints, Bools]:
     """Triangulate the plane along the rim and keep the triangles where the scan has nothing.
 
@@ -22,6 +34,8 @@ def missing_triangles(
     separators : (S, 2) int, further edges that part regions
     evidence : (N,) float in 0..1, how surely a point is missing; NaN for no opinion (the rim itself)
     positions : (N, 3) float, the points in space: regions vote by their area there
+    size : (N,) float, wanted edge length at each point; a much larger triangle spans what was not sampled
+    gap : (N,) float, distance of a rim point to the face, mm
     domain : (B, 2) float, the polygon of the face's border
 
     Returns
@@ -37,17 +51,34 @@ def missing_triangles(
     side = _rim_sides(triangles, rim[present], len(uv))
     walls = np.concatenate([rim[present], separators])
     label = label_missing(triangles, side, walls, evidence=evidence, positions=positions)
-    return _stitched(triangles[label & (side >= 0)], rim[present], len(uv)), present
+    label &= _longest_edges(positions, triangles) < _STRETCH * size[triangles].max(1)
+    return _stitched(triangles[label & (side >= 0)], rim[present], positions, gap), present
 
 
-def _stitched(triangles: Ints, rim: Ints, count: int) -> Ints:
-    """The edge-connected pieces that touch the rim."""
+def _longest_edges(positions: Floats, triangles: Ints) -> Floats:
+    corners = positions[triangles]
+    return np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
+
+
+def _stitched(triangles: Ints, rim: Ints, positions: Floats, gap: Floats) -> Ints:
+    """The edge-connected pieces that close an opening, and those that extend the scan where it lies on the face."""
     if not len(triangles):
         return triangles
+    count = len(positions)
     piece = face_components(triangles)
-    keys = triangles * count + np.roll(triangles, -1, axis=1)
-    touching = np.isin(keys, rim[:, 1] * count + rim[:, 0]).any(1)
-    return triangles[np.isin(piece, piece[touching])]
+    directed = triangles * count + np.roll(triangles, -1, axis=1)
+    at_rim = np.isin(directed, rim[:, 1] * count + rim[:, 0])
+    keys = pair_keys(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2), count)
+    _, inverse, used = np.unique(keys, return_inverse=True, return_counts=True)
+    is_open = ((used[inverse] == 1) & ~at_rim.ravel()).reshape(-1, 3).any(1)
+    area = np.bincount(piece, 0.5 * np.linalg.norm(face_cross(positions, triangles), axis=1))
+    touching = np.bincount(piece, at_rim.any(1)) > 0
+    closing = np.bincount(piece, is_open) == 0
+    stitched = np.isin(triangles, rim[:, 1])
+    apart = np.array(
+        [np.median(gap[triangles[piece == k][stitched[piece == k]]]) if t else 0.0 for k, t in enumerate(touching)]
+    )
+    return triangles[(touching & (closing | ((area > _CRUMB_MM2) & (apart < _APART_MM))))[piece]]
 
 
 def _rim_sides(triangles: Ints, rim: Ints, count: int) -> Ints:
