@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facecom.completion import Completion as Completion
+    from facecom.completion import CompletionSettings as CompletionSettings
+    from facecom.completion import complete as complete
     from facecom.errors import AlignmentError as AlignmentError
     from facecom.errors import CheckpointError as CheckpointError
     from facecom.errors import FacecomError as FacecomError
@@ -25,11 +28,17 @@ if TYPE_CHECKING:
     from facecom.geometry.mesh import Mesh as Mesh
     from facecom.geometry.nearest import Surface as Surface
     from facecom.geometry.transform import Similarity as Similarity
+    from facecom.interop import as_mesh as as_mesh
+    from facecom.model.linear import LinearGenerator as LinearGenerator
+    from facecom.model.template import Template as Template
+    from facecom.scan.files import read_scan as read_scan
+    from facecom.scan.files import write_mesh as write_mesh
 
 __version__ = "0.1.0"
 
 # Module -> the public names it defines; the imports above say the same to type checkers, and a test compares the two.
 _PUBLIC = {
+    "facecom.completion": ("Completion", "CompletionSettings", "complete"),
     "facecom.errors": (
         "AlignmentError",
         "CheckpointError",
@@ -41,6 +50,10 @@ _PUBLIC = {
     "facecom.geometry.mesh": ("Mesh",),
     "facecom.geometry.nearest": ("Surface",),
     "facecom.geometry.transform": ("Similarity",),
+    "facecom.interop": ("as_mesh",),
+    "facecom.model.linear": ("LinearGenerator",),
+    "facecom.model.template": ("Template",),
+    "facecom.scan.files": ("read_scan", "write_mesh"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = ["__version__", *_HOME]

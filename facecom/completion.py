@@ -405,9 +405,9 @@ def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float
     scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
     to_scan = evidence.to_scan(evidence.fit.pose)
     order = slice(None, None, -1) if scan.inside_out else slice(None)
-    face = Mesh(to_scan.apply(evidence.projected.vertices), template.faces[3][:, order], uv=template.uv)
+    face = Mesh(_short(to_scan.apply(evidence.projected.vertices)), template.faces[3][:, order], uv=template.uv)
     count = len(scan.mesh.vertices)
-    vertices = np.concatenate([scan.mesh.vertices, to_scan.apply(joined.merged.vertices[count:])])
+    vertices = np.concatenate([scan.mesh.vertices, _short(to_scan.apply(joined.merged.vertices[count:]))])
     merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
     fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
@@ -427,6 +427,11 @@ def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float
         report=report,
         evidence=evidence,
     )
+
+
+def _short(vertices: Floats) -> Floats:
+    """Rounded to what float32 holds, so that files need no more."""
+    return vertices.astype(np.float32).astype(float)
 
 
 def _report(evidence: Evidence, start: Start, sigma: Floats, coverage: float, clock: _Clock) -> Report:

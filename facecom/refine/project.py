@@ -83,7 +83,7 @@ def smooth_field(
         return sparse_linalg.splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
     inverse = 1.0 / system.diagonal()
     jacobi = sparse_linalg.LinearOperator(system.shape, matvec=lambda x: inverse * x)
-    return sparse_linalg.cg(system, right, x0=start, rtol=tolerance, maxiter=200, M=jacobi)[0]
+    return sparse_linalg.cg(system, right, x0=start, rtol=tolerance, maxiter=40, M=jacobi)[0]
 
 
 def along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
@@ -124,7 +124,7 @@ def project(
         found = find(vertices, vertex_normals(vertices, fine_faces), reach)
         gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
         weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_reach_mm) ** 2) ** 2
-        total = total + smooth_field(short, gap, weight, start=np.zeros(len(fine)), tolerance=1e-3)
+        total = total + smooth_field(short, gap, weight, start=np.zeros(len(fine)), tolerance=1e-2)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
     return Projected(vertices, found.valid, total)

@@ -36,7 +36,7 @@ class AlignSettings:
     rolls: int = 12
     """Steps of the free rotation about the common normal."""
     kept_per_partner: int = 2
-    """Hypotheses of each scan point that go through the coarse ICP, so that a large shoulder cannot crowd out a face."""
+    """Hypotheses of each scan point that go on to the ICP, so that a large shoulder cannot crowd out a face."""
     relief_radius_mm: float = 25.0
     """What a mean over this radius takes away from the reference is its relief: there a match says more."""
     candidates: int = 10

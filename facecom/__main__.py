@@ -1,0 +1,220 @@
+"""The command line: `facecom complete SCAN --out DIR` and its kin.
+
+Exit status: 0 done; 2 wrong use or unreadable input; 3 not a face, or too little of one; 1 a bug; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facecom.errors import AlignmentError, CheckpointError, FacecomError, FitError, MissingDependency, ScanError
+
+if TYPE_CHECKING:
+    from facecom.completion import Completion
+
+DONE, BUG, WRONG_USE, NO_FACE, STOPPED = 0, 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (AlignmentError, FitError) as error:
+        return _complain(error, NO_FACE)
+    except (ScanError, CheckpointError, MissingDependency, ValueError, OSError) as error:
+        return _complain(error, WRONG_USE)
+    except FacecomError as error:
+        return _complain(error, BUG)
+    except KeyboardInterrupt:
+        return _complain("stopped; nothing was written", STOPPED)
+    return DONE
+
+
+def _complain(error: Exception | str, status: int) -> int:
+    text = " ".join(str(error).split())
+    print(f"facecom: {text}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="facecom", description="Complete partial 3D scans of faces.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("complete", help="complete one scan", description="Complete a partial scan of a face.")
+    verb.add_argument("scan", type=Path, help="PLY, OBJ, STL, OFF, GLB, PCD or XYZ; any pose")
+    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
+    _common(verb)
+    verb.set_defaults(run=_complete)
+    verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
+    verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
+    verb.add_argument("--out", type=Path, default=Path("out/demo"))
+    _common(verb)
+    verb.set_defaults(run=_demo)
+    return parser
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scan")
+    verb.add_argument("--landmarks", type=Path, help="JSON: name -> [x, y, z] in the scan's own frame; none are needed")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _complete(options: argparse.Namespace) -> None:
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    with _folder(options.out) as partial:
+        result = _completed(options.scan, landmarks, options)
+        write_results(result, partial)
+    print(_table({options.scan.name: result}))
+    print(f"written to {options.out}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    scans = sorted(p for p in options.scans.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off", ".xyz"))
+    if not scans:
+        raise ScanError(f"{options.scans} holds no scans; run this from the project's folder or give --scans")
+    results = {}
+    for scan in scans:
+        folder = options.out / scan.stem
+        with _folder(folder) as partial:
+            results[scan.name] = _completed(scan, None, options)
+            write_results(results[scan.name], partial)
+    print(_table(results))
+    for scan in scans:
+        print(f"{scan.name}: {options.out / scan.stem}/{{face,merged,patch}}.ply, report.json, preview.png")
+
+
+def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
+    from facecom.completion import CompletionSettings, complete
+
+    bar = _Bar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
+    try:
+        return complete(
+            scan,
+            unit=options.unit,
+            landmarks=landmarks,
+            settings=CompletionSettings(seed=options.seed),
+            progress=bar.show,
+        )
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """One line on stderr that says which stage runs."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self._title, self._quiet, self._since = title, quiet, time.perf_counter()
+
+    def show(self, stage: str, share: float) -> None:
+        if not self._quiet:
+            done = int(24 * share)
+            seconds = time.perf_counter() - self._since
+            print(
+                f"\r{self._title} [{'#' * done}{'.' * (24 - done)}] {stage:12s} {seconds:5.1f} s",
+                end="",
+                file=sys.stderr,
+            )
+
+    def close(self) -> None:
+        if not self._quiet:
+            print("\r\033[K", end="", file=sys.stderr)
+
+
+def read_landmarks(path: Path) -> dict[str, list[float]]:
+    """Named points from a JSON file: an object of name -> [x, y, z].
+
+    Raises
+    ------
+    ScanError
+        When the file cannot be read or holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScanError(f"{path}: the landmarks cannot be read ({error.strerror}); check the path") from None
+    except ValueError as error:
+        raise ScanError(f"{path} is not JSON ({error}); write an object of name: [x, y, z]") from None
+    sound = isinstance(found, dict) and all(
+        isinstance(p, list) and len(p) == 3 and all(isinstance(x, int | float) for x in p) for p in found.values()
+    )
+    if not sound:
+        raise ScanError(f"{path} does not hold landmarks; write an object of name: [x, y, z]")
+    return found
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[Path]:
+    """A hidden folder in `out` whose files move to their places when all went well; else nothing stays behind."""
+    made = [p for p in (out, *out.parents) if not p.exists()]
+    partial = out / f".partial-{os.getpid()}"
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
+    done = False
+    try:
+        yield partial
+        for file in sorted(partial.iterdir()):
+            os.replace(file, out / file.name)
+        done = True
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        for folder in [] if done else made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def write_results(result: Completion, folder: Path) -> None:
+    """Write face.ply, merged.ply, patch.ply, report.json and preview.png into an existing folder."""
+    from facecom.report.preview import png_bytes, preview
+    from facecom.scan.files import write_bytes, write_mesh
+
+    write_mesh(folder / "face.ply", result.face, attributes=_layers(result.provenance, result.sigma_mm))
+    write_mesh(
+        folder / "merged.ply",
+        result.merged,
+        attributes=_layers(result.merged_provenance, result.merged_sigma_mm),
+    )
+    write_mesh(folder / "patch.ply", result.patch)
+    text = json.dumps(asdict(result.report), indent=1, sort_keys=True)
+    write_bytes(folder / "report.json", (text + "\n").encode())
+    picture = preview(
+        result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
+    )
+    write_bytes(folder / "preview.png", png_bytes(picture))
+
+
+def _layers(provenance: Any, sigma_mm: Any) -> dict[str, Any]:
+    import numpy as np
+
+    return {"provenance": np.asarray(provenance, np.uint8), "sigma_mm": np.asarray(sigma_mm, np.float32)}
+
+
+def _table(results: Mapping[str, Completion]) -> str:
+    lines = [
+        f"{'scan':28s} unit measured made up  sigma there  scan to face   holes  seconds by stage",
+    ]
+    for name, result in results.items():
+        r = result.report
+        stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= 0.05)
+        lines.append(
+            f"{name:28s} {r.unit:4s} {r.measured_share:7.0%} {r.made_share:7.0%} {r.sigma_made_mm:8.2f} mm "
+            f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"
+        )
+        lines += [f"  warning: {text}" for text in r.warnings]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
