@@ -12,7 +12,7 @@ from scipy.sparse import csgraph
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.scan.stored import LARGEST
-from facecom.scan.topology import consistent_orientation, is_oriented_surface, nonmanifold_faces
+from facecom.scan.topology import oriented_surface
 from facecom.scan.weld import identical_rows, weld
 
 
@@ -29,6 +29,7 @@ class CleanReport:
     duplicate_faces : of the same three vertices as an earlier face
     stretched_faces : much longer than the edges around them, taken out where that was asked for
     nonmanifold_faces : taken so that no edge has more than two faces
+    one_sided_faces : taken so that every piece has two sides
     floating_components, floating_faces, floating_vertices : small pieces that touch nothing
     turned_faces : reversed, so that neighbours agree on which side is outside
     """
@@ -45,6 +46,7 @@ class CleanReport:
     duplicate_faces: int = 0
     stretched_faces: int = 0
     nonmanifold_faces: int = 0
+    one_sided_faces: int = 0
     floating_components: int = 0
     floating_faces: int = 0
     floating_vertices: int = 0
@@ -121,13 +123,10 @@ def clean_scan(
         bad = _stretch(scan.vertices, faces) > max_stretch
         counts["stretched_faces"] = int(bad.sum())
         faces, face_index = faces[~bad], face_index[~bad]
-    if not is_oriented_surface(faces):
-        bad = nonmanifold_faces(scan.vertices, faces)
-        counts["nonmanifold_faces"] = int(bad.sum())
-        faces, face_index = faces[~bad], face_index[~bad]
-        turned = consistent_orientation(faces)
-        counts["turned_faces"] = int(turned.sum())
-        faces = np.where(turned[:, None], faces[:, ::-1], faces)
+    surface = oriented_surface(scan.vertices, faces)
+    faces, face_index = surface.faces, face_index[surface.index]
+    counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.crowded, surface.one_sided
+    counts["turned_faces"] = surface.turned
     if not len(faces):
         raise ScanError(f"none of the {len(scan.faces):,} faces of the scan is part of a surface; scan again")
     kept = np.zeros(len(finite), bool)

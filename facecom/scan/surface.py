@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_cross, unit
-from facecom.scan.topology import consistent_orientation, nonmanifold_faces
+from facecom.scan.topology import oriented_surface
 from facecom.scan.weld import weld
 
 SurfaceMethod = Literal["pivot", "poisson"]
@@ -152,10 +152,7 @@ def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
     cloud = _cloud(points, normals)
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         mesh = o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(cloud, o3d.utility.DoubleVector(radii))
-    faces = np.array(mesh.triangles, np.int64).reshape(-1, 3)
-    faces = faces[~nonmanifold_faces(points, faces)]
-    turned = consistent_orientation(faces)
-    return np.where(turned[:, None], faces[:, ::-1], faces)
+    return oriented_surface(points, np.array(mesh.triangles, np.int64).reshape(-1, 3)).faces
 
 
 def _cloud(points: Floats, normals: Floats) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
@@ -45,23 +47,86 @@ def consistent_orientation(faces: Ints) -> Bools:
     In each edge-connected piece the smaller half is reversed. A piece that has no consistent orientation (a Möbius
     strip) stays as it is. Edges of more than two faces join nothing.
     """
+    a, b, clash = _neighbours(faces)
+    return _reversed_half(len(faces), a, b, clash)
+
+
+def one_sided(faces: Ints) -> tuple[Bools, Bools]:
+    """Open pieces that have only one side, so that the rest has two: which faces to reverse, and which to take away.
+
+    Neighbours that agree stay as they are as far as that goes; where they then still run along an edge in the same
+    direction, the face with most such edges goes.
+    """
+    a, b, clash = _neighbours(faces)
+    shape = (len(faces), len(faces))
+    tree = csgraph.minimum_spanning_tree(sp.coo_matrix((1.0 + clash, (a, b)), shape=shape).tocsr()).tocoo()
+    turned = _reversed_half(len(faces), tree.row, tree.col, tree.data > 1.5)
+    wrong = clash ^ turned[a] ^ turned[b]
+    gone = np.zeros(len(faces), bool)
+    left = np.bincount(np.concatenate([a[wrong], b[wrong]]), minlength=len(faces))
+    pairs = np.stack([a[wrong], b[wrong]], axis=1)
+    for first, second in pairs[np.argsort(-left[pairs].max(axis=1), kind="stable")].tolist():
+        if not gone[first] and not gone[second]:
+            gone[first if left[first] > left[second] else second] = True
+    return turned & ~gone, gone
+
+
+def _neighbours(faces: Ints) -> tuple[Ints, Ints, Bools]:
+    """Pairs of faces at an edge of just two, and whether both run along it in the same direction."""
     edge, count = _edges(faces)
     corner = np.flatnonzero(count[edge.T.ravel()] == 2)
     order = corner[np.argsort(edge.T.ravel()[corner], kind="stable")].reshape(-1, 2)
     face, side = order % max(len(faces), 1), order // max(len(faces), 1)
     upward = faces[face, side] < faces[face, (side + 1) % 3]
-    clash = upward[:, 0] == upward[:, 1]
-    # Two copies of each face, as it is and reversed, joined where they agree: an orientable piece falls in two.
-    n = len(faces)
-    a, b = face.T
-    links = np.concatenate([np.stack([a, np.where(clash, b + n, b)]), np.stack([a + n, np.where(clash, b, b + n)])], 1)
-    graph = sp.coo_matrix((np.ones(links.shape[1], np.int8), tuple(links)), shape=(2 * n, 2 * n))
+    return face[:, 0], face[:, 1], upward[:, 0] == upward[:, 1]
+
+
+def _reversed_half(count: int, a: Ints, b: Ints, clash: Bools) -> Bools:
+    """Of `count` things joined in pairs a-b that agree or clash, the smaller part to reverse so that all agree.
+
+    Two copies of each thing, as it is and reversed, are joined where they agree: a piece falls in two where that
+    can be done, and stays one, with nothing to reverse, where it cannot.
+    """
+    links = np.concatenate(
+        [np.stack([a, np.where(clash, b + count, b)]), np.stack([a + count, np.where(clash, b, b + count)])], axis=1
+    )
+    graph = sp.coo_matrix((np.ones(links.shape[1], np.int8), tuple(links)), shape=(2 * count, 2 * count))
     label = csgraph.connected_components(graph, directed=False)[1]
-    plain, reverse = label[:n], label[n:]
-    votes = np.bincount(plain, minlength=label.max() + 1)
-    less = votes[plain] < votes[reverse]
+    plain, reverse = label[:count], label[count:]
+    votes = np.bincount(plain, minlength=2 * count)
     tie = votes[plain] == votes[reverse]
-    return (plain != reverse) & (less | (tie & (plain > reverse)))
+    return (plain != reverse) & ((votes[plain] < votes[reverse]) | (tie & (plain > reverse)))
+
+
+@dataclass(frozen=True, eq=False)
+class OrientedSurface:
+    """A surface with at most two faces an edge and two sides everywhere.
+
+    faces : (F, 3) int
+    index : (F,) int, ascending: which of the given faces each one is
+    crowded, one_sided, turned : how many faces were taken away at crowded edges, taken away to part pieces with one
+        side only, and reversed
+    """
+
+    faces: Ints
+    index: Ints
+    crowded: int = 0
+    one_sided: int = 0
+    turned: int = 0
+
+
+def oriented_surface(vertices: Floats, faces: Ints) -> OrientedSurface:
+    """Take away and reverse as few faces as it takes to make a triangle list a surface with two sides."""
+    index = np.arange(len(faces))
+    if is_oriented_surface(faces):
+        return OrientedSurface(faces, index)
+    crowded = nonmanifold_faces(vertices, faces)
+    faces, index = faces[~crowded], index[~crowded]
+    turned, gone = consistent_orientation(faces), np.zeros(len(faces), bool)
+    if not is_oriented_surface(np.where(turned[:, None], faces[:, ::-1], faces)):
+        turned, gone = one_sided(faces)
+    faces = np.where(turned[:, None], faces[:, ::-1], faces)[~gone]
+    return OrientedSurface(faces, index[~gone], int(crowded.sum()), int(gone.sum()), int(turned.sum()))
 
 
 def _edges(faces: Ints) -> tuple[Ints, Ints]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh, boundary_edges, face_components, face_cross, unique_edges
 from facecom.scan.clean import CleanScan, clean_scan
-from facecom.scan.topology import consistent_orientation, is_oriented_surface, nonmanifold_faces
+from facecom.scan.topology import consistent_orientation, is_oriented_surface, nonmanifold_faces, oriented_surface
 
 
 def joined(*meshes: Mesh) -> Mesh:
@@ -176,7 +176,7 @@ def test_turned_faces_are_turned_back(seed):
     assert is_oriented_surface(np.where(found[:, None], faces[:, ::-1], faces))
 
 
-def test_a_surface_with_one_side_stays_as_it_is():
+def test_a_surface_with_one_side_is_cut_open_once():
     k = np.arange(8)
     strip = np.stack([k, k + 1, k + 2], axis=1)
     strip[1::2] = strip[1::2, ::-1]
@@ -184,6 +184,20 @@ def test_a_surface_with_one_side_stays_as_it_is():
     moebius = np.concatenate([moebius, [[8, 0, 1]]])
     assert not is_oriented_surface(moebius)
     assert not consistent_orientation(moebius).any()
+    cut = oriented_surface(np.random.default_rng(0).normal(size=(9, 3)), moebius)
+    assert is_oriented_surface(cut.faces)
+    assert (cut.crowded, cut.one_sided) == (0, 1)
+    assert np.array_equal(np.sort(cut.faces, axis=1), np.sort(moebius[cut.index], axis=1))
+
+
+@given(st.integers(0, 10_000))
+def test_any_list_of_faces_becomes_a_surface_with_two_sides(seed):
+    rng = np.random.default_rng(seed)
+    faces = np.unique(np.sort([rng.choice(14, 3, replace=False) for _ in range(40)], axis=1), axis=0)
+    surface = oriented_surface(rng.normal(size=(14, 3)), rng.permuted(faces, axis=1))
+    assert is_oriented_surface(surface.faces)
+    ends = boundary_edges(surface.faces)
+    assert np.array_equal(np.bincount(ends[:, 0], minlength=14), np.bincount(ends[:, 1], minlength=14))
 
 
 def test_turning_is_reported_and_nothing_else_changes(icosphere):
@@ -233,7 +247,7 @@ def test_whatever_comes_in_a_manifold_comes_out_and_the_maps_hold(seed):
         return
     maps_hold(scan, clean)
     faces = clean.mesh.faces
-    assert unique_edges(faces)[2].max() <= 2
+    assert is_oriented_surface(faces)
     assert np.isfinite(clean.mesh.vertices).all()
     assert len(np.unique(clean.mesh.vertices, axis=0)) == len(clean.mesh.vertices)
     assert np.array_equal(np.unique(faces), np.arange(len(clean.mesh.vertices)))
