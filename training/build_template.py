@@ -13,18 +13,22 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 
-from facecom.model.template import LANDMARK_NAMES, Template, _npz_bytes
-from training.half_disc import HalfDisc, half_disc
-from training.ict_surface import Ict, closed_source, read_ict, smooth_source
+from facecom.model.template import LANDMARK_NAMES, Template
+from training.chart import Chart
+from training.closed_source import closed_source
+from training.coarse_mesh import coarse_mesh
+from training.half_disc import HalfDisc, finer_disc, half_disc
+from training.ict_map import ict_map, nearest_three, write_map
+from training.ict_surface import Ict, read_ict
 from training.layout import template_pieces, wanted_edge_mm
-from training.nested_mesh import Chart, HalfMesh, coarse_mesh, missing_curve_edges, refine, relax, untangle
+from training.nested_mesh import HalfMesh, missing_curve_edges, refine, relax, untangle
 from training.regions import REGION_NAMES, half_landmarks, half_regions
-from training.whole_mesh import Whole, half_uv, ict_map, mirror_levels, whole_uv
+from training.source_smooth import shallow_nostrils, smooth_source
+from training.whole_mesh import Whole, half_uv, mirror_levels, whole_uv
 
 COARSENESS = 4.0  # edge length of level 0 in units of level 2
-ROUNDS = (20, 30, 40, 25)
+ROUNDS = ((0, 0), (5, 10), (30, 40), (15, 40))  # of relaxation for size and for shape, by level
 MIDLINE_PIECES = {0, 1}
 MIRRORED_POINT = (
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, *range(35, 30, -1),
@@ -45,18 +49,22 @@ def half_levels(disc: HalfDisc, ict: Ict, *, seed: int) -> tuple[Chart, list[Hal
     if lost:
         raise ValueError(f"{len(lost)} curve edges are missing in the coarse mesh; try another seed")
     levels = []
-    for level, rounds in enumerate(ROUNDS):
+    for level, (rounds, shape_rounds) in enumerate(ROUNDS):
         mesh = untangle(refine(mesh, pieces) if level else mesh)
-        mesh = relax(mesh, chart, rounds=rounds)
+        mesh = relax(mesh, chart, rounds=rounds, shape_rounds=shape_rounds)
         levels.append(mesh)
         log.info("level %d: %d half vertices", level, len(mesh.plane))
     return chart, levels
 
 
-def build(path: Path, *, steps: int, seed: int) -> tuple[Template, sp.csr_matrix, np.ndarray]:
-    """The template, and the map (matrix, offset) from ICT's vertices to its own."""
+def build(path: Path, *, steps: int, seed: int, map_file: Path) -> Template:
+    """The template; writes the map from ICT's vertices to its own on the way."""
     ict = read_ict(path)
-    disc = half_disc(smooth_source(closed_source(ict), ict.vertices, steps=steps))
+    closed = shallow_nostrils(closed_source(ict), ict.vertices)
+    smooth = [smooth_source(closed, ict.vertices, steps=step) for step in range(1, steps + 1)]
+    disc = half_disc(smooth[0])
+    for coarse_source, fine_source in zip(smooth[:-1], smooth[1:], strict=True):
+        disc = finer_disc(disc, coarse_source, fine_source)
     log.info("half surface: %d vertices, flat", len(disc.vertices))
     chart, levels = half_levels(disc, ict, seed=seed)
     fine = levels[-1]
@@ -87,7 +95,11 @@ def build(path: Path, *, steps: int, seed: int) -> tuple[Template, sp.csr_matrix
         landmarks=dict(zip(LANDMARK_NAMES, landmarks, strict=True)),
         masks={name: mask[whole.half] for name, mask in masks.items()},
     )
-    return template, matrix, template.vertices - matrix @ ict.vertices
+    middle = whole.mirror == np.arange(len(whole.mirror))
+    eye = template.region_mask("l_eye") | template.region_mask("r_eye")
+    index, weights = nearest_three(whole, matrix, ict, eye, middle)
+    write_map(map_file, matrix, template.vertices - matrix @ ict.vertices, index, weights)
+    return template
 
 
 def _whole_landmarks(points: dict[int, int], whole: Whole) -> list[int]:
@@ -106,20 +118,6 @@ def _whole_regions(region: np.ndarray, whole: Whole) -> np.ndarray:
     return np.where(whole.right, np.array(swap)[region[whole.half]], region[whole.half])
 
 
-def write_map(path: Path, matrix: sp.csr_matrix, offset: np.ndarray) -> None:
-    """Write the ICT map as CSR arrays and, for simple readers, the three largest weights of each row."""
-    dense = [matrix[k : k + 4000].toarray() for k in range(0, matrix.shape[0], 4000)]
-    index = np.concatenate([np.argsort(-block, axis=1, kind="stable")[:, :3] for block in dense])
-    weights = np.concatenate([np.take_along_axis(b, np.argsort(-b, axis=1, kind="stable")[:, :3], 1) for b in dense])
-    weights /= weights.sum(1, keepdims=True)
-    arrays = {
-        "data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "shape": np.array(matrix.shape),
-        "offset": offset, "vertices_index": index.astype(np.int32), "weights": weights,
-    }  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_npz_bytes(arrays))
-
-
 def main() -> None:
     """Parse the command line and build."""
     parser = argparse.ArgumentParser(description="Build the face template from ICT-FaceKit's npz.")
@@ -130,9 +128,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the coarse sampling")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    template, matrix, offset = build(arguments.ict, steps=arguments.steps, seed=arguments.seed)
+    map_file = arguments.out / "ict_map.npz"
+    template = build(arguments.ict, steps=arguments.steps, seed=arguments.seed, map_file=map_file)
     template.save(arguments.asset)
-    write_map(arguments.out / "ict_map.npz", matrix, offset)
     log.info("levels %s", template.counts)
 
 

@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from facecom.geometry.mesh import boundary_loops, face_components, unique_edges
-from training.ict_surface import Source
+from facecom.geometry.subdivision import split_faces
+from training.closed_source import Source
 
 # straight pieces of the cut in the ICT frame: (point y, point z, outward y, outward z), mm
 CUT = ((-111.0, 0.0, -1.0, 0.0), (0.0, -29.0, 0.0, -1.0), (34.0, -29.0, 0.50, -0.87))
@@ -23,6 +24,7 @@ class HalfDisc:
     matrix, offset : as in `Source`; plane : (V, 2) flat positions, all triangles counter-clockwise
     midline : vertex path from the lower to the upper end of the symmetry line; border : path back, upper to lower end
     labels : bool per vertex
+    rows : (V, S) the disc's vertices from those of the source that was cut
     """
 
     matrix: sp.csr_matrix
@@ -33,6 +35,7 @@ class HalfDisc:
     midline: np.ndarray
     border: np.ndarray
     labels: dict[str, np.ndarray]
+    rows: sp.csr_matrix
 
 
 def outside_mm(points: np.ndarray) -> np.ndarray:
@@ -54,14 +57,56 @@ def half_disc(source: Source) -> HalfDisc:
     new[used] = np.arange(len(used))
     rows, faces = rows[used], new[faces]
     vertices = rows @ v
-    labels = {name: (rows @ mask) > 0.999 for name, mask in source.labels.items()}
     vertices[np.abs(vertices[:, 0]) < 1e-9, 0] = 0.0
     loops = boundary_loops(faces)
     if len(loops) != 1:
         raise ValueError(f"the half surface has {len(loops)} border loops, one is needed")
     midline, border = _split_loop(loops[0], vertices)
     plane = flatten(vertices, faces, loops[0])
-    return HalfDisc(rows @ source.matrix, rows @ source.offset, vertices, faces, plane, midline, border, labels)
+    return _disc(source, rows, faces, plane, midline, border)
+
+
+def _disc(
+    source: Source, rows: sp.csr_matrix, faces: np.ndarray, plane: np.ndarray, midline: np.ndarray, border: np.ndarray
+) -> HalfDisc:
+    vertices = rows @ source.vertices
+    vertices[midline, 0] = 0.0
+    labels = {name: (rows @ mask) > 0.999 for name, mask in source.labels.items()}
+    matrix, offset = rows @ source.matrix, rows @ source.offset
+    return HalfDisc(matrix, offset, vertices, faces, plane, midline, border, labels, rows)
+
+
+def finer_disc(disc: HalfDisc, coarse: Source, fine: Source) -> HalfDisc:
+    """The disc split 1 to 4 on the next step of the source's smoothing, without flattening it again.
+
+    coarse : the source that was cut; fine : the same with one step of smoothing more, whose first vertices are those
+    of `coarse`, followed by one for each edge.
+    """
+    count = len(coarse.vertices)
+    edges, _, _ = unique_edges(coarse.faces)
+    edge_at = {pair: count + e for e, pair in enumerate(map(tuple, edges.tolist()))}
+    single = np.diff(disc.rows.indptr) == 1
+    origin = np.where(single, disc.rows.indices[disc.rows.indptr[:-1]], -1)
+    old = sp.hstack([disc.rows, sp.csr_matrix((len(origin), len(fine.vertices) - count))]).tocsr()
+    faces, parents = split_faces(disc.faces, len(origin))
+    found = np.array([edge_at.get((min(p), max(p)), -1) for p in map(tuple, origin[parents].tolist())])
+    at = np.flatnonzero(found >= 0)
+    smooth = sp.csr_matrix((np.ones(len(at)), (at, found[at])), shape=(len(parents), len(fine.vertices)))
+    flat = sp.diags((found < 0) * 0.5) @ (old[parents[:, 0]] + old[parents[:, 1]])
+    rows = sp.vstack([old, smooth + flat]).tocsr()
+    rows.eliminate_zeros()
+    new = {pair: len(origin) + e for e, pair in enumerate(map(tuple, parents.tolist()))}
+    plane = np.concatenate([disc.plane, disc.plane[parents].mean(1)])
+    paths = [_with_middles(path, new) for path in (disc.midline, disc.border)]
+    return _disc(fine, rows, faces, plane, *paths)
+
+
+def _with_middles(path: np.ndarray, new: dict[tuple[int, int], int]) -> np.ndarray:
+    pairs = zip(path[:-1].tolist(), path[1:].tolist(), strict=True)
+    middles = [new[min(pair), max(pair)] for pair in pairs]
+    out = np.empty(2 * len(path) - 1, dtype=np.int64)
+    out[::2], out[1::2] = path, middles
+    return out
 
 
 def _clip(faces: np.ndarray, value: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix]:
@@ -109,32 +154,46 @@ def _split_loop(loop: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def flatten(vertices: np.ndarray, faces: np.ndarray, loop: np.ndarray, *, steps: int = 30) -> np.ndarray:
-    """Lay a disc flat with little stretch and no flips: Tutte's map, then SLIM (Rabinovich 2017) from libigl."""
-    import igl
-
-    start = tutte(vertices, faces, loop)
-    area = (
-        0.5
-        * np.linalg.norm(
-            np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]),
-            axis=1,
-        ).sum()
-    )
-    start *= np.sqrt(area / np.pi)
-    order = {"order": "F"}
-    data = igl.slim_precompute(
-        np.array(vertices, np.float64, **order),
-        np.array(faces, np.int32, **order),
-        np.array(start, np.float64, **order),
-        igl.MappingEnergyType.SYMMETRIC_DIRICHLET,
-        np.zeros(0, np.int32),
-        np.zeros((0, 2), order="F"),
-        0.0,
-    )
-    flat = np.asarray(igl.slim_solve(data, steps))[:, :2]
+    """Lay a disc flat with little stretch and no flips, from Tutte's map."""
+    corners = vertices[faces]
+    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum()
+    start = tutte(vertices, faces, loop) * np.sqrt(area / np.pi)
+    flat = slim(vertices, faces, start, steps=steps)
     if signed_areas(flat, faces).min() <= 0:
         raise ValueError("the flat map has flipped triangles")
     return flat
+
+
+def slim(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    start: np.ndarray,
+    *,
+    steps: int,
+    fixed: np.ndarray | None = None,
+    targets: np.ndarray | None = None,
+) -> np.ndarray:
+    """Least symmetric Dirichlet energy from a start without flips, with `fixed` vertices drawn to `targets`.
+
+    Rabinovich, Poranne, Panozzo, Sorkine-Hornung: Scalable Locally Injective Mappings (2017), as in libigl.
+    """
+    import igl
+
+    def columns(array: np.ndarray, kind: type) -> np.ndarray:
+        return np.asfortranarray(array.astype(kind))
+
+    fixed = np.zeros(0, int) if fixed is None else fixed
+    targets = np.zeros((0, 2)) if targets is None else targets
+    data = igl.slim_precompute(
+        columns(vertices, np.float64),
+        columns(faces, np.int32),
+        columns(start, np.float64),
+        igl.MappingEnergyType.SYMMETRIC_DIRICHLET,
+        fixed.astype(np.int32),
+        columns(targets, np.float64),
+        1e6,
+    )
+    return np.array(igl.slim_solve(data, steps))[:, :2]
 
 
 def tutte(vertices: np.ndarray, faces: np.ndarray, loop: np.ndarray) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.chart import Piece
 from training.half_disc import HalfDisc
 from training.ict_surface import Ict
-from training.nested_mesh import Piece
 
 # (ICT landmarks (0-based, 68 points) or points in the ICT frame, edge length at level 2 in mm)
 FINE = (
@@ -17,9 +17,9 @@ FINE = (
     ((7, 8, 9), 2.3),  # chin
 )
 EAR = ((76.0, 34.0, -4.0), (76.0, 14.0, 2.0), (84.0, 26.0, -14.0), (86.0, 42.0, -12.0), (76.0, -4.0, 2.0))
-EAR_MM = 1.9
-COARSEST_MM = 4.6
-GROWTH = 0.075  # mm of edge length per mm of distance
+EAR_MM = 1.7
+COARSEST_MM = 4.8
+GROWTH = 0.08  # mm of edge length per mm of distance
 
 
 def wanted_edge_mm(points: np.ndarray, ict: Ict) -> np.ndarray:

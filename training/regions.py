@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.path import Path as Outline
+from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
+from shapely import MultiPoint, Polygon, contains_xy
 
 from facecom.geometry.mesh import Mesh, vertex_adjacency, vertex_normals
 from facecom.geometry.nearest import Surface
@@ -86,6 +88,7 @@ SCALP_SIDE = (
     (120, 200),
 )
 BROW_HALF_WIDTH_MM = 4.5
+EAR_GAP_MM = 4.0
 LID_UP_MM, LID_DOWN_MM = 6.0, 5.0
 
 
@@ -97,8 +100,7 @@ def half_regions(
     marks = ict.vertices[ict.landmarks]
     number = REGION_NAMES.index
     front, side = vertices[:, :2], vertices[:, [2, 1]]
-    normal = vertex_normals(vertices, mesh.faces)
-    ear = _ear(vertices, mesh.faces, normal)
+    ear = _ear(vertices, mesh)
     neck = _inside(NECK_SIDE, side) & ~ear
     region[neck] = number("neck")
     region[ear] = number("l_ear")
@@ -131,17 +133,24 @@ def _distance(line: np.ndarray, points: np.ndarray) -> np.ndarray:
     return cKDTree(line).query(points)[0]
 
 
-def _ear(vertices: np.ndarray, faces: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Inside the side outline and either seen from the side or facing the head, cleaned by majority."""
+def _ear(vertices: np.ndarray, mesh: HalfMesh) -> np.ndarray:
+    """Inside the side outline and either seen from the side or facing the head; closed in the flat map.
+
+    The strip behind the helix is neither; it lies between parts that are, so closing by `EAR_GAP_MM` takes it in.
+    """
+    normal = vertex_normals(vertices, mesh.faces)
     inside = _inside(EAR_SIDE, vertices[:, [2, 1]])
     start = vertices + 0.3 * normal
-    seen = ~np.isfinite(Surface(Mesh(vertices, faces)).cast(start, np.tile([1.0, 0, 0], (len(start), 1))).depth)
-    ear = inside & (seen | (normal[:, 0] < 0.0) | (vertices[:, 0] > 77))
-    adjacency = vertex_adjacency(faces, len(vertices))
+    hits = Surface(Mesh(vertices, mesh.faces)).cast(start, np.tile([1.0, 0, 0], (len(start), 1)))
+    ear = inside & (~np.isfinite(hits.depth) | (normal[:, 0] < 0.0) | (vertices[:, 0] > 77))
+    adjacency = vertex_adjacency(mesh.faces, len(vertices))
     degree = np.asarray(adjacency.sum(1)).ravel()
     for _ in range(8):
         ear = (adjacency @ ear + ear) > 0.5 * (degree + 1)
-    return ear
+    closed = MultiPoint(mesh.plane[ear]).buffer(EAR_GAP_MM).buffer(-EAR_GAP_MM)
+    pieces = closed.geoms if hasattr(closed, "geoms") else [closed]
+    outline = Polygon(max(pieces, key=lambda piece: piece.area).exterior)
+    return contains_xy(outline, *mesh.plane.T) | (ear & contains_xy(outline.buffer(0.5), *mesh.plane.T))
 
 
 def _lips(
@@ -150,8 +159,6 @@ def _lips(
     """Upper lip, lower lip and seam masks from the outer lip landmarks and the seam curve."""
     outer = marks[[51, 52, 53, 54, 55, 56, 57]]
     at = np.arange(len(outer))
-    from scipy.interpolate import PchipInterpolator
-
     fine = PchipInterpolator(at, outer[:, :2])(np.linspace(0, len(outer) - 1, 120))
     outline = np.concatenate([fine, [[-5, fine[-1, 1]], [-5, fine[0, 1]]]])
     inside = _inside(tuple(map(tuple, outline)), vertices[:, :2]) & (vertices[:, 2] > 95)

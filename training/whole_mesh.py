@@ -1,16 +1,17 @@
-"""From the half to the whole: mirrored levels, the map from ICT, and the uv map."""
+"""From the half to the whole: mirrored levels and the uv map."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from facecom.geometry.mesh import boundary_loops
 from facecom.geometry.subdivision import split_faces
-from training.half_disc import signed_areas
+from training.half_disc import signed_areas, slim
 from training.nested_mesh import HalfMesh
+
+UV_STEPS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,35 +50,11 @@ def _parents(level: HalfMesh) -> list[list[int]]:
     return split_faces(level.faces, len(level.plane))[1].tolist()
 
 
-def ict_map(
-    whole: Whole, rows: sp.csr_matrix, offset: np.ndarray, ict_mirror: np.ndarray
-) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Rows over all ICT vertices and constant offsets of the whole mesh, exactly mirror-consistent.
-
-    On the midline the row is the mean of itself and its mirror image.
-    """
-    order = sp.csr_matrix(
-        (np.ones(len(ict_mirror)), (np.arange(len(ict_mirror)), ict_mirror)), shape=2 * (len(ict_mirror),)
-    )
-    middle = whole.mirror == np.arange(len(whole.mirror))
-    left, flipped = rows[whole.half], (rows @ order)[whole.half]
-    take = np.where(middle, 0.5, np.where(whole.right, 0.0, 1.0))
-    matrix = sp.diags(take) @ left + sp.diags(1 - take) @ flipped
-    shift = offset[whole.half] * np.where(whole.right[:, None], [-1.0, 1, 1], 1.0)
-    shift[middle, 0] = 0.0
-    matrix = matrix.tocsr()
-    matrix.sum_duplicates()
-    matrix.sort_indices()
-    return matrix, shift
-
-
 def half_uv(plane: np.ndarray, faces: np.ndarray, vertices: np.ndarray, midline: np.ndarray) -> np.ndarray:
     """Flat positions of the half with the midline exactly on x = 0 and the rest at x > 0, little stretch.
 
-    SLIM (Rabinovich 2017, libigl) from the flat map that the mesh was made on, with the midline drawn to a line.
+    Starts from the flat map that the mesh was made on, and draws the midline to a line.
     """
-    import igl
-
     loop = boundary_loops(faces)[0]
     path = loop[np.isin(loop, np.flatnonzero(midline))]
     order = np.argsort(_along(loop, path, vertices, midline))
@@ -85,17 +62,7 @@ def half_uv(plane: np.ndarray, faces: np.ndarray, vertices: np.ndarray, midline:
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(vertices[path], axis=0), axis=1))])
     start = _upright(plane, path)
     targets = np.stack([0 * length, length - length.mean()], axis=1)
-    shape = {"order": "F"}
-    data = igl.slim_precompute(
-        np.array(vertices, np.float64, **shape),
-        np.array(faces, np.int32, **shape),
-        np.array(start, np.float64, **shape),
-        igl.MappingEnergyType.SYMMETRIC_DIRICHLET,
-        path.astype(np.int32),
-        np.array(targets, np.float64, **shape),
-        1e6,
-    )
-    flat = np.asarray(igl.slim_solve(data, 25))[:, :2].copy()
+    flat = slim(vertices, faces, start, steps=UV_STEPS, fixed=path, targets=targets)
     flat[path] = targets
     if signed_areas(flat, faces).min() <= 0:
         raise ValueError("the uv map has flipped triangles")

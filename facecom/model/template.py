@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -22,12 +18,9 @@ from numpy.typing import ArrayLike
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
+from facecom.model.template_file import ARRAYS, read_files, write_files
 
-FORMAT = "facecom-template"
-VERSION = 1
 LEVELS = 4
-ARRAYS = "template.npz"
-DESCRIPTION = "template.json"
 
 LANDMARK_NAMES = (
     *(f"jaw_{k}" for k in range(1, 18)),
@@ -214,9 +207,7 @@ class Template:
 
     def save(self, directory: str | Path) -> None:
         """Write template.npz and template.json into a directory; the same template gives the same bytes."""
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "vertices": self.vertices,
             **{f"faces_{k}": level.astype(np.int32) for k, level in enumerate(self.faces)},
             "mirror": self.mirror.astype(np.int32),
@@ -225,18 +216,13 @@ class Template:
             "landmarks": np.array([self.landmarks[name] for name in LANDMARK_NAMES], np.int32),
             **{f"mask_{name}": mask for name, mask in sorted(self.masks.items())},
         }
-        data = _npz_bytes(arrays)
         description = {
-            "format": FORMAT,
-            "version": VERSION,
             "counts": list(self.counts),
             "region_names": list(self.region_names),
             "landmark_names": list(LANDMARK_NAMES),
             "sources": ["ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: shape of the mean"],
-            "sha256": hashlib.sha256(data).hexdigest(),
         }
-        (folder / ARRAYS).write_bytes(data)
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        write_files(Path(directory), arrays, description)
 
     @classmethod
     def load(cls, directory: str | Path | None = None) -> Template:
@@ -264,49 +250,12 @@ def _checked_level(level: int) -> int:
     return level
 
 
-def _npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An npz file as bytes with fixed time stamps, so that equal arrays give equal files."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in arrays.items():
-            data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, data.getvalue())
-    return out.getvalue()
-
-
 def _read(folder: Path) -> Template:
-    description = _read_description(folder / DESCRIPTION)
-    path = folder / ARRAYS
+    arrays, description = read_files(folder)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: the template's arrays cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest() != description.get("sha256"):
-        raise CheckpointError(f"{path}: damaged or truncated, its hash is not the one in {DESCRIPTION}")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return _from_arrays(dict(arrays), description)
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: not a facecom template ({error})") from error
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: the template's description cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, it is not JSON ({error})") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not the description of a facecom template")
-    if description.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path}: version {description.get('version')!r} cannot be read, this facecom reads version {VERSION}"
-        )
-    return description
+        return _from_arrays(arrays, description)
+    except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder / ARRAYS}: not a facecom template ({error})") from error
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:
