@@ -35,6 +35,16 @@ def test_a_kink_is_found_and_is_no_step(sheet):
     assert report.step.median < 0.15
 
 
+def test_a_rough_patch_does_not_excuse_a_kink(sheet):
+    mesh, made = dome(sheet)
+    of_patch = np.setdiff1d(mesh.faces[made], mesh.faces[~made])
+    rough = mesh.vertices.copy()
+    rough[of_patch, 2] += np.random.default_rng(0).normal(size=len(of_patch))
+    report = rim_report(mesh.with_vertices(rough), made)
+    assert report.inside == rim_report(mesh, made).inside
+    assert report.kink.median > 0.2
+
+
 def test_sides_that_do_not_meet_have_no_rim(sheet):
     mesh, made = dome(sheet)
     assert rim_report(mesh, np.zeros_like(made)).kink.count == 0

@@ -43,9 +43,12 @@ def sharpest(mesh: Mesh) -> float:
     return float(np.arccos(np.clip(cosine, -1, 1)).max())
 
 
-@pytest.fixture(params=["closed", "open"])
+TETRAHEDRON = Mesh([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], [[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]])
+
+
+@pytest.fixture(params=["closed", "open", "valence three"])
 def coarse(request, icosphere, sheet) -> Mesh:
-    mesh = icosphere(1) if request.param == "closed" else sheet(3, 4, seed=0)
+    mesh = {"closed": icosphere(1), "open": sheet(3, 4, seed=0), "valence three": TETRAHEDRON}[request.param]
     return mesh.with_vertices(mesh.vertices + np.random.default_rng(1).normal(size=mesh.vertices.shape) * 0.1)
 
 

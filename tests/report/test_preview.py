@@ -103,6 +103,15 @@ def test_point_sets_are_drawn_without_gaps(bump, with_normals):
     assert front[12:-12, 12:-12].all()
 
 
+def test_of_points_in_one_pixel_the_foremost_is_shown(bump):
+    layers = [bump.vertices + [0, 0, depth] for depth in (-20, 0, -40)]
+    colors = np.repeat([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], len(bump.vertices), axis=0)
+    normals = np.broadcast_to([0, 0, 1.0], colors.shape)
+    cloud = Mesh(np.concatenate(layers), np.zeros((0, 3), int), normals=normals)
+    picture = Drawing(cloud, colors, pixel_mm=2.0).shade(View("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
+    assert (picture[..., 1] > picture[..., [0, 2]].max(-1)).all()
+
+
 def test_the_same_picture_is_the_same_bytes_and_reads_back(bump):
     from PIL import Image
 
