@@ -151,6 +151,17 @@ def test_extent_holds_forehead_ears_and_neck(template):
         assert vertices[:, 2].min() < behind
 
 
+@pytest.mark.parametrize("name", ["l_ear", "r_ear", "nose", "eyelids", "u_lip"])
+def test_folded_parts_do_not_cut_themselves(template, name):
+    o3d = pytest.importorskip("open3d")
+    mesh = template.mesh(2)
+    faces = mesh.faces[template.region_mask(name, 2)[mesh.faces].any(1)]
+    soup = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(mesh.vertices.copy()), o3d.utility.Vector3iVector(faces.copy())
+    )
+    assert not soup.is_self_intersecting()
+
+
 def test_uv_is_injective_and_symmetric(template, level):
     mesh = template.mesh(level)
     assert mesh.uv.min() >= 0
