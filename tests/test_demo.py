@@ -7,7 +7,6 @@ import pytest
 
 from facecom.model.linear import LinearGenerator
 from facecom.scan.files import read_scan
-
 from training.make_demo import _split, demo_scans
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "demo"
