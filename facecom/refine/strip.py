@@ -10,8 +10,9 @@ from facecom.refine.planar import constrained_triangles, pair_keys, signed_areas
 from facecom.refine.regions import label_missing
 
 _STRETCH = 4.0  # longest edge of a triangle over the wanted length, where it is believed
-_CRUMB_MM2 = 25.0  # area of a piece beside the scan that is not worth making
-_APART_MM = 5.0  # a scan border this far from the face (hair, a collar) is not extended
+_FEWEST_EDGES = 6  # of the rim that a piece beside the scan must hang on
+_FLAP_MM2 = 4000.0  # a smaller piece beside the scan is left out
+_APART_MM = 2.5  # where a fifth of its rim is farther from the face than this (hair, a collar)
 
 
 def missing_triangles(
@@ -72,13 +73,14 @@ def _stitched(triangles: Ints, rim: Ints, positions: Floats, gap: Floats) -> Int
     _, inverse, used = np.unique(keys, return_inverse=True, return_counts=True)
     is_open = ((used[inverse] == 1) & ~at_rim.ravel()).reshape(-1, 3).any(1)
     area = np.bincount(piece, 0.5 * np.linalg.norm(face_cross(positions, triangles), axis=1))
-    touching = np.bincount(piece, at_rim.any(1)) > 0
+    held = np.bincount(piece, at_rim.sum(1))
     closing = np.bincount(piece, is_open) == 0
     stitched = np.isin(triangles, rim[:, 1])
-    apart = np.array(
-        [np.median(gap[triangles[piece == k][stitched[piece == k]]]) if t else 0.0 for k, t in enumerate(touching)]
-    )
-    return triangles[(touching & (closing | ((area > _CRUMB_MM2) & (apart < _APART_MM))))[piece]]
+    keep = held > 0
+    for k in np.flatnonzero(keep & ~closing):
+        apart = np.percentile(gap[triangles[piece == k][stitched[piece == k]]], 80)
+        keep[k] = held[k] >= _FEWEST_EDGES and (apart < _APART_MM or area[k] > _FLAP_MM2)
+    return triangles[keep[piece]]
 
 
 def _rim_sides(triangles: Ints, rim: Ints, count: int) -> Ints:
