@@ -13,6 +13,13 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # pytest's worker processes; two is what CI has.
 WORKERS ?= 2
 
+define MISSING_PACKAGES
+from ctypes.util import find_library
+need = {"usb-1.0": "libusb-1.0-0", "EGL": "libegl1", "GL": "libgl1", "X11": "libx11-6", "udev": "libudev1", "idn2": "libidn2-0"}
+print(*[package for library, package in need.items() if not find_library(library)])
+endef
+export MISSING_PACKAGES
+
 help:
 	@echo "make demo    set up, complete the scans of data/demo, print where the results are"
 	@echo "make test    set up, run the tests and the examples in the docstrings"
@@ -29,14 +36,14 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
 	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
 
-# Open3D's wheel links against the system's libusb-1.0.
+# Open3D's wheel links against these of the system; libusb-1.0 is the one that a fresh Debian with a desktop lacks.
 $(VENV)/.system: | $(BIN)/python
-	@have() { $(BIN)/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("usb-1.0"))'; }; \
-	if ! have; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libusb-1.0-0 libgomp1; \
-	  fi; \
-	  have || { echo "libusb-1.0 is missing; run: sudo apt-get install libusb-1.0-0" >&2; exit 1; }; \
+	@missing() { $(BIN)/python -c "$$MISSING_PACKAGES"; }; \
+	if [ -n "$$(missing)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$(missing); \
+	fi; \
+	if [ -n "$$(missing)" ]; then \
+	  echo "Open3D needs system libraries; run: sudo apt-get install $$(missing)" >&2; exit 1; \
 	fi
 	@touch $@
 
