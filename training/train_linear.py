@@ -16,9 +16,17 @@ from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
 from facecom.model.population import PopulationSettings, Source, residual_fields, widen
 from facecom.model.template import Template
 
-SMALL_EXPRESSION = 0.12
-BLINK = 0.4
+BLINK, JAW, FACE = 0.4, 0.04, 0.1
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: identity and expression modes"
+
+
+def expression_sd(name: str) -> float:
+    """Standard deviation of an expression's weight among scans of people at rest, eyes open or closed."""
+    if "Look" in name or "Pupil" in name:
+        return 0.0
+    if "Blink" in name:
+        return BLINK
+    return JAW if "jaw" in name else FACE
 
 
 def carried(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
@@ -51,9 +59,7 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
         names = [str(n) for n in ict["expression_names"]]
     mean = template.vertices[:count]
     core = face_core(mean)
-    scale = np.array(
-        [0.0 if "Look" in n or "Pupil" in n else BLINK if "Blink" in n else SMALL_EXPRESSION for n in names]
-    )
+    scale = np.array([expression_sd(n) for n in names])
     expression = expression[scale > 0] * scale[scale > 0, None, None]
     sources = [
         Source(without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale),
@@ -86,7 +92,7 @@ def main() -> None:
     p.add_argument("--fields", type=int, default=256)
     p.add_argument("--local-share", type=float, default=0.2)
     p.add_argument("--odd-scale", type=float, default=0.4)
-    p.add_argument("--size-sd", type=float, default=0.035)
+    p.add_argument("--size-sd", type=float, default=0.04)
     p.add_argument("--correlation-mm", type=float, default=15.0)
     p.add_argument("--sigma-mm", type=float, default=0.6)
     p.add_argument("--even-share", type=float, default=0.8)
