@@ -43,6 +43,11 @@ class FinePatch:
     raise_matrix: sp.csr_matrix
     face_matrix: sp.csr_matrix
 
+    @property
+    def nearest_face(self) -> Ints:
+        """Index of the face vertex with the largest share in each patch vertex, (P,)."""
+        return np.asarray(self.face_matrix.argmax(axis=1)).ravel().astype(np.int64)
+
 
 def split_long_edges(faces: Ints, vertices: Floats, length: float) -> tuple[Ints, Ints]:
     """Split every edge longer than `length` at its midpoint, conforming, old vertices first.
@@ -112,7 +117,7 @@ def refine_patch(face: Mesh, missing: Bools, *, border_mm: float, edge_mm: float
     faces, count = mesh.faces, len(used)
     smooth, linear = sp.identity(count, format="csr"), pick
     edge = float(np.median(edge_lengths(mesh)))
-    coarse_size, coarse_faces, to_coarse = count, faces, smooth
+    coarse_size, coarse_faces = count, faces
     while edge > 1.35 * edge_mm:
         weights = loop_matrix(faces, count)
         faces, parents = split_faces(faces, count)
@@ -120,7 +125,7 @@ def refine_patch(face: Mesh, missing: Bools, *, border_mm: float, edge_mm: float
         smooth = weights @ smooth
         count, edge = count + len(parents), 0.5 * edge
         if 2 * edge > coarse_mm:
-            coarse_size, coarse_faces, to_coarse = count, faces, smooth
+            coarse_size, coarse_faces = count, faces
     position = smooth @ _interpolating_control(smooth[: len(used)], mesh.vertices)
     raising = _raise_from(coarse_size, coarse_faces, count)
     coarse = Mesh(position[:coarse_size], coarse_faces)
@@ -161,23 +166,29 @@ def _interpolating_control(weights: sp.csr_matrix, wanted: Floats) -> Floats:
 class Heights:
     """What the scan shows over a patch.
 
-    values : (P,) float, mm along the patch normals, zero where `seen` is False; seen : (P,) bool.
+    values : (P,) float, mm along the patch normals, zero where `seen` is False; seen : (P,) bool; faces : (P,) int,
+    the triangle of the scan over each vertex, -1 where there is none.
     """
 
     values: Floats
     seen: Bools
+    faces: Ints
 
 
-def scan_heights(patch: FinePatch, surface: Surface, *, reach_mm: float, allowed: Bools) -> Heights:
-    """Height of the scan over each patch vertex along its normal; `allowed` bars stray surfaces inside a hole."""
+def scan_heights(patch: FinePatch, surface: Surface, *, reach_mm: float, least_island: int = 200) -> Heights:
+    """Height of the scan over each patch vertex along its normal.
+
+    Skin that faces away, and islands of fewer than `least_island` vertices, count as not seen.
+    """
     start = patch.mesh.vertices + reach_mm * patch.normals
     hits = surface.cast(start, -patch.normals)
     height = reach_mm - hits.depth
-    seen = np.isfinite(height) & (np.abs(height) < reach_mm) & allowed
+    seen = np.isfinite(height) & (np.abs(height) < reach_mm)
     corners = surface.mesh.vertices[surface.mesh.faces[np.where(seen, hits.faces, 0)]]
     upright = unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
     seen &= np.einsum("pd,pd->p", upright, patch.normals) > 0.3
-    return Heights(np.where(seen, height, 0.0), seen)
+    seen &= _without_islands(patch.mesh.faces, seen, least_island)
+    return Heights(np.where(seen, height, 0.0), seen, np.where(seen, hits.faces, -1))
 
 
 def smooth_heights(patch: FinePatch, heights: Heights, *, cutoff_mm: float, decay_mm: float) -> Floats:
@@ -212,15 +223,13 @@ def rim_distance(patch: FinePatch, seen: Bools) -> Floats:
     return np.where(seen, -distance, distance)
 
 
-def drop_islands(patch: FinePatch, seen: Bools, *, largest: int) -> Bools:
-    """`seen` without islands and pinholes of fewer than `largest` vertices."""
-    edges, _, _ = unique_edges(patch.mesh.faces)
+def _without_islands(faces: Ints, seen: Bools, least: int) -> Bools:
+    edges, _, _ = unique_edges(faces)
     count = len(seen)
-    inside = edges[seen[edges[:, 0]] == seen[edges[:, 1]]]
+    inside = edges[seen[edges].all(1)]
     graph = sp.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), shape=(count, count))
     label = csgraph.connected_components(graph, directed=False)[1]
-    small = np.bincount(label)[label] < largest
-    return np.where(small, ~seen, seen)
+    return seen & (np.bincount(label)[label] >= least)
 
 
 def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, int]:

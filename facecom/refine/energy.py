@@ -8,7 +8,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
 from facecom.refine.relief import Charts
 
 
@@ -49,14 +49,18 @@ def wanted_energy(
     other: Floats,
     other_seen: Bools,
     trust: float,
+    region: Ints | None = None,
+    across: float = 0.1,
     range_mm: float = 15.0,
-    spread: float = 0.9,
+    spread: tuple[float, ...] = (2.0, 1.3, 0.7, 0.5),
 ) -> Floats:
     """Logarithmic band energies on every vertex, (C, B): near the seen ones kept, elsewhere a smooth continuation.
 
     The least-squares field whose differences along edges are `trust` times those of the mirrored side where that was
     seen and zero elsewhere (a guided membrane, Perez et al. 2003), drawn towards the median of what was seen over
-    `range_mm`. Values further than `spread` from the median are folds or hair and are brought back to it.
+    `range_mm`; edges from one `region` to another hold by the factor `across` only. Bands that exceed the median by
+    more than their `spread` (nepers) stand on folds and are cut there: folds are strong in long waves, so the spread
+    falls from fine to coarse.
 
     Raises
     ------
@@ -73,10 +77,27 @@ def wanted_energy(
     guide = trust * np.where(other_seen[edges].all(1)[:, None], slope @ other, 0.0)
     stiffness = cotangent_stiffness(mesh.vertices, mesh.faces)
     area = vertex_areas(mesh.vertices, mesh.faces)
-    middle = np.median(own[own_seen], axis=0)
-    held = np.clip(own - middle, -spread, spread)
+    middle = np.array([_median(band, area[own_seen]) for band in own[own_seen].T])
+    held = np.minimum(own - middle, spread)
     hold = sp.diags(np.where(own_seen, area, 0.0))
     weak = sp.diags(area / range_mm**2)
-    weight = sp.diags(-np.asarray(stiffness[edges[:, 0], edges[:, 1]]).ravel())
-    system = (stiffness + hold + weak).tocsc()
+    weights = np.maximum(-np.asarray(stiffness[edges[:, 0], edges[:, 1]]).ravel(), 0.0)
+    if region is not None:
+        weights = weights * np.where(region[edges[:, 0]] == region[edges[:, 1]], 1.0, across)
+    weight = sp.diags(weights)
+    system = (slope.T @ weight @ slope + hold + weak).tocsc()
     return splu(system).solve(slope.T @ weight @ guide + hold @ held) + middle
+
+
+def extend_smoothly(mesh: Mesh, values: Floats, given: Bools) -> Floats:
+    """Membrane (C, B) through values that are held softly where they are given."""
+    stiffness = cotangent_stiffness(mesh.vertices, mesh.faces)
+    area = vertex_areas(mesh.vertices, mesh.faces)
+    hold = sp.diags(np.where(given, 0.3, 1e-6) * area)
+    return splu((stiffness + hold).tocsc()).solve(hold @ np.where(given[:, None], values, 0.0))
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])

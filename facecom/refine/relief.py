@@ -36,6 +36,7 @@ class Charts:
         Where each pixel lies: on the scan, or for a mirrored chart where it would lie on the other side.
     mirrored : (N,) bool
     pixel_mm : float
+    measured : bool, False when they show generic skin
     """
 
     centres: Floats
@@ -46,6 +47,7 @@ class Charts:
     points: Singles
     mirrored: Bools
     pixel_mm: float
+    measured: bool = True
 
 
 def tangent_frames(normals: Floats) -> Floats:

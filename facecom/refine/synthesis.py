@@ -68,9 +68,7 @@ class _Bank:
         self.size = image.shape[-1]
         self.spectrum = scipy.fft.rfft2(image, workers=-1)
         self.squared = scipy.fft.rfft2(image**2, workers=-1)
-        padded = np.pad(charts.valid, ((0, 0), (1, 1), (1, 1)))
-        room = distance_transform_edt_stack(padded)[:, 1:-1, 1:-1]
-        self.allowed = np.argwhere(room > radius_mm / charts.pixel_mm + 1)
+        self.allowed = _allowed(charts, radius_mm)
         n, y, x = self.allowed.T
         self.energy = charts.energy[n, :, y, x].astype(float)
         self.points = charts.points[n, y, x].astype(float)
@@ -95,6 +93,18 @@ class _Bank:
         cubic = [map_coordinates(c, at, order=3, prefilter=False, mode="nearest") for c in self.coefficients[n]]
         energy = [map_coordinates(e, at, order=1, mode="nearest") for e in self.charts.energy[n]]
         return np.stack(cubic, 1).astype(float), np.stack(energy, 1).astype(float)
+
+
+def _allowed(charts: Charts, radius_mm: float) -> Ints:
+    """Chart, row and column of every pixel with a whole patch of valid pixels around it, (A, 3)."""
+    padded = np.pad(charts.valid, ((0, 0), (1, 1), (1, 1)))
+    room = distance_transform_edt_stack(padded)[:, 1:-1, 1:-1]
+    return np.argwhere(room > radius_mm / charts.pixel_mm + 1)
+
+
+def has_room(charts: Charts, radius_mm: float) -> bool:
+    """Whether some chart shows a whole patch of valid skin."""
+    return len(charts.centres) > 0 and len(_allowed(charts, radius_mm)) > 0
 
 
 def quilt(target: Target, charts: Charts, *, settings: QuiltSettings, seed: int) -> Quilt:
@@ -279,3 +289,27 @@ def continue_over_rim(quilted: Floats, target: Target, *, reach_mm: float) -> Fl
     jump = (weight * gap[found]).sum(1) / weight.sum(1)
     out[ids] += jump * np.exp(-0.5 * (distance[:, 0] / reach_mm) ** 2)
     return out
+
+
+def expected_lean(charts: Charts, prior: float, share: float) -> float:
+    """Skewness that the made relief should have: the measured one, drawn to `prior` with weight `share`."""
+    image = charts.bands[:, :3].sum(1).astype(float)
+    full = np.flatnonzero(charts.valid.mean((1, 2)) > 0.8)
+    if not len(full):
+        return prior
+    each = [_skewness(image[k][charts.valid[k]]) for k in full]
+    return (1 - share) * float(np.median(each)) + share * prior
+
+
+def _skewness(values: Floats) -> float:
+    centred = values - values.mean()
+    return float((centred**3).mean() / max(centred.std(), 1e-12) ** 3)
+
+
+def lean(relief: Floats, target: Target, *, wanted: float) -> Floats:
+    """Small quadratic change (P,) of made relief that gives its histogram the wanted skewness."""
+    spread = np.sqrt(np.exp(target.energy[:, :3]).sum(1))
+    unit_relief = relief / np.maximum(spread, 1e-9)
+    made = ~target.known
+    amount = np.clip((wanted - _skewness(np.clip(unit_relief[made], -4, 4))) / 6.0, -0.12, 0.12)
+    return amount * spread * np.clip(unit_relief**2 - 1.0, -1.0, 8.0) * made

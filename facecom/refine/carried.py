@@ -1,0 +1,114 @@
+"""What a scan can tell about skin: which wavelengths its spacing and its noise leave."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
+from facecom.refine.relief import SPLITS_MM, Charts
+
+SHORTEST_MM = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class BandReport:
+    """Relief by band, finest first.
+
+    Parameters
+    ----------
+    wavelengths_mm : (B, 2) float
+    spacing_mm : float
+        Edge of the equilateral triangle with the median area of the scan's triangles around the hole.
+    noise_mm : float
+        Standard deviation of what is white at that spacing: scanner noise, not skin.
+    rms_mm, noise_rms_mm : (B,) float
+        Relief measured in each band, and the part of it that the noise explains.
+    resolved : (B,) bool
+        Two samples or more on the longest wave of the band.
+    usable : (B,) bool
+        Bands that are made: at least one sample a wave, and the relief above the noise.
+    """
+
+    wavelengths_mm: Floats
+    spacing_mm: float
+    noise_mm: float
+    rms_mm: Floats
+    noise_rms_mm: Floats
+    resolved: Bools
+    usable: Bools
+
+    def sentence(self) -> str:
+        """Say why nothing can be made from this scan, and what would be needed."""
+        upper = ", ".join(f"{w:g}" for w in self.wavelengths_mm[:, 1])
+        return (
+            f"the scan carries no skin relief: its spacing is {self.spacing_mm:.2f} mm and its noise "
+            f"{1e3 * self.noise_mm:.0f} µm; waves of up to {upper} mm need a spacing of at most half of that and "
+            f"less noise than relief ({1e3 * float(self.rms_mm.max(initial=0.0)):.0f} µm)"
+        )
+
+
+def wavelengths(longest_mm: float) -> Floats:
+    """Shortest and longest wave of each band, (B, 2), mm."""
+    edges = np.array([SHORTEST_MM, *SPLITS_MM, longest_mm])
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def local_spacing(mesh: Mesh, faces: Ints) -> float:
+    """Edge of the equilateral triangle of the median area of some faces, mm."""
+    part = Mesh(mesh.vertices, mesh.faces[np.unique(faces)])
+    return float(np.sqrt(4.0 / np.sqrt(3.0) * np.median(face_areas(part))))
+
+
+def white_noise(square: Floats, resolved: Bools, *, spacing_mm: float, waves: Floats) -> float:
+    """Least standard deviation of white noise at the vertices that explains the spectrum, mm.
+
+    The relief of skin loses energy from each band to the next finer one, noise that is white at the vertices gains:
+    so much noise is taken away that what is left does not grow towards the fine bands (a bound from below).
+
+    Parameters
+    ----------
+    square : (B,) float, mean square of each band, finest first, mm²
+    resolved : (B,) bool, bands that the spacing resolves; the others are not looked at
+    spacing_mm : float
+    waves : (B, 2) float, mm
+
+    Examples
+    --------
+    >>> bands = wavelengths(4.5)
+    >>> noise = noise_by_band(0.02, 0.15, bands)
+    >>> round(white_noise(noise, np.ones(4, bool), spacing_mm=0.15, waves=bands), 4)
+    0.02
+    """
+    share = noise_by_band(1.0, spacing_mm, waves)
+    variance = 0.0
+    for fine, coarse in itertools.combinations(np.flatnonzero(resolved), 2):
+        if share[fine] > share[coarse]:
+            variance = max(variance, (square[fine] - square[coarse]) / (share[fine] - share[coarse]))
+    return float(np.sqrt(variance))
+
+
+def noise_by_band(noise_mm: float, spacing_mm: float, waves: Floats) -> Floats:
+    """Mean square (B,) in each band of white noise at the vertices, mm²."""
+    top = np.minimum(1.0 / waves[:, 0], 0.5 / spacing_mm)
+    bottom = np.minimum(1.0 / waves[:, 1], top)
+    return noise_mm**2 * spacing_mm**2 * np.pi * (top**2 - bottom**2)
+
+
+def report_bands(charts: Charts, *, spacing_mm: float, longest_mm: float, roughest_mm: float = 0.12) -> BandReport:
+    """Judge each band of the measured relief by the scan's spacing and noise; rougher than `roughest_mm` is no skin."""
+    waves = wavelengths(longest_mm)
+    own = charts.valid & ~charts.mirrored[:, None, None]
+    valid = own if own.any() else charts.valid
+    square = np.zeros(len(waves))
+    if valid.any():
+        square = np.exp(np.median(np.moveaxis(charts.energy, 1, -1)[valid], axis=0).astype(float))
+    resolved = 2.0 * spacing_mm <= waves[:, 1]
+    noise_mm = white_noise(square, resolved, spacing_mm=spacing_mm, waves=waves)
+    noise = noise_by_band(noise_mm, spacing_mm, waves)
+    usable = (spacing_mm <= waves[:, 1]) & (square > 2.0 * noise) & (square > 1e-13) & (square.sum() < roughest_mm**2)
+    if not (resolved & usable).any():
+        usable = np.zeros_like(usable)
+    return BandReport(waves, spacing_mm, noise_mm, np.sqrt(square), np.sqrt(noise), resolved, usable)
