@@ -193,6 +193,13 @@ def test_a_sheet_in_front_stays_as_it_is(face: Mesh) -> None:
     assert np.allclose(both.patch.vertices, alone.patch.vertices)
 
 
+def test_a_scan_that_ends_far_from_the_face_is_not_extended(face: Mesh) -> None:
+    near = cut(grid(1.7, half=24, seed=1), lambda p: np.zeros(len(p), bool))
+    far = near.with_vertices(near.vertices + [0, 0, 6.0])
+    assert len(join(near, face).patch.faces) > 500
+    assert len(join(far, face).patch.faces) == 0
+
+
 def test_a_folded_rim_is_closed_all_the_same(face: Mesh) -> None:
     scan = cut(grid(1.5, half=36, seed=1), disc(0, 0, 9), noise=0.0)
     ring = min(boundary_loops(scan.faces), key=len)

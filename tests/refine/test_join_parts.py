@@ -11,6 +11,7 @@ from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
+from facecom.refine.regions import label_missing
 from facecom.refine.rims import untangle
 from facecom.refine.strip import flip_edges, split_edges
 
@@ -142,3 +143,20 @@ def test_bridges_span_dives_and_skip_lone_points() -> None:
     beyond[10] = True
     assert len(bridge_runs(edges, deep, beyond)[1]) == 0
     assert bridge_runs(edges, np.arange(n) > 2, np.zeros(n, bool))[0].all()
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_a_leak_in_the_rim_is_closed_by_the_shortest_cut(leak: bool) -> None:
+    points, faces = flat(31)
+    inside = np.hypot(points[:, 0] - 15, points[:, 1] - 15) < 7
+    hole = inside[faces].any(1)
+    ring = boundary_edges(faces[~hole])
+    ring = ring[((points[ring] > 0.5) & (points[ring] < 29.5))[..., :2].all((1, 2))]
+    kept = ring[1:] if leak else ring
+    keys = faces * len(points) + np.roll(faces, -1, axis=1)
+    scan_side = np.isin(keys, kept[:, 0] * len(points) + kept[:, 1]).any(1)
+    far_side = np.isin(keys, kept[:, 1] * len(points) + kept[:, 0]).any(1)
+    side = far_side.astype(int) - scan_side
+    evidence = np.where(np.isin(np.arange(len(points)), ring), np.nan, inside)
+    label = label_missing(faces, side, kept, evidence=evidence, positions=points)
+    assert np.array_equal(label, hole)
