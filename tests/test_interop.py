@@ -84,6 +84,14 @@ def test_open3d_tensor_meshes_and_clouds_come_in(request, kind):
     assert np.allclose(found.colors, mesh.colors, atol=1 / 255)
 
 
+def test_open3d_colours_in_bytes_are_scaled(cloud):
+    import open3d as o3d
+
+    tensor = o3d.t.geometry.PointCloud.from_legacy(to_open3d(cloud))
+    tensor.point.colors = o3d.core.Tensor(np.rint(cloud.colors * 255).astype(np.uint8))
+    assert np.allclose(as_mesh(tensor).colors, cloud.colors)
+
+
 def test_arrays_lists_and_tensors_come_in(ball):
     import torch
 

@@ -127,6 +127,13 @@ def test_a_small_piece_that_is_a_good_part_of_the_area_or_touches_the_rest_stays
     assert changes(clean_scan(joined(flat, corner))) == {"welded_vertices": 1}
 
 
+def test_of_a_scan_in_small_pieces_the_largest_stays(icosphere):
+    pieces = [moved(icosphere(1, radius=4.0 + (k == 7)), 20.0 * k, 0, 0) for k in range(40)]
+    clean = clean_scan(joined(*pieces))
+    assert changes(clean)["floating_components"] == 39
+    assert np.array_equal(clean.mesh.vertices, pieces[7].vertices)
+
+
 def test_a_coarse_scan_of_fewer_faces_than_the_limit_is_kept(icosphere):
     assert changes(clean_scan(icosphere(0))) == {}
 

@@ -12,7 +12,6 @@ from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.scan.files import READABLE, WRITABLE, read_scan, read_scan_file, write_mesh
 from facecom.scan.ply import read_ply
-from facecom.scan.weld import weld
 from facecom.scan.writers import ply_bytes
 
 EXACT = (".ply", ".obj", ".off")
@@ -351,6 +350,12 @@ def test_a_file_that_is_cut_short_is_refused_and_never_half_read(tmp_path, ball,
     bad(tmp_path, f"a{extension}", data[: int(share * len(data))])
 
 
+def test_truncated_stl_and_glb_name_what_they_declare(tmp_path, ball):
+    for extension, what in ((".stl", "declares 320 triangles and holds 319"), (".glb", "bytes and holds")):
+        write_mesh(tmp_path / f"whole{extension}", ball)
+        assert what in bad(tmp_path, f"a{extension}", (tmp_path / f"whole{extension}").read_bytes()[:-1])
+
+
 def test_a_truncated_ply_names_what_it_declares_and_holds(tmp_path, ball):
     data = ply_bytes(Mesh(ball.vertices, ball.faces))
     assert "declares 320 faces and holds 319" in bad(tmp_path, "a.ply", data[:-1])
@@ -370,6 +375,14 @@ def test_an_obj_line_without_its_numbers_is_refused_or_no_vertex(tmp_path, line)
 def test_a_truncated_pcd_is_refused(tmp_path, ball, encoding):
     data = pcd(ball.vertices, encoding)
     assert "cut short" in bad(tmp_path, "a.pcd", data[: len(data) // 2])
+
+
+def test_a_pcd_that_open3d_reads_in_part_is_refused(tmp_path, ball, monkeypatch):
+    import open3d as o3d
+
+    some = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(ball.vertices[:100].copy()))
+    monkeypatch.setattr(o3d.io, "read_point_cloud", lambda *_, **__: some)
+    assert "declares 162 points and holds 100" in bad(tmp_path, "a.pcd", pcd(ball.vertices, "binary"))
 
 
 @pytest.mark.parametrize("extension", [".ply", ".obj", ".off"])
@@ -418,17 +431,3 @@ def test_a_folder_that_cannot_be_written_says_so_and_nothing_stays(tmp_path, bal
     with pytest.raises(ScanError, match="cannot be written"):
         write_mesh(tmp_path / "b.ply", ball)
     assert [p.name for p in tmp_path.iterdir()] == ["b.ply"]
-
-
-# ---- welding
-
-
-@given(
-    arrays(np.float64, st.tuples(st.integers(1, 30), st.just(3)), elements=st.sampled_from([0.0, -0.0, 1.0, 1e-300]))
-)
-def test_welding_agrees_with_a_slow_reference(positions):
-    first, group = weld(positions)
-    seen: dict[tuple[float, ...], int] = {}
-    expected = [seen.setdefault(tuple(row), k) for k, row in enumerate((positions + 0.0).tolist())]
-    assert first[group].tolist() == expected
-    assert first.tolist() == sorted(set(expected))

@@ -109,6 +109,19 @@ def test_a_small_gap_is_closed_and_a_wide_one_is_not(corners):
     assert len(fill_small_gaps(vertices, faces, corners - 1)) == 0
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_gap_is_not_closed_with_an_edge_that_is_there_already(taken):
+    ring = np.array([[0.0, 0, 0], [2, 1, 0], [1, 0, 0], [2, -1, 0]])  # the least area has the edge 0-2
+    k = np.arange(4)
+    outer = np.concatenate([ring * 3 - [0.5, 0, 0], [[0.5, 0, 4], [0.5, 0, -4]]])
+    around = [[i, j, i + 4] for i, j in zip(k, (k + 1) % 4, strict=True)]
+    elsewhere = [[0, 2, 8], [2, 0, 9]] if taken else []
+    fill = fill_small_gaps(np.concatenate([ring, outer]), np.array(around + elsewhere), 4)
+    sides = {tuple(sorted(side)) for face in fill.tolist() for side in zip(face, face[1:] + face[:1], strict=True)}
+    assert ((0, 2) in sides) == (not taken)
+    assert ((1, 3) in sides) == taken
+
+
 def test_what_cannot_be_a_surface_is_refused():
     with pytest.raises(ScanError, match="5 different points"):
         surface_from_points(Mesh(np.random.default_rng(0).random((5, 3)), []))
