@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from facecom.errors import AlignmentError, FitError, ScanError
-from facecom.fitting.fit import Fit, FitSettings, Start, StartSettings, fit, rough_fit
+from facecom.fitting.fit import Fit, FitSettings, Start, StartSettings, best_start, fit
 from facecom.fitting.posterior import PosteriorSettings, calibrated_sigma, draw, posterior_sigma
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches, OrientedSurface, cluster_vertices
@@ -30,9 +30,6 @@ from facecom.scan.clean import CleanReport, clean_scan
 from facecom.scan.surface import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
 
-if TYPE_CHECKING:
-    import os
-
 MEASURED, MADE = 0, 1
 Progress = Callable[[str, float], None]
 """Called with the name of the stage that begins and the share of the work done before it."""
@@ -48,7 +45,7 @@ class Verdict:
     """Share of the face proper that must be measured in the end."""
     most_rms_mm: float = 2.2
     """Distance between rough fit and scan, root mean square, that still is a face."""
-    most_prior: float = 20.0
+    most_prior: float = 4.0
     """Squared code for each entry of the rough fit: a face has about one."""
 
 
@@ -320,28 +317,22 @@ def find_face(
         mesh = template.mesh(1)
         reference, _ = mesh.submesh(proper[mesh.faces].all(axis=1))
         poses = align(scan.for_fit.mesh, reference, settings=settings.align)
-    sides = {False: scan}
     weights = face_trust(template, level=1, settings=settings)
-    best: tuple[Start, bool] | None = None
-    for candidate in poses:
-        if candidate.inside_out not in sides:
-            sides[candidate.inside_out] = _turned(scan, settings)
-        try:
-            start = rough_fit(
-                sides[candidate.inside_out].for_fit, model, candidate.pose, weights=weights, settings=settings.start
-            )
-        except FitError:
-            continue
-        if best is None or start.score > best[0].score:
-            best = (start, candidate.inside_out)
-    _judge(best[0] if best else None, settings.verdict)
-    assert best is not None  # noqa: S101 - _judge raised otherwise
-    return best[0], sides[best[1]]
-
-
-def _judge(start: Start | None, verdict: Verdict) -> None:
-    if start is None:
+    found = []
+    for inside_out in sorted({candidate.inside_out for candidate in poses}):
+        side = _turned(scan, settings) if inside_out else scan
+        tried = [candidate.pose for candidate in poses if candidate.inside_out == inside_out]
+        start = best_start(side.for_fit, model, tried, weights=weights, settings=settings.start)
+        if start is not None:
+            found.append((start, side))
+    if not found:
         raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
+    start, side = max(found, key=lambda pair: pair[0].score)
+    _judge(start, settings.verdict)
+    return start, side
+
+
+def _judge(start: Start, verdict: Verdict) -> None:
     figures = (
         f"at best {start.score:.0%} of a face is explained (needed {verdict.least_score:.0%}), with {start.rms_mm:.1f} "
         f"mm between (at most {verdict.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -55,8 +55,8 @@ def default_stages() -> tuple[Stage, ...]:
     return (
         Stage(level=0, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=1.5),
         Stage(level=1, iterations=4, modes=120, reach_mm=12.0, robust_mm=4.0, noise_mm=0.8),
-        Stage(level=1, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.4),
-        Stage(level=1, iterations=4, modes=None, reach_mm=5.0, robust_mm=1.5, noise_mm=0.3),
+        Stage(level=1, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.6),
+        Stage(level=1, iterations=4, modes=None, reach_mm=3.0, robust_mm=0.7, noise_mm=0.5),
     )
 
 
@@ -65,7 +65,7 @@ class FitSettings:
     """How the fit is made; lengths in mm, angles in radians."""
 
     stages: tuple[Stage, ...] = field(default_factory=default_stages)
-    normal_limit_rad: float = 1.0
+    normal_limit_rad: float = 0.8
     """A partner whose normal is turned by more is not believed."""
     landmark_sigma_mm: float = 2.0
     """Standard deviation of a landmark that comes without one."""
@@ -297,35 +297,54 @@ class StartSettings:
     )
     close_mm: float = 1.5
     """Gap that counts as explained (standard deviation of a Gaussian)."""
-    prior_cost: float = 0.02
+    finalists: int = 5
+    """Poses that stay after the first stage."""
+    prior_cost: float = 0.08
     """What an implausible shape costs the score, for each unit of squared code beyond one for each entry."""
 
 
-def rough_fit(
+def best_start(
     scan: OrientedSurface,
     model: ShapeModel,
-    pose: Similarity,
+    poses: Sequence[Similarity],
     *,
     weights: Floats,
     settings: StartSettings | None = None,
-) -> Start:
-    """Fit size and a few shape modes from one pose and say how much of the face the scan then explains.
+) -> Start | None:
+    """The pose from which size and a few shape modes explain the most of the face; None when nothing matches.
 
-    Raises
-    ------
-    FitError
-        When too few vertices find a partner.
+    Parameters
+    ----------
+    poses : scan frame (mm) -> face frame, to start from
+    weights : (V,) for the vertices of the finest level used: how much each counts
     """
     settings = settings or StartSettings()
-    stages = FitSettings(stages=settings.stages, normal_limit_rad=1.0, least_matches=40)
-    fitted = fit(scan, model, pose, settings=stages, weights=weights)
+    for last in range(1, len(settings.stages) + 1):
+        tried = [_rough_fit(scan, model, pose, weights, settings, settings.stages[:last]) for pose in poses]
+        found = sorted((s for s in tried if s is not None), key=lambda s: -s.score)
+        poses = [s.pose for s in found[: settings.finalists]]
+    return found[0] if found else None
+
+
+def _rough_fit(
+    scan: OrientedSurface,
+    model: ShapeModel,
+    pose: Similarity,
+    weights: Floats,
+    settings: StartSettings,
+    stages: tuple[Stage, ...],
+) -> Start | None:
+    options = FitSettings(stages=stages, normal_limit_rad=1.0, least_matches=40)
+    try:
+        fitted = fit(scan, model, pose, settings=options, weights=weights)
+    except FitError:
+        return None
     normals = vertex_normals(fitted.vertices, model.faces(fitted.level))
     found = scan.match(fitted.vertices, normals, pose=fitted.pose, reach_mm=6.0, normal_limit_rad=0.8)
     gap = np.einsum("vd,vd->v", found.points - fitted.vertices, found.normals)
     trusted = weights[: len(gap)]
     close = found.valid * np.exp(-0.5 * (gap / settings.close_mm) ** 2)
-    used = settings.stages[-1].modes or model.code_size
-    prior = float(fitted.code @ fitted.code) / used
+    prior = float(fitted.code @ fitted.code) / (stages[-1].modes or model.code_size)
     score = float(trusted @ close / trusted.sum()) - settings.prior_cost * max(prior - 1.0, 0.0)
     inside = trusted * found.valid
     rms = float(np.sqrt(inside @ gap**2 / max(inside.sum(), 1e-9)))

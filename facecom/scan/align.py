@@ -39,7 +39,7 @@ class AlignSettings:
     """Hypotheses of each scan point that go on to the ICP, so that a large shoulder cannot crowd out a face."""
     relief_radius_mm: float = 25.0
     """What a mean over this radius takes away from the reference is its relief: there a match says more."""
-    candidates: int = 10
+    candidates: int = 20
     """Distinct poses returned at most."""
     sigma_mm: tuple[float, float, float] = (16.0, 10.0, 5.0)
     """Scale of a distance that counts half: scoring of starts, first and last ICP steps."""
