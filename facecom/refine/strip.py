@@ -10,6 +10,7 @@ from facecom.refine.planar import constrained_triangles, pair_keys, signed_areas
 from facecom.refine.regions import label_missing
 
 _STRETCH = 4.0  # longest edge of a triangle over the wanted length, where it is believed
+_SHORT_MM = 10.0  # a triangle with shorter edges is believed in any case
 _FEWEST_EDGES = 6  # of the rim that a piece beside the scan must hang on
 _FLAP_MM2 = 4000.0  # a smaller piece beside the scan is left out
 _APART_MM = 2.5  # where a fifth of its rim is farther from the face than this (hair, a collar)
@@ -52,7 +53,7 @@ def missing_triangles(
     side = _rim_sides(triangles, rim[present], len(uv))
     walls = np.concatenate([rim[present], separators])
     label = label_missing(triangles, side, walls, evidence=evidence, positions=positions)
-    label &= _longest_edges(positions, triangles) < _STRETCH * size[triangles].max(1)
+    label &= _longest_edges(positions, triangles) < np.maximum(_STRETCH * size[triangles].max(1), _SHORT_MM)
     return _stitched(triangles[label & (side >= 0)], rim[present], positions, gap), present
 
 
