@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,16 @@ import numpy as np
 
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.fitting.fit import Fit, FitSettings, Start, StartSettings, best_start, fit
-from facecom.fitting.posterior import PosteriorSettings, calibrated_sigma, draw, posterior_sigma
+from facecom.fitting.posterior import (
+    PosteriorSettings,
+    calibrated_sigma,
+    draw,
+    freedom,
+    motion_rows,
+    posterior_sigma,
+    pull,
+    variance_factor,
+)
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches, OrientedSurface, cluster_vertices
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, vertex_normals
@@ -126,8 +136,8 @@ class Completion:
     report: Report
     evidence: Evidence = field(repr=False)
 
-    def samples(self, count: int, *, seed: int = 0) -> list[Mesh]:
-        """Other whole faces that explain the scan as well, drawn from the posterior; the scan's frame and unit.
+    def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
+        """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
 
         Raises
         ------
@@ -136,14 +146,57 @@ class Completion:
         """
         if count < 0:
             raise ValueError(f"count must not be negative, got {count}")
-        codes, motions = draw(self.evidence.fit.precision, count=count, seed=seed)
-        return [self._sample(code, motion) for code, motion in zip(codes, motions, strict=True)]
-
-    def _sample(self, deviation: Floats, motion: Similarity) -> Mesh:
         own = self.evidence
-        moved = replace(own.fit, code=own.fit.code + deviation, pose=motion.inverse() @ own.fit.pose)
-        projected = _project(own.scan, own.model, moved, own.settings)
-        return self.face.with_vertices(own.to_scan(moved.pose).apply(projected.vertices))
+        factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
+        drawn = draw(own.fit.precision, count=count, seed=seed)
+        return [self._moved(own.displacement(factor * deviation)) for deviation in drawn]
+
+    def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.1) -> Completion:
+        """The most likely completion in which some points of the face lie where they are dragged.
+
+        Parameters
+        ----------
+        points : landmark name or vertex of `face` -> (3,) where it should lie, in the scan's frame and unit
+        sigma_mm : how exactly
+
+        Raises
+        ------
+        ValueError
+            For unknown landmarks, and for points on measured surface, which does not move.
+        """
+        own = self.evidence
+        template = own.model.template
+        pick = np.array([k if isinstance(k, int) else template.landmark_index(k) for k in points], dtype=np.int64)
+        fixed = own.freedom[pick] < 0.02
+        if fixed.any():
+            name = list(points)[int(np.argmax(fixed))]
+            raise ValueError(f"the point {name!r} lies on measured surface, which does not move; drag one of the hole")
+        goal = self.pose.apply(np.array([points[k] for k in points], dtype=float).reshape(-1, 3))
+        gaps = (goal - own.projected.vertices[pick]).ravel()
+        rows = own.rows(pick).reshape(3 * len(pick), -1)
+        factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
+        deviation = pull(rows, own.fit.precision, gaps, sigma_mm=np.full(len(gaps), sigma_mm), factor=factor)
+        return self._moved(own.displacement(deviation))
+
+    def _moved(self, displacement: Floats) -> Completion:
+        """The same completion with its face moved by (V, 3) mm in the face frame, the patch along with it."""
+        own = self.evidence
+        scan_count = len(own.scan.mesh.vertices)
+        back = self.pose.inverse()
+        shift = back.scale * back.rotate(displacement)
+        face = self.face.with_vertices(_short(self.face.vertices + shift))
+        vertices = self.merged.vertices.copy()
+        vertices[scan_count:] = _short(vertices[scan_count:] + own.joined.weights @ shift)
+        merged = Mesh(vertices, self.merged.faces, colors=self.merged.colors)
+        fresh = np.asarray(np.arange(len(merged.faces)) >= len(own.scan.mesh.faces))
+        projected = replace(own.projected, vertices=own.projected.vertices + displacement)
+        return replace(
+            self,
+            face=face,
+            merged=merged,
+            patch=merged.submesh(fresh)[0],
+            evidence=replace(own, projected=projected),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +209,28 @@ class Evidence:
     projected: Projected
     joined: Joined
     settings: CompletionSettings
+
+    @functools.cached_property
+    def freedom(self) -> Floats:
+        """How freely each vertex of the face may move, (V,): 0 where measured, 1 deep in a hole."""
+        return freedom(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
+
+    def rows(self, pick: Ints) -> Floats:
+        """Derivative (n, 3, M + 6) of finest-level vertices by code and motion, as far as they are free."""
+        level = 1 if pick.max(initial=0) < self.model.template.counts[1] else 2
+        count = self.model.template.counts[level]
+        if pick.max(initial=0) >= count:
+            raise ValueError(f"vertex {int(pick.max())} is finer than level {level}; drag one of the first {count}")
+        jacobian = self.model.jacobian(self.fit.code, level=level).reshape(count, 3, -1)[pick]
+        both = np.concatenate([jacobian, motion_rows(self.projected.vertices[pick])], axis=2)
+        return self.freedom[pick][:, None, None] * both
+
+    def displacement(self, deviation: Floats) -> Floats:
+        """Movement (V, 3), mm, face frame, of the finest level for a deviation (M + 6,) of code and motion."""
+        moved = self.model.decode(self.fit.code + deviation[:-6], level=2) - self.model.decode(self.fit.code, level=2)
+        fine = self.model.prolong_offset(moved, from_level=2, to_level=3)
+        fine = fine + motion_rows(self.projected.vertices) @ deviation[-6:]
+        return self.freedom[:, None] * fine
 
     def to_scan(self, pose: Similarity) -> Similarity:
         """Face frame, mm -> the scan's own frame and unit."""
@@ -383,7 +458,13 @@ def _sigma(model: LinearGenerator, fitted: Fit, projected: Projected, settings: 
     jacobian = model.jacobian(fitted.code, level=level)
     coarse = posterior_sigma(jacobian, vertices, normals, fitted.precision)
     fine = template.prolong(coarse, from_level=level, to_level=3)
-    return calibrated_sigma(fine, projected.vertices, projected.measured, settings=settings.posterior)
+    return calibrated_sigma(
+        fine,
+        projected.vertices,
+        projected.measured,
+        residual_mm=fitted.terms["plane_rms_mm"],
+        settings=settings.posterior,
+    )
 
 
 def _join(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Joined:
@@ -400,7 +481,7 @@ def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float
     count = len(scan.mesh.vertices)
     vertices = np.concatenate([scan.mesh.vertices, _short(to_scan.apply(joined.merged.vertices[count:]))])
     merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
-    fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
+    fresh = np.asarray(np.arange(len(merged.faces)) >= len(scan.mesh.faces))
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
     made_sigma = joined.weights @ sigma
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])

@@ -9,19 +9,23 @@ from scipy import linalg
 from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Floats
-from facecom.geometry.transform import Similarity, rotation_from_vector
 
 
 @dataclass(frozen=True)
 class PosteriorSettings:
-    """What the code's own posterior does not hold; lengths in mm."""
+    """How the posterior of the code becomes that of the surface; lengths in mm."""
 
-    scale: float = 1.0
-    """Factor on the posterior's standard deviation, from calibration on validation faces."""
+    scale: float = 0.88
+    """Factor on the standard deviation of what is made up, from calibration on validation faces."""
+    residual_mm: float = 0.15
+    """Residual of the fit for which that factor holds; what is made up is less sure the more a fit leaves unexplained,
+    as with the variance of unit weight in least squares."""
     beside_mm: float = 0.35
     """Standard deviation, far from anything seen, of what the model's modes cannot show."""
     correlation_mm: float = 12.0
     """Distance over which that is still known from the nearest seen vertex."""
+    carry_mm: float = 7.0
+    """Distance from the seen surface over which samples and dragged points gain their full freedom."""
     measured_mm: float = 0.1
     """Standard deviation where the scan shows the surface."""
 
@@ -41,20 +45,54 @@ def posterior_sigma(jacobian: Floats, vertices: Floats, normals: Floats, precisi
     return np.sqrt(np.sum(half**2, axis=0))
 
 
-def calibrated_sigma(sigma_mm: Floats, vertices: Floats, measured: Bools, *, settings: PosteriorSettings) -> Floats:
+def variance_factor(residual_mm: float, *, settings: PosteriorSettings) -> float:
+    """Factor on posterior standard deviations for a fit that leaves `residual_mm`, root mean square."""
+    return settings.scale * float(np.clip(residual_mm / settings.residual_mm, 0.4, 4.0))
+
+
+def calibrated_sigma(
+    sigma_mm: Floats, vertices: Floats, measured: Bools, *, residual_mm: float, settings: PosteriorSettings
+) -> Floats:
     """Standard deviation (V,) of the completed surface: the code's share and what lies beside the model."""
-    if not measured.any():
-        return np.hypot(settings.scale * sigma_mm, settings.beside_mm)
-    away = cKDTree(vertices[measured]).query(vertices)[0]
-    forgotten = 1.0 - np.exp(-2.0 * away / settings.correlation_mm)
-    made = np.sqrt((settings.scale * sigma_mm) ** 2 * forgotten + settings.beside_mm**2 * forgotten)
-    return np.hypot(made, settings.measured_mm)
+    forgotten = 1.0 - np.exp(-2.0 * distance_to(vertices, measured) / settings.correlation_mm)
+    made = np.hypot(sigma_mm, settings.beside_mm) * np.sqrt(forgotten)
+    return np.hypot(variance_factor(residual_mm, settings=settings) * made, settings.measured_mm)
 
 
-def draw(precision: Floats, *, count: int, seed: int) -> tuple[Floats, list[Similarity]]:
-    """Deviations of the code (count, M) and small motions of the face, drawn from the posterior."""
+def distance_to(vertices: Floats, chosen: Bools) -> Floats:
+    """Straight distance (V,) of each vertex to the nearest chosen one; infinite when none is."""
+    if not chosen.any():
+        return np.full(len(vertices), np.inf)
+    return cKDTree(vertices[chosen]).query(vertices)[0]
+
+
+def freedom(vertices: Floats, measured: Bools, *, settings: PosteriorSettings) -> Floats:
+    """How freely each vertex may move without leaving the scan, (V,): 0 where measured, 1 deep in a hole."""
+    return 1.0 - np.exp(-((distance_to(vertices, measured) / settings.carry_mm) ** 2))
+
+
+def pull(rows: Floats, precision: Floats, gaps: Floats, *, sigma_mm: Floats, factor: float) -> Floats:
+    """Most likely deviation of code and motion (M + 6,) that brings linear readings `rows @ deviation` to `gaps`.
+
+    Parameters
+    ----------
+    rows : (n, M + 6); gaps, sigma_mm : (n,)
+    precision : (M + 6, M + 6) of the posterior; factor : on its standard deviations
+    """
+    spread = factor**2 * linalg.solve(precision, rows.T, assume_a="pos")
+    return spread @ linalg.solve(rows @ spread + np.diag(sigma_mm**2), gaps, assume_a="pos")
+
+
+def draw(precision: Floats, *, count: int, seed: int) -> Floats:
+    """Deviations of code and motion (count, M + 6), drawn from the posterior."""
     root = linalg.cholesky(precision, lower=True)
     noise = np.random.default_rng(seed).normal(size=(len(precision), count))
-    steps = linalg.solve_triangular(root, noise, lower=True, trans="T").T
-    motions = [Similarity(rotation_from_vector(s[-6:-3]), s[-3:]) for s in steps]
-    return steps[:, :-6], motions
+    return linalg.solve_triangular(root, noise, lower=True, trans="T").T
+
+
+def motion_rows(vertices: Floats) -> Floats:
+    """Derivative (V, 3, 6) of vertices by a small rotation vector about the origin and a translation."""
+    x, y, z = vertices.T
+    zero = np.zeros_like(x)
+    turn = np.stack([np.stack(r, 1) for r in ((zero, z, -y), (-z, zero, x), (y, -x, zero))], axis=1)
+    return np.concatenate([turn, np.broadcast_to(np.eye(3), (len(vertices), 3, 3))], axis=2)

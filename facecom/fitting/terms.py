@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from facecom.fitting.posterior import motion_rows
 from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Ints
 
@@ -27,11 +28,7 @@ def landmark_rows(targets: Floats, vertices: Floats, jacobian: Floats, *, pick: 
     """Three rows for each landmark: vertices `pick` should lie at targets (L, 3)."""
     at = vertices[pick]
     shape = jacobian.reshape(len(vertices), 3, -1)[pick]
-    x, y, z = at.T
-    zero = np.zeros_like(x)
-    turn = np.stack([np.stack(r, 1) for r in ((zero, z, -y), (-z, zero, x), (y, -x, zero))], axis=1)
-    shift = np.broadcast_to(np.eye(3), (len(pick), 3, 3))
-    rows = np.concatenate([shape, turn, shift], axis=2)
+    rows = np.concatenate([shape, motion_rows(at)], axis=2)
     return rows.reshape(3 * len(pick), -1), (targets - at).ravel()
 
 

@@ -307,7 +307,7 @@ def _rotations(vectors: Floats) -> Floats:
     return np.eye(3) + np.sin(angle) / safe * k + (1 - np.cos(angle)) / safe**2 * (k @ k)
 
 
-def _distinct(rotations: Floats, translations: Floats, scores: Floats, *, count: int) -> list[int]:
+def _distinct(rotations: Floats, translations: Floats, scores: Floats, *, count: int) -> Ints:
     """Best-first indices of poses that differ by more than 12 degrees or 12 mm from every better one."""
     chosen: list[int] = []
     for k in np.argsort(-scores, kind="stable"):
@@ -319,4 +319,4 @@ def _distinct(rotations: Floats, translations: Floats, scores: Floats, *, count:
             chosen.append(int(k))
         if len(chosen) == count:
             break
-    return chosen
+    return np.array(chosen, dtype=np.int64)
