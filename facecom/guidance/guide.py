@@ -1,0 +1,168 @@
+"""The whole of guidance: views of scan and fitted face, parsed, filled in, and handed on as observations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.guidance.camera import Camera, view_cameras
+from facecom.guidance.inpaint import DepthInpainter, Filled, hole_mask
+from facecom.guidance.parsing import BACKGROUND, FaceParser, Parse
+from facecom.guidance.pipeline import PipelineSettings, fill_normals, load_pipeline
+from facecom.guidance.render import Render, render
+from facecom.guidance.targets import ImageTarget, Observations, observations
+
+AUTO_USES_PICTURES = False
+"""What guidance="auto" means: the table in docs/guidance.md decides."""
+HALF_MM = 85.0
+SIZE = 64
+
+
+@dataclass(frozen=True)
+class GuidanceSettings:
+    """How guidance is made; lengths in mm."""
+
+    views: tuple[str, ...] = ("front", "left", "right", "below")
+    reach_mm: float = 8.0
+    """Scan farther than this from the fitted face, along the viewing direction, does not show the face."""
+    least_pixels: int = 12
+    """A hole smaller than this in a view is left to the fit."""
+    correlation_mm: float = 12.0
+    """Distance over which the pictures repeat their errors."""
+    sigma_scale: float = 1.0
+    """Factor on the sigma of the pictures."""
+    least_confidence: float = 0.9
+    """A pixel of the scan that the parser calls background this surely is clutter."""
+    parse: bool = True
+    """Whether the parser looks for clutter and for what is missing."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One view: pictures of scan and fitted face, what the parser saw, what was filled in."""
+
+    name: str
+    scan: Render
+    face: Render
+    parse: Parse | None
+    filled: Filled
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """What the pictures say.
+
+    observations : to add to the fit, None where no view shows a hole worth filling
+    views : those with a hole
+    seen_share : share of each region that the parser saw, from the view that shows most of it
+    warnings : views that were left out, and why
+    seconds : spent
+    """
+
+    observations: Observations | None
+    views: tuple[View, ...]
+    seen_share: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+Fill = Callable[[Render, Render, np.ndarray], Filled]
+
+
+def guide(
+    scan: Mesh,
+    face: Mesh,
+    *,
+    proper: ArrayLike | None = None,
+    source: str | PipelineSettings = "shipped",
+    settings: GuidanceSettings | None = None,
+) -> Guidance:
+    """Look at a scan and the face fitted to it, and fill in what the scan does not show.
+
+    Parameters
+    ----------
+    scan, face : Mesh, face frame, mm, triangles outwards
+    proper : (V,) bool for each vertex of `face`: part of the face proper, where holes are filled; all when not given
+    source : "shipped" or a pipeline's settings
+    settings : GuidanceSettings
+
+    Returns
+    -------
+    Guidance
+
+    Raises
+    ------
+    ValueError
+        For an unknown source, or when no view shows anything of scan or face; names the reason of the last.
+    CheckpointError, MissingDependency
+        When weights or packages are missing.
+    """
+    settings, start = settings or GuidanceSettings(), time.perf_counter()
+    fill, size = _filler(source, settings.seed)
+    parser = FaceParser.from_pretrained() if settings.parse else None
+    labels = np.ones(len(face.vertices), int) if proper is None else np.asarray(proper, int)
+    surfaces, views, seen, warnings = (Surface(scan), Surface(face)), [], {}, []
+    cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
+    for name, camera in cameras.items():
+        try:
+            pictures = render(surfaces[0], camera), render(surfaces[1], camera, labels=labels)
+            view = _view(name, *pictures, fill, parser, settings, seen)
+        except ValueError as error:
+            warnings.append(f"view {name}: {error}")
+            continue
+        if view is not None:
+            views.append(view)
+    if len(warnings) == len(cameras):
+        raise ValueError(f"no view can guide the fit; {warnings[-1]}")
+    targets = [_target(view.face.camera, view.filled, settings.sigma_scale) for view in views]
+    found = observations(targets, face.vertices, face.faces, correlation_mm=settings.correlation_mm)
+    return Guidance(found, tuple(views), seen, tuple(warnings), time.perf_counter() - start)
+
+
+def _filler(source: str | PipelineSettings, seed: int) -> tuple[Fill, int]:
+    if isinstance(source, PipelineSettings):
+        pipeline, own = load_pipeline(source), source
+
+        def by_pipeline(scan: Render, face: Render, mask: np.ndarray) -> Filled:
+            depth, normals = fill_normals(pipeline, scan, mask, settings=own, seed=seed)
+            return Filled(depth, normals, np.where(mask, own.sigma_mm, 0.0), mask)
+
+        return by_pipeline, SIZE
+    if source != "shipped":
+        raise ValueError(f"guidance comes from 'shipped' or from PipelineSettings, got {source!r}")
+    inpainter = DepthInpainter.from_pretrained()
+    return inpainter.fill, inpainter.size
+
+
+def _view(
+    name: str,
+    scan: Render,
+    face: Render,
+    fill: Fill,
+    parser: FaceParser | None,
+    settings: GuidanceSettings,
+    seen: dict[str, float],
+) -> View | None:
+    parse = None if parser is None else parser.parse(np.clip(scan.rgb(), 0, 1))
+    clutter = None
+    if parse is not None:
+        clutter = scan.mask & parse.mask(BACKGROUND) & (parse.confidence > settings.least_confidence)
+        for region, share in parse.seen_share(scan.mask).items():
+            seen[region] = max(share, seen.get(region, 0.0))
+    mask = hole_mask(scan, face, reach_mm=settings.reach_mm, clutter=clutter)
+    if mask.sum() < settings.least_pixels:
+        return None
+    return View(name, scan, face, parse, fill(scan, face, mask))
+
+
+def _target(camera: Camera, filled: Filled, sigma_scale: float) -> ImageTarget:
+    usable = filled.mask & np.isfinite(filled.depth)
+    sigma: Floats = np.where(usable, sigma_scale * filled.sigma_mm, 0.0)
+    return ImageTarget(camera, filled.depth, filled.normals, sigma, usable)

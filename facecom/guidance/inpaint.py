@@ -1,0 +1,186 @@
+"""Fill the hole in a face picture: depth and normals by the shipped network, colours by any diffusers pipeline."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter
+
+from facecom.errors import CheckpointError, need
+from facecom.geometry.mesh import Bools, Floats, unit
+from facecom.guidance.render import Render
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+SETTINGS = "inpainter.json"
+CHANNELS = 7
+"""Of the input: residual, whether it is known, the fitted face's depth and normals, and whether it shows."""
+OUTPUTS = 5
+"""Residual, logarithm of its sigma, change of the normal."""
+DEEP_MM = 60.0
+SMOOTH_PIXELS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A picture without its hole: depth (H, W) mm, normals (H, W, 3), sigma_mm (H, W), mask (H, W) of filled pixels.
+
+    Outside the mask depth and normals are the scan's, bit by bit, and sigma is zero.
+    """
+
+    depth: Floats
+    normals: Floats
+    sigma_mm: Floats
+    mask: Bools
+
+
+def hole_mask(scan: Render, face: Render, *, reach_mm: float = 8.0, clutter: Bools | None = None) -> Bools:
+    """Pixels (H, W) where the fitted face shows and the scan does not, lies elsewhere, or is clutter.
+
+    Where `face` has labels, pixels labelled zero (scalp, ears, neck) are no part of the hole.
+
+    Raises
+    ------
+    ValueError
+        When the pictures are not of one camera, or when nothing of the face is left outside the mask.
+    """
+    if scan.camera is not face.camera:
+        raise ValueError("scan and face must be rendered with the same camera")
+    gap = np.where(scan.mask & face.mask, np.abs(np.nan_to_num(scan.depth - face.depth)), np.inf)
+    mask = face.mask & ~(gap < reach_mm)
+    if clutter is not None:
+        mask |= face.mask & np.asarray(clutter, bool)
+    if face.labels is not None:
+        mask &= face.labels > 0
+    if not (face.mask & ~mask).any():
+        raise ValueError("the mask covers the whole face: this view shows nothing to continue from")
+    return mask
+
+
+class DepthInpainter:
+    """A network that continues what the scan shows beside the fitted face into the hole.
+
+    Parameters
+    ----------
+    network : diffusers' UNet2DModel with 7 channels in and 5 out, used in one step
+    size : side of its pictures in pixels
+    scale_mm : residual that stands for one in the network's numbers
+    """
+
+    def __init__(self, network: Any, *, size: int, scale_mm: float) -> None:
+        self.network, self.size, self.scale_mm = network.eval(), size, scale_mm
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path | None = None) -> DepthInpainter:
+        """Load from a folder in diffusers' format with inpainter.json beside it; the shipped one when not given.
+
+        Raises
+        ------
+        CheckpointError
+            When files are missing, damaged or of another kind.
+        MissingDependency
+            When diffusers is not installed.
+        """
+        return _shipped() if folder is None else _load(Path(folder))
+
+    def fill(self, scan: Render, face: Render, mask: Bools, *, seed: int | None = None) -> Filled:
+        """Fill the masked pixels of a scan's picture.
+
+        Parameters
+        ----------
+        scan, face : pictures of the scan and of the face fitted to it, same camera
+        mask : (H, W) bool, see `hole_mask`
+        seed : None for the expected surface, else one of the surfaces that are as likely
+
+        Raises
+        ------
+        ValueError
+            When the pictures have another size than the network's, or the mask covers nothing or everything.
+        """
+        import torch
+
+        _check_mask(mask, face.mask)
+        if mask.shape != (self.size, self.size):
+            raise ValueError(f"the inpainter works on {self.size} x {self.size} pixels, got {mask.shape}")
+        batch = torch.from_numpy(network_input(scan, face, mask, scale_mm=self.scale_mm))[None]
+        with torch.inference_mode():
+            answer = self.network(batch, 0).sample[0].numpy().astype(float)
+        residual, sigma = self.scale_mm * answer[0], self.scale_mm * np.exp(np.clip(answer[1], -6, 3))
+        if seed is not None:
+            residual = residual + sigma * _smooth_noise(mask.shape, seed)
+        normals = unit(face.normals + answer[2:].transpose(1, 2, 0))
+        depth = np.where(mask, face.depth + residual, scan.depth)
+        filled = Filled(
+            depth, np.where(mask[..., None], normals, scan.normals), np.where(mask, sigma, 0.0), mask.copy()
+        )
+        check_kept(scan.depth, filled.depth, mask, who="the inpainter")
+        check_kept(scan.normals, filled.normals, mask, who="the inpainter")
+        return filled
+
+
+def network_input(scan: Render, face: Render, mask: Bools, *, scale_mm: float) -> np.ndarray:
+    """The network's input (7, H, W) float32, in the camera's frame."""
+    known = scan.mask & face.mask & ~mask
+    residual = np.where(known, np.nan_to_num(scan.depth - face.depth) / scale_mm, 0.0)
+    middle = np.nanmedian(face.depth)
+    depth = np.where(face.mask, (np.nan_to_num(face.depth, nan=middle) - middle) / DEEP_MM, 0.0)
+    normals = (face.normals @ face.camera.axes.T).transpose(2, 0, 1)
+    return np.concatenate([[residual, known, face.mask, depth], normals]).astype(np.float32)
+
+
+def check_kept(before: ArrayLike, after: ArrayLike, mask: Bools, *, who: str) -> None:
+    """Raise unless all pixels outside the mask are the same bits.
+
+    Raises
+    ------
+    ValueError
+        Naming `who` and the number of pixels.
+    """
+    old, new = np.ascontiguousarray(np.asarray(before)[~mask]), np.ascontiguousarray(np.asarray(after)[~mask])
+    if old.shape != new.shape or old.dtype != new.dtype:
+        raise ValueError(f"{who} gave a picture of another size or kind: {new.shape} {new.dtype} for {old.shape}")
+    changed = (old.view(np.uint8) != new.view(np.uint8)).reshape(len(old), -1).any(1).sum() if old.size else 0
+    if changed:
+        raise ValueError(f"{who} changed {changed} pixels outside the mask")
+
+
+def _check_mask(mask: Bools, face: Bools) -> None:
+    if not mask.any():
+        raise ValueError("the mask is empty: there is nothing to fill")
+    if not (face & ~mask).any():
+        raise ValueError("the mask covers the whole face: this view shows nothing to continue from")
+
+
+def _smooth_noise(shape: tuple[int, int], seed: int) -> Floats:
+    """Noise of unit variance that neighbouring pixels share."""
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=shape), SMOOTH_PIXELS, mode="wrap")
+    return noise / noise.std()
+
+
+@functools.cache
+def _shipped() -> DepthInpainter:
+    with resources.as_file(resources.files("facecom").joinpath("assets", "inpainter")) as folder:
+        return _load(folder)
+
+
+def _load(folder: Path) -> DepthInpainter:
+    diffusers = need("diffusers", extra="guidance")
+    for name in ("config.json", WEIGHTS, SETTINGS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder / name}: is missing; the inpainter needs it")
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        size, scale = int(settings["size"]), float(settings["scale_mm"])
+        network = diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{folder}: cannot be read ({type(error).__name__}: {error})") from error
+    found = (network.config.in_channels, network.config.out_channels)
+    if found != (CHANNELS, OUTPUTS):
+        raise CheckpointError(f"{folder}: has {found} channels in and out, {(CHANNELS, OUTPUTS)} are needed")
+    return DepthInpainter(network.float(), size=size, scale_mm=scale)

@@ -1,0 +1,122 @@
+import json
+
+import numpy as np
+import pytest
+
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Mesh
+from facecom.guidance import guide as module
+from facecom.guidance.guide import GuidanceSettings, guide
+from facecom.guidance.inpaint import CHANNELS, OUTPUTS, DepthInpainter
+from facecom.guidance.parsing import FACE_NAMES, FaceParser
+from facecom.guidance.pipeline import PipelineSettings
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+transformers = pytest.importorskip("transformers")
+
+
+class Still(torch.nn.Module):
+    """Answers with the fitted face and a sigma of one scale, whatever it is shown."""
+
+    def forward(self, batch, _):
+        return type("Answer", (), {"sample": torch.zeros(1, OUTPUTS, *batch.shape[2:])})
+
+
+class Skin(torch.nn.Module):
+    """Calls all dark pixels background and the rest skin."""
+
+    def forward(self, batch):
+        logits = torch.zeros(1, 1 + len(FACE_NAMES), *batch.shape[2:])
+        logits[:, 1] = torch.where(batch.mean(1) > -0.98, 9.0, -9.0)
+        return type("Answer", (), {"logits": logits})
+
+
+@pytest.fixture
+def networks(monkeypatch):
+    inpainter = DepthInpainter(Still(), size=24, scale_mm=2.0)
+    parser = FaceParser(Skin(), ("background", *FACE_NAMES), size=24)
+    monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: inpainter)
+    monkeypatch.setattr(FaceParser, "from_pretrained", lambda: parser)
+
+
+@pytest.fixture(scope="module")
+def ball(icosphere) -> Mesh:
+    return icosphere(3, radius=60.0).with_vertices(icosphere(3, radius=60.0).vertices + [0, 5, -40])
+
+
+@pytest.fixture(scope="module")
+def damaged(ball) -> Mesh:
+    away = np.linalg.norm(ball.vertices[ball.faces].mean(1) - [0, 5, 20], axis=1)
+    return ball.submesh(away > 25)[0]
+
+
+def test_a_hole_gives_observations_in_the_hole(ball, damaged, networks):
+    found = guide(damaged, ball)
+    assert {view.name for view in found.views} == {"front", "left", "right", "below"}
+    assert not found.warnings
+    assert len(found.observations.points) > 50
+    assert (np.linalg.norm(found.observations.points - [0, 5, 20], axis=1) < 35).all()
+    assert np.abs(np.linalg.norm(found.observations.points - [0, 5, -40], axis=1) - 60).max() < 1.5
+    assert 0.5 < found.seen_share["skin"] <= 1
+    assert found.seconds > 0
+
+
+def test_a_whole_scan_needs_no_guidance(ball, networks):
+    found = guide(ball, ball)
+    assert found.observations is None and not found.views
+
+
+def test_where_the_face_proper_ends_nothing_is_filled(ball, damaged, networks):
+    assert guide(damaged, ball, proper=np.zeros(len(ball.vertices), bool)).observations is None
+
+
+def test_views_that_show_nothing_are_warned_of_and_all_of_them_are_an_error(ball, damaged, networks):
+    half = ball.submesh(ball.vertices[ball.faces].mean(1)[:, 0] > 45)[0]
+    found = guide(half, ball)
+    assert any("view right" in line and "nothing of the mesh" in line for line in found.warnings)
+    with pytest.raises(ValueError, match="no view can guide the fit; view below: the view shows nothing"):
+        guide(damaged.with_vertices(damaged.vertices + [900, 0, 0]), ball)
+
+
+def test_unknown_sources_and_missing_weights_are_named(ball, damaged, networks, tmp_path):
+    with pytest.raises(ValueError, match="'magic'"):
+        guide(damaged, ball, source="magic")
+    with pytest.raises(CheckpointError, match="pipeline .* cannot be had"):
+        guide(damaged, ball, source=PipelineSettings(source=str(tmp_path)))
+
+
+def test_a_pipeline_fills_the_views(ball, damaged, networks, monkeypatch):
+    """One that blurs: the normals near the hole go on into it."""
+    from PIL import ImageFilter
+
+    def blur(**options):
+        return type("Answer", (), {"images": [options["image"].filter(ImageFilter.GaussianBlur(3))]})
+
+    monkeypatch.setattr(module, "load_pipeline", lambda settings: blur)
+    source = PipelineSettings(source="blur", size=64, sigma_mm=3.0)
+    found = guide(damaged, ball, source=source, settings=GuidanceSettings(views=("front",), parse=False))
+    assert len(found.views) == 1
+    assert len(found.observations.points) > 20
+    assert found.seen_share == {}
+
+
+def test_real_networks_of_few_weights_work_through(ball, damaged, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    network = diffusers.UNet2DModel(
+        sample_size=24,
+        in_channels=CHANNELS,
+        out_channels=OUTPUTS,
+        block_out_channels=(4, 8),
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+        layers_per_block=1,
+        norm_num_groups=2,
+        add_attention=False,
+    )
+    network.save_pretrained(tmp_path)
+    (tmp_path / "inpainter.json").write_text(json.dumps({"size": 24, "scale_mm": 2.0}))
+    inpainter = DepthInpainter.from_pretrained(tmp_path)
+    monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: inpainter)
+    found = guide(damaged, ball, settings=GuidanceSettings(parse=False))
+    assert np.isfinite(found.observations.points).all()
