@@ -1,0 +1,16 @@
+"""From a completed face to a part that a laboratory can make: a design aid, not a medical device.
+
+Examples
+--------
+>>> from facecom.prosthesis import DesignSettings
+>>> DesignSettings(wall_mm=2.5).edge_mm < 2.5
+True
+"""
+
+from facecom.prosthesis.making import DesignSettings as DesignSettings
+from facecom.prosthesis.making import Prosthesis as Prosthesis
+from facecom.prosthesis.making import alternatives as alternatives
+from facecom.prosthesis.making import design as design
+from facecom.prosthesis.making import design_all as design_all
+
+__all__ = ["DesignSettings", "Prosthesis", "alternatives", "design", "design_all"]

@@ -1,0 +1,262 @@
+"""The figures of a part that a clinician and a laboratory look at before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from facecom.evaluation.measure import asymmetry
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.prosthesis.axis import Undercuts, undercuts
+from facecom.prosthesis.shell import Shell
+from facecom.prosthesis.solids import to_mesh
+from facecom.prosthesis.source import PROVENANCE_NAMES, Source
+
+if TYPE_CHECKING:
+    from facecom.prosthesis.making import DesignSettings
+    from facecom.prosthesis.mould import Mould
+
+NOTICE = "A design aid, not a medical device: a clinician decides what is made and worn."
+OUTER, INNER, SIDE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, middle and largest of a set of lengths, mm."""
+
+    min: float
+    median: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Spread:
+        """Summarise values; NaN where there are none."""
+        if not len(values):
+            return cls(*[float("nan")] * 3)
+        return cls(float(values.min()), float(np.median(values)), float(values.max()))
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found on a part; lengths in mm.
+
+    notice : what the part is not
+    wall, wall_by_region : thickness at the outer face over the cavity; rim : over the margin on healthy skin
+    edge : thickness along the outer border
+    step : how far the outer border stands above the skin; gap : how far the inner face is from the skin there
+    volume_mm3, mass_g, density_g_cm3 : of the part
+    undercuts : for the withdrawal axis used; axis : in the face frame
+    front_undercuts : for the axis straight out of the face, to compare
+    asymmetry_before_mm, asymmetry_after_mm : mean distance of the face to its mirror image, without the missing part
+        and with it; asymmetry_part_mm : of the part alone
+    shares : of the outer face's area that was measured, mirrored or made
+    sigma_mm : standard deviation of the outer face where it was not measured
+    watertight, self_crossing_edges : of the shell
+    overlap_mm3 : largest common volume of any two of part, tissue and the halves of the mould
+    """
+
+    notice: str
+    wall: Spread
+    wall_by_region: Mapping[str, Spread]
+    rim: Spread
+    edge: Spread
+    step: Spread
+    gap: Spread
+    volume_mm3: float
+    mass_g: float
+    density_g_cm3: float
+    axis: tuple[float, float, float]
+    undercuts: Undercuts
+    front_undercuts: Undercuts
+    asymmetry_before_mm: float
+    asymmetry_after_mm: float
+    asymmetry_part_mm: float
+    shares: Mapping[str, float]
+    sigma_mm: Spread
+    watertight: bool
+    self_crossing_edges: int
+    overlap_mm3: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """The figures, and what each vertex of the part is.
+
+    inspection : Inspection
+    provenance : (V,) int, -1 where it is not the outer face; sigma_mm : (V,) float, NaN there
+    thickness : (O,) float, at each vertex of the outer face
+    """
+
+    inspection: Inspection
+    provenance: Ints
+    sigma_mm: Floats
+    thickness: Floats
+
+
+def inspect_part(source: Source, shell: Shell, mould: Mould, *, turn: Floats, settings: DesignSettings) -> Inspected:
+    """Measure a part; `turn` is the rotation from the face frame to the axis frame."""
+    part, outer = to_mesh(shell.solid), shell.outer
+    kind = face_kinds(part, outer.mesh)
+    thickness = wall_thickness(outer.mesh, part, kind == INNER)
+    area = vertex_areas(outer.mesh.vertices, outer.mesh.faces)
+    body, border = outer.inward > 1e-9, np.zeros(len(area), bool)
+    border[outer.loop] = True
+    skin = Surface(source.merged.with_vertices(source.merged.vertices @ turn.T))
+    provenance, sigma = _carried(source, outer.weights)
+    names = _region_of(source, outer.mesh.vertices @ turn)
+    seat, _ = source.merged.with_vertices(skin.mesh.vertices).submesh(_under(source, outer))
+    flat = outer.mesh
+    front = turn @ np.array([0.0, 0.0, 1.0])
+    before, after, of_part = _asymmetries(source, outer.mesh.vertices[body] @ turn)
+    volume = float(shell.solid.volume())
+    inspection = Inspection(
+        notice=NOTICE,
+        wall=Spread.of(thickness[body]),
+        wall_by_region={
+            name: Spread.of(thickness[body & (names == name)]) for name in sorted(set(names[body].tolist()))
+        },
+        rim=Spread.of(thickness[~body]),
+        edge=Spread.of(thickness[border]),
+        step=Spread.of(skin.closest(flat.vertices[outer.loop]).distance),
+        gap=Spread.of(_gaps(part, kind, flat, outer.loop, skin)),
+        volume_mm3=volume,
+        mass_g=volume / 1000.0 * settings.density_g_cm3,
+        density_g_cm3=settings.density_g_cm3,
+        axis=tuple(float(x) for x in turn[2]),  # type: ignore[arg-type]
+        undercuts=undercuts(flat, seat, np.array([0.0, 0.0, 1.0])),
+        front_undercuts=undercuts(flat, seat, front),
+        asymmetry_before_mm=before,
+        asymmetry_after_mm=after,
+        asymmetry_part_mm=of_part,
+        shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
+        sigma_mm=Spread.of(sigma[provenance > 0]),
+        watertight=_watertight(part),
+        self_crossing_edges=len(crossing_edges(part)),
+        overlap_mm3=_overlap(shell, mould),
+    )
+    found, at = cKDTree(flat.vertices).query(part.vertices, distance_upper_bound=1e-4)
+    on_outer = np.isfinite(found)
+    at = np.where(on_outer, at, 0)
+    return Inspected(
+        inspection, np.where(on_outer, provenance[at], -1), np.where(on_outer, sigma[at], np.nan), thickness
+    )
+
+
+def face_kinds(part: Mesh, outer: Mesh) -> Ints:
+    """Of each face of the part, whether it belongs to the outer face, the inner face, or the cut along the border."""
+    corners = part.vertices[part.faces]
+    middle = corners.mean(1)
+    on_outer = Surface(outer).closest(middle).distance < 1e-3
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    upright = np.abs(cross[:, 2]) < 1e-4 * np.linalg.norm(cross, axis=1)
+    loop = outer.vertices[_loop(outer)] * [1.0, 1.0, 0.0]
+    fence = Mesh(
+        np.concatenate([loop, loop + [0.0, 0.0, 1.0]]),
+        np.stack([np.arange(len(loop)), np.roll(np.arange(len(loop)), -1), np.arange(len(loop)) + len(loop)], 1),
+    )
+    at_border = Surface(fence).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
+    return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
+
+
+def _loop(outer: Mesh) -> Ints:
+    from facecom.prosthesis.solids import single_border
+
+    return single_border(outer)
+
+
+def wall_thickness(outer: Mesh, part: Mesh, inner: Bools) -> Floats:
+    """Distance of each vertex of the outer face to the inner face, mm."""
+    face, _ = part.submesh(inner)
+    return Surface(face).closest(outer.vertices).distance
+
+
+def _carried(source: Source, weights: Any) -> tuple[Ints, Floats]:
+    """Provenance and sigma of each vertex of the outer face: the worst of what it is a mean of."""
+    one = source.provenance[weights.indices]
+    kind = np.maximum.reduceat(np.where(weights.data > 1e-6, one, 0), weights.indptr[:-1])
+    return kind.astype(np.int64), np.asarray(weights @ source.sigma_mm)
+
+
+def _region_of(source: Source, points: Floats) -> np.ndarray:
+    template = source.template
+    found = Surface(Mesh(source.face, template.faces[3])).closest(points)
+    nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
+    return np.array(template.region_names)[template.region[nearest]]
+
+
+def _under(source: Source, outer: Any) -> Bools:
+    """Faces of the merged mesh on which the margin lies."""
+    used = np.unique(outer.weights[outer.inward <= 1e-9].indices)
+    mask = np.zeros(len(source.merged.vertices), bool)
+    mask[used] = True
+    return mask[source.merged.faces].all(1) & ~source.made
+
+
+def _gaps(part: Mesh, kind: Ints, outer: Mesh, loop: Ints, skin: Surface) -> Floats:
+    """Distance from the skin of the inner face's vertices under the outer border."""
+    below = np.unique(part.faces[kind == INNER])
+    beside = np.unique(part.faces[kind == SIDE])
+    foot = np.intersect1d(below, beside)
+    return skin.closest(part.vertices[foot]).distance if len(foot) else np.zeros(0)
+
+
+def _asymmetries(source: Source, part: Floats) -> tuple[float, float, float]:
+    """Mean asymmetry of what was measured on both sides, of the whole, and of the part."""
+    template = source.template
+    count = template.counts[2]
+    face, mirror = source.face[:count], template.mirror[:count]
+    missing = cKDTree(part).query(face)[0] < 3.0
+    whole = asymmetry(face, mirror)
+    kept = ~(missing | missing[mirror])
+    number = np.cumsum(kept) - 1
+    before = asymmetry(face[kept], number[mirror[kept]])
+    near = np.hypot(face[:, 0], face[:, 1] - 10.0) < 90.0
+    mean = lambda x: float(x.mean()) if len(x) else float("nan")  # noqa: E731
+    return mean(before[near[kept]]), mean(whole[near]), mean(whole[missing])
+
+
+def _watertight(part: Mesh) -> bool:
+    import trimesh
+
+    solid = trimesh.Trimesh(part.vertices, part.faces, process=False)
+    return bool(solid.is_watertight and solid.is_winding_consistent and solid.volume > 0)
+
+
+def _overlap(shell: Shell, mould: Mould) -> float:
+    pairs = (
+        (shell.solid, shell.tissue),
+        (shell.solid, mould.face),
+        (shell.solid, mould.back),
+        (mould.face, mould.back),
+    )
+    return max(0.0, *(float((a ^ b).volume()) for a, b in pairs))
+
+
+def crossing_edges(mesh: Mesh) -> Ints:
+    """Edges that pierce a triangle with which they share no vertex, (C, 2): the first hit along each edge is tested.
+
+    Edges and triangles smaller than a micrometre, which lie within the rounding of the test, are passed over.
+    """
+    from facecom.geometry.mesh import face_areas, unique_edges
+
+    edges, _, _ = unique_edges(mesh.faces)
+    start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
+    length = np.linalg.norm(end - start, axis=1)
+    share = np.minimum(2e-3 / np.maximum(length, 1e-9), 0.45)[:, None]
+    hits = Surface(mesh).cast(start + share * (end - start), end - start)
+    candidate = np.flatnonzero((hits.depth < 1.0 - 2 * share[:, 0]) & (length > 5e-3))
+    corners = mesh.faces[hits.faces[candidate]]
+    shared = (corners[:, :, None] == edges[candidate][:, None, :]).any((1, 2))
+    inner = hits.barycentric[candidate].min(1) > 1e-2
+    sound = face_areas(mesh)[hits.faces[candidate]] > 1e-5
+    return edges[candidate[~shared & inner & sound]]

@@ -1,0 +1,258 @@
+"""The surface that a prosthesis shows: the made skin of one defect and a band of the skin around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from facecom.errors import ScanError
+from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.mesh import (
+    Bools,
+    Floats,
+    Ints,
+    Mesh,
+    boundary_edges,
+    boundary_loops,
+    face_areas,
+    face_components,
+    face_cross,
+    unique_edges,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Defect:
+    """One missing part of a completed scan.
+
+    faces : (F,) bool, the made faces of the merged mesh that fill it
+    area_mm2 : their area
+    centre : (3,) float, mm
+    """
+
+    faces: Bools
+    area_mm2: float
+    centre: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A disc cut out of the merged mesh: the made skin and the band of skin around it.
+
+    mesh : Mesh, mm, one border
+    inward : (V,) float, mm, geodesic distance from the defect's edge: positive within it, negative on the skin
+    weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
+    """
+
+    mesh: Mesh
+    inward: Floats
+    weights: sp.csr_matrix
+
+    @property
+    def loop(self) -> Ints:
+        """Vertices along the border."""
+        return boundary_loops(self.mesh.faces)[0]
+
+
+def find_defects(merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: float) -> list[Defect]:
+    """Missing parts that a prosthesis can cover, largest first.
+
+    Parts whose margins would meet are one defect. What was made beyond the scan's own border is none.
+
+    Parameters
+    ----------
+    merged : Mesh, mm
+    made : (F,) bool, faces that were made
+    margin_mm : width of the band around a defect
+    least_mm2 : smaller parts are left to the eye of the beholder
+
+    Raises
+    ------
+    ScanError
+        When nothing is missing, or nothing but what lies on the scan's own border.
+    """
+    rows = np.flatnonzero(made)
+    label = face_components(merged.faces[rows])
+    area: Floats = np.bincount(label, face_areas(merged)[rows]).astype(float)
+    outer = np.zeros(len(merged.vertices), bool)
+    outer[boundary_edges(merged.faces).ravel()] = True
+    open_ended = np.unique(label[outer[merged.faces[rows]].sum(1) >= 2])
+    large = area >= least_mm2
+    closed = large & ~np.isin(np.arange(len(area)), open_ended)
+    if not closed.any():
+        raise ScanError(_nothing(area, large))
+    parts = [rows[label == k] for k in np.flatnonzero(closed)]
+    owner = _touching(merged, parts, margin_mm)
+    found = [
+        _defect(merged, np.concatenate([p for p, o in zip(parts, owner, strict=True) if o == k])) for k in set(owner)
+    ]
+    return sorted(found, key=lambda d: -d.area_mm2)
+
+
+def _nothing(area: Floats, large: Bools) -> str:
+    if large.any():
+        return (
+            f"the missing part ({area[large].max():.0f} mm2) reaches the scan's own border, so that no healthy skin "
+            "lies around it to carry a margin; scan wider, or name the part with `region`"
+        )
+    if len(area):
+        return (
+            f"the largest missing part has {area.max():.0f} mm2, too little for a prosthesis; lower `least_mm2`, or "
+            "name the part with `region` where the scan shows the wound as a surface"
+        )
+    return "nothing is missing in the scan; name the part to be replaced with `region`"
+
+
+def _touching(merged: Mesh, parts: list[Ints], margin_mm: float) -> list[int]:
+    """Group number of each part; parts closer than two margins share one."""
+    group = list(range(len(parts)))
+    for k, part in enumerate(parts[:-1]):
+        distance = geodesic_distance(merged, np.unique(merged.faces[part]), reach_mm=2.0 * margin_mm)
+        for other in range(k + 1, len(parts)):
+            if np.isfinite(distance[merged.faces[parts[other]]]).any():
+                old, new = group[other], group[k]
+                group = [new if g == old else g for g in group]
+    return group
+
+
+def _defect(merged: Mesh, rows: Ints) -> Defect:
+    mask = np.zeros(len(merged.faces), bool)
+    mask[rows] = True
+    area = face_areas(merged)[rows]
+    centre = area @ merged.vertices[merged.faces[rows]].mean(1) / area.sum()
+    return Defect(mask, float(area.sum()), centre)
+
+
+def cut_sheet(merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float) -> tuple[Sheet, Sheet]:
+    """The defect's made skin with the band of `margin_mm` around it, and the same with a band wider by `beyond_mm`.
+
+    Both are discs: small openings in them are closed. The wider one ends where the skin ends.
+
+    Raises
+    ------
+    ScanError
+        When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
+    """
+    inside = np.zeros(len(merged.vertices), bool)
+    inside[merged.faces[defect.faces].ravel()] = True
+    outside = np.zeros(len(merged.vertices), bool)
+    outside[merged.faces[~defect.faces].ravel()] = True
+    rim = np.flatnonzero(inside & outside)
+    if not len(rim):
+        raise ScanError("the missing part touches no skin of the scan; scan wider")
+    distance = geodesic_distance(merged, rim, reach_mm=margin_mm + 2.0 * beyond_mm)
+    far = margin_mm + 2.0 * beyond_mm
+    inward = np.where(inside, np.minimum(distance, far), -np.minimum(distance, 2.0 * far))
+    wide = _disc(*clip_faces(merged, -inward, margin_mm + beyond_mm), inward)
+    narrow, carry = _piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
+    narrow_inward = carry @ wide.inward
+    _check_border(narrow, narrow_inward, margin_mm)
+    closed, own = _closed_inside(narrow, carry)
+    return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide
+
+
+def _disc(mesh: Mesh, weights: sp.csr_matrix, inward: Floats) -> Sheet:
+    mesh, weights = _closed_inside(*_piece(mesh, weights))
+    return Sheet(mesh, weights @ inward, weights)
+
+
+def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix]:
+    """The part of a mesh where values at its vertices are below a level, cut through triangles.
+
+    Returns
+    -------
+    the part, and (V', V) sparse: each of its vertices as a mean of old ones
+
+    Examples
+    --------
+    >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [0, 2, 0]], [[0, 1, 2]])
+    >>> clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max()
+    1.0
+    """
+    # No vertex lies on the level itself, so that no triangle degenerates.
+    signed = np.where(np.isfinite(values), values - level, 1e9)
+    signed = np.where(np.abs(signed) < snap_mm, -snap_mm, signed)
+    within = signed[mesh.faces] < 0
+    count = within.sum(1)
+    whole = mesh.faces[count == 3]
+    one, two = _turned(mesh.faces[count == 1], within[count == 1]), _turned(mesh.faces[count == 2], ~within[count == 2])
+    same = lambda v: np.stack([v, v], -1)  # noqa: E731
+    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
+    corners = np.concatenate(
+        [
+            same(whole),
+            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
+        ]
+    )
+    size = len(mesh.vertices)
+    low, high = corners.min(2), corners.max(2)
+    keys, new = np.unique(low * size + high, return_inverse=True)
+    a, b = keys // size, keys % size
+    gap = np.where(a == b, 1.0, signed[a] - signed[b])
+    share = np.where(a == b, 0.0, signed[a] / gap)
+    rows = np.arange(len(keys))
+    weights = sp.csr_matrix(
+        (np.concatenate([1.0 - share, share]), (np.tile(rows, 2), np.concatenate([a, b]))), shape=(len(keys), size)
+    )
+    return Mesh(weights @ mesh.vertices, new.reshape(-1, 3)), weights
+
+
+def _turned(faces: Ints, first: Bools) -> Ints:
+    """Faces turned so that their one marked corner comes first."""
+    at = np.argmax(first, axis=1)[:, None]
+    return np.take_along_axis(faces, (at + np.arange(3)) % 3, axis=1)
+
+
+def _piece(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
+    """The connected piece with most of the area."""
+    label = face_components(mesh.faces)
+    best = int(np.argmax(np.bincount(label, face_areas(mesh))))
+    part, used = mesh.submesh(label == best)
+    return part, weights[used]
+
+
+def _check_border(mesh: Mesh, inward: Floats, width_mm: float) -> None:
+    """The longest border is the outer one: it must lie at the band's width, not on the scan's border."""
+    loops = boundary_loops(mesh.faces)
+    if not loops:
+        raise ScanError("the missing part has no border; the scan must show skin around it")
+    outer = max(loops, key=lambda loop: _length(mesh.vertices[loop]))
+    short = float((inward[outer] > -0.98 * width_mm + 0.05).mean())
+    if short > 0.02:
+        raise ScanError(
+            f"a margin of {width_mm:g} mm leaves the skin along {short:.0%} of its length: the defect lies too close "
+            "to the scan's own border, or the margin is larger than the face; scan wider or choose a smaller margin"
+        )
+
+
+def _length(points: Floats) -> float:
+    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
+
+
+def _closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
+    """Close every border but the longest with a fan around its middle."""
+    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -_length(mesh.vertices[loop]))
+    vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
+    count = len(mesh.vertices)
+    for loop in loops[1:]:
+        middle = np.full(len(loop), count)
+        faces.append(np.stack([np.roll(loop, -1), loop, middle], axis=1))
+        row = sp.csr_matrix(weights[loop].mean(axis=0))
+        rows.append(row)
+        vertices.append(mesh.vertices[loop].mean(0, keepdims=True))
+        count += 1
+    return Mesh(np.concatenate(vertices), np.concatenate(faces)), sp.vstack(rows).tocsr()
+
+
+def vector_area(mesh: Mesh, faces: Bools) -> Floats:
+    """Sum of the normals of some faces times their areas, (3,): it depends on the border of these faces alone."""
+    return 0.5 * face_cross(mesh.vertices, mesh.faces[faces]).sum(0)
+
+
+def nonmanifold_edges(mesh: Mesh) -> int:
+    """Number of edges that more than two faces use."""
+    return int((unique_edges(mesh.faces)[2] > 2).sum())

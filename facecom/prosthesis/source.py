@@ -1,0 +1,141 @@
+"""What a part is made from: the completed surface in the face frame, the defect in it, and the wound's own surface."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from facecom.completion import MADE, Completion, complete
+from facecom.errors import ScanError
+from facecom.evaluation.defects import DEFECTS, removed
+from facecom.evaluation.defects import Defect as Shape
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.model.template import Template
+from facecom.prosthesis.sheet import Defect, find_defects
+
+MEASURED, MIRRORED, MADE_UP = 0, 1, 2
+PROVENANCE_NAMES = ("measured", "mirrored", "made")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A completed surface, mm, face frame.
+
+    completion : what it comes from
+    merged : Mesh, the scan and what was made
+    made : (F,) bool, faces that were made
+    provenance : (V,) int, see `PROVENANCE_NAMES`
+    sigma_mm : (V,) float
+    face : (T, 3) float, the whole face in the template's topology
+    bed : Mesh or None, scan surface that the part replaces
+    """
+
+    completion: Completion
+    merged: Mesh
+    made: Bools
+    provenance: Ints
+    sigma_mm: Floats
+    face: Floats
+    bed: Mesh | None = None
+
+    @property
+    def template(self) -> Template:
+        """The face template."""
+        return self.completion.evidence.model.template
+
+    def sha256(self) -> str:
+        """Hash of the surface and of what was made of it."""
+        digest = hashlib.sha256()
+        for array in (self.merged.vertices, self.merged.faces, self.made, self.provenance, self.sigma_mm):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        if self.bed is not None:
+            digest.update(self.bed.vertices.tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> Source:
+        """The surface of a completion; `bed` in the face frame."""
+        evidence = completion.evidence
+        merged = evidence.joined.merged
+        made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
+        provenance = np.where(completion.merged_provenance == MADE, MADE_UP, MEASURED)
+        return cls(completion, merged, made, provenance, completion.merged_sigma_mm, evidence.projected.vertices, bed)
+
+
+def region_mask(template: Template, name: str) -> Bools:
+    """Template vertices of a region: one of the template's own, or one of the shapes that defects are cut with.
+
+    Shapes that are cut on one side are mirrored with the prefix "left_" or "right_".
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown; the message lists the names.
+
+    Examples
+    --------
+    >>> template = Template.load()
+    >>> bool((region_mask(template, "left_orbit")[template.mirror] == region_mask(template, "right_orbit")).all())
+    True
+    """
+    if name in template.region_names or name in template.masks:
+        return template.region_mask(name)
+    side, _, shape = name.rpartition("_") if name.startswith(("left_", "right_")) else ("", "", name)
+    if name.startswith(("left_", "right_")):
+        side, shape = name.split("_", 1)
+    if shape not in get_args(Shape) and shape not in DEFECTS:
+        known = ", ".join((*template.region_names, *(d for d in DEFECTS)))
+        raise ValueError(f"there is no region {name!r}; there are {known}; shapes take left_ or right_ before them")
+    mask = removed(template.vertices, shape, seed=0)  # type: ignore[arg-type]
+    left = bool(template.vertices[mask, 0].mean() > 0)
+    return mask[template.mirror] if (side == "right" and left) or (side == "left" and not left) else mask
+
+
+def without_region(completion: Completion, name: str) -> Source:
+    """Take a region out of the scan and complete it anew; what was taken out is the wound bed.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown.
+    ScanError
+        When nothing of the scan is left.
+    """
+    evidence = completion.evidence
+    mask = region_mask(evidence.model.template, name)
+    in_face = evidence.fit.pose.apply(evidence.scan.mm.mesh.vertices)
+    found = Surface(Mesh(evidence.projected.vertices, evidence.model.template.faces[3])).closest(in_face)
+    corners = evidence.model.template.faces[3][found.faces]
+    under = (np.einsum("vk,vk->v", found.barycentric, mask[corners].astype(float)) > 0.5) & (found.distance < 40.0)
+    taken = under[evidence.scan.mesh.faces].any(1)
+    if taken.all():
+        raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
+    rest, _ = evidence.scan.mesh.submesh(~taken)
+    again = complete(rest, unit=evidence.scan.unit, model=evidence.model, settings=evidence.settings)  # type: ignore[arg-type]
+    if not taken.any():
+        return Source.of(again)
+    bed, _ = evidence.scan.mm.mesh.submesh(taken)
+    return Source.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+
+
+def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
+    """The defect that a part is made for: that of the region, or the part-th largest.
+
+    Raises
+    ------
+    ValueError, ScanError
+        When there is none such.
+    """
+    defects = find_defects(source.merged, source.made, margin_mm=margin_mm, least_mm2=least_mm2)
+    if region is not None:
+        mask = region_mask(source.template, region)
+        inside = source.face[mask]
+        near = [np.linalg.norm(inside - d.centre, axis=1).min() for d in defects]
+        return defects[int(np.argmin(near))]
+    if not 0 <= part < len(defects):
+        raise ValueError(f"there is no part {part}; the scan lacks {len(defects)}, counted from 0")
+    return defects[part]
