@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -57,6 +57,13 @@ class Verdict:
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0
     """Squared code for each entry of the rough fit: a face has about one."""
+    sure_score: float = 0.35
+    sure_prior: float = 2.5
+    """A start as good as this ends the search."""
+
+    def convinces(self, start: Start) -> bool:
+        """Whether to look no further."""
+        return start.score > self.sure_score and start.prior < self.sure_prior
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,7 @@ class Completion:
         vertices = self.merged.vertices.copy()
         vertices[scan_count:] = _short(vertices[scan_count:] + own.joined.weights @ shift)
         merged = Mesh(vertices, self.merged.faces, colors=self.merged.colors)
-        fresh = np.asarray(np.arange(len(merged.faces)) >= len(own.scan.mesh.faces))
+        fresh = np.arange(len(merged.faces)) >= len(own.scan.mesh.faces)
         projected = replace(own.projected, vertices=own.projected.vertices + displacement)
         return replace(
             self,
@@ -380,19 +387,41 @@ def find_face(
     scan: Scan, model: LinearGenerator, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> tuple[Start, Scan]:
     """The pose in which the scan is most a face, and the scan with its triangles outwards."""
-    template = model.template
-    known = {name: template.landmark_index(name) for name in landmarks}
+    template, found = model.template, []
     if len(landmarks) >= 3:
         names = sorted(landmarks)
-        target = template.vertices[[known[n] for n in names]]
+        target = template.vertices[[template.landmark_index(n) for n in names]]
         pose = align_landmarks(np.array([landmarks[n] for n in names]), target)
         poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
+        found = _starts(scan, model, poses, settings)
     else:
-        proper = face_proper(template, level=1, radius_mm=settings.face_radius_mm - 5.0)
-        mesh = template.mesh(1)
-        reference, _ = mesh.submesh(proper[mesh.faces].all(axis=1))
-        poses = align(scan.for_fit.mesh, reference, settings=settings.align)
-    weights = face_trust(template, level=1, settings=settings)
+        for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
+            found += _starts(scan, model, align(scan.for_fit.mesh, reference, settings=settings.align), settings)
+            if any(settings.verdict.convinces(start) for start, _ in found):
+                break
+    if not found:
+        raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
+    start, side = max(found, key=lambda pair: pair[0].score)
+    _judge(start, settings.verdict)
+    return start, side
+
+
+def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
+    """What to look for in a scan: the face proper, then, for scans from the side, each half with its ear."""
+    mesh = template.mesh(1)
+    proper = face_proper(template, level=1, radius_mm=radius_mm)
+    yield mesh.submesh(np.all(proper[mesh.faces], axis=1))[0]
+    sideways = vertex_normals(mesh.vertices, mesh.faces)[:, 0]
+    for side in (1.0, -1.0):
+        seen = (side * mesh.vertices[:, 0] > -3.0) & (side * sideways > 0.1)
+        yield mesh.submesh(np.all(seen[mesh.faces], axis=1))[0]
+
+
+def _starts(
+    scan: Scan, model: LinearGenerator, poses: list[Alignment], settings: CompletionSettings
+) -> list[tuple[Start, Scan]]:
+    """The best rough fit for each orientation of the triangles that the poses suggest."""
+    weights = face_trust(model.template, level=1, settings=settings)
     found = []
     for inside_out in sorted({candidate.inside_out for candidate in poses}):
         side = _turned(scan, settings) if inside_out else scan
@@ -400,11 +429,7 @@ def find_face(
         start = best_start(side.for_fit, model, tried, weights=weights, settings=settings.start)
         if start is not None:
             found.append((start, side))
-    if not found:
-        raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
-    start, side = max(found, key=lambda pair: pair[0].score)
-    _judge(start, settings.verdict)
-    return start, side
+    return found
 
 
 def _judge(start: Start, verdict: Verdict) -> None:
@@ -481,7 +506,7 @@ def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float
     count = len(scan.mesh.vertices)
     vertices = np.concatenate([scan.mesh.vertices, _short(to_scan.apply(joined.merged.vertices[count:]))])
     merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
-    fresh = np.asarray(np.arange(len(merged.faces)) >= len(scan.mesh.faces))
+    fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
     made_sigma = joined.weights @ sigma
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])

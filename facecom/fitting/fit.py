@@ -299,7 +299,7 @@ class StartSettings:
     """Gap that counts as explained (standard deviation of a Gaussian)."""
     finalists: int = 5
     """Poses that stay after the first stage."""
-    prior_cost: float = 0.08
+    prior_cost: float = 0.12
     """What an implausible shape costs the score, for each unit of squared code beyond one for each entry."""
 
 
