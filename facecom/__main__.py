@@ -55,12 +55,36 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
     _common(verb)
     verb.set_defaults(run=_complete)
+    _prosthesis_verb(verbs)
     verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
     verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
     verb.add_argument("--out", type=Path, default=Path("out/demo"))
     _common(verb)
     verb.set_defaults(run=_demo)
     return parser
+
+
+def _prosthesis_verb(verbs: Any) -> None:
+    about = "Design the part that a face lacks, and its mould: a design aid, not a medical device; a clinician decides."
+    verb = verbs.add_parser("prosthesis", help="design a prosthesis", description=about)
+    verb.add_argument("scan", type=Path, help="scan of the face with the part missing, or with the wound as a surface")
+    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
+    lengths = {
+        "margin": "width of the band on healthy skin",
+        "edge": "thickness at the band's outer border",
+        "lip": "thickness at the defect's edge",
+        "wall": "thickness over the open cavity",
+        "clearance": "gap between part and tissue",
+    }
+    for name, text in lengths.items():
+        verb.add_argument(f"--{name}", type=float, metavar="MM", help=f"{text}, mm")
+    verb.add_argument("--axis", default="auto", help="withdrawal axis: auto, front, or x,y,z in the face frame")
+    verb.add_argument(
+        "--region", help="part to be replaced, such as l_ear, where it is not just a hole"
+    )
+    verb.add_argument("--samples", type=int, default=0, help="other designs drawn from the posterior")
+    _common(verb)
+    verb.set_defaults(run=_prosthesis)
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
@@ -77,6 +101,38 @@ def _complete(options: argparse.Namespace) -> None:
         write_results(result, partial)
     print(_table({options.scan.name: result}))
     print(f"written to {options.out}")
+
+
+def _prosthesis(options: argparse.Namespace) -> None:
+    from facecom.prosthesis import alternatives, design_all
+
+    given = {f"{n}_mm": getattr(options, n) for n in ("margin", "edge", "lip", "wall", "clearance")}
+    choices: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
+    choices |= {"axis": axis, "region": options.region, "seed": options.seed}
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    result = _completed(options.scan, landmarks, options)
+    parts = design_all(result, **choices)
+    folders = [options.out / f"part_{k + 1}" for k in range(len(parts))] if len(parts) > 1 else [options.out]
+    others = alternatives(result, options.samples, **choices) if options.samples else []
+    folders += [options.out / f"sample_{k + 1}" for k in range(len(others))]
+    for folder, part in zip(folders, [*parts, *others], strict=True):
+        with _folder(folder) as partial:
+            part.save(partial)
+        i = part.inspection
+        print(
+            f"{folder}: wall {i.wall.median:.1f} mm, rim {i.rim.min:.2f} mm and more, {i.volume_mm3 / 1000:.1f} cm3, "
+            f"{i.mass_g:.0f} g; {i.notice}"
+        )
+        for text in part.warnings:
+            print(f"  warning: {text}")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"--axis must be auto, front or three numbers such as 0,-0.3,1, got {text!r}") from None
 
 
 def _demo(options: argparse.Namespace) -> None:
