@@ -195,7 +195,8 @@ def _half(mirror: Ints) -> Ints:
 def _to_int16(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = np.abs(rows).max(axis=1) / 32767.0
     scale = np.where(scale > 0, scale, 1.0)
-    return np.round(rows / scale[:, None]).astype(np.int16), scale.astype(np.float64)
+    # safetensors writes memory as it lies, so the order must be C
+    return np.ascontiguousarray(np.round(rows / scale[:, None]), np.int16), scale.astype(np.float64)
 
 
 def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) -> np.ndarray:
