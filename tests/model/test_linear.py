@@ -67,9 +67,6 @@ def test_each_mode_is_even_or_odd(model):
     assert not model.mode_odd.all()
 
 
-)
-
-
 def test_each_field_is_even_or_odd_and_smooth(model):
     mirror = model.template.mirror[: model.template.counts[1]]
     sign = np.where(model.field_odd, -1.0, 1.0)[:, None]
@@ -86,9 +83,7 @@ def test_a_code_of_another_length_and_a_level_too_fine_are_refused(model):
         model.jacobian(np.zeros(model.code_size), level=3)
 
 
-@pytest.mark.parametrize(
-    "name", ["modes", "fields"]
-)
+@pytest.mark.parametrize("name", ["modes", "fields"])
 def test_saving_and_loading_changes_no_more_than_the_storage_step(small, saved, name):
     before, after = (getattr(m, name).reshape(len(getattr(m, name)), -1) for m in (small, LinearGenerator.load(saved)))
     step = np.abs(before).max(1) / 32767
