@@ -197,8 +197,9 @@ def fit(
     )
 
 
-def _steps(problem: _Problem, start: Similarity) -> Iterator[tuple[_Step, Stage, int]]:
-    code, pose, iteration = np.zeros(problem.model.code_size), start, 0
+def _steps(problem: _Problem, start: Similarity, code: Floats | None = None) -> Iterator[tuple[_Step, Stage, int]]:
+    code = np.zeros(problem.model.code_size) if code is None else code
+    pose, iteration = start, 0
     for stage in problem.settings.stages:
         for _ in range(stage.iterations):
             step = _gauss_newton(problem, stage, code, pose)
@@ -227,7 +228,7 @@ def _gauss_newton(problem: _Problem, stage: Stage, code: Floats, pose: Similarit
     if problem.weights is not None:
         robust = robust * problem.weights[pick]
     weight = robust / stage.noise_mm**2
-    precision = (rows * weight[:, None]).T @ rows
+    precision = _weighted_square(rows, weight)
     slope = rows.T @ (weight * gaps)
     landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
     precision[np.arange(modes), np.arange(modes)] += 1.0
@@ -246,6 +247,13 @@ def _gauss_newton(problem: _Problem, stage: Stage, code: Floats, pose: Similarit
         "matched": float(per_vertex.mean()),
     }
     return _Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
+
+
+def _weighted_square(rows: Floats, weight: Floats) -> Floats:
+    """`rows.T @ diag(weight) @ rows`, symmetric; summed in single precision, which the noise of scans never sees."""
+    scaled = (rows * np.sqrt(weight)[:, None]).astype(np.float32)
+    upper = linalg.blas.ssyrk(1.0, scaled.T, trans=0).astype(float)
+    return upper + np.triu(upper, 1).T
 
 
 def _add_landmarks(
@@ -291,14 +299,16 @@ class Start:
 class StartSettings:
     """How starting poses are compared; lengths in mm."""
 
-    stages: tuple[Stage, ...] = (
-        Stage(level=0, iterations=6, modes=40, reach_mm=20.0, robust_mm=6.0, noise_mm=1.5),
-        Stage(level=1, iterations=3, modes=60, reach_mm=10.0, robust_mm=3.0, noise_mm=1.0),
+    rounds: tuple[tuple[int, Stage], ...] = (
+        (6, Stage(level=0, iterations=3, modes=40, reach_mm=20.0, robust_mm=6.0, noise_mm=1.5)),
+        (3, Stage(level=0, iterations=3, modes=40, reach_mm=15.0, robust_mm=5.0, noise_mm=1.5)),
+        (1, Stage(level=1, iterations=3, modes=60, reach_mm=10.0, robust_mm=3.0, noise_mm=1.0)),
     )
+    """Stages that every pose still in the race goes through, and how many stay after each."""
+    apart_mm: float = 4.0
+    """Poses that move the face by less than this are one."""
     close_mm: float = 1.5
     """Gap that counts as explained (standard deviation of a Gaussian)."""
-    finalists: int = 5
-    """Poses that stay after the first stage."""
     prior_cost: float = 0.12
     """What an implausible shape costs the score, for each unit of squared code beyond one for each entry."""
 
@@ -319,33 +329,44 @@ def best_start(
     weights : (V,) for the vertices of the finest level used: how much each counts
     """
     settings = settings or StartSettings()
-    for last in range(1, len(settings.stages) + 1):
-        tried = [_rough_fit(scan, model, pose, weights, settings, settings.stages[:last]) for pose in poses]
-        found = sorted((s for s in tried if s is not None), key=lambda s: -s.score)
-        poses = [s.pose for s in found[: settings.finalists]]
-    return found[0] if found else None
+    race = [Start(pose, np.zeros(model.code_size), 0.0, np.inf, 0.0) for pose in poses]
+    for left, stage in settings.rounds:
+        tried = [_rough_fit(scan, model, start, weights, settings, stage) for start in race]
+        race = _distinct(sorted((s for s in tried if s is not None), key=lambda s: -s.score), settings, count=left)
+    return race[0] if race else None
+
+
+def _distinct(starts: list[Start], settings: StartSettings, *, count: int) -> list[Start]:
+    """The first `count` starts that differ: corners of a face-sized box lie apart in the scan's frame."""
+    corners = 60.0 * np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 0]), axis=-1).reshape(-1, 3)
+    kept: list[tuple[Floats, Start]] = []
+    for start in starts:
+        placed = start.pose.inverse().apply(corners)
+        if all(np.abs(placed - other).max() > settings.apart_mm for other, _ in kept):
+            kept.append((placed, start))
+        if len(kept) == count:
+            break
+    return [start for _, start in kept]
 
 
 def _rough_fit(
-    scan: OrientedSurface,
-    model: ShapeModel,
-    pose: Similarity,
-    weights: Floats,
-    settings: StartSettings,
-    stages: tuple[Stage, ...],
+    scan: OrientedSurface, model: ShapeModel, start: Start, weights: Floats, settings: StartSettings, stage: Stage
 ) -> Start | None:
-    options = FitSettings(stages=stages, normal_limit_rad=1.0, least_matches=40)
+    options = FitSettings(stages=(stage,), normal_limit_rad=1.0, least_matches=40)
+    problem = _Problem(scan, model, options, weights, {}, {}, {})
     try:
-        fitted = fit(scan, model, pose, settings=options, weights=weights)
+        for step, _, _ in _steps(problem, start.pose, start.code):
+            last = step
     except FitError:
         return None
-    normals = vertex_normals(fitted.vertices, model.faces(fitted.level))
-    found = scan.match(fitted.vertices, normals, pose=fitted.pose, reach_mm=6.0, normal_limit_rad=0.8)
-    gap = np.einsum("vd,vd->v", found.points - fitted.vertices, found.normals)
+    vertices = model.decode(last.code, level=stage.level)
+    normals = vertex_normals(vertices, model.faces(stage.level))
+    found = scan.match(vertices, normals, pose=last.pose, reach_mm=6.0, normal_limit_rad=0.8)
+    gap = np.einsum("vd,vd->v", found.points - vertices, found.normals)
     trusted = weights[: len(gap)]
     close = found.valid * np.exp(-0.5 * (gap / settings.close_mm) ** 2)
-    prior = float(fitted.code @ fitted.code) / (stages[-1].modes or model.code_size)
+    prior = float(last.code @ last.code) / (stage.modes or model.code_size)
     score = float(trusted @ close / trusted.sum()) - settings.prior_cost * max(prior - 1.0, 0.0)
     inside = trusted * found.valid
     rms = float(np.sqrt(inside @ gap**2 / max(inside.sum(), 1e-9)))
-    return Start(fitted.pose, fitted.code, score, rms, prior)
+    return Start(last.pose, last.code, score, rms, prior)

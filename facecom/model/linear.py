@@ -102,7 +102,9 @@ class LinearGenerator:
             raise ValueError(f"expected a code of {self.code_size} entries, got shape {code.shape}")
         count = self.template.counts[level]
         if level <= FIELD_LEVEL:
-            return self.template.vertices[:count] + (self.jacobian(code, level=level) @ code).reshape(-1, 3)
+            used = int(np.max(np.flatnonzero(code), initial=-1)) + 1
+            moved = self.jacobian(code, level=level)[:, :used] @ code[:used]
+            return self.template.vertices[:count] + moved.reshape(-1, 3)
         low = code.astype(np.float32)
         shape = np.tensordot(low[: self.identity_size], self.modes, axes=1)
         field = self.template.prolong(low[self.identity_size :] @ self.fields, from_level=FIELD_LEVEL, to_level=2)
