@@ -47,20 +47,22 @@ def without(face: Mesh, defect: Defect, *, seed: int, rim: bool = False) -> Mesh
     return face.submesh(~(lost.all(axis=1) if rim else lost.any(axis=1)))[0]
 
 
-def refined(mesh: Mesh, *, edge_mm: float, radius_mm: float, smooth: Surface) -> Mesh:
+def refined(mesh: Mesh, *, edge_mm: float, radius_mm: float, smooth: Surface, rounds: int = 4) -> Mesh:
     """Split edges near the nose tip until they are short, without cracks; new vertices lie on `smooth`."""
     vertices, faces = mesh.vertices, mesh.faces
-    while True:
+    for _ in range(rounds):
         edges, edge, _ = unique_edges(faces)
         ends = vertices[edges]
-        near = np.linalg.norm(ends.mean(axis=1), axis=1) < radius_mm
-        long = near & (np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) > np.sqrt(2) * edge_mm)
-        if not long.any():
-            return Mesh(vertices, faces)
+        length = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+        long = (np.linalg.norm(ends.mean(axis=1), axis=1) < radius_mm) & (length > np.sqrt(2) * edge_mm)
         middle = np.full(len(edges), -1)
         middle[long] = len(vertices) + np.arange(long.sum())
         faces = _split(faces, middle[edge.reshape(3, -1).T])
-        vertices = np.concatenate([vertices, smooth.closest(ends[long].mean(axis=1)).points])
+        between = ends[long].mean(axis=1)
+        near = smooth.closest(between)
+        # Where lips or lids touch, the closest point can lie on the other one.
+        vertices = np.concatenate([vertices, np.where((near.distance < 0.15)[:, None], near.points, between)])
+    return Mesh(vertices, faces)
 
 
 def _split(faces: Ints, middle: Ints) -> Ints:
