@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
-from facecom.refine.relief import SPLITS_MM, Charts
+from facecom.refine.relief import SPLITS_MM, Charts, gaussian_width
 
 SHORTEST_MM = 0.3
 
@@ -63,10 +62,10 @@ def local_spacing(mesh: Mesh, faces: Ints) -> float:
 
 
 def white_noise(square: Floats, resolved: Bools, *, spacing_mm: float, waves: Floats) -> float:
-    """Least standard deviation of white noise at the vertices that explains the spectrum, mm.
+    """Least standard deviation of white noise at the vertices that explains the two finest resolved bands, mm.
 
-    The relief of skin loses energy from each band to the next finer one, noise that is white at the vertices gains:
-    so much noise is taken away that what is left does not grow towards the fine bands (a bound from below).
+    The relief of skin does not gain energy from a band to the next finer one, noise that is white at the vertices
+    does: so much noise is taken away that what is left does not grow (a bound from below).
 
     Parameters
     ----------
@@ -82,19 +81,29 @@ def white_noise(square: Floats, resolved: Bools, *, spacing_mm: float, waves: Fl
     >>> round(white_noise(noise, np.ones(4, bool), spacing_mm=0.15, waves=bands), 4)
     0.02
     """
+    finest = np.flatnonzero(resolved)[:2]
+    if len(finest) < 2:
+        return 0.0
+    fine, coarse = finest
     share = noise_by_band(1.0, spacing_mm, waves)
-    variance = 0.0
-    for fine, coarse in itertools.combinations(np.flatnonzero(resolved), 2):
-        if share[fine] > share[coarse]:
-            variance = max(variance, (square[fine] - square[coarse]) / (share[fine] - share[coarse]))
-    return float(np.sqrt(variance))
+    excess = (square[fine] - square[coarse]) / max(share[fine] - share[coarse], 1e-12)
+    most = np.min(square[finest] / np.maximum(share[finest], 1e-12))
+    return float(np.sqrt(np.clip(excess, 0.0, most)))
 
 
 def noise_by_band(noise_mm: float, spacing_mm: float, waves: Floats) -> Floats:
-    """Mean square (B,) in each band of white noise at the vertices, mm²."""
-    top = np.minimum(1.0 / waves[:, 0], 0.5 / spacing_mm)
-    bottom = np.minimum(1.0 / waves[:, 1], top)
-    return noise_mm**2 * spacing_mm**2 * np.pi * (top**2 - bottom**2)
+    """Mean square (B,) in each band of a surface whose vertices carry white noise, mm².
+
+    The spectrum of white noise at that spacing times that of linear interpolation, sinc to the fourth, and
+    of the filters that split the bands.
+    """
+    if not np.isfinite(spacing_mm):
+        return np.zeros(len(waves))
+    k = np.linspace(0.01, 8.0, 800)[:, None]
+    blur = np.exp(-0.5 * (2 * np.pi * k * np.array([0.0, *(gaussian_width(w) for w in waves[:, 1])])) ** 2)
+    density = 2.0 * np.pi * k * np.sinc(k * spacing_mm) ** 4 * (blur[:, :-1] - blur[:, 1:]) ** 2
+    vertex_area = 0.5 * np.sqrt(3.0) * spacing_mm**2
+    return noise_mm**2 * vertex_area * np.trapezoid(density, k, axis=0)
 
 
 def report_bands(charts: Charts, *, spacing_mm: float, longest_mm: float, roughest_mm: float = 0.12) -> BandReport:
@@ -105,7 +114,7 @@ def report_bands(charts: Charts, *, spacing_mm: float, longest_mm: float, roughe
     square = np.zeros(len(waves))
     if valid.any():
         square = np.exp(np.median(np.moveaxis(charts.energy, 1, -1)[valid], axis=0).astype(float))
-    resolved = 2.0 * spacing_mm <= waves[:, 1]
+    resolved = 2.0 * spacing_mm < 0.95 * waves[:, 1]
     noise_mm = white_noise(square, resolved, spacing_mm=spacing_mm, waves=waves)
     noise = noise_by_band(noise_mm, spacing_mm, waves)
     usable = (spacing_mm <= waves[:, 1]) & (square > 2.0 * noise) & (square > 1e-13) & (square.sum() < roughest_mm**2)

@@ -50,7 +50,7 @@ def wanted_energy(
     other_seen: Bools,
     trust: float,
     region: Ints | None = None,
-    across: float = 0.1,
+    across: float = 0.02,
     range_mm: float = 15.0,
     spread: tuple[float, ...] = (2.0, 1.3, 0.7, 0.5),
 ) -> Floats:

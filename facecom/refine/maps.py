@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross, unit, vertex_normals
 from facecom.geometry.nearest import Surface
-from facecom.refine.detail import NONE, Detail
+from facecom.refine.skin import NONE, Detail
 
 Singles = NDArray[np.float32]
 

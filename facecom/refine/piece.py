@@ -1,0 +1,221 @@
+"""Skin detail of one hole and its border: measure, judge, make, add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
+from facecom.geometry.nearest import Surface
+from facecom.refine import carried, displace, energy, generic, relief, synthesis
+from facecom.refine.carried import BandReport
+from facecom.refine.skin import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """What is known of each face vertex: measured, its partner on the other side, its region."""
+
+    measured: Bools
+    mirror: Ints | None
+    region: Ints | None
+
+
+def detail_of_piece(
+    surface: Surface, face: Mesh, missing: Bools, sides: Sides, options: DetailSettings, seed: int
+) -> Detail:
+    """Detail of one hole and its border."""
+    patch = displace.refine_patch(
+        face, missing, border_mm=options.border_mm, edge_mm=options.edge_mm, coarse_mm=options.coarse_mm
+    )
+    heights = displace.scan_heights(patch, surface, reach_mm=options.reach_mm)
+    low = displace.smooth_heights(patch, heights, cutoff_mm=options.longest_mm, decay_mm=options.decay_mm)
+    charts = _charts(surface, face, missing, sides, options)
+    bands = _bands(surface.mesh, heights, charts, options)
+    if options.mode == "synthetic" and not bands.usable.any():
+        charts, bands = _generic(charts, bands, options, seed)
+    stop = _obstacle(patch, heights, charts, bands, options)
+    if stop:
+        made, source = np.zeros(len(low)), np.full(len(low), NONE)
+    else:
+        made, source = _make(patch, heights, low, charts, bands, sides.region, options, seed)
+    mesh, damped = displace.displace(patch, np.where(heights.seen, heights.values, low + made))
+    warnings = [stop] if stop else []
+    if damped:
+        warnings.append(f"{damped} of {len(low)} fine vertices were lowered, since their relief would fold the mesh")
+    return Detail(
+        mesh=mesh,
+        smooth=patch.mesh,
+        normals=patch.normals,
+        displacement=np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals),
+        low=low,
+        provenance=np.where(heights.seen, MEASURED, source),
+        bands=bands,
+        warnings=tuple(warnings),
+    )
+
+
+def _charts(
+    surface: Surface,
+    face: Mesh,
+    missing: Bools,
+    sides: Sides,
+    options: DetailSettings,
+) -> relief.Charts:
+    """Height maps of the skin around the hole and of the other side, the latter turned over to this one."""
+    measured, mirror, region = sides.measured, sides.mirror, sides.region
+    normals = vertex_normals(face.vertices, face.faces)
+    distance = cKDTree(face.vertices[missing]).query(face.vertices, distance_upper_bound=options.source_mm)[0]
+    order = np.argsort(distance, kind="stable")
+    allowed = measured & np.isfinite(distance)
+    if region is not None:
+        allowed &= np.isin(region, np.unique(region[missing]))
+    own = relief.spread_points(face.vertices, options.chart_mm, order[allowed[order]])
+    other = np.zeros(0, np.int64)
+    if mirror is not None:
+        order = np.flatnonzero((distance < 0.5 * options.source_mm) & measured[mirror])
+        other = relief.spread_points(face.vertices, options.chart_mm, order)
+    centres = own if mirror is None else np.concatenate([own, mirror[other]])
+    flag = np.arange(len(centres)) >= len(own)
+    charts = relief.sample_charts(
+        surface, face.vertices[centres], normals[centres], mirrored=flag, longest_mm=options.longest_mm
+    )
+    flip = np.array([-1.0, 1.0, 1.0])
+    home = face.vertices[other] - flip * face.vertices[centres[flag]]
+    charts.points[flag] = charts.points[flag] * flip.astype(np.float32) + home[:, None, None].astype(np.float32)
+    return charts
+
+
+def _bands(scan: Mesh, heights: displace.Heights, charts: relief.Charts, options: DetailSettings) -> BandReport:
+    seen = heights.faces[heights.seen]
+    spacing = carried.local_spacing(scan, seen) if len(seen) else np.inf
+    return carried.report_bands(charts, spacing_mm=spacing, longest_mm=options.longest_mm)
+
+
+def _generic(
+    charts: relief.Charts, bands: BandReport, options: DetailSettings, seed: int
+) -> tuple[relief.Charts, BandReport]:
+    made = generic.generic_charts(count=48, longest_mm=options.longest_mm, seed=seed)
+    return made, replace(bands, usable=np.ones_like(bands.usable))
+
+
+def _obstacle(
+    patch: displace.FinePatch,
+    heights: displace.Heights,
+    charts: relief.Charts,
+    bands: BandReport,
+    options: DetailSettings,
+) -> str:
+    """Why nothing can be made, or an empty text."""
+    area = float(vertex_areas(patch.mesh.vertices, patch.mesh.faces)[~heights.seen].sum())
+    if area > options.largest_mm2:
+        return (
+            f"{area:.0f} mm² of skin are missing, more than {options.largest_mm2:.0f}, so they stay smooth; "
+            "name a smaller part with `where` or raise `largest_mm2`"
+        )
+    if not len(charts.centres):
+        return "no skin is seen around what is missing, so there is none to continue and it stays smooth"
+    if not bands.usable.any():
+        return bands.sentence()
+    if not synthesis.has_room(charts, options.quilt.radius_mm):
+        return (
+            f"no window of {2 * options.quilt.radius_mm:.1f} mm of even skin is seen around what is missing, "
+            "so it stays smooth"
+        )
+    return ""
+
+
+def _make(
+    patch: displace.FinePatch,
+    heights: displace.Heights,
+    low: Floats,
+    charts: relief.Charts,
+    bands: BandReport,
+    region: Ints | None,
+    options: DetailSettings,
+    seed: int,
+) -> tuple[Floats, Ints]:
+    """Relief (P,) of every vertex and where it comes from."""
+    target = _target(patch, heights, low, charts, bands, region, options)
+    quilted = synthesis.quilt(target, charts, settings=options.quilt, seed=seed)
+    parts = quilted.bands * bands.usable
+    for _ in range(options.corrections):
+        parts = parts * _gains(patch, target, parts, low, options)
+    generic_skin = options.mode == "synthetic" and not charts.measured
+    wanted = options.lean if generic_skin else synthesis.expected_lean(charts, options.lean, options.lean_share)
+    leaning = synthesis.lean(parts[:, :3].sum(1), target, wanted=wanted)
+    rough = synthesis.continue_over_rim(parts.sum(1) + leaning, target, reach_mm=options.rim_mm)
+    rough = _without_low_pass(patch, heights, rough, target.depth, options)
+    kind = np.where(charts.mirrored[quilted.source], MIRRORED, OWN_SKIN)
+    return rough, np.full(len(rough), SYNTHETIC) if generic_skin else kind
+
+
+def _without_low_pass(
+    patch: displace.FinePatch, heights: displace.Heights, rough: Floats, depth: Floats, options: DetailSettings
+) -> Floats:
+    """Take out of the made relief what is smoother than its band."""
+    everywhere = replace(heights, values=rough, seen=np.ones(len(rough), bool))
+    smooth = displace.smooth_heights(patch, everywhere, cutoff_mm=options.longest_mm, decay_mm=options.decay_mm)
+    return rough - smooth * (1.0 - np.exp(-0.5 * (np.maximum(depth, 0.0) / options.rim_mm) ** 2))
+
+
+def _gains(
+    patch: displace.FinePatch, target: synthesis.Target, parts: Floats, low: Floats, options: DetailSettings
+) -> Floats:
+    """Factor for each vertex and band that brings what was made to the wanted energies."""
+    missing = np.flatnonzero(~target.known & (target.depth > 1.0))
+    if not len(missing):
+        return np.ones_like(parts)
+    first = np.where(target.known, target.relief, parts.sum(1))
+    trial = Surface(displace.displace(patch, low + first)[0])
+    order = missing[np.argsort(-target.depth[missing], kind="stable")]
+    centres = relief.spread_points(target.points, options.chart_mm, order)
+    seen = relief.sample_charts(
+        trial,
+        target.points[centres],
+        target.normals[centres],
+        mirrored=np.zeros(len(centres), bool),
+        longest_mm=options.longest_mm,
+        half_mm=4.0,
+    )
+    coarse = patch.coarse.vertices
+    got, found = energy.energy_near(seen, coarse, mirrored=False)
+    inside = found & ~target.known[: len(coarse)]
+    if not inside.any():
+        return np.ones_like(parts)
+    off = energy.extend_smoothly(patch.coarse, target.energy[: len(coarse)] - got, inside)
+    return np.exp(0.5 * np.clip(patch.raise_matrix @ off, -1.4, 1.4))
+
+
+def _target(
+    patch: displace.FinePatch,
+    heights: displace.Heights,
+    low: Floats,
+    charts: relief.Charts,
+    bands: BandReport,
+    region: Ints | None,
+    options: DetailSettings,
+) -> synthesis.Target:
+    coarse = patch.coarse
+    labels = None if region is None else region[patch.nearest_face[: len(coarse.vertices)]]
+    own, own_seen = energy.energy_near(charts, coarse.vertices, mirrored=False)
+    other, other_seen = energy.energy_near(charts, coarse.vertices, mirrored=True)
+    if charts.measured and own_seen.any():
+        wanted = energy.wanted_energy(
+            coarse, own, own_seen, other=other, other_seen=other_seen, trust=options.mirror_trust, region=labels
+        )
+    else:
+        wanted = np.tile(charts.energy.mean((0, 2, 3)).astype(float), (len(coarse.vertices), 1))
+    clean = np.exp(wanted) - bands.noise_rms_mm**2
+    wanted = np.log(np.maximum(clean, 0.05 * np.exp(wanted)))
+    return synthesis.Target(
+        points=patch.mesh.vertices,
+        normals=patch.normals,
+        known=heights.seen,
+        relief=heights.values - low,
+        depth=displace.rim_distance(patch, heights.seen),
+        energy=patch.raise_matrix @ wanted,
+    )
