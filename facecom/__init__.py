@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from facecom.interop import as_mesh as as_mesh
     from facecom.model.linear import LinearGenerator as LinearGenerator
     from facecom.model.template import Template as Template
+    from facecom.registration import Registration as Registration
+    from facecom.registration import RegistrationSettings as RegistrationSettings
+    from facecom.registration import register as register
     from facecom.scan.files import read_scan as read_scan
     from facecom.scan.files import write_mesh as write_mesh
 
@@ -53,6 +56,7 @@ _PUBLIC = {
     "facecom.interop": ("as_mesh",),
     "facecom.model.linear": ("LinearGenerator",),
     "facecom.model.template": ("Template",),
+    "facecom.registration": ("Registration", "RegistrationSettings", "register"),
     "facecom.scan.files": ("read_scan", "write_mesh"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _common(verb)
     verb.set_defaults(run=_complete)
     _prosthesis_verb(verbs)
+    _register_verb(verbs)
     verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
     verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
     verb.add_argument("--out", type=Path, default=Path("out/demo"))
@@ -85,6 +86,17 @@ def _prosthesis_verb(verbs: Any) -> None:
     verb.add_argument("--samples", type=int, default=0, help="other designs drawn from the posterior")
     _common(verb)
     verb.set_defaults(run=_prosthesis)
+
+
+def _register_verb(verbs: Any) -> None:
+    about = "Bring scans to the template's topology; with three or more, make a mean and a linear model of them."
+    verb = verbs.add_parser("register", help="bring scans to one topology", description=about)
+    verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
+    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
+    verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scans")
+    verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+    verb.set_defaults(run=_register)
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
@@ -148,6 +160,21 @@ def _demo(options: argparse.Namespace) -> None:
     print(_table(results))
     for scan in scans:
         print(f"{scan.name}: {options.out / scan.stem}/{{face,merged,patch}}.ply, report.json, preview.png")
+
+
+def _register(options: argparse.Namespace) -> None:
+    from facecom.registration import register, write_registrations
+
+    bar = _Bar("register", quiet=options.quiet or not sys.stderr.isatty())
+    try:
+        results = register(options.scans, unit=options.unit, progress=bar.show)
+    finally:
+        bar.close()
+    with _folder(options.out) as partial:
+        write_registrations(results, partial, base_share=options.base_share)
+    for result in results:
+        print(f"{result.name}: {result.verdict}")
+    print(f"written to {options.out}")
 
 
 def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
@@ -222,6 +249,8 @@ def _folder(out: Path) -> Iterator[Path]:
     try:
         yield partial
         for file in sorted(partial.iterdir()):
+            if file.is_dir():
+                shutil.rmtree(out / file.name, ignore_errors=True)
             os.replace(file, out / file.name)
         done = True
     finally:

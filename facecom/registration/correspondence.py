@@ -1,0 +1,257 @@
+"""Dense correspondence: scans, whole or partial, brought to the template's topology.
+
+`register` goes the way of `facecom.complete` up to the fit, lets the fitted face slide along the scan until it bends
+little (see `relax`), and lays it onto the scan.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from facecom.completion import (
+    CompletionSettings,
+    Progress,
+    Scan,
+    _coverage,
+    _fit,
+    _scan_to_face,
+    _sigma,
+    find_face,
+    prepare_scan,
+)
+from facecom.errors import FacecomError, FitError
+from facecom.fitting.fit import Fit
+from facecom.geometry.matching import Matches
+from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.transform import Similarity
+from facecom.interop import as_mesh
+from facecom.model.linear import LinearGenerator
+from facecom.model.template import Template
+from facecom.refine.project import Projected, project
+from facecom.registration.relax import RelaxSettings, relax
+from facecom.scan.units import UnitChoice
+
+RELAX_LEVEL = 1
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Everything that affects the result, besides scans, model and unit."""
+
+    completion: CompletionSettings = field(default_factory=CompletionSettings)
+    """The stages that registration shares with completion."""
+    relax: RelaxSettings = field(default_factory=RelaxSettings)
+    good_coverage: float = 0.6
+    """Share of the face that must be seen for a verdict without reserve."""
+    good_mm: float = 0.3
+    """Mean distance of scan and registered face, at most, for the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """One scan in the template's topology: vertex i lies on the same spot of every face.
+
+    Parameters
+    ----------
+    name : of the file, or the scan's place in the list
+    vertices : (V, 3), in the scan's own frame and unit
+    in_face_frame : (V, 3), mm, face frame
+    template : Template, with faces, uv, regions and names of landmarks
+    measured : (V,) whether the scan shows the vertex
+    residual_mm : (V,) distance of the vertex to the scan, nan where it is not shown
+    sigma_mm : (V,) standard deviation along the normal
+    coverage : share of the face proper that was measured
+    scan_to_face_mm : mean distance of the scan's vertices to the registered face by region, and of `all`
+    landmarks : name -> (3,), in the scan's own frame and unit
+    pose : Similarity, the scan's own frame and unit -> face frame, mm
+    unit, mm_per_unit : of the scan
+    good : whether the verdict is without reserve
+    verdict : a sentence
+    """
+
+    name: str
+    vertices: Floats
+    in_face_frame: Floats
+    template: Template
+    measured: Bools
+    residual_mm: Floats
+    sigma_mm: Floats
+    coverage: float
+    scan_to_face_mm: Mapping[str, float]
+    landmarks: Mapping[str, Floats]
+    pose: Similarity
+    unit: str
+    mm_per_unit: float
+    good: bool
+    verdict: str
+
+    @property
+    def mesh(self) -> Mesh:
+        """The registered face in the scan's own frame and unit."""
+        return Mesh(self.vertices, self.template.faces[-1], uv=self.template.uv)
+
+    @property
+    def face_mesh(self) -> Mesh:
+        """The registered face in the face frame, mm."""
+        return Mesh(self.in_face_frame, self.template.faces[-1], uv=self.template.uv)
+
+
+def register(
+    scans: Sequence[Any],
+    *,
+    unit: UnitChoice = "auto",
+    model: LinearGenerator | None = None,
+    settings: RegistrationSettings | None = None,
+    progress: Progress | None = None,
+) -> list[Registration]:
+    """Bring scans to one topology.
+
+    Parameters
+    ----------
+    scans : each in any form that `as_mesh` takes, a path, a Mesh, (vertices, faces); any pose, parts may be missing
+    unit : "mm", "cm", "m" or "auto", which reads it off the size of each scan
+    model : the face model; the shipped one unless given
+    settings : RegistrationSettings
+    progress : called with the name of the scan and the share done before it
+
+    Returns
+    -------
+    list of Registration, one for each scan, in their order
+
+    Raises
+    ------
+    ValueError
+        When `scans` is a single scan instead of a list of them, or empty.
+    ScanError, AlignmentError, FitError
+        As `complete` does, with the name of the scan.
+    """
+    if unit not in get_args(UnitChoice):
+        raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
+    if isinstance(scans, str | os.PathLike | Mesh) or not isinstance(scans, Sequence):
+        raise ValueError(f"register takes a list of scans, got one {type(scans).__name__}; put it in a list")
+    if not scans:
+        raise ValueError("there are no scans to register; give at least one")
+    settings, model = settings or RegistrationSettings(), model or LinearGenerator.load()
+    results = []
+    for k, (scan, name) in enumerate(zip(scans, scan_names(scans), strict=True)):
+        if progress:
+            progress(name, k / len(scans))
+        try:
+            results.append(_register(as_mesh(scan), name, unit, model, settings))
+        except FacecomError as error:
+            raise type(error)(f"{name}: {error}") from error
+    return results
+
+
+def scan_names(scans: Sequence[Any]) -> list[str]:
+    """A name for each scan, all different: of its file, or its place.
+
+    Examples
+    --------
+    >>> scan_names(["a/face.ply", "b/face.ply", None])
+    ['face', 'face_2', 'scan_3']
+    """
+    names: list[str] = []
+    for k, scan in enumerate(scans, start=1):
+        stem = Path(scan).stem if isinstance(scan, str | os.PathLike) else f"scan_{k}"
+        twin, name = 2, stem
+        while name in names:
+            name, twin = f"{stem}_{twin}", twin + 1
+        names.append(name)
+    return names
+
+
+def _register(
+    raw: Mesh, name: str, unit: UnitChoice, model: LinearGenerator, settings: RegistrationSettings
+) -> Registration:
+    stages = settings.completion
+    scan = prepare_scan(raw, unit=unit, settings=stages)  # 1
+    start, scan = find_face(scan, model, {}, stages)  # 2
+    fitted = _fit(scan, model, start, {}, stages)  # 3
+    projected = _laid_on(scan, model, fitted, settings)  # 4
+    coverage = _coverage(model.template, projected, stages)
+    if coverage < stages.verdict.least_seen:
+        raise FitError(
+            f"only {coverage:.0%} of the face is seen in the scan, at least {stages.verdict.least_seen:.0%} is needed"
+        )
+    sigma = _sigma(model, fitted, projected, stages)  # 5
+    return _registration(name, scan, model.template, fitted, projected, sigma, coverage, settings)
+
+
+def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projected:
+    """The fitted face, slid along the scan on a coarse level and laid onto it on the fine ones."""
+    template, level = model.template, RELAX_LEVEL
+    find = _finder(scan, fitted.pose)
+    rest = template.vertices[: template.counts[level]]
+    rough = model.decode(fitted.code, level=level)
+    slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
+    coarse = model.decode(fitted.code, level=2) + template.prolong(slid, from_level=level, to_level=2, scheme="loop")
+    fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
+    levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
+    return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.completion.project)
+
+
+def _finder(scan: Scan, pose: Similarity) -> Callable[[Floats, Floats, float], Matches]:
+    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
+        return scan.mm.match(vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=1.1)
+
+    return find
+
+
+def _registration(
+    name: str,
+    scan: Scan,
+    template: Template,
+    fitted: Fit,
+    projected: Projected,
+    sigma: Floats,
+    coverage: float,
+    settings: RegistrationSettings,
+) -> Registration:
+    to_scan = Similarity(scale=1.0 / scan.mm_per_unit) @ fitted.pose.inverse()
+    vertices = to_scan.apply(projected.vertices)
+    distance = scan.mm.surface.closest(fitted.pose.inverse().apply(projected.vertices)).distance
+    by_region = _scan_to_face(scan, fitted.pose, template, projected)
+    good = coverage >= settings.good_coverage and by_region.get("all", np.inf) <= settings.good_mm
+    return Registration(
+        name=name,
+        vertices=vertices,
+        in_face_frame=projected.vertices,
+        template=template,
+        measured=projected.measured,
+        residual_mm=np.where(projected.measured, distance, np.nan),
+        sigma_mm=sigma,
+        coverage=coverage,
+        scan_to_face_mm=by_region,
+        landmarks={landmark: vertices[at] for landmark, at in template.landmarks.items()},
+        pose=to_scan.inverse(),
+        unit=scan.unit,
+        mm_per_unit=scan.mm_per_unit,
+        good=good,
+        verdict=_verdict(coverage, by_region, settings, good=good),
+    )
+
+
+def _verdict(coverage: float, by_region: Mapping[str, float], settings: RegistrationSettings, *, good: bool) -> str:
+    distance = by_region.get("all", float("nan"))
+    seen = f"{coverage:.0%} of the face is seen, {distance:.3f} mm from the scan on average"
+    if good:
+        return f"registered: {seen}"
+    reasons = []
+    if coverage < settings.good_coverage:
+        reasons.append(f"less than {settings.good_coverage:.0%} is seen, the rest is the model's guess")
+    if not distance <= settings.good_mm:
+        reasons.append(f"more than {settings.good_mm:g} mm apart")
+    return f"registered with reserve: {seen}; {' and '.join(reasons)}"
+
+
+def without_relaxing(settings: RegistrationSettings | None = None) -> RegistrationSettings:
+    """The same settings, with each vertex where the model put it along the surface."""
+    settings = settings or RegistrationSettings()
+    return replace(settings, relax=replace(settings.relax, iterations=0))
