@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("complete", help="complete one scan", description="Complete a partial scan of a face.")
     verb.add_argument("scan", type=Path, help="PLY, OBJ, STL, OFF, GLB, PCD or XYZ; any pose")
     verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
+    _detail_option(verb)
     _common(verb)
     verb.set_defaults(run=_complete)
     _prosthesis_verb(verbs)
@@ -62,6 +63,24 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", type=Path, default=Path("out/demo"))
     _common(verb)
     verb.set_defaults(run=_demo)
+    verb = verbs.add_parser("sample", help="draw random faces", description="Draw random faces from the model.")
+    verb.add_argument("--number", type=int, default=1, help="how many")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--out", type=Path, required=True, help="folder for face_0000.ply, ...; mm, face frame")
+    verb.add_argument("--model", type=Path, help="folder of a model; the shipped one unless given")
+    verb.add_argument("--level", type=int, choices=range(4), default=3, help="resolution, 0 coarse to 3 fine")
+    verb.set_defaults(run=_sample)
+    verb = verbs.add_parser("train", help="train a face model", description="Train the network generator on faces.")
+    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces (mm, template topology)")
+    verb.add_argument("--out", type=Path, required=True, help="folder for the model; a run that was killed goes on")
+    verb.add_argument("--faces", type=int, default=2000, help="without a folder: faces drawn from the shipped model")
+    verb.add_argument("--code", type=int, default=128, help="entries of the code")
+    verb.add_argument("--epochs", type=int, default=40)
+    verb.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--fresh", action="store_true", help="begin anew where the folder holds a run")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+    verb.set_defaults(run=_train)
     return parser
 
 
@@ -80,12 +99,15 @@ def _prosthesis_verb(verbs: Any) -> None:
     for name, text in lengths.items():
         verb.add_argument(f"--{name}", type=float, metavar="MM", help=f"{text}, mm")
     verb.add_argument("--axis", default="auto", help="withdrawal axis: auto, front, or x,y,z in the face frame")
-    verb.add_argument(
-        "--region", help="part to be replaced, such as l_ear, where it is not just a hole"
-    )
+    verb.add_argument("--region", help="part to be replaced, such as l_ear, where it is not just a hole")
     verb.add_argument("--samples", type=int, default=0, help="other designs drawn from the posterior")
     _common(verb)
     verb.set_defaults(run=_prosthesis)
+
+
+def _detail_option(verb: argparse.ArgumentParser) -> None:
+    about = "make skin relief for what was missing: own (from this person's skin), synthetic where there is none"
+    verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=about)
 
 
 def _register_verb(verbs: Any) -> None:
@@ -110,7 +132,7 @@ def _complete(options: argparse.Namespace) -> None:
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     with _folder(options.out) as partial:
         result = _completed(options.scan, landmarks, options)
-        write_results(result, partial)
+        write_results(result, partial, name=options.scan.name)
     print(_table({options.scan.name: result}))
     print(f"written to {options.out}")
 
@@ -156,10 +178,22 @@ def _demo(options: argparse.Namespace) -> None:
         folder = options.out / scan.stem
         with _folder(folder) as partial:
             results[scan.name] = _completed(scan, None, options)
-            write_results(results[scan.name], partial)
+            write_results(results[scan.name], partial, name=scan.name)
     print(_table(results))
     for scan in scans:
         print(f"{scan.name}: {options.out / scan.stem}/{{face,merged,patch}}.ply, report.json, preview.png")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from facecom.model.checkpoint import load_generator
+    from facecom.model.sampling import sample_meshes
+    from facecom.scan.files import write_mesh
+
+    faces = sample_meshes(load_generator(options.model), options.number, seed=options.seed, level=options.level)
+    with _folder(options.out) as partial:
+        for k, mesh in enumerate(faces):
+            write_mesh(partial / f"face_{k:04d}.ply", mesh)
+    print(f"{len(faces)} faces written to {options.out}")
 
 
 def _register(options: argparse.Namespace) -> None:
@@ -177,6 +211,41 @@ def _register(options: argparse.Namespace) -> None:
     print(f"written to {options.out}")
 
 
+def _train(options: argparse.Namespace) -> None:
+    from facecom.model.generator import Sizes
+    from facecom.model.linear import LinearGenerator
+    from facecom.model.mixing import mixed_faces
+    from facecom.model.training import TrainSettings, iterate_training
+
+    sizes = Sizes(code=options.code)
+    settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
+    model = LinearGenerator.load()
+    faces = _registered(options.data) if options.data else mixed_faces(model, options.faces, seed=options.seed)
+    bar = _Bar("train", quiet=options.quiet or not sys.stderr.isatty())
+    for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
+        bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
+    bar.close()
+    print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
+
+
+def _registered(folder: Path) -> Any:
+    import numpy as np
+
+    from facecom.scan.files import read_scan
+
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off"))
+    if not files:
+        raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
+    first = read_scan(files[0])
+    out = np.empty((len(files), *first.vertices.shape), np.float32)
+    for k, path in enumerate(files):
+        mesh = read_scan(path)
+        if mesh.faces.shape != first.faces.shape or not np.array_equal(mesh.faces, first.faces):
+            raise ScanError(f"{path} has other triangles than {files[0].name}; register them to one topology first")
+        out[k] = mesh.vertices
+    return out
+
+
 def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
     from facecom.completion import CompletionSettings, complete
 
@@ -186,6 +255,7 @@ def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argpars
             scan,
             unit=options.unit,
             landmarks=landmarks,
+            detail=getattr(options, "detail", None) or "none",
             settings=CompletionSettings(seed=options.seed),
             progress=bar.show,
         )
@@ -260,8 +330,9 @@ def _folder(out: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def write_results(result: Completion, folder: Path) -> None:
-    """Write face.ply, merged.ply, patch.ply, report.json and preview.png into an existing folder."""
+def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:
+    """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
+    from facecom.report.html import report_html
     from facecom.report.preview import png_bytes, preview
     from facecom.scan.files import write_bytes, write_mesh
 
@@ -272,12 +343,26 @@ def write_results(result: Completion, folder: Path) -> None:
         attributes=_layers(result.merged_provenance, result.merged_sigma_mm),
     )
     write_mesh(folder / "patch.ply", result.patch)
+    if result.detail is not None:
+        _write_detail(result, folder)
     text = json.dumps(asdict(result.report), indent=1, sort_keys=True)
     write_bytes(folder / "report.json", (text + "\n").encode())
     picture = preview(
         result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
     )
     write_bytes(folder / "preview.png", png_bytes(picture))
+    write_bytes(folder / "report.html", report_html(result, name=name, overview=picture).encode())
+
+
+def _write_detail(result: Completion, folder: Path) -> None:
+    from facecom.refine.maps import bake_maps, write_maps
+    from facecom.scan.files import write_mesh
+
+    skin = result.detail
+    if skin is not None:
+        mesh = skin.mesh.with_vertices(result.pose.inverse().apply(skin.mesh.vertices))
+        write_mesh(folder / "detail.ply", mesh, attributes={"provenance": skin.provenance.astype("uint8")}, exact=False)
+        write_maps(bake_maps(skin), folder)
 
 
 def _layers(provenance: Any, sigma_mm: Any) -> dict[str, Any]:

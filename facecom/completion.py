@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from facecom.geometry.transform import Similarity
 from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
+from facecom.refine.detail import PROVENANCE_NAMES, Detail, DetailSettings, add_detail
 from facecom.refine.join import Joined, JoinSettings, join
 from facecom.refine.project import Projected, ProjectSettings, project
 from facecom.scan.align import Alignment, AlignSettings, align, align_landmarks
@@ -41,6 +42,7 @@ from facecom.scan.surface import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
 
 MEASURED, MADE = 0, 1
+DetailChoice = Literal["none", "own", "synthetic"]
 Progress = Callable[[str, float], None]
 """Called with the name of the stage that begins and the share of the work done before it."""
 
@@ -77,6 +79,7 @@ class CompletionSettings:
     project: ProjectSettings = field(default_factory=ProjectSettings)
     posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
     join: JoinSettings = field(default_factory=JoinSettings)
+    detail: DetailSettings = field(default_factory=DetailSettings)
     verdict: Verdict = field(default_factory=Verdict)
     fit_cell_mm: float = 1.2
     """Scans with shorter edges are averaged over cells of this size for the fit."""
@@ -115,6 +118,7 @@ class Report:
     versions: Mapping[str, str]
     model: Mapping[str, Any]
     warnings: tuple[str, ...]
+    detail: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +134,7 @@ class Completion:
     sigma_mm, merged_sigma_mm : (V,) float, standard deviation along the normal
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     report : Report
+    detail : Detail or None, skin relief of the hole and its border, face frame, mm; None unless asked for
     """
 
     face: Mesh
@@ -142,6 +147,7 @@ class Completion:
     pose: Similarity
     report: Report
     evidence: Evidence = field(repr=False)
+    detail: Detail | None = None
 
     def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
         """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
@@ -263,6 +269,7 @@ def complete(
     unit: UnitChoice = "auto",
     landmarks: Mapping[str, Any] | None = None,
     model: LinearGenerator | None = None,
+    detail: DetailChoice = "none",
     settings: CompletionSettings | None = None,
     progress: Progress | None = None,
 ) -> Completion:
@@ -274,6 +281,8 @@ def complete(
     unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
     model : the face model; the shipped one unless given
+    detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
+        falls back to a generic skin
     settings : CompletionSettings
     progress : called as each stage begins
 
@@ -289,8 +298,9 @@ def complete(
         When it is no face, or too little of one; with the figures.
     """
     settings, clock = settings or CompletionSettings(), _Clock(progress)
-    if unit not in get_args(UnitChoice):
-        raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
+    for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
+        if given not in get_args(allowed):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
     clock.begin("read")  # 1
     raw = as_mesh(scan)
     clock.begin("load model")
@@ -313,9 +323,16 @@ def complete(
     sigma = _sigma(model, fitted, projected, settings)
     clock.begin("join")  # 7
     joined = _join(prepared, model.template, fitted, projected, settings)
-    clock.begin("report")  # 8
+    skin: Detail | None = None
+    problem: tuple[str, ...] = ()
+    if detail != "none":
+        clock.begin("detail")  # 8
+        skin, problem = _detail(prepared, model.template, fitted, projected, detail, settings)
+    clock.begin("report")  # 9
     evidence = Evidence(prepared, model, fitted, projected, joined, settings)
-    return _completion(evidence, start, sigma, coverage, clock)
+    done = _completion(evidence, start, sigma, coverage, clock)
+    report = replace(done.report, detail=_skin_report(skin), warnings=done.report.warnings + problem)
+    return replace(done, detail=skin, report=report)
 
 
 class _Clock:
@@ -323,7 +340,7 @@ class _Clock:
 
     SHARES: Mapping[str, float] = {
         "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "project": 0.6, "uncertainty": 0.75,
-        "join": 0.8, "report": 0.95,
+        "join": 0.8, "detail": 0.85, "report": 0.95,
     }  # fmt: skip
 
     def __init__(self, progress: Progress | None) -> None:
@@ -496,6 +513,45 @@ def _join(scan: Scan, template: Template, fitted: Fit, projected: Projected, set
     in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
     return join(in_face, face, settings=settings.join)
+
+
+def _detail(
+    scan: Scan,
+    template: Template,
+    fitted: Fit,
+    projected: Projected,
+    choice: Literal["own", "synthetic"],
+    settings: CompletionSettings,
+) -> tuple[Detail | None, tuple[str, ...]]:
+    """Skin relief in the face frame, and what stood in its way."""
+    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    options = replace(settings.detail, mode=choice)
+    try:
+        made = add_detail(
+            in_face,
+            face,
+            measured=projected.measured,
+            mirror=template.mirror,
+            region=template.region,
+            settings=options,
+            seed=settings.seed,
+        )
+    except ValueError as error:
+        return None, (f"no skin detail: {error}",)
+    return made, made.warnings
+
+
+def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
+    if skin is None:
+        return None
+    share = np.bincount(skin.provenance, minlength=len(PROVENANCE_NAMES)) / len(skin.provenance)
+    bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
+    return {
+        "vertices": len(skin.mesh.vertices),
+        "provenance": dict(zip(PROVENANCE_NAMES, share.tolist(), strict=True)),
+        "bands": bands,
+    }
 
 
 def _completion(evidence: Evidence, start: Start, sigma: Floats, coverage: float, clock: _Clock) -> Completion:
