@@ -67,7 +67,7 @@ class Drawing:
 
     def __init__(self, mesh: Mesh, colors: Floats, *, pixel_mm: float) -> None:
         if len(mesh.vertices) > MOST_KEPT:
-            mesh, colors = _merged(mesh, colors, pixel_mm)
+            mesh, colors = merge_cells(mesh, colors, cell_mm=pixel_mm)
         self.mesh, self.colors = mesh, colors
         if len(mesh.faces):
             self._surface = Surface(mesh)
@@ -111,8 +111,8 @@ class Drawing:
         return pixels, normals * np.where(normals @ axes[2] < 0, -1.0, 1.0)[:, None], self.colors[shown]
 
 
-def _merged(mesh: Mesh, colors: Floats, cell_mm: float) -> tuple[Mesh, Floats]:
-    """Join the vertices of each cell of a lattice in their mean: quick, and no pixel shows what is lost."""
+def merge_cells(mesh: Mesh, values: Floats, *, cell_mm: float) -> tuple[Mesh, Floats]:
+    """Join the vertices of each cell of a lattice in their mean, and their values (V, K) too: quick, for pictures."""
     cell = np.floor((mesh.vertices - mesh.vertices.min(0)) / cell_mm).astype(np.int64)
     key = np.ravel_multi_index(tuple(cell.T), tuple(cell.max(0) + 1))
     _, new, count = np.unique(key, return_inverse=True, return_counts=True)
@@ -123,7 +123,7 @@ def _merged(mesh: Mesh, colors: Floats, cell_mm: float) -> tuple[Mesh, Floats]:
     faces = new[mesh.faces]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     normals = None if mesh.normals is None else mean(mesh.normals)
-    return Mesh(mean(mesh.vertices), faces[whole], normals=normals), mean(colors)
+    return Mesh(mean(mesh.vertices), faces[whole], normals=normals), mean(values)
 
 
 def _lit(normals: Floats, colors: Floats) -> Floats:

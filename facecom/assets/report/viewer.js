@@ -1,0 +1,110 @@
+"use strict";
+(() => {
+  const place = document.getElementById("view");
+  const scene = JSON.parse(document.getElementById("scene").textContent);
+  const types = {u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array};
+
+  function unpack(array) {
+    if (!array) return null;
+    const raw = atob(array.data), bytes = new Uint8Array(raw.length);
+    for (let k = 0; k < raw.length; k++) bytes[k] = raw.charCodeAt(k);
+    return new types[array.type](bytes.buffer);
+  }
+
+  function column(values, k, factor) {
+    const out = new Float32Array(values.length / 3);
+    for (let i = 0; i < out.length; i++) out[i] = values[3 * i + k] * factor;
+    return out;
+  }
+
+  const meshes = {};
+  for (const [name, packed] of Object.entries(scene.objects)) {
+    const xyz = unpack(packed.xyz), faces = unpack(packed.faces);
+    meshes[name] = {
+      x: column(xyz, 0, scene.step_mm), y: column(xyz, 1, scene.step_mm), z: column(xyz, 2, scene.step_mm),
+      i: column(faces, 0, 1), j: column(faces, 1, 1), k: column(faces, 2, 1), faces,
+      distance: unpack(packed.distance), sigma: unpack(packed.sigma), provenance: unpack(packed.provenance)
+    };
+  }
+
+  // plotly places the light in front of the viewer, in units of the picture: it stays there when the face turns.
+  const light = {
+    lighting: {ambient: 0.25, diffuse: 0.78, specular: 0.05, roughness: 0.6, fresnel: 0.05},
+    lightposition: {x: -70000, y: 90000, z: -600}, flatshading: false, hoverinfo: "skip"
+  };
+
+  // A value of 255 means that there is nothing to show: it is drawn in the grey at the top end of the scale.
+  function ramp() {
+    const top = scene.levels / 255, steps = scene.ramp.length - 1;
+    const scale = scene.ramp.map((colour, k) => [top * k / steps * 0.9999, colour]);
+    return scale.concat([[top, scene.unseen], [1, scene.unseen]]);
+  }
+
+  function bar(key) {
+    const title = key === "sigma" ? "sd, mm" : "mm";
+    const ticks = [0, 0.25, 0.5, 0.75, 1];
+    return {
+      title: {text: title}, thickness: 12, len: 0.6, tickvals: ticks.map(t => t * scene.levels),
+      ticktext: ticks.map(t => String(Number((t * scene.high[key]).toPrecision(3))))
+    };
+  }
+
+  function byKind(mesh) {
+    const kinds = scene.kinds, count = mesh.faces.length / 3, cells = new Uint8Array(count), own = mesh.provenance;
+    for (let f = 0; f < count; f++) {
+      cells[f] = Math.max(own[mesh.faces[3 * f]], own[mesh.faces[3 * f + 1]], own[mesh.faces[3 * f + 2]]);
+    }
+    const scale = [];
+    kinds.forEach((kind, k) => scale.push([k / kinds.length, kind.colour], [(k + 1) / kinds.length, kind.colour]));
+    return {intensity: cells, intensitymode: "cell", colorscale: scale, cmin: -0.5, cmax: kinds.length - 0.5,
+      showscale: false};
+  }
+
+  function trace(name, colour, first) {
+    const mesh = meshes[name];
+    const base = {type: "mesh3d", name, x: mesh.x, y: mesh.y, z: mesh.z, i: mesh.i, j: mesh.j, k: mesh.k, ...light};
+    if (colour === "provenance") {
+      return mesh.provenance ? {...base, ...byKind(mesh)} : {...base, color: scene.kinds[0].colour};
+    }
+    if (colour === "plain") return {...base, color: scene.plain};
+    if (!mesh[colour]) return {...base, color: scene.unseen};
+    return {...base, intensity: mesh[colour], colorscale: ramp(), cmin: 0, cmax: 255, showscale: first,
+      colorbar: bar(colour)};
+  }
+
+  const state = {show: "face", colour: "provenance"};
+  const camera = (yaw) => ({
+    eye: {x: 1.1 * Math.sin(yaw), y: 0.1, z: 1.1 * Math.cos(yaw)}, up: {x: 0, y: 1, z: 0}, center: {x: 0, y: 0, z: 0},
+    projection: {type: "orthographic"}
+  });
+  const axis = {visible: false, showspikes: false};
+  const layout = {
+    margin: {l: 0, r: 0, t: 0, b: 0}, uirevision: "keep", paper_bgcolor: "#fff", showlegend: false,
+    scene: {aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: camera(0.5)}
+  };
+  const options = {responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: true};
+
+  function draw() {
+    const names = state.show.split("+").filter(name => meshes[name].faces.length);
+    const own = names.map((name, k) => trace(name, state.colour, k === 0));
+    if (own.length && own.every(t => !t.showscale)) {
+      const scaled = own.find(t => t.colorbar);
+      if (scaled) scaled.showscale = true;
+    }
+    document.getElementById("kinds").hidden = state.colour !== "provenance";
+    return Plotly.react(place, own, layout, options);
+  }
+
+  for (const button of document.querySelectorAll("button[data-key]")) {
+    button.addEventListener("click", () => {
+      const {key, value} = button.dataset;
+      for (const other of document.querySelectorAll(`button[data-key="${key}"]`)) {
+        other.setAttribute("aria-pressed", String(other === button));
+      }
+      if (key === "view") return Plotly.relayout(place, {"scene.camera": camera(Number(value))});
+      state[key] = value;
+      return draw();
+    });
+  }
+  draw().then(() => { place.dataset.ready = "true"; });
+})();

@@ -1,0 +1,84 @@
+"""Small pictures of each stage for a page, drawn without a display."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from facecom.errors import need
+from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.report import colours
+from facecom.report.layers import KIND_COLOURS, Layers
+from facecom.report.shading import Drawing, Frame, Image, View
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a page: JPEG bytes and what it shows, in words; scale : end of its colours, mm, or None."""
+
+    jpeg: bytes
+    caption: str
+    scale: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """The picture as an address that needs no file."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode()
+
+
+@dataclass(frozen=True, eq=False)
+class Painter:
+    """Draws meshes of one completion, all at the same place and from the same side."""
+
+    frame: Frame
+    view: View
+
+    @classmethod
+    def of(cls, layers: Layers, *, size: int = 300) -> Painter:
+        """Show the face proper, from its more interesting side."""
+        return cls(Frame.around(layers.face.vertices[layers.proper], size=size), layers.view)
+
+    def plain(self, mesh: Mesh, caption: str) -> Picture:
+        """The bare surface."""
+        grey = np.broadcast_to(np.asarray(colours.PLAIN), mesh.vertices.shape)
+        return Picture(jpeg_bytes(self._draw(mesh, grey)), caption)
+
+    def kinds(self, mesh: Mesh, kind: np.ndarray, caption: str) -> Picture:
+        """The surface, what was made up in colour."""
+        return Picture(jpeg_bytes(self._draw(mesh, np.asarray(KIND_COLOURS)[kind])), caption)
+
+    def heat(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
+        """Lengths of at least zero as colours, light is small; the scale ends at a round number."""
+        high = _end(values, shown)
+        painted = colours.colour_values(values, colours.SEQUENTIAL, low=0.0, high=high, shown=shown)
+        return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"light 0, dark {high:g} mm and more")
+
+    def signed(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
+        """Offsets as colours, blue inwards and red outwards."""
+        high = _end(np.abs(values), shown)
+        painted = colours.colour_values(values, colours.DIVERGING, low=-high, high=high, shown=shown)
+        return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"blue {high:g} mm inwards, red outwards")
+
+    def _draw(self, mesh: Mesh, painted: Floats) -> Image:
+        return Drawing(mesh, painted, pixel_mm=self.frame.pixel_mm).shade(self.view, self.frame)
+
+
+def jpeg_bytes(image: Image, *, quality: int = 85) -> bytes:
+    """Encode a picture as JPEG: the same bytes for the same pixels.
+
+    Examples
+    --------
+    >>> jpeg_bytes(np.zeros((8, 8, 3), np.uint8))[:2].hex()
+    'ffd8'
+    """
+    stream = io.BytesIO()
+    need("PIL.Image").fromarray(image).save(stream, format="JPEG", quality=quality, optimize=True)
+    return stream.getvalue()
+
+
+def _end(values: Floats, shown: Bools | None) -> float:
+    kept = values if shown is None else values[shown]
+    return colours.round_up(float(np.percentile(kept, 98))) if len(kept) else 1.0

@@ -1,0 +1,131 @@
+"""The 3D view of a report: meshes packed small, turned in the browser by plotly, which travels in the page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.report import colours
+from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.shading import merge_cells
+
+MOST_SCAN_FACES = 40_000
+MOST_PATCH_FACES = 25_000
+_LEVELS = 254  # the byte 255 stands for "nothing to show"
+
+
+def scene(layers: Layers) -> dict[str, Any]:
+    """Scan, whole face and patch with their colours, ready for JSON.
+
+    Positions are 16-bit steps of `step_mm`, colour values bytes over the range of their scale; both are finer than
+    the eye. Large scans and patches are coarsened.
+    """
+    result = layers.result
+    scan, _ = _coarser(layers.scan, np.zeros((len(layers.scan.vertices), 1)), MOST_SCAN_FACES)
+    scan_distance = Surface(layers.face).closest(scan.vertices).distance
+    seen = layers.face_to_scan[layers.measured]
+    far = colours.round_up(float(np.percentile(seen, 98)) if len(seen) else 1.0)
+    unsure = colours.round_up(float(np.percentile(result.sigma_mm, 98)))
+    patch, values = _patch(layers)
+    step = max(float(np.abs(m.vertices).max()) for m in (scan, layers.face, patch) if len(m.vertices)) / 32_000
+    near = scan_distance < 2 * far
+    objects = {
+        "scan": _packed(scan, step) | {"distance": _bytes(scan_distance, far, near), "sigma": None, "provenance": None},
+        "face": _packed(layers.face, step)
+        | {
+            "distance": _bytes(layers.face_to_scan, far, layers.measured),
+            "sigma": _bytes(result.sigma_mm, unsure),
+            "provenance": _array(layers.kind.astype(np.uint8)),
+        },
+        "patch": _packed(patch, step)
+        | {
+            "distance": None,
+            "sigma": _bytes(values[:, 0], unsure),
+            "provenance": _array(np.round(values[:, 1]).astype(np.uint8)),
+        },
+    }
+    return {
+        "step_mm": step,
+        "objects": objects,
+        "plain": colours.css(colours.PLAIN),
+        "unseen": colours.css(colours.UNSEEN),
+        "kinds": [{"name": n, "colour": colours.css(c)} for n, c in zip(KIND_NAMES, KIND_COLOURS, strict=True)],
+        "ramp": [colours.css(c) for c in colours.SEQUENTIAL],
+        "levels": _LEVELS,
+        "high": {"distance": far, "sigma": unsure},
+    }
+
+
+def script() -> tuple[str, str] | None:
+    """Source of the plotting library and its version, None where it is not installed."""
+    try:
+        from plotly import __version__
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        return None
+    return get_plotlyjs(), __version__
+
+
+def viewer_source() -> str:
+    """Our own part of the script: which mesh and which colours are shown."""
+    return resources.files("facecom").joinpath("assets", "report", "viewer.js").read_text(encoding="utf-8")
+
+
+def json_for_script(value: Any) -> str:
+    """JSON that cannot end the script element that it stands in.
+
+    Examples
+    --------
+    >>> json_for_script("</script>")
+    '"\\\\u003c/script>"'
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _patch(layers: Layers) -> tuple[Mesh, Floats]:
+    """The patch, and for each of its vertices sigma and kind (P, 2)."""
+    merged, joined = layers.merged, layers.result.evidence.joined
+    faces = merged.faces[(joined.provenance[merged.faces] != 0).any(axis=1)]
+    if not len(faces):
+        return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros((0, 2))
+    used, corner = np.unique(faces, return_inverse=True)
+    values = np.stack([layers.result.merged_sigma_mm[used], layers.merged_kind[used]], axis=1)
+    # a vertex of the rim is measured, its triangle in the patch is not
+    rim = joined.provenance[used] == 0
+    values[rim, 1] = layers.merged_kind[used[~rim]].max(initial=1)
+    mesh = Mesh(merged.vertices[used], corner.reshape(-1, 3))
+    return _coarser(mesh, values, MOST_PATCH_FACES)
+
+
+def _coarser(mesh: Mesh, values: Floats, most_faces: int) -> tuple[Mesh, Floats]:
+    """A mesh of at most so many faces, with the means of its values."""
+    whole, own = mesh, values
+    cell = 0.5
+    while len(mesh.faces) > most_faces:
+        mesh, values = merge_cells(whole, own, cell_mm=cell)
+        cell *= 1.25
+    return mesh, values
+
+
+def _packed(mesh: Mesh, step_mm: float) -> dict[str, Any]:
+    kind = np.uint16 if len(mesh.vertices) < 2**16 else np.uint32
+    return {
+        "xyz": _array(np.round(mesh.vertices / step_mm).astype(np.int16)),
+        "faces": _array(mesh.faces.astype(kind)),
+    }
+
+
+def _bytes(values: Floats, high: float, shown: Any = True) -> dict[str, str]:
+    level = np.round(np.clip(values / high, 0, 1) * _LEVELS)
+    return _array(np.where(shown, level, 255).astype(np.uint8))
+
+
+def _array(values: np.ndarray) -> dict[str, str]:
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return {"type": f"{values.dtype.kind}{values.dtype.itemsize}", "data": base64.b64encode(little.tobytes()).decode()}
