@@ -21,7 +21,7 @@ def model():
 @pytest.fixture(scope="module")
 def small(model):
     """A few modes and fields of the shipped model: quick to write."""
-    picked = dict(modes=model.modes[:3], mode_odd=model.mode_odd[:3], fields=model.fields[:2])
+    picked = {"modes": model.modes[:3], "mode_odd": model.mode_odd[:3], "fields": model.fields[:2]}
     return LinearGenerator(model.template, field_odd=model.field_odd[:2], description={"sources": ["x"]}, **picked)
 
 

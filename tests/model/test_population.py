@@ -83,7 +83,7 @@ def test_vertices_beyond_the_coarse_level_follow_where_the_modes_are_few(face, s
     order = np.array([0, 6, 1, 7, 2, 8, 12, 13, 3, 9, 4, 10, 5, 11])  # pairs stay together
     new_mirror = np.argsort(order)[mirror[order]]
     whole = Source(source.modes[:, order], local_share=0.0)
-    options = dict(rank=6, settings=SETTINGS)
+    options = {"rank": 6, "settings": SETTINGS}
     exact = widen(mean[order], new_mirror, [whole], coarse=14, **options)
     extended = widen(mean[order], new_mirror, [whole], coarse=10, **options)
     np.testing.assert_allclose(of_modes(extended.modes), of_modes(exact.modes), atol=1e-8)
@@ -105,7 +105,7 @@ def test_size_modes_stretch_each_axis_by_their_share(face):
 
 def test_residual_fields_have_the_kernel_of_their_definition(face):
     mean, mirror = face
-    options = dict(correlation_mm=15.0, sigma_mm=0.6, even_share=0.8)
+    options = {"correlation_mm": 15.0, "sigma_mm": 0.6, "even_share": 0.8}
     fields, odd = residual_fields(mean, mirror, rank=2 * len(mean), **options)
     kernel = 0.36 * np.exp(-np.linalg.norm(mean[:, None] - mean[None], axis=-1) / 15.0)
     even, uneven = (kernel + kernel[mirror]) / 2, (kernel - kernel[mirror]) / 2

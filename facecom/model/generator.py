@@ -1,0 +1,305 @@
+"""A face generator with a linear trunk and a mesh network that bends it.
+
+A code goes two ways: through the trunk (mean and modes), and through a small network over the template's levels. Its
+global branch works on levels 0 and 1 and moves their vertices, and with them all finer ones; its local branch moves the
+vertices that level 2 adds. All operators come from the template's nesting, which is in the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.model.checkpoint import NETWORK_FORMAT, read_checkpoint, write_checkpoint
+from facecom.model.hub import hub_mixin, snapshot
+from facecom.model.layers import MeshConv, bent, neighbour_average, product, sparse
+from facecom.model.sampling import interpolate, sample_meshes
+from facecom.model.template import Template
+
+VERSION = 1
+FINE, COARSE = 2, 1
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How wide the network is."""
+
+    code: int = 128
+    """Entries of the code."""
+    hidden: int = 64
+    """Width between code and coarse mesh."""
+    channels: int = 8
+    """Features of each vertex in the global branch."""
+    fine_channels: int = 4
+    """Features of each vertex in the local branch."""
+
+
+class FaceGenerator(nn.Module, hub_mixin()):  # type: ignore[misc]
+    """Faces from codes with prior N(0, I): `mean + modes * code + network(code)`.
+
+    Parameters
+    ----------
+    template : Template; its vertices are the mean
+    modes : (M, V2, 3) float, mm for one standard deviation, orthogonal, on level 2
+    sizes : Sizes; `sizes.code` is M
+    description : sources, settings and figures for model.json
+    """
+
+    _hub_mixin_config = {"model_type": NETWORK_FORMAT}
+
+    def __init__(
+        self,
+        template: Template,
+        modes: np.ndarray,
+        *,
+        sizes: Sizes | None = None,
+        description: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.template, self.description = template, dict(description or {})
+        self.sizes = sizes = sizes or Sizes(code=len(modes))
+        counts = template.counts
+        if modes.shape != (sizes.code, counts[FINE], 3):
+            raise ValueError(f"modes must be ({sizes.code}, {counts[FINE]}, 3), got {modes.shape}")
+        flat = torch.tensor(modes, dtype=torch.float32).reshape(sizes.code, -1)
+        self.register_buffer("modes", flat)
+        self.register_buffer("power", (flat**2).sum(1).clamp_min(1e-12), persistent=False)
+        self.register_buffer("centre", torch.zeros(sizes.code))
+        self.register_buffer("spread", torch.eye(sizes.code))
+        self._add_operators()
+        self._add_layers()
+
+    def _add_operators(self) -> None:
+        template = self.template
+        mean = torch.tensor(template.vertices[: template.counts[FINE]], dtype=torch.float32)
+        self.register_buffer("mean_vertices", mean, persistent=False)
+        for level in range(3):
+            average = neighbour_average(template.faces[level], template.counts[level])
+            self.register_buffer(f"average_{level}", sparse(average), persistent=False)
+        for level in range(2):
+            self.register_buffer(f"up_{level}", sparse(template.prolongation(level)), persistent=False)
+
+    def _add_layers(self) -> None:
+        size, coarsest = self.sizes, self.template.counts[0]
+        width, fine = size.channels, size.fine_channels
+        self.enter = nn.Linear(size.code, size.hidden)
+        self.scatter = nn.Linear(size.hidden, coarsest * width)
+        self.conv_0, self.conv_1 = MeshConv(width, width), MeshConv(width, width)
+        self.move_coarse = nn.Linear(width, 3)
+        self.narrow = nn.Linear(width, fine)
+        self.conv_2 = MeshConv(fine, fine)
+        self.move_fine = nn.Linear(fine, 3)
+        self.see_1, self.see_0 = MeshConv(3, width), MeshConv(width, width)
+        self.gather = nn.Linear(coarsest * width, size.hidden)
+        self.leave = nn.Linear(size.hidden, size.code)
+        for last in (self.move_coarse, self.move_fine, self.leave):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    # ---- codes and vertices as tensors, for training ----
+
+    def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
+        """Vertices (B, V2, 3), mm -> their reconstruction and the raw codes (B, M)."""
+        raw = self.encode_raw(vertices)
+        return self.decode_raw(raw), raw
+
+    def encode_raw(self, vertices: Tensor) -> Tensor:
+        """Raw codes (B, M): where the trunk is nearest, corrected by what it leaves over."""
+        offset = (vertices - self.mean_vertices).flatten(1)
+        near = offset @ self.modes.T / self.power
+        count, coarsest = self.template.counts[COARSE], self.template.counts[0]
+        left = (offset - near @ self.modes).unflatten(1, (-1, 3))[:, :count].transpose(0, 1)
+        seen = bent(self.see_1(left, self.average_1))[0][:coarsest]
+        seen = bent(self.see_0(seen, self.average_0))[0].transpose(0, 1).flatten(1)
+        return near + self.leave(bent(self.gather(seen))[0])
+
+    def decode_raw(self, raw: Tensor) -> Tensor:
+        """Vertices of level 2, (B, V2, 3), mm, for raw codes."""
+        moved, features, _ = self._coarse(raw)
+        finer = product(self.up_1, moved)
+        lifted = bent(self.conv_2(product(self.up_1, self.narrow(features)), self.average_2))[0]
+        detail = self.move_fine(lifted)
+        count = self.template.counts[COARSE]
+        residual = torch.cat([finer[:count], finer[count:] + detail[count:]])
+        return self.mean_vertices + (raw @ self.modes).unflatten(1, (-1, 3)) + residual.transpose(0, 1)
+
+    def _coarse(self, raw: Tensor, steps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Offsets (V1, B, 3) of the global branch, its features, and the offsets' derivative (V1, K, 3) along `steps`.
+
+        The derivative runs beside the values (forward mode): every layer is linear but `bent`.
+        """
+        width, coarsest = self.sizes.channels, self.template.counts[0]
+        x, t = bent(self.enter(raw), None if steps is None else steps @ self.enter.weight.T)
+        x = self.scatter(x).reshape(-1, coarsest, width).transpose(0, 1)
+        if t is not None:
+            t = (t @ self.scatter.weight.T).reshape(-1, coarsest, width).transpose(0, 1)
+        x, t = bent(x, t)
+        x, t = bent(self.conv_0(x, self.average_0), None if t is None else self.conv_0.linear(t, self.average_0))
+        x, t = product(self.up_0, x), None if t is None else product(self.up_0, t)
+        x, t = bent(self.conv_1(x, self.average_1), None if t is None else self.conv_1.linear(t, self.average_1))
+        return self.move_coarse(x), x, None if t is None else t @ self.move_coarse.weight.T
+
+    @torch.no_grad()
+    def calibrate(self, raw: Tensor) -> None:
+        """Take mean and covariance of the raw codes (N, M) of a population, so that its codes become N(0, I)."""
+        if len(raw) <= raw.shape[1]:
+            raise ValueError(f"{raw.shape[1]} code entries need more than {len(raw)} faces to be calibrated")
+        self.centre.copy_(raw.mean(0))
+        covariance = torch.cov(raw.double().T) + 1e-6 * torch.eye(raw.shape[1], dtype=torch.double, device=raw.device)
+        self.spread.copy_(torch.linalg.cholesky(covariance).float())
+
+    # ---- the interface that linear models have too ----
+
+    code_size = property(lambda self: self.sizes.code, doc="Number M of code entries.")
+
+    def faces(self, level: int) -> Ints:
+        """Triangles of a level, (F, 3)."""
+        return self.template.faces[level]
+
+    def mean(self, level: int = 3) -> Mesh:
+        """The face of the zero code at a level."""
+        return self.template.mesh(level).with_vertices(self.decode(np.zeros(self.code_size), level=level))
+
+    def sample(self, seed: int, *, level: int = 3) -> Mesh:
+        """A face drawn from the prior."""
+        return sample_meshes(self, 1, seed=seed, level=level)[0]
+
+    def interpolate(self, first: Floats, second: Floats, steps: int) -> Floats:
+        """Codes (steps, M) on the way from one to another that stay as likely as the ends are."""
+        return interpolate(first, second, steps)
+
+    def _raw(self, code: Floats) -> Tensor:
+        code = np.asarray(code, float)
+        if code.shape[-1:] != (self.code_size,) or code.ndim > 2:
+            raise ValueError(f"expected codes of {self.code_size} entries, got shape {code.shape}")
+        tensor = torch.as_tensor(code, dtype=torch.float32, device=self.centre.device)
+        return self.centre + tensor @ self.spread.T
+
+    @torch.no_grad()
+    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+        """Vertices of a level for a code (M,), or codes (B, M): (V, 3) or (B, V, 3), mm, face frame.
+
+        Raises
+        ------
+        ValueError
+            When the code has another length.
+        """
+        raw = self._raw(code)
+        rows = raw.reshape(-1, self.code_size)
+        if level <= COARSE:
+            count = self.template.counts[level]
+            trunk = (rows @ self.modes[:, : 3 * count]).unflatten(1, (-1, 3))
+            found = self.mean_vertices[:count] + trunk + self._coarse(rows)[0][:count].transpose(0, 1)
+        else:
+            found = self.decode_raw(rows)
+        out = found.double().cpu().numpy()
+        if level > FINE:
+            count = self.template.counts[FINE]
+            offsets = np.moveaxis(out - self.template.vertices[:count], 0, 1)
+            finer = self.prolong_offset(offsets, from_level=FINE, to_level=level)
+            out = self.template.vertices[: self.template.counts[level]] + np.moveaxis(finer, 1, 0)
+        return out.reshape(*raw.shape[:-1], -1, 3)
+
+    @torch.no_grad()
+    def encode(self, vertices: Floats) -> Floats:
+        """Code (M,) of a face on the template: vertices (V, 3) of level 2 or 3, mm, face frame.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer vertices than on level 2.
+        """
+        count = self.template.counts[FINE]
+        if len(vertices) not in self.template.counts[FINE:]:
+            raise ValueError(f"expected {count} or {self.template.counts[-1]} vertices, got {len(vertices)}")
+        rows = torch.as_tensor(np.asarray(vertices)[None, :count], dtype=torch.float32, device=self.centre.device)
+        raw = self.encode_raw(rows)[0] - self.centre
+        return torch.linalg.solve_triangular(self.spread, raw[:, None], upper=False)[:, 0].double().cpu().numpy()
+
+    @torch.no_grad()
+    def jacobian(self, code: Floats, *, level: int) -> Floats:
+        """Derivative of the vertices of level 0 or 1 at a code, (3 V, M), mm.
+
+        Raises
+        ------
+        ValueError
+            For finer levels.
+        """
+        if level > COARSE:
+            raise ValueError(f"the derivative is there for levels 0 and {COARSE}; prolong what they give")
+        count = self.template.counts[level]
+        steps = self.spread.T.contiguous()
+        tangent = self._coarse(self._raw(code)[None], steps)[2]
+        if tangent is None:
+            raise RuntimeError("no derivative came along")
+        trunk = (steps @ self.modes[:, : 3 * count]).T
+        bend = tangent[:count].transpose(1, 2).reshape(3 * count, -1)
+        return (trunk + bend).double().cpu().numpy()
+
+    def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
+        """Carry displacements (V, ...) to a finer level, smoothly."""
+        return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
+
+    def save(self, directory: str | Path) -> None:
+        """Write model.json, weights.safetensors and the template; modes are stored in 16 bits."""
+        folder = Path(directory)
+        arrays = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items() if name != "modes"}
+        modes = self.modes.cpu().numpy()
+        scale = np.maximum(np.abs(modes).max(axis=1), 1e-12) / 32767.0
+        arrays |= {"modes": np.round(modes / scale[:, None]).astype(np.int16), "mode_scale": scale.astype(np.float64)}
+        description = {**self.description, "sizes": asdict(self.sizes)}
+        write_checkpoint(folder, arrays, description, format_name=NETWORK_FORMAT, version=VERSION)
+        self.template.save(folder / "template")
+
+    @classmethod
+    def load(cls, directory: str | Path) -> FaceGenerator:
+        """Read a model that `save` or the training wrote.
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+        """
+        folder = Path(directory)
+        arrays, text = read_checkpoint(folder, format_name=NETWORK_FORMAT, version=VERSION)
+        template = Template.load(folder / "template")
+        try:
+            modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
+            sizes = Sizes(**text["sizes"])
+            kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}
+            model = cls(template, modes.reshape(len(modes), -1, 3), sizes=sizes, description=kept)
+            state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            model.load_state_dict({**state, "modes": model.modes})
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{folder / 'weights.safetensors'}: does not fit its description ({reason})"
+            ) from error
+        return model.eval()
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        self.save(save_directory)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> FaceGenerator:
+        """Read a model from a local folder or the Hub.
+
+        Parameters
+        ----------
+        name : a folder, or "owner/name" on the Hub
+        options : revision, cache_dir, force_download, local_files_only, token, as `huggingface_hub` has them
+
+        Raises
+        ------
+        CheckpointError
+            When there is no such model within reach, or it is damaged.
+        """
+        return cls.load(snapshot(str(name), options))
