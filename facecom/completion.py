@@ -27,7 +27,7 @@ from facecom.fitting.posterior import (
 )
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches, OrientedSurface, cluster_vertices
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 from facecom.interop import as_mesh
@@ -374,7 +374,8 @@ def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -
 
 
 def _oriented(scan: Scan, in_mm: Mesh, settings: CompletionSettings) -> Scan:
-    spacing = float(np.median(edge_lengths(in_mm)))
+    some = in_mm.faces[:: max(1, len(in_mm.faces) // 20_000)]
+    spacing = float(np.median(np.linalg.norm(in_mm.vertices[some[:, 0]] - in_mm.vertices[some[:, 1]], axis=1)))
     coarse = in_mm if spacing > 0.6 * settings.fit_cell_mm else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
     fine = OrientedSurface(in_mm)
     return replace(scan, mm=fine, for_fit=fine if coarse is in_mm else OrientedSurface(coarse))
