@@ -1,0 +1,112 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facecom.fitting.posterior import (
+    PosteriorSettings,
+    calibrated_sigma,
+    distance_to,
+    draw,
+    freedom,
+    motion_rows,
+    posterior_sigma,
+    pull,
+    variance_factor,
+)
+from facecom.geometry.mesh import unit
+from facecom.geometry.transform import rotation_from_vector
+
+SETTINGS = PosteriorSettings()
+LINE = np.stack([np.arange(30.0), np.zeros(30), np.zeros(30)], 1)
+SEEN = np.arange(30) < 10
+
+
+def precision(seed, size):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(size, size))
+    return root @ root.T + np.eye(size)
+
+
+@given(st.integers(0, 10_000))
+def test_sigma_is_what_the_dense_inverse_says(seed):
+    rng = np.random.default_rng(seed)
+    jacobian, vertices, normals = rng.normal(size=(27, 4)), rng.normal(size=(9, 3)) * 5, unit(rng.normal(size=(9, 3)))
+    inverse = np.linalg.inv(precision(seed, 10))
+    rows = np.concatenate([jacobian.reshape(9, 3, 4), motion_rows(vertices)], axis=2)
+    expected = [np.sqrt(n @ r @ inverse @ r.T @ n) for n, r in zip(normals, rows, strict=True)]
+    assert np.allclose(posterior_sigma(jacobian, vertices, normals, precision(seed, 10)), expected)
+
+
+@given(st.integers(0, 10_000))
+def test_motion_rows_are_the_derivative_of_the_motion(seed):
+    rng = np.random.default_rng(seed)
+    vertices, delta = rng.normal(size=(8, 3)) * 50, rng.normal(size=6) * 1e-6
+    change = vertices @ rotation_from_vector(delta[:3]).T + delta[3:] - vertices
+    assert np.allclose(motion_rows(vertices) @ delta, change, atol=1e-9)
+
+
+def test_draws_have_the_posterior_covariance():
+    drawn = draw(precision(1, 5), count=40_000, seed=0)
+    expected = np.linalg.inv(precision(1, 5))
+    scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert np.abs(np.cov(drawn.T) - expected).max() < 0.03 * scale.max()
+    assert np.abs(drawn.mean(0) / np.sqrt(np.diag(expected))).max() < 0.03
+
+
+def test_draws_follow_the_seed():
+    first, again, other = (draw(precision(1, 5), count=3, seed=seed) for seed in (4, 4, 5))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@given(st.integers(0, 10_000), st.floats(0.4, 4))
+def test_pull_reaches_what_is_asked_exactly(seed, factor):
+    rng = np.random.default_rng(seed)
+    rows, gaps = rng.normal(size=(3, 8)), rng.normal(size=3)
+    deviation = pull(rows, precision(seed, 8), gaps, sigma_mm=np.full(3, 1e-6), factor=factor)
+    assert np.allclose(rows @ deviation, gaps, atol=1e-6)
+
+
+@given(st.integers(0, 10_000), st.floats(0.4, 4))
+def test_pull_is_the_minimum_of_its_cost(seed, factor):
+    rng = np.random.default_rng(seed)
+    rows, gaps, sigma, inverse = rng.normal(size=(3, 8)), rng.normal(size=3), np.full(3, 0.3), precision(seed, 8)
+    deviation = pull(rows, inverse, gaps, sigma_mm=sigma, factor=factor)
+    slope = inverse @ deviation / factor**2 + rows.T @ ((rows @ deviation - gaps) / sigma**2)
+    assert np.abs(slope).max() < 1e-6 * max(np.abs(rows.T @ (gaps / sigma**2)).max(), 1e-9)
+
+
+def test_freedom_is_none_on_seen_skin_and_grows_into_the_hole():
+    free = freedom(LINE, SEEN, settings=SETTINGS)
+    assert (free[SEEN] == 0).all()
+    assert (np.diff(free[9:]) > 0).all()
+    assert 0.98 < free[-1] <= 1.0
+
+
+def test_sigma_grows_into_the_hole():
+    sigma = calibrated_sigma(np.full(30, 0.4), LINE, SEEN, residual_mm=0.15, settings=SETTINGS)
+    assert np.allclose(sigma[SEEN], SETTINGS.measured_mm)
+    assert (np.diff(sigma[9:]) > 0).all()
+
+
+@given(st.floats(0.01, 2), st.floats(0.01, 2))
+def test_sigma_grows_with_what_the_fit_leaves(a, b):
+    low, high = sorted((a, b))
+    assert variance_factor(low, settings=SETTINGS) <= variance_factor(high, settings=SETTINGS)
+
+
+def test_calibration_scales_what_is_made_up_alone():
+    doubled = replace(SETTINGS, scale=2 * SETTINGS.scale)
+    once, twice = (
+        calibrated_sigma(np.full(30, 5.0), LINE, SEEN, residual_mm=0.15, settings=s) for s in (SETTINGS, doubled)
+    )
+    assert np.allclose(once[SEEN], twice[SEEN])
+    assert np.allclose(twice[20:] / once[20:], 2.0, rtol=1e-2)
+
+
+def test_distance_where_nothing_is_seen():
+    assert np.isinf(distance_to(LINE, np.zeros(30, bool))).all()
+    assert distance_to(LINE, SEEN).tolist() == pytest.approx([0.0] * 10 + list(range(1, 21)))
