@@ -1,6 +1,6 @@
 """The command line: `facecom complete SCAN --out DIR` and its kin.
 
-Exit status: 0 done; 2 wrong use or unreadable input; 3 not a face, or too little of one; 1 a bug; 130 stopped by Ctrl-C.
+Exit status: 0 done; 2 wrong use or unreadable input; 3 not a face, or too little of one; 1 a bug; 130 Ctrl-C.
 """
 
 from __future__ import annotations

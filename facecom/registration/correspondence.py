@@ -18,10 +18,11 @@ from facecom.completion import (
     CompletionSettings,
     Progress,
     Scan,
-    _coverage,
-    _fit,
-    _scan_to_face,
-    _sigma,
+    face_coverage,
+    fit_face,
+    scan_to_face,
+    face_sigma,
+    face_proper,
     find_face,
     prepare_scan,
 )
@@ -34,6 +35,7 @@ from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.refine.project import Projected, project
+from facecom.registration.expression import LEVEL, Expressions, ExpressionSettings, expression_weights
 from facecom.registration.relax import RelaxSettings, relax
 from facecom.scan.units import UnitChoice
 
@@ -47,6 +49,7 @@ class RegistrationSettings:
     completion: CompletionSettings = field(default_factory=CompletionSettings)
     """The stages that registration shares with completion."""
     relax: RelaxSettings = field(default_factory=RelaxSettings)
+    expression: ExpressionSettings = field(default_factory=ExpressionSettings)
     good_coverage: float = 0.6
     """Share of the face that must be seen for a verdict without reserve."""
     good_mm: float = 0.3
@@ -71,6 +74,8 @@ class Registration:
     landmarks : name -> (3,), in the scan's own frame and unit
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     unit, mm_per_unit : of the scan
+    expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then
+        of the face without it, distances and `measured` of the face as it was scanned
     good : whether the verdict is without reserve
     verdict : a sentence
     """
@@ -88,6 +93,7 @@ class Registration:
     pose: Similarity
     unit: str
     mm_per_unit: float
+    expression: Mapping[str, float]
     good: bool
     verdict: str
 
@@ -108,6 +114,7 @@ def register(
     unit: UnitChoice = "auto",
     model: LinearGenerator | None = None,
     settings: RegistrationSettings | None = None,
+    relax_expression: bool = False,
     progress: Progress | None = None,
 ) -> list[Registration]:
     """Bring scans to one topology.
@@ -118,6 +125,7 @@ def register(
     unit : "mm", "cm", "m" or "auto", which reads it off the size of each scan
     model : the face model; the shipped one unless given
     settings : RegistrationSettings
+    relax_expression : whether each face is brought to a neutral expression
     progress : called with the name of the scan and the share done before it
 
     Returns
@@ -138,12 +146,14 @@ def register(
     if not scans:
         raise ValueError("there are no scans to register; give at least one")
     settings, model = settings or RegistrationSettings(), model or LinearGenerator.load()
+    moves = Expressions.load() if relax_expression else None
     results = []
     for k, (scan, name) in enumerate(zip(scans, scan_names(scans), strict=True)):
         if progress:
             progress(name, k / len(scans))
         try:
-            results.append(_register(as_mesh(scan), name, unit, model, settings))
+            found = _register(as_mesh(scan), name, unit, model, settings)
+            results.append(found if moves is None else _neutral(found, model, moves, settings))
         except FacecomError as error:
             raise type(error)(f"{name}: {error}") from error
     return results
@@ -173,14 +183,14 @@ def _register(
     stages = settings.completion
     scan = prepare_scan(raw, unit=unit, settings=stages)  # 1
     start, scan = find_face(scan, model, {}, stages)  # 2
-    fitted = _fit(scan, model, start, {}, stages)  # 3
+    fitted = fit_face(scan, model, start, {}, stages)  # 3
     projected = _laid_on(scan, model, fitted, settings)  # 4
-    coverage = _coverage(model.template, projected, stages)
+    coverage = face_coverage(model.template, projected, stages)
     if coverage < stages.verdict.least_seen:
         raise FitError(
             f"only {coverage:.0%} of the face is seen in the scan, at least {stages.verdict.least_seen:.0%} is needed"
         )
-    sigma = _sigma(model, fitted, projected, stages)  # 5
+    sigma = face_sigma(model, fitted, projected, stages)  # 5
     return _registration(name, scan, model.template, fitted, projected, sigma, coverage, settings)
 
 
@@ -217,7 +227,7 @@ def _registration(
     to_scan = Similarity(scale=1.0 / scan.mm_per_unit) @ fitted.pose.inverse()
     vertices = to_scan.apply(projected.vertices)
     distance = scan.mm.surface.closest(fitted.pose.inverse().apply(projected.vertices)).distance
-    by_region = _scan_to_face(scan, fitted.pose, template, projected)
+    by_region = scan_to_face(scan, fitted.pose, template, projected)
     good = coverage >= settings.good_coverage and by_region.get("all", np.inf) <= settings.good_mm
     return Registration(
         name=name,
@@ -233,8 +243,32 @@ def _registration(
         pose=to_scan.inverse(),
         unit=scan.unit,
         mm_per_unit=scan.mm_per_unit,
+        expression={},
         good=good,
         verdict=_verdict(coverage, by_region, settings, good=good),
+    )
+
+
+def _neutral(
+    found: Registration, model: LinearGenerator, moves: Expressions, settings: RegistrationSettings
+) -> Registration:
+    """The same face without its expression."""
+    template = found.template
+    count = template.counts[LEVEL]
+    proper = face_proper(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
+    weights = expression_weights(
+        found.in_face_frame[:count], model, moves, trust=proper.astype(float), settings=settings.expression
+    )
+    moved = np.tensordot(weights, moves.modes, axes=1)
+    in_face_frame = found.in_face_frame - template.prolong(moved, from_level=LEVEL, to_level=3, scheme="loop")
+    vertices = found.pose.inverse().apply(in_face_frame)
+    named = {n: float(w) for n, w in zip(moves.names, weights, strict=True) if w >= settings.expression.least_weight}
+    return replace(
+        found,
+        vertices=vertices,
+        in_face_frame=in_face_frame,
+        landmarks={landmark: vertices[at] for landmark, at in template.landmarks.items()},
+        expression=named,
     )
 
 

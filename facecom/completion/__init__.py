@@ -1,0 +1,34 @@
+"""The whole job: a partial scan in, the whole face out, what of it was measured and how sure the rest is."""
+
+from facecom.completion.finding import face_proper, face_trust, find_face, prepare_scan, references
+from facecom.completion.recipe import Progress, complete
+from facecom.completion.reporting import scan_to_face
+from facecom.completion.result import Completion, Evidence
+from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
+from facecom.completion.values import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
+
+__all__ = [
+    "MADE",
+    "MEASURED",
+    "Completion",
+    "CompletionSettings",
+    "DetailChoice",
+    "Evidence",
+    "Progress",
+    "Report",
+    "Scan",
+    "Verdict",
+    "complete",
+    "face_coverage",
+    "face_proper",
+    "face_sigma",
+    "face_trust",
+    "find_face",
+    "fit_face",
+    "join_face",
+    "prepare_scan",
+    "project_face",
+    "references",
+    "scan_to_face",
+    "skin_detail",
+]

@@ -1,0 +1,123 @@
+"""The recipe: each numbered line is a stage in a folder of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+
+from facecom.completion.finding import find_face, prepare_scan
+from facecom.completion.reporting import completion_of
+from facecom.completion.result import Completion, Evidence
+from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
+from facecom.completion.values import CompletionSettings, DetailChoice
+from facecom.errors import FitError
+from facecom.interop import as_mesh
+from facecom.model.linear import LinearGenerator
+from facecom.refine.detail import Detail
+from facecom.scan.units import UnitChoice
+
+Progress = Callable[[str, float], None]
+"""Called with the name of the stage that begins and the share of the work done before it."""
+
+
+def complete(
+    scan: Any,
+    *,
+    unit: UnitChoice = "auto",
+    landmarks: Mapping[str, Any] | None = None,
+    model: LinearGenerator | None = None,
+    detail: DetailChoice = "none",
+    settings: CompletionSettings | None = None,
+    progress: Progress | None = None,
+) -> Completion:
+    """Complete a partial scan of a face.
+
+    Parameters
+    ----------
+    scan : path, Mesh, or any form that `as_mesh` takes; any pose
+    unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
+    landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
+    model : the face model; the shipped one unless given
+    detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
+        falls back to a generic skin
+    settings : CompletionSettings
+    progress : called as each stage begins
+
+    Returns
+    -------
+    Completion
+
+    Raises
+    ------
+    ScanError
+        When there is no usable surface or the unit is not clear.
+    AlignmentError, FitError
+        When it is no face, or too little of one; with the figures.
+    """
+    settings, clock = settings or CompletionSettings(), _Clock(progress)
+    for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
+        if given not in get_args(allowed):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
+    clock.begin("read")  # 1
+    raw = as_mesh(scan)
+    clock.begin("load model")
+    model = model or LinearGenerator.load()
+    clock.begin("clean")  # 2
+    prepared = prepare_scan(raw, unit=unit, settings=settings)
+    clock.begin("align")  # 3
+    points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in (landmarks or {}).items()}
+    start, prepared = find_face(prepared, model, points, settings)
+    clock.begin("fit")  # 4
+    fitted = fit_face(prepared, model, start, points, settings)
+    clock.begin("project")  # 5
+    projected = project_face(prepared, model, fitted, settings)
+    coverage = face_coverage(model.template, projected, settings)
+    if coverage < settings.verdict.least_seen:
+        raise FitError(
+            f"only {coverage:.0%} of the face is seen in the scan, at least {settings.verdict.least_seen:.0%} is needed"
+        )
+    clock.begin("uncertainty")  # 6
+    sigma = face_sigma(model, fitted, projected, settings)
+    clock.begin("join")  # 7
+    joined = join_face(prepared, model.template, fitted, projected, settings)
+    skin: Detail | None = None
+    problem: tuple[str, ...] = ()
+    if detail != "none":
+        clock.begin("detail")  # 8
+        skin, problem = skin_detail(prepared, model.template, fitted, projected, detail, settings)
+    clock.begin("report")  # 9
+    evidence = Evidence(prepared, model, fitted, projected, joined, settings)
+    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin)
+    clock.end()
+    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problem)
+    return replace(done, report=report)
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    SHARES: Mapping[str, float] = {
+        "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "project": 0.6, "uncertainty": 0.75,
+        "join": 0.8, "detail": 0.85, "report": 0.95,
+    }  # fmt: skip
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._stage: str | None = None
+        self._since = 0.0
+        self.seconds: dict[str, float] = {}
+
+    def begin(self, stage: str) -> None:
+        self.end()
+        self._stage, self._since = stage, time.perf_counter()
+        if self._progress:
+            self._progress(stage, self.SHARES[stage])
+
+    def end(self) -> None:
+        if self._stage is not None:
+            self.seconds[self._stage] = time.perf_counter() - self._since
+            self._stage = None

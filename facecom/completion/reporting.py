@@ -1,0 +1,115 @@
+"""The result put together in the scan's own frame and unit, with its report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facecom.completion.result import Completion, Evidence, short
+from facecom.completion.values import MADE, MEASURED, Report, Scan
+from facecom.fitting.fit import Start
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.geometry.transform import Similarity
+from facecom.model.template import Template
+from facecom.refine.detail import PROVENANCE_NAMES, Detail
+from facecom.refine.project import Projected
+
+
+def completion_of(
+    evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None
+) -> Completion:
+    """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
+    scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
+    to_scan = evidence.to_scan(evidence.fit.pose)
+    order = slice(None, None, -1) if scan.inside_out else slice(None)
+    face = Mesh(short(to_scan.apply(evidence.projected.vertices)), template.faces[3][:, order], uv=template.uv)
+    count = len(scan.mesh.vertices)
+    vertices = np.concatenate([scan.mesh.vertices, short(to_scan.apply(joined.merged.vertices[count:]))])
+    merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
+    fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
+    patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
+    made_sigma = joined.weights @ sigma
+    merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
+    provenance = np.where(evidence.projected.measured, MEASURED, MADE)
+    report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
+    return Completion(
+        face=face,
+        merged=merged,
+        patch=patch,
+        provenance=provenance,
+        sigma_mm=sigma,
+        merged_provenance=joined.provenance,
+        merged_sigma_mm=merged_sigma,
+        pose=to_scan.inverse(),
+        report=report,
+        evidence=evidence,
+        detail=skin,
+    )
+
+
+def _report(evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None) -> Report:
+    scan, projected, template = evidence.scan, evidence.projected, evidence.model.template
+    area = vertex_areas(projected.vertices, template.faces[3])
+    measured = float(area @ projected.measured / area.sum())
+    made = ~projected.measured
+    by_region = scan_to_face(scan, evidence.fit.pose, template, projected)
+    return Report(
+        unit=scan.unit,
+        mm_per_unit=scan.mm_per_unit,
+        pose=tuple(tuple(row) for row in evidence.fit.pose.matrix().tolist()),
+        score=start.score,
+        coverage=coverage,
+        fit_rms_mm=evidence.fit.terms["plane_rms_mm"],
+        scan_to_face_mm=by_region,
+        measured_share=measured,
+        made_share=1.0 - measured,
+        sigma_made_mm=float(sigma[made].mean()) if made.any() else 0.0,
+        holes_filled=evidence.joined.n_loops_filled,
+        removed={k: v for k, v in vars(scan.removed).items() if v and not k.endswith(("before", "after"))},
+        seconds={},
+        seed=evidence.settings.seed,
+        versions=_versions(),
+        model=dict(evidence.model.description),
+        warnings=evidence.joined.warnings,
+        detail=_skin_report(skin),
+    )
+
+
+def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
+    if skin is None:
+        return None
+    share = np.bincount(skin.provenance, minlength=len(PROVENANCE_NAMES)) / len(skin.provenance)
+    bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
+    return {
+        "vertices": len(skin.mesh.vertices),
+        "provenance": dict(zip(PROVENANCE_NAMES, share.tolist(), strict=True)),
+        "bands": bands,
+    }
+
+
+def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Projected) -> dict[str, float]:
+    """Mean distance in mm of the scan's vertices near the face to the completed face, by region."""
+    step = max(1, len(scan.mm.mesh.vertices) // 40_000)
+    points = pose.apply(scan.mm.mesh.vertices[::step])
+    found = Surface(Mesh(projected.vertices, template.faces[3])).closest(points)
+    nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
+    near = (found.distance < 5.0) & projected.measured[nearest]
+    names = {"all": near} | {
+        name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
+    }
+    return {name: float(found.distance[mask].mean()) for name, mask in names.items() if mask.any()}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {}
+    for package in ("facecom", "numpy", "scipy", "open3d", "torch"):
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return out

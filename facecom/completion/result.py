@@ -1,0 +1,154 @@
+"""What a completion is, and what can be asked of it afterwards: samples and dragged points."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from facecom.completion.values import CompletionSettings, Report, Scan
+from facecom.fitting.fit import Fit
+from facecom.fitting.posterior import draw, freedom, motion_rows, pull, variance_factor
+from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.geometry.transform import Similarity
+from facecom.model.linear import LinearGenerator
+from facecom.refine.detail import Detail
+from facecom.refine.join import Joined
+from facecom.refine.project import Projected
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """A completed face in the scan's own frame and unit.
+
+    Parameters
+    ----------
+    face : Mesh, the whole face in the template's topology (48,713 vertices)
+    merged : Mesh, the scan's triangles untouched, and the patch
+    patch : Mesh, what was missing
+    provenance, merged_provenance : (V,) int for each vertex of `face` and `merged`: 0 measured, 1 made
+    sigma_mm, merged_sigma_mm : (V,) float, standard deviation along the normal
+    pose : Similarity, the scan's own frame and unit -> face frame, mm
+    report : Report
+    detail : Detail or None, skin relief of the hole and its border, face frame, mm; None unless asked for
+    """
+
+    face: Mesh
+    merged: Mesh
+    patch: Mesh
+    provenance: Ints
+    sigma_mm: Floats
+    merged_provenance: Ints
+    merged_sigma_mm: Floats
+    pose: Similarity
+    report: Report
+    evidence: Evidence = field(repr=False)
+    detail: Detail | None = None
+
+    def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
+        """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
+
+        Raises
+        ------
+        ValueError
+            When `count` is negative.
+        """
+        if count < 0:
+            raise ValueError(f"count must not be negative, got {count}")
+        own = self.evidence
+        factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
+        drawn = draw(own.fit.precision, count=count, seed=seed)
+        return [self._moved(own.displacement(factor * deviation)) for deviation in drawn]
+
+    def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.1) -> Completion:
+        """The most likely completion in which some points of the face lie where they are dragged.
+
+        Parameters
+        ----------
+        points : landmark name or vertex of `face` -> (3,) where it should lie, in the scan's frame and unit
+        sigma_mm : how exactly
+
+        Raises
+        ------
+        ValueError
+            For unknown landmarks, and for points on measured surface, which does not move.
+        """
+        own = self.evidence
+        template = own.model.template
+        pick = np.array([k if isinstance(k, int) else template.landmark_index(k) for k in points], dtype=np.int64)
+        fixed = own.freedom[pick] < 0.02
+        if fixed.any():
+            name = list(points)[int(np.argmax(fixed))]
+            raise ValueError(f"the point {name!r} lies on measured surface, which does not move; drag one of the hole")
+        goal = self.pose.apply(np.array([points[k] for k in points], dtype=float).reshape(-1, 3))
+        gaps = (goal - own.projected.vertices[pick]).ravel()
+        rows = own.rows(pick).reshape(3 * len(pick), -1)
+        factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
+        deviation = pull(rows, own.fit.precision, gaps, sigma_mm=np.full(len(gaps), sigma_mm), factor=factor)
+        return self._moved(own.displacement(deviation))
+
+    def _moved(self, displacement: Floats) -> Completion:
+        """The same completion with its face moved by (V, 3) mm in the face frame, the patch along with it."""
+        own = self.evidence
+        scan_count = len(own.scan.mesh.vertices)
+        back = self.pose.inverse()
+        shift = back.scale * back.rotate(displacement)
+        face = self.face.with_vertices(short(self.face.vertices + shift))
+        vertices = self.merged.vertices.copy()
+        vertices[scan_count:] = short(vertices[scan_count:] + own.joined.weights @ shift)
+        merged = Mesh(vertices, self.merged.faces, colors=self.merged.colors)
+        fresh = np.arange(len(merged.faces)) >= len(own.scan.mesh.faces)
+        projected = replace(own.projected, vertices=own.projected.vertices + displacement)
+        return replace(
+            self,
+            face=face,
+            merged=merged,
+            patch=merged.submesh(fresh)[0],
+            evidence=replace(own, projected=projected),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a completion rests on, kept so that it can be sampled and refitted."""
+
+    scan: Scan
+    model: LinearGenerator
+    fit: Fit
+    projected: Projected
+    joined: Joined
+    settings: CompletionSettings
+
+    @functools.cached_property
+    def freedom(self) -> Floats:
+        """How freely each vertex of the face may move, (V,): 0 where measured, 1 deep in a hole."""
+        return freedom(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
+
+    def rows(self, pick: Ints) -> Floats:
+        """Derivative (n, 3, M + 6) of finest-level vertices by code and motion, as far as they are free."""
+        level = 1 if pick.max(initial=0) < self.model.template.counts[1] else 2
+        count = self.model.template.counts[level]
+        if pick.max(initial=0) >= count:
+            raise ValueError(f"vertex {int(pick.max())} is finer than level {level}; drag one of the first {count}")
+        jacobian = self.model.jacobian(self.fit.code, level=level).reshape(count, 3, -1)[pick]
+        both = np.concatenate([jacobian, motion_rows(self.projected.vertices[pick])], axis=2)
+        return self.freedom[pick][:, None, None] * both
+
+    def displacement(self, deviation: Floats) -> Floats:
+        """Movement (V, 3), mm, face frame, of the finest level for a deviation (M + 6,) of code and motion."""
+        moved = self.model.decode(self.fit.code + deviation[:-6], level=2) - self.model.decode(self.fit.code, level=2)
+        fine = self.model.prolong_offset(moved, from_level=2, to_level=3)
+        fine = fine + motion_rows(self.projected.vertices) @ deviation[-6:]
+        return self.freedom[:, None] * fine
+
+    def to_scan(self, pose: Similarity) -> Similarity:
+        """Face frame, mm -> the scan's own frame and unit."""
+        return Similarity(scale=1.0 / self.scan.mm_per_unit) @ pose.inverse()
+
+
+def short(vertices: Floats) -> Floats:
+    """Rounded to what float32 holds, so that files need no more."""
+    return vertices.astype(np.float32).astype(float)

@@ -1,0 +1,109 @@
+"""The second half of the job, a function a stage: each hands the parts of the house what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from facecom.completion.finding import face_proper, face_trust
+from facecom.completion.values import CompletionSettings, Scan
+from facecom.fitting.fit import Fit, Start, fit
+from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.matching import Matches
+from facecom.geometry.mesh import Floats, Mesh, vertex_normals
+from facecom.model.linear import LinearGenerator
+from facecom.model.template import Template
+from facecom.refine.detail import Detail, add_detail
+from facecom.refine.join import Joined, join
+from facecom.refine.project import Projected, project
+
+
+def fit_face(
+    scan: Scan, model: LinearGenerator, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
+) -> Fit:
+    """Pose and code, from the pose that `find_face` chose; named landmarks in the scan's frame, mm."""
+    template = model.template
+    return fit(
+        scan.for_fit,
+        model,
+        start.pose,
+        settings=settings.fit,
+        weights=face_trust(template, level=1, settings=settings),
+        landmarks=landmarks,
+        landmark_vertices={name: template.landmark_index(name) for name in landmarks},
+    )
+
+
+def project_face(scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings) -> Projected:
+    """The fitted face on the finest level, moved onto the scan where it was seen."""
+    template = model.template
+
+    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
+        return scan.mm.match(vertices, normals, pose=fitted.pose, reach_mm=reach_mm, normal_limit_rad=1.1)
+
+    coarse = model.decode(fitted.code, level=2)
+    fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
+    levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
+    return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.project)
+
+
+def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:
+    """Share of the face proper that was measured, by area on the mean face."""
+    proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
+    area = vertex_areas(template.vertices, template.faces[3]) * proper
+    return float(area @ projected.measured / area.sum())
+
+
+def face_sigma(model: LinearGenerator, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:
+    """Standard deviation of each vertex of the finest level along its normal, (V,), mm."""
+    template, level = model.template, 1
+    vertices = projected.vertices[: template.counts[level]]
+    normals = vertex_normals(projected.vertices, template.faces[3])[: len(vertices)]
+    jacobian = model.jacobian(fitted.code, level=level)
+    coarse = posterior_sigma(jacobian, vertices, normals, fitted.precision)
+    fine = template.prolong(coarse, from_level=level, to_level=3)
+    return calibrated_sigma(
+        fine,
+        projected.vertices,
+        projected.measured,
+        residual_mm=fitted.terms["plane_rms_mm"],
+        settings=settings.posterior,
+    )
+
+
+def join_face(
+    scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings
+) -> Joined:
+    """The scan with the missing part of the projected face stitched in, face frame, mm."""
+    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    return join(in_face, face, settings=settings.join)
+
+
+def skin_detail(
+    scan: Scan,
+    template: Template,
+    fitted: Fit,
+    projected: Projected,
+    choice: Literal["own", "synthetic"],
+    settings: CompletionSettings,
+) -> tuple[Detail | None, tuple[str, ...]]:
+    """Skin relief in the face frame, and what stood in its way."""
+    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    options = replace(settings.detail, mode=choice)
+    try:
+        made = add_detail(
+            in_face,
+            face,
+            measured=projected.measured,
+            mirror=template.mirror,
+            region=template.region,
+            settings=options,
+            seed=settings.seed,
+        )
+    except ValueError as error:
+        return None, (f"no skin detail: {error}",)
+    return made, made.warnings

@@ -1,0 +1,107 @@
+"""The values of the job: what can be set, what a scan is on the way, and what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from facecom.fitting.fit import FitSettings, Start, StartSettings
+from facecom.fitting.posterior import PosteriorSettings
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Mesh
+from facecom.refine.detail import DetailSettings
+from facecom.refine.join import JoinSettings
+from facecom.refine.project import ProjectSettings
+from facecom.scan.align import AlignSettings
+from facecom.scan.clean import CleanReport
+
+MEASURED, MADE = 0, 1
+DetailChoice = Literal["none", "own", "synthetic"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a scan must show to count as a face, and to be completed."""
+
+    least_score: float = 0.17
+    """Share of the face proper that must be explained by the rough fit."""
+    least_seen: float = 0.12
+    """Share of the face proper that must be measured in the end."""
+    most_rms_mm: float = 2.2
+    """Distance between rough fit and scan, root mean square, that still is a face."""
+    most_prior: float = 4.0
+    """Squared code for each entry of the rough fit: a face has about one."""
+    sure_score: float = 0.35
+    sure_prior: float = 2.5
+    """A start as good as this ends the search."""
+
+    def convinces(self, start: Start) -> bool:
+        """Whether to look no further."""
+        return start.score > self.sure_score and start.prior < self.sure_prior
+
+
+@dataclass(frozen=True)
+class CompletionSettings:
+    """Everything that affects the result, besides scan, model, landmarks and unit."""
+
+    seed: int = 0
+    align: AlignSettings = field(default_factory=AlignSettings)
+    start: StartSettings = field(default_factory=StartSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
+    join: JoinSettings = field(default_factory=JoinSettings)
+    detail: DetailSettings = field(default_factory=DetailSettings)
+    verdict: Verdict = field(default_factory=Verdict)
+    fit_cell_mm: float = 1.2
+    """Scans with shorter edges are averaged over cells of this size for the fit."""
+    outer_trust: float = 0.05
+    """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
+    face_radius_mm: float = 90.0
+    """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done and what it showed; lengths in mm.
+
+    unit, mm_per_unit : of the scan and of every output
+    pose : 4x4 matrix, scan frame (in mm) -> face frame
+    score, coverage : share of the face explained by the rough fit, and measured in the end
+    scan_to_face_mm : mean distance of the scan to the completed face by region
+    measured_share, made_share : of the completed face's area
+    removed : what cleaning took out
+    """
+
+    unit: str
+    mm_per_unit: float
+    pose: tuple[tuple[float, ...], ...]
+    score: float
+    coverage: float
+    fit_rms_mm: float
+    scan_to_face_mm: Mapping[str, float]
+    measured_share: float
+    made_share: float
+    sigma_made_mm: float
+    holes_filled: int
+    removed: Mapping[str, int]
+    seconds: Mapping[str, float]
+    seed: int
+    versions: Mapping[str, str]
+    model: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit."""
+
+    mesh: Mesh
+    mm: OrientedSurface
+    for_fit: OrientedSurface
+    unit: str
+    mm_per_unit: float
+    inside_out: bool
+    removed: CleanReport
