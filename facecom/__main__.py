@@ -116,6 +116,7 @@ def _register_verb(verbs: Any) -> None:
     verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
     verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
     verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scans")
+    verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
     verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
     verb.set_defaults(run=_register)
@@ -201,7 +202,8 @@ def _register(options: argparse.Namespace) -> None:
 
     bar = _Bar("register", quiet=options.quiet or not sys.stderr.isatty())
     try:
-        results = register(options.scans, unit=options.unit, progress=bar.show)
+        relax = options.relax_expression
+        results = register(options.scans, unit=options.unit, relax_expression=relax, progress=bar.show)
     finally:
         bar.close()
     with _folder(options.out) as partial:

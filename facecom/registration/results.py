@@ -79,6 +79,7 @@ def report(results: Sequence[Registration]) -> dict[str, Any]:
                 "scan_to_face_mm": dict(result.scan_to_face_mm),
                 "residual_mm": _distribution(result.residual_mm[result.measured]),
                 "sigma_made_mm": float(result.sigma_mm[~result.measured].mean()) if not result.measured.all() else 0.0,
+                "expression_taken_out": dict(result.expression),
                 "unit": result.unit,
                 "mm_per_unit": result.mm_per_unit,
                 "pose": result.pose.matrix().tolist(),

@@ -1,0 +1,120 @@
+"""Scans with known correspondence come out in the template's topology, whole or partial, in their own frame."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import facecom
+from facecom.__main__ import main
+from facecom.evaluation.partial import ScanSettings, partial_scan
+from facecom.geometry.mesh import Mesh
+from facecom.model.linear import LinearGenerator
+from facecom.registration import write_registrations
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LinearGenerator.load()
+
+
+@pytest.fixture(scope="module")
+def truths(model):
+    return [model.sample(seed, level=2) for seed in (5, 9)]
+
+
+@pytest.fixture(scope="module")
+def scans(truths):
+    """A whole face in metres, and one without its nose in mm, each in a pose of its own."""
+    whole = Mesh(truths[0].vertices, truths[0].faces)
+    settings = ScanSettings(noise_mm=0.02, max_angle=0.5)
+    turned = partial_scan(whole, "ear", seed=1, settings=replace(settings, unit="m"))
+    return [turned, partial_scan(truths[1], "nose", seed=2, settings=settings)]
+
+
+@pytest.fixture(scope="module")
+def registered(scans, model):
+    calls = []
+    found = facecom.register([s.scan for s in scans], model=model, progress=lambda *call: calls.append(call))
+    assert calls == [("scan_1", 0.0), ("scan_2", 0.5)]
+    return found
+
+
+def test_vertices_lie_on_the_same_spot_as_in_the_truth(registered, scans, truths, model):
+    for result, scan, truth in zip(registered, scans, truths, strict=True):
+        count = model.template.counts[2]
+        x, y, z = model.template.vertices[:count].T
+        face = (np.hypot(x, y - 10) < 80) & (z > -70) & result.measured[:count]
+        true = scan.pose.apply(truth.vertices)[face]
+        apart = np.linalg.norm(result.vertices[:count][face] - true, axis=1) * result.mm_per_unit
+        assert face.sum() > 3000
+        assert apart.mean() < 1.0
+
+
+def test_frame_and_unit_are_the_scans(registered, scans):
+    assert [r.unit for r in registered] == ["m", "mm"]
+    for result, scan in zip(registered, scans, strict=True):
+        np.testing.assert_allclose(result.pose.apply(result.vertices), result.in_face_frame, atol=1e-6)
+        near = facecom.Surface(Mesh(result.vertices * result.mm_per_unit, result.mesh.faces))
+        known = scan.vertex >= 0
+        assert np.median(near.closest(scan.scan.vertices[known] * result.mm_per_unit).distance) < 0.05
+
+
+def test_the_hole_is_not_called_measured(registered, scans, truths, model):
+    count = model.template.counts[2]
+    inside = np.ones(count, bool)
+    inside[truths[1].faces[~scans[1].removed].ravel()] = False
+    assert inside.sum() > 100
+    result = registered[1]
+    assert result.measured[:count][inside].mean() < 0.2
+    np.testing.assert_array_equal(np.isnan(result.residual_mm), ~result.measured)
+    assert np.nanmean(result.residual_mm) < 0.1
+    assert result.sigma_mm[~result.measured].mean() > 3 * result.sigma_mm[result.measured].mean()
+
+
+def test_landmarks_are_those_of_the_template(registered, scans, truths, model):
+    result, scan = registered[0], scans[0]
+    assert set(result.landmarks) == set(model.template.landmarks)
+    for name in ("left_eye_1", "outer_lip_1", "nose_base_3"):
+        at = model.template.landmark_index(name)
+        true = model.template.prolong(truths[0].vertices, from_level=2)[at]
+        apart = result.mm_per_unit * np.linalg.norm(result.landmarks[name] - scan.pose.apply(true))
+        assert apart < 3.0, name
+
+
+def test_the_verdict_says_what_was_seen(registered):
+    for result in registered:
+        assert result.good
+        assert f"{result.coverage:.0%} of the face is seen" in result.verdict
+
+
+def test_all_files_of_a_set_are_written(registered, model, tmp_path):
+    more = [*registered, replace(registered[0], name="third", in_face_frame=model.sample(1).vertices)]
+    write_registrations(more, tmp_path, model=model)
+    names = {p.name for p in tmp_path.iterdir()}
+    each = {f"{n}.{e}" for n in ("scan_1", "scan_2", "third") for e in ("ply", "csv", "json", "mrk.json")}
+    assert names == {*each, "mean.ply", "report.json", "model"}
+    made = LinearGenerator.load(tmp_path / "model")
+    mean = facecom.read_scan(tmp_path / "mean.ply")
+    np.testing.assert_allclose(mean.vertices, made.template.vertices, atol=1e-3)
+    written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert written["scans"]["scan_2"]["verdict"] == registered[1].verdict
+
+
+@pytest.mark.parametrize("scans", ["scan.ply", [], Mesh(np.eye(3), [[0, 1, 2]])])
+def test_anything_but_a_list_of_scans_is_refused(scans):
+    with pytest.raises(ValueError, match="scan"):
+        facecom.register(scans)
+
+
+def test_an_error_names_the_scan():
+    with pytest.raises(facecom.ScanError, match="scan_1: .*1 usable"):
+        facecom.register([Mesh(np.eye(3), [[0, 1, 2]])])
+
+
+def test_the_command_line_writes_nothing_when_a_scan_cannot_be_read(tmp_path, capsys):
+    (tmp_path / "bad.ply").write_text("no mesh")
+    assert main(["register", str(tmp_path / "bad.ply"), "--out", str(tmp_path / "out")]) == 2
+    assert "bad" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
