@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -336,41 +335,14 @@ def write_results(result: Completion, folder: Path, *, name: str = "scan") -> No
     """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
     from facecom.report.html import report_html
     from facecom.report.preview import png_bytes, preview
-    from facecom.scan.files import write_bytes, write_mesh
+    from facecom.scan.files import write_bytes
 
-    write_mesh(folder / "face.ply", result.face, attributes=_layers(result.provenance, result.sigma_mm))
-    write_mesh(
-        folder / "merged.ply",
-        result.merged,
-        attributes=_layers(result.merged_provenance, result.merged_sigma_mm),
-    )
-    write_mesh(folder / "patch.ply", result.patch)
-    if result.detail is not None:
-        _write_detail(result, folder)
-    text = json.dumps(asdict(result.report), indent=1, sort_keys=True)
-    write_bytes(folder / "report.json", (text + "\n").encode())
+    result.save(folder)
     picture = preview(
         result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
     )
     write_bytes(folder / "preview.png", png_bytes(picture))
     write_bytes(folder / "report.html", report_html(result, name=name, overview=picture).encode())
-
-
-def _write_detail(result: Completion, folder: Path) -> None:
-    from facecom.refine.maps import bake_maps, write_maps
-    from facecom.scan.files import write_mesh
-
-    skin = result.detail
-    if skin is not None:
-        mesh = skin.mesh.with_vertices(result.pose.inverse().apply(skin.mesh.vertices))
-        write_mesh(folder / "detail.ply", mesh, attributes={"provenance": skin.provenance.astype("uint8")}, exact=False)
-        write_maps(bake_maps(skin), folder)
-
-
-def _layers(provenance: Any, sigma_mm: Any) -> dict[str, Any]:
-    import numpy as np
-
-    return {"provenance": np.asarray(provenance, np.uint8), "sigma_mm": np.asarray(sigma_mm, np.float32)}
 
 
 def _table(results: Mapping[str, Completion]) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facecom.completion.saving import save_detail, save_layers, save_report
 from facecom.completion.values import CompletionSettings, Report, Scan
+from facecom.errors import ScanError
 from facecom.fitting.fit import Fit
 from facecom.fitting.posterior import draw, freedom, motion_rows, pull, variance_factor
 from facecom.geometry.mesh import Floats, Ints, Mesh
@@ -18,6 +22,7 @@ from facecom.model.linear import LinearGenerator
 from facecom.refine.detail import Detail
 from facecom.refine.join import Joined
 from facecom.refine.project import Projected
+from facecom.scan.files import write_mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,26 @@ class Completion:
     report: Report
     evidence: Evidence = field(repr=False)
     detail: Detail | None = None
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write face.ply, merged.ply, patch.ply and report.json, and with detail its mesh and maps; the folder is made.
+
+        Raises
+        ------
+        ScanError
+            When the folder cannot be written.
+        """
+        folder = Path(directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ScanError(f"{folder} cannot be made ({error.strerror}); choose another folder") from None
+        save_layers(folder / "face.ply", self.face, self.provenance, self.sigma_mm)
+        save_layers(folder / "merged.ply", self.merged, self.merged_provenance, self.merged_sigma_mm)
+        write_mesh(folder / "patch.ply", self.patch)
+        if self.detail is not None:
+            save_detail(folder, self.detail, self.pose.inverse())
+        save_report(folder / "report.json", self.report)
 
     def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
         """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
