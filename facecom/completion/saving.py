@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
@@ -18,7 +19,10 @@ from facecom.scan.files import write_bytes, write_mesh
 
 def save_layers(path: Path, mesh: Mesh, provenance: Ints, sigma_mm: Floats) -> None:
     """Write a mesh as PLY with what it knows of each vertex."""
-    layers = {"provenance": np.asarray(provenance, np.uint8), "sigma_mm": np.asarray(sigma_mm, np.float32)}
+    layers: dict[str, NDArray[Any]] = {
+        "provenance": np.asarray(provenance, np.uint8),
+        "sigma_mm": np.asarray(sigma_mm, np.float32),
+    }
     write_mesh(path, mesh, attributes=layers)
 
 
