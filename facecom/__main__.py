@@ -213,9 +213,9 @@ def _register(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from facecom.model.generator import Sizes
     from facecom.model.linear import LinearGenerator
     from facecom.model.mixing import mixed_faces
+    from facecom.model.network import Sizes
     from facecom.model.training import TrainSettings, iterate_training
 
     sizes = Sizes(code=options.code)

@@ -32,7 +32,7 @@ def hub_mixin() -> type:
         from huggingface_hub import PyTorchModelHubMixin
     except ModuleNotFoundError:
         return _WithoutHub
-    return PyTorchModelHubMixin  # type: ignore[no-any-return]
+    return PyTorchModelHubMixin
 
 
 def snapshot(model_id: str, options: Mapping[str, Any]) -> Path:

@@ -18,9 +18,14 @@ def sparse(matrix: sp.spmatrix) -> Tensor:
     return torch.sparse_coo_tensor(index, values, coo.shape, check_invariants=False).coalesce()
 
 
+def exact(like: Tensor) -> torch.autocast:
+    """Context without mixed precision: half precision would cost hundredths of a millimetre."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 def product(matrix: Tensor, features: Tensor) -> Tensor:
     """Sparse (W, V) times features (V, B, C): (W, B, C); in float32 under mixed precision too."""
-    with torch.autocast(features.device.type, enabled=False):
+    with exact(features):
         found = torch.sparse.mm(matrix, features.float().flatten(1))
     return found.unflatten(1, features.shape[1:])
 

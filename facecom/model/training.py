@@ -23,7 +23,8 @@ from torch import Tensor
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
 from facecom.model.checkpoint import read_checkpoint, write_checkpoint
-from facecom.model.generator import FINE, FaceGenerator, Sizes
+from facecom.model.generator import FaceGenerator
+from facecom.model.network import FINE, Sizes
 from facecom.model.template import Template
 
 if TYPE_CHECKING:
@@ -111,12 +112,15 @@ def iterate_training(
     """
     settings, folder = settings or TrainSettings(), Path(out)
     run = _Run(_on_level_2(faces, template), template, folder, settings)
-    first = run.resume() if resume else 0
-    for epoch in range(first, settings.epochs):
-        state = run.epoch(epoch)
-        run.keep(state)
-        yield state
-    run.finish()
+    try:
+        first = run.resume() if resume else 0
+        for epoch in range(first, settings.epochs):
+            state = run.epoch(epoch)
+            run.keep(state)
+            yield state
+        run.finish()
+    finally:
+        run.close()
 
 
 def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
@@ -231,6 +235,9 @@ class _Run:
             "training": asdict(self.settings) | {"faces": len(self.faces), "minutes": round(self.seconds / 60, 2)}
         }
         plain.cpu().save(self.folder)
+
+    def close(self) -> None:
+        """Close the log."""
         if self.log is not None:
             self.log.close()
 

@@ -8,8 +8,9 @@ import torch
 
 from facecom.errors import CheckpointError
 from facecom.model.checkpoint import load_generator
-from facecom.model.generator import FaceGenerator, Sizes
+from facecom.model.generator import FaceGenerator
 from facecom.model.linear import LinearGenerator
+from facecom.model.network import Sizes
 from facecom.model.template import Template
 
 CODE = 6

@@ -6,9 +6,10 @@ import pytest
 from facecom.__main__ import main
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
-from facecom.model.generator import FaceGenerator, Sizes
+from facecom.model.generator import FaceGenerator
 from facecom.model.linear import LinearGenerator
 from facecom.model.mixing import mixed_faces
+from facecom.model.network import Sizes
 from facecom.model.sampling import sample_codes
 from facecom.model.template import Template
 from facecom.model.training import TrainSettings, iterate_training, principal_modes, train

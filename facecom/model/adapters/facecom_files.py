@@ -1,0 +1,185 @@
+"""FaceCom's own files as a face model: its decoder, the level matrices that belong to it, mean and deviation."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facecom.errors import CheckpointError, need
+from facecom.geometry.mesh import Floats, Ints, frozen
+from facecom.model.adapters.facecom_network import FaceComDecoder
+from facecom.model.adapters.source import triangles_of
+from facecom.model.checkpoint import read_checkpoint, write_checkpoint
+
+FORMAT, VERSION = "facecom-cvpr2024-decoder", 1
+CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
+CHUNK = 32
+
+
+@dataclass(frozen=True, eq=False)
+class FaceComSource:
+    """FaceCom's decoder as a face model with codes N(0, I): z is the code over sqrt(Z), so that its length is about 1.
+
+    mean : (N, 3), mm, the face of code zero; triangles : (F, 3)
+    offset, scale : (N, 3), the training set's mean and standard deviation
+    """
+
+    decoder: FaceComDecoder
+    triangles: Ints
+    offset: Floats
+    scale: Floats
+    credit: str = CREDIT
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("triangles", np.int64), ("offset", np.float64), ("scale", np.float64)):
+            object.__setattr__(self, name, frozen(getattr(self, name), dtype, 3))
+        self.decoder.eval()
+
+    @property
+    def code_size(self) -> int:
+        """Number of code entries."""
+        return int(self.decoder.decoder_lin.in_features)
+
+    @functools.cached_property
+    def mean(self) -> Floats:
+        """The face of code zero, (N, 3)."""
+        return self.decode(np.zeros(self.code_size))
+
+    @torch.no_grad()
+    def decode(self, code: Floats) -> Floats:
+        """Vertices (N, 3), mm, for a code (M,)."""
+        z = torch.as_tensor(np.asarray(code, float) / np.sqrt(self.code_size), dtype=torch.float32)
+        found = self.decoder(z[None])[0][:, 0]
+        return found.double().numpy() * self.scale + self.offset
+
+    @torch.no_grad()
+    def jacobian(self, code: Floats) -> Floats:
+        """Derivative of the vertices, (3 N, M); some entries at a time, for memory."""
+        z = torch.as_tensor(np.asarray(code, float) / np.sqrt(self.code_size), dtype=torch.float32)[None]
+        every = torch.eye(self.code_size) / float(np.sqrt(self.code_size))
+        parts = [self.decoder(z, along)[1].double().numpy() for along in every.split(CHUNK)]
+        return (np.concatenate(parts, axis=1) * self.scale[:, None]).transpose(0, 2, 1).reshape(-1, self.code_size)
+
+    def save(self, directory: str | Path) -> None:
+        """Write everything that `load` needs, the level matrices too."""
+        decoder = self.decoder
+        arrays = {f"network.{k}": v.numpy() for k, v in decoder.state_dict().items()}
+        arrays |= {"triangles": self.triangles, "offset": self.offset, "scale": self.scale}
+        for k in range(decoder.steps):
+            for name in ("around", "up"):
+                matrix = getattr(decoder, f"{name}_{k}").coalesce()
+                arrays[f"{name}_{k}.index"] = matrix.indices().numpy()
+                arrays[f"{name}_{k}.values"] = matrix.values().numpy()
+                arrays[f"{name}_{k}.shape"] = np.array(matrix.shape)
+        text = {"wide": decoder.wide, "narrow": decoder.narrow, "code": self.code_size, "sources": [self.credit]}
+        write_checkpoint(Path(directory), arrays, text, format_name=FORMAT, version=VERSION)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> FaceComSource:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing, damaged, or of another kind.
+        """
+        folder = Path(directory)
+        arrays, text = read_checkpoint(folder, format_name=FORMAT, version=VERSION)
+        try:
+            steps = range(len(text["wide"]) - 1)
+            around, ups = ([_stored(arrays, f"{name}_{k}") for k in steps] for name in ("around", "up"))
+            decoder = FaceComDecoder(text["code"], text["wide"], text["narrow"], around=around, ups=ups)
+            prefix = "network."
+            state = {k[len(prefix) :]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
+            decoder.load_state_dict(state)
+            return cls(decoder, arrays["triangles"], arrays["offset"], arrays["scale"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{folder}: does not fit its description ({' '.join(str(error).split())})") from error
+
+
+def _stored(arrays: dict[str, np.ndarray], name: str) -> Tensor:
+    index, values = torch.from_numpy(arrays[f"{name}.index"]), torch.from_numpy(arrays[f"{name}.values"])
+    return torch.sparse_coo_tensor(
+        index, values, tuple(arrays[f"{name}.shape"].tolist()), check_invariants=False
+    ).coalesce()
+
+
+def convert_facecom(
+    decoder: str | Path, norm: str | Path, template: str | Path, *, levels: str | Path
+) -> FaceComSource:
+    """FaceCom's own files as a source: call `save` on it, and the originals are needed no more.
+
+    Parameters
+    ----------
+    decoder, norm, template : checkpoint_decoder.pt, norm.pt and template.ply
+    levels : npz with the matrices of the run that trained the weights: `up_0` ... (V_k, V_k+1), and `edges_0` ...
+        (2, E), fine to coarse. FaceCom computes them anew at each start by decimating the template; another version of
+        that library gives others, and with them other faces. In its environment:
+        `_, A, _, U = generate_transform_matrices_trimesh(mesh, [4, 4, 4])`; then numpy.savez, U as up_k, A as edges_k.
+
+    Raises
+    ------
+    CheckpointError
+        When a file is missing, is not what it should be, or needs unpickling of more than tensors.
+    """
+    state, scales = _tensors(Path(decoder)), _tensors(Path(norm))
+    triangles = _ply_triangles(Path(template))
+    try:
+        with np.load(levels, allow_pickle=False) as stored:
+            steps = sum(name.startswith("up_") for name in stored.files)
+            ups = [_dense(stored[f"up_{k}"]) for k in range(steps)]
+            around = [mean_around(stored[f"edges_{k}"], ups[k].shape[0]) for k in range(steps)]
+        wide, narrow = (_widths(state, branch, steps) for branch in ("global", "local"))
+        network = FaceComDecoder(state["decoder_lin.weight"].shape[1], wide, narrow, around=around, ups=ups)
+        network.load_state_dict(state)
+        offset, scale = (scales[name].reshape(-1, 3).double().numpy() for name in ("mean", "std"))
+        return FaceComSource(network, triangles, offset, scale)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{decoder}: not FaceCom's decoder ({' '.join(str(error).split())})") from error
+
+
+def _widths(state: dict[str, Tensor], branch: str, steps: int) -> list[int]:
+    """Features of each level, fine to coarse."""
+    return [3, *(int(state[f"decoder_convs_{branch}.{k}.lin.weight"].shape[1]) for k in reversed(range(steps)))]
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except (RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+        raise CheckpointError(f"{path}: not a file of tensors alone ({' '.join(str(error).split())[:200]})") from error
+    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise CheckpointError(f"{path}: does not hold named tensors")
+    return dict(found)
+
+
+def _dense(matrix: np.ndarray) -> Tensor:
+    return torch.tensor(matrix, dtype=torch.float32).to_sparse().coalesce()
+
+
+def mean_around(edges: np.ndarray, count: int) -> Tensor:
+    """Sparse (V, V) that takes the mean of each vertex and its neighbours, from directed edges (2, E)."""
+    own = np.arange(count)
+    off = edges[:, edges[0] != edges[1]]
+    source, target = np.concatenate([off[0], own]), np.concatenate([off[1], own])
+    degree = np.bincount(target, minlength=count)
+    index = torch.tensor(np.stack([target, source]), dtype=torch.int64)
+    values = torch.tensor(1.0 / degree[target], dtype=torch.float32)
+    return torch.sparse_coo_tensor(index, values, (count, count), check_invariants=False).coalesce()
+
+
+def _ply_triangles(path: Path) -> Ints:
+    trimesh = need("trimesh")
+    try:
+        mesh = trimesh.load_mesh(path, process=False)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read as a mesh ({error})") from error
+    return triangles_of(np.asarray(mesh.faces).tolist())

@@ -1,0 +1,153 @@
+"""Linear models from files: mean and basis in npz or safetensors, FLAME-like names, and ICT-FaceKit."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Floats, Ints
+from facecom.model.adapters.source import LinearSource, triangles_of
+
+ICT_CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence"
+CM, M = 10.0, 1000.0
+MEANS, BASES = ("mean", "neutral", "v_template", "shapeMU"), ("basis", "modes", "identity", "shapedirs", "shapePC")
+SIGMAS, FACES = ("sigma", "std", "sd"), ("faces", "triangles", "f")
+PICKLES = (".pkl", ".pickle", ".p")
+CONVERT = (
+    "pickles can run code and are not read; where you trust the file, write its v_template, shapedirs and f to an npz "
+    "with numpy.savez, shapedirs as numpy.asarray(shapedirs), and give that"
+)
+
+
+def read_linear(path: str | Path, *, mm_per_unit: float = 1.0, modes: int | None = None) -> LinearSource:
+    """A linear model from npz or safetensors: mean, basis, triangles, and standard deviations where there are any.
+
+    Known names are mean, neutral or v_template (N, 3); basis, modes, identity or shapedirs as (M, N, 3), (N, 3, M) or
+    (3 N, M); sigma, std or sd (M,), which the basis is multiplied by; faces, triangles or f (F, 3), or quads (F, 4).
+
+    Parameters
+    ----------
+    mm_per_unit : 1000 for FLAME and other models in metres
+    modes : leading modes to keep; all of them for None
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing, damaged, a pickle, or holds something else.
+
+    Examples
+    --------
+    FLAME, written to npz by its owner::
+
+        source = read_linear("flame.npz", mm_per_unit=1000.0, modes=300)
+    """
+    path = Path(path)
+    arrays = _arrays(path)
+    mean = _pick(arrays, MEANS, path).reshape(-1, 3)
+    sigma = next((np.asarray(arrays[n], float).ravel() for n in SIGMAS if n in arrays), None)
+    basis = _mode_rows(_pick(arrays, BASES, path), len(mean), path)
+    if sigma is not None:
+        if len(sigma) != len(basis):
+            raise CheckpointError(f"{path}: {len(sigma)} standard deviations for {len(basis)} modes")
+        basis = basis * sigma[:, None, None]
+    try:
+        return LinearSource(mean * mm_per_unit, _triangles(arrays, path), basis[:modes] * mm_per_unit, path.name)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not a linear face model ({error})") from error
+
+
+def read_ict_facekit(path: str | Path, *, modes: int = 100) -> LinearSource:
+    """ICT-FaceKit's identity modes, from the `FaceXModel` folder of a checkout or from an npz of its arrays.
+
+    A checkout is in centimetres with one OBJ for each identity; an npz is taken to be in millimetres.
+
+    Raises
+    ------
+    CheckpointError
+        When it is neither.
+    """
+    path = Path(path)
+    if path.is_file():
+        source = read_linear(path, modes=modes)
+        return LinearSource(source.mean, source.triangles, source.modes, ICT_CREDIT)
+    folder = path if (path / "generic_neutral_mesh.obj").is_file() else path / "FaceXModel"
+    mean, triangles = _read_obj(folder / "generic_neutral_mesh.obj")
+    files = sorted(folder.glob("identity*.obj"))[:modes]
+    if not files:
+        raise CheckpointError(f"{folder}: holds no identity*.obj; give ICT-FaceKit's FaceXModel folder")
+    found = []
+    for file in files:
+        vertices, _ = _read_obj(file)
+        if vertices.shape != mean.shape:
+            raise CheckpointError(f"{file}: has {len(vertices)} vertices, the neutral mesh {len(mean)}")
+        found.append(vertices - mean)
+    return LinearSource(mean * CM, triangles, np.array(found) * CM, ICT_CREDIT)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix.lower() in PICKLES:
+        raise CheckpointError(f"{path}: {CONVERT}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors import SafetensorError
+            from safetensors.numpy import load
+
+            try:
+                return dict(load(path.read_bytes()))
+            except SafetensorError as error:
+                raise CheckpointError(f"{path}: damaged, not a safetensors file ({error})") from error
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            return {name: found[name] for name in found.files if found[name].dtype != object}
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: not an npz file of plain arrays ({error}); {CONVERT}") from error
+
+
+def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -> Floats:
+    for name in names:
+        if name in arrays:
+            return np.asarray(arrays[name], float)
+    raise CheckpointError(f"{path}: holds none of {', '.join(names)}; it has {', '.join(sorted(arrays)) or 'nothing'}")
+
+
+def _mode_rows(basis: Floats, count: int, path: Path) -> Floats:
+    """A basis in any of the usual shapes as (M, N, 3)."""
+    if basis.ndim == 3 and basis.shape[1:] == (count, 3):
+        return basis
+    if basis.ndim == 3 and basis.shape[:2] == (count, 3):
+        return np.moveaxis(basis, 2, 0)
+    if basis.ndim == 2 and basis.shape[0] == 3 * count:
+        return basis.T.reshape(-1, count, 3)
+    if basis.ndim == 2 and basis.shape[1] == 3 * count:
+        return basis.reshape(-1, count, 3)
+    raise CheckpointError(f"{path}: a basis of shape {basis.shape} does not fit {count} vertices")
+
+
+def _triangles(arrays: dict[str, np.ndarray], path: Path) -> Ints:
+    for name in FACES:
+        if name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] == 3:
+            return np.asarray(arrays[name]).astype(np.int64)
+    if "quads" in arrays:
+        return triangles_of(np.asarray(arrays["quads"]).astype(int).tolist())
+    raise CheckpointError(f"{path}: holds no triangles; store them as faces (F, 3)")
+
+
+def _read_obj(path: Path) -> tuple[Floats, Ints]:
+    """Vertices and fans of triangles of an OBJ, in the file's own order, which a scan reader need not keep."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)
+        polygons = [
+            [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]] for line in lines if line.startswith("f ")
+        ]
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not an OBJ mesh ({error})") from error
+    return vertices.reshape(-1, 3), triangles_of(polygons)
