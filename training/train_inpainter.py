@@ -92,6 +92,8 @@ def train(arguments: argparse.Namespace) -> None:
     count = int(0.9 * len(inputs))
     chance = torch.where(foreign[:count], arguments.foreign_share, 1 - arguments.foreign_share)
     model = network(setup["size"], arguments.width)
+    if arguments.resume:
+        model = UNet2DModel.from_pretrained(arguments.resume, use_safetensors=True, local_files_only=True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.02)
     start, step, told = time.monotonic(), 0, 0.0
     while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
@@ -124,7 +126,8 @@ def save(model: UNet2DModel, arguments: argparse.Namespace, setup: dict, step: i
     config.pop("_name_or_path", None)
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
     (arguments.out / SETTINGS).write_text(json.dumps(setup, indent=1) + "\n")
-    note = {k: v for k, v in vars(arguments).items() if k not in ("residuals", "out")}
+    note = {k: v for k, v in vars(arguments).items() if k not in ("residuals", "out", "resume")}
+    note["went_on_from_another"] = bool(arguments.resume)
     note |= {"steps": step, "on_faces_outside_the_training": figures, "sources": ["MakeHuman (CC0)", "own generator"]}
     (arguments.out / "training.json").write_text(json.dumps(note, indent=1) + "\n")
 
@@ -138,6 +141,7 @@ def main() -> None:
     p.add_argument("--width", type=int, default=12)
     p.add_argument("--foreign-share", type=float, default=0.5)
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--resume", type=Path, help="folder of a network to go on from")
     p.add_argument("--out", type=Path, required=True)
     train(p.parse_args())
 

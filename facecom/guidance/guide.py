@@ -37,10 +37,12 @@ class GuidanceSettings:
     """Distance over which the pictures repeat their errors."""
     sigma_scale: float = 1.0
     """Factor on the sigma of the pictures."""
-    least_confidence: float = 0.9
-    """A pixel of the scan that the parser calls background this surely is clutter."""
     parse: bool = True
-    """Whether the parser looks for clutter and for what is missing."""
+    """Whether the parser says which regions are seen."""
+    drop_clutter: bool = False
+    """Whether pixels of the scan that the parser surely calls background count as not seen."""
+    least_confidence: float = 0.9
+    """How sure it must be."""
     seed: int = 0
 
 
@@ -108,7 +110,8 @@ def guide(
     fill, size = _filler(source, settings.seed)
     parser = FaceParser.from_pretrained() if settings.parse else None
     labels = np.ones(len(face.vertices), int) if proper is None else np.asarray(proper, int)
-    surfaces, views, seen, warnings = (Surface(scan), Surface(face)), [], {}, []
+    surfaces, views, warnings = (Surface(scan), Surface(face)), [], []
+    seen: dict[str, float] = {}
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
     for name, camera in cameras.items():
         try:
@@ -153,7 +156,8 @@ def _view(
     parse = None if parser is None else parser.parse(np.clip(scan.rgb(), 0, 1))
     clutter = None
     if parse is not None:
-        clutter = scan.mask & parse.mask(BACKGROUND) & (parse.confidence > settings.least_confidence)
+        if settings.drop_clutter:
+            clutter = scan.mask & parse.mask(BACKGROUND) & (parse.confidence > settings.least_confidence)
         for region, share in parse.seen_share(scan.mask).items():
             seen[region] = max(share, seen.get(region, 0.0))
     mask = hole_mask(scan, face, reach_mm=settings.reach_mm, clutter=clutter)

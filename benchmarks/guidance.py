@@ -1,0 +1,198 @@
+"""What guidance is worth: the errors of completion without it, with the shipped networks, and with true pictures.
+
+    python benchmarks/guidance.py CASES [--only NAME] [--cache out/guidance/fits] [--json FILE]
+
+CASES holds a folder for each case with scan.ply, truth.npz (`missing`, `observed`: points of the true surface, in the
+scan's frame and unit) and meta.json (head, defect, unit). The scan is fitted once; then the fit takes in the pictures'
+observations as a Gaussian update, and each result is projected onto the scan in the same way. The oracle's pictures are
+rendered from the true surface instead of filled in, which shows what perfect pictures would bring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy import linalg
+
+from facecom import completion as job
+from facecom.fitting.fit import Fit
+from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
+from facecom.geometry.nearest import Surface
+from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.guidance.guide import Guidance, GuidanceSettings, guide
+from facecom.guidance.inpaint import DepthInpainter, Filled
+from facecom.guidance.parsing import FaceParser
+from facecom.guidance.render import rasterise
+from facecom.guidance.targets import ImageTarget, Observations, observations
+from facecom.model.linear import LinearGenerator
+from facecom.scan.files import read_scan
+from facecom.scan.surface import surface_from_points
+
+LEVEL = 2
+PROPER_MM = 80.0
+ORACLE_SIGMA_MM = 0.3
+
+
+def fitted_case(
+    folder: Path, model: LinearGenerator, settings: job.CompletionSettings, cache: Path | None
+) -> tuple[job.Scan, Fit]:
+    """The scan, prepared, and the fit to it; a stored fit is used where there is one."""
+    unit_name = json.loads((folder / "meta.json").read_text())["unit"]
+    scan = job.prepare_scan(read_scan(folder / "scan.ply"), unit=unit_name, settings=settings)
+    stored = None if cache is None else cache / f"{folder.name}.npz"
+    if stored is not None and stored.exists():
+        with np.load(stored, allow_pickle=False) as a:
+            pose = Similarity(a["rotation"], a["translation"])
+            scan = job._turned(scan, settings) if a["inside_out"] else scan
+            return scan, Fit(a["code"], pose, a["vertices"], int(a["level"]), a["precision"], a["matched"], {}, True)
+    start, scan = job.find_face(scan, model, {}, settings)
+    fit = job.fit_face(scan, model, start, {}, settings)
+    if stored is not None:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {name: getattr(fit, name) for name in ("code", "vertices", "level", "precision", "matched")}
+        side = np.array(scan.inside_out)
+        np.savez(stored, rotation=fit.pose.rotation, translation=fit.pose.translation, inside_out=side, **arrays)
+    return scan, fit
+
+
+def updated(fit: Fit, model: LinearGenerator, seen: Observations | None) -> Fit:
+    """The fit after it has taken in observations: one Gauss-Newton step from its optimum."""
+    if seen is None:
+        return fit
+    vertices, jacobian = model.decode(fit.code, level=LEVEL), model.jacobian(fit.code, level=LEVEL)
+    rows, gaps, weights = seen.rows(vertices, jacobian)
+    precision = fit.precision + (rows * weights[:, None]).T @ rows
+    delta = linalg.solve(precision, rows.T @ (weights * gaps), assume_a="pos")
+    motion = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:])
+    return replace(fit, code=fit.code + delta[:-6], pose=motion.inverse() @ fit.pose, precision=precision)
+
+
+def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) -> tuple[Observations | None, dict]:
+    """The same views with the true surface in the hole, and how far fitted face and network are from it there."""
+    targets, gaps = [], []
+    for view in found.views:
+        camera = view.face.camera
+        seen = rasterise(truth, camera)
+        origins, directions = camera.rays()
+        corners = truth.mesh.vertices[truth.mesh.faces[seen.faces]]
+        points = np.einsum("hwk,hwkd->hwd", seen.barycentric, corners)
+        depth = ((points - origins) * directions).sum(-1)
+        normals = unit(face_cross(truth.mesh.vertices, truth.mesh.faces))[seen.faces]
+        normals = normals * np.sign(normals @ camera.axes[2])[..., None]
+        mask = view.filled.mask & (seen.faces >= 0) & (np.abs(depth - view.face.depth) < 10)
+        if mask.any():
+            targets.append(ImageTarget(camera, depth, normals, np.where(mask, sigma_mm, 0.0), mask))
+            gaps.append(_gaps(view.filled, view.face.depth, depth, mask))
+    pixels = np.concatenate(gaps) if gaps else np.zeros((0, 3))
+    figures = {
+        "pixels": len(pixels),
+        "face_mm": float(np.abs(pixels[:, 0]).mean()) if len(pixels) else None,
+        "network_mm": float(np.abs(pixels[:, 1]).mean()) if len(pixels) else None,
+        "within_sigma": float((np.abs(pixels[:, 1]) < pixels[:, 2]).mean()) if len(pixels) else None,
+    }
+    return observations(targets, face.vertices, face.faces) if targets else None, figures
+
+
+def _gaps(filled: Filled, face_depth: Floats, depth: Floats, mask: np.ndarray) -> Floats:
+    return np.stack([(face_depth - depth)[mask], (filled.depth - depth)[mask], filled.sigma_mm[mask]], axis=1)
+
+
+def scored(
+    scan: job.Scan, model: LinearGenerator, settings: job.CompletionSettings, truth: dict[str, Floats]
+) -> Callable[[Fit], dict[str, float]]:
+    """Mean distance in mm of the true surface to the completed face, where it was missing and where it was seen."""
+
+    def score(fit: Fit) -> dict[str, float]:
+        projected = job.project_face(scan, model, fit, settings)
+        face = Surface(Mesh(projected.vertices, model.template.faces[3]))
+        return {name: float(face.closest(fit.pose.apply(p)).distance.mean()) for name, p in truth.items()}
+
+    return score
+
+
+def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, cache: Path | None) -> dict[str, object]:
+    """Errors of one case in the three ways, the pictures' own, and the processor seconds that guidance took."""
+    settings = job.CompletionSettings()
+    scan, fit = fitted_case(folder, model, settings, cache)
+    with np.load(folder / "truth.npz", allow_pickle=False) as stored:
+        truth = {name: stored[name] * scan.mm_per_unit for name in ("missing", "observed")}
+    face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
+    in_face = scan.for_fit.mesh.with_vertices(fit.pose.apply(scan.for_fit.mesh.vertices))
+    proper = job.face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM)
+    start = time.process_time()
+    found = guide(in_face, face, proper=proper, settings=guidance)
+    seconds = time.process_time() - start
+    every = fit.pose.apply(np.concatenate(list(truth.values())))
+    true_surface = Surface(surface_from_points(Mesh(every, np.zeros((0, 3), int))))
+    oracle, pictures = true_pictures(found, true_surface, face, ORACLE_SIGMA_MM)
+    score = scored(scan, model, settings, truth)
+    return {
+        "case": folder.name,
+        "none": score(fit),
+        "shipped": score(updated(fit, model, found.observations)),
+        "oracle": score(updated(fit, model, oracle)),
+        "pictures": pictures,
+        "seconds": seconds,
+        "seen_share": dict(found.seen_share),
+        "warnings": found.warnings,
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """A Markdown table of the errors where the scan was missing, and the means of all."""
+    kinds = ("none", "shipped", "oracle")
+    lines = [
+        "| case | none | shipped | oracle | picture: fitted face | picture: network | processor s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        errors = " | ".join(f"{row[kind]['missing']:.3f}" for kind in kinds)
+        own = row["pictures"]
+        pictures = " | ".join("-" if own[k] is None else f"{own[k]:.3f}" for k in ("face_mm", "network_mm"))
+        lines.append(f"| {row['case']} | {errors} | {pictures} | {row['seconds']:.2f} |")
+    groups = {"mean": rows} | {
+        f"mean {d}": [r for r in rows if r["case"].split("_", 1)[1].removesuffix("_m") == d]
+        for d in sorted({r["case"].split("_", 1)[1].removesuffix("_m") for r in rows})
+    }
+    for name, part in groups.items():
+        errors = " | ".join(f"{np.mean([r[k]['missing'] for r in part]):.3f}" for k in kinds)
+        usable = [r["pictures"] for r in part if r["pictures"]["face_mm"] is not None]
+        pictures = " | ".join(f"{np.mean([p[k] for p in usable]):.3f}" for k in ("face_mm", "network_mm"))
+        lines.append(f"| **{name}** | {errors} | {pictures} | {np.mean([r['seconds'] for r in part]):.2f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the cases and print the table."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("cases", type=Path)
+    p.add_argument("--only", default="")
+    p.add_argument("--cache", type=Path)
+    p.add_argument("--sigma-scale", type=float, default=1.0)
+    p.add_argument("--parse", action="store_true", help="run the parser too, which changes times alone")
+    p.add_argument("--json", type=Path)
+    arguments = p.parse_args()
+    model, rows = LinearGenerator.load(), []
+    # Loading the networks is paid once, by whoever comes first.
+    if arguments.parse:
+        FaceParser.from_pretrained()
+    DepthInpainter.from_pretrained()
+    guidance = GuidanceSettings(sigma_scale=arguments.sigma_scale, parse=arguments.parse)
+    for folder in sorted(arguments.cases.iterdir()):
+        if any(word in folder.name for word in arguments.only.split(",")):
+            rows.append(run_case(folder, model, guidance, arguments.cache))
+            short = {k: round(rows[-1][k]["missing"], 3) for k in ("none", "shipped", "oracle")}
+            print(folder.name, short, rows[-1]["pictures"], f"{rows[-1]['seconds']:.2f} s", flush=True)
+            if arguments.json:
+                arguments.json.write_text(json.dumps(rows, indent=1))
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""How well the face parser names the pixels of renders of real heads: IoU by class, and left mistaken for right.
+
+    python benchmarks/parsing.py HEAD [HEAD ...] [--mm-per-unit 1.0] [--json FILE]
+
+The heads are whole. Each is registered with the template, whose regions, carried to the head's nearest vertices, are
+the truth. The parser sees renders from the named views, of the whole head and of the head without its nose or an eye;
+there it is to say what the hole would show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from facecom import completion as job
+from facecom.evaluation.defects import removed
+from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.geometry.nearest import Surface
+from facecom.guidance.camera import view_cameras
+from facecom.guidance.guide import HALF_MM
+from facecom.guidance.parsing import BACKGROUND, FaceParser
+from facecom.guidance.render import render
+from facecom.model.linear import LinearGenerator
+from facecom.scan.files import read_scan
+
+FAR_MM = 4.0
+DEFECTS = (None, "nose", "orbit")
+
+
+def labelled_head(path: Path, mm_per_unit: float, model: LinearGenerator) -> tuple[Mesh, Ints]:
+    """The head in the face frame and the label of each of its vertices: 0 background, else the region plus one."""
+    settings, raw = job.CompletionSettings(), read_scan(path)
+    in_mm = Mesh(raw.vertices * mm_per_unit, raw.faces)
+    start, scan = job.find_face(job.prepare_scan(in_mm, unit="mm", settings=settings), model, {}, settings)
+    fit = job.fit_face(scan, model, start, {}, settings)
+    projected = job.project_face(scan, model, fit, settings)
+    mesh = scan.for_fit.mesh
+    head = mesh.with_vertices(fit.pose.apply(mesh.vertices))
+    faces = model.template.faces[3]
+    found = Surface(Mesh(projected.vertices, faces)).closest(head.vertices)
+    nearest = faces[found.faces, found.barycentric.argmax(1)]
+    return head, np.where(found.distance < FAR_MM, model.template.region[nearest] + 1, 0)
+
+
+def confusion(head: Mesh, labels: Ints, parser: FaceParser, names: tuple[str, ...]) -> dict[str, Floats]:
+    """Pixels by true and found class, for the whole head and for what the damaged heads lack."""
+    count = len(names)
+    total = {"whole": np.zeros((count, count)), "damaged": np.zeros((count, count)), "holes": np.zeros((count, count))}
+    order = np.array([names.index(n) if n in names else 0 for n in parser.names])
+    for camera in view_cameras(half_mm=HALF_MM, size=parser.size).values():
+        truth = render(head, camera, labels=labels)
+        true = np.where(truth.mask, truth.labels, 0)
+        for defect in DEFECTS:
+            seen = truth
+            if defect:
+                gone = removed(head.vertices, defect, seed=0)
+                seen = render(head.submesh(~gone[head.faces].any(axis=1))[0], camera)
+            found = order[parser.parse(np.clip(seen.rgb(), 0, 1)).labels]
+            pairs = np.bincount(count * true.ravel() + found.ravel(), minlength=count**2).reshape(count, count)
+            total["damaged" if defect else "whole"] += pairs
+            hole = truth.mask & ~seen.mask
+            total["holes"] += np.bincount(count * true[hole] + found[hole], minlength=count**2).reshape(count, count)
+    return total
+
+
+def intersection_over_union(table: Floats) -> Floats:
+    """IoU of each class; NaN for classes that neither occur nor are found."""
+    union = table.sum(0) + table.sum(1) - np.diag(table)
+    return np.where(union > 0, np.diag(table) / np.maximum(union, 1), np.nan)
+
+
+def swapped(table: Floats, names: tuple[str, ...]) -> float:
+    """Share of the pixels found on a left or right part that are called the same part of the other side."""
+    right = other = 0.0
+    for part in ("eye", "brow", "ear"):
+        a, b = names.index(f"l_{part}"), names.index(f"r_{part}")
+        right += table[a, a] + table[b, b]
+        other += table[a, b] + table[b, a]
+    return float(other / max(right + other, 1.0))
+
+
+def main() -> None:
+    """Register the heads, parse their renders and print the table."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("heads", type=Path, nargs="+")
+    p.add_argument("--mm-per-unit", type=float, default=1.0)
+    p.add_argument("--json", type=Path)
+    arguments = p.parse_args()
+    model, parser = LinearGenerator.load(), FaceParser.from_pretrained()
+    names = (BACKGROUND, *model.template.region_names)
+    sums: dict[str, Floats] = {}
+    for path in arguments.heads:
+        head, labels = labelled_head(path, arguments.mm_per_unit, model)
+        for kind, table in confusion(head, labels, parser, names).items():
+            sums[kind] = sums.get(kind, 0) + table
+        print(path.stem, flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps({"names": names} | {k: v.tolist() for k, v in sums.items()}))
+    print("| class | " + " | ".join(sums) + " |\n| --- |" + " --- |" * len(sums))
+    scores = {kind: intersection_over_union(table) for kind, table in sums.items()}
+    for k, name in enumerate(names):
+        print(f"| {name} | " + " | ".join(f"{scores[kind][k]:.2f}" for kind in sums) + " |")
+    print("| **mean** | " + " | ".join(f"**{np.nanmean(scores[kind]):.2f}**" for kind in sums) + " |")
+    print("| left for right | " + " | ".join(f"{swapped(table, names):.1%}" for table in sums.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()
