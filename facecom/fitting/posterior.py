@@ -15,7 +15,7 @@ from facecom.geometry.mesh import Bools, Floats
 class PosteriorSettings:
     """How the posterior of the code becomes that of the surface; lengths in mm."""
 
-    scale: float = 0.78
+    scale: float = 0.75
     """Factor on the standard deviation of what is made up, from calibration on validation faces."""
     residual_mm: float = 0.15
     """Residual of the fit for which that factor holds; what is made up is less sure the more a fit leaves unexplained,
