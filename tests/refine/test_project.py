@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import linalg as sparse_linalg
+
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Mesh, vertex_normals
+from facecom.geometry.subdivision import midpoint_matrix, split_faces
+from facecom.geometry.transform import Similarity
+from facecom.refine.project import along_normals, matern_precision, project, smooth_field
+
+
+@pytest.fixture(scope="module")
+def square(sheet):
+    return sheet(50, 50, seed=2)
+
+
+@pytest.fixture(scope="module")
+def levels(sheet):
+    """A bent sheet on two nested levels, and how values go from the one to the other."""
+    flat = sheet(24, 24)
+    x, y = (flat.vertices[:, :2] * 4.0 - 48.0).T
+    coarse = Mesh(np.stack([x, y, -0.006 * (x**2 + y**2)], 1), flat.faces)
+    faces, parents = split_faces(coarse.faces, len(coarse.vertices))
+    carry = midpoint_matrix(parents, len(coarse.vertices))
+    return ((coarse.vertices, coarse.faces), (carry @ coarse.vertices, faces)), carry
+
+
+def finder(scan):
+    surface = OrientedSurface(scan)
+
+    def find(vertices, normals, reach_mm):
+        return surface.match(vertices, normals, pose=Similarity(), reach_mm=reach_mm, normal_limit_rad=1.1)
+
+    return find
+
+
+def middle(mesh):
+    return int(np.argmin(np.linalg.norm(mesh.vertices - mesh.vertices.mean(0), axis=1)))
+
+
+def covariance(mesh, vertex, *, correlation_mm, sigma_mm):
+    """A column of the inverse precision."""
+    precision = matern_precision(mesh.vertices, mesh.faces, correlation_mm=correlation_mm, sigma_mm=sigma_mm)
+    return sparse_linalg.spsolve(precision.tocsc(), np.eye(1, len(mesh.vertices), vertex).ravel())
+
+
+@pytest.mark.parametrize(("correlation", "sigma"), [(8.0, 0.5), (12.0, 2.0)])
+def test_field_has_the_variance_and_the_memory_asked_for(square, correlation, sigma):
+    vertex = middle(square)
+    column = covariance(square, vertex, correlation_mm=correlation, sigma_mm=sigma)
+    distance = np.linalg.norm(square.vertices - square.vertices[vertex], axis=1)
+    assert np.sqrt(column[vertex]) == pytest.approx(sigma, rel=0.1)
+    ring = np.abs(distance - correlation) < 0.6
+    # Matern correlation with smoothness one at the distance called range: sqrt(8) K1(sqrt(8)) = 0.14
+    assert column[ring].mean() / column[vertex] == pytest.approx(0.14, abs=0.03)
+
+
+def test_precision_is_symmetric_and_positive(square):
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=9.0, sigma_mm=0.4)
+    assert abs(precision - precision.T).max() < 1e-9 * abs(precision).max()
+    assert sparse_linalg.eigsh(precision, k=1, sigma=0, return_eigenvectors=False)[0] > 0
+
+
+def test_iterations_reach_the_direct_solution(square):
+    rng = np.random.default_rng(0)
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=5.0, sigma_mm=0.3)
+    gap, weight = rng.normal(size=len(square.vertices)), (rng.random(len(square.vertices)) < 0.7) / 0.1**2
+    direct = smooth_field(precision, gap, weight)
+    walked = smooth_field(precision, gap, weight, start=np.zeros(len(gap)), tolerance=1e-6)
+    assert np.allclose(walked, direct, atol=1e-3 * np.abs(direct).max())
+
+
+@given(st.integers(0, 10_000))
+def test_field_is_the_least_cost(seed):
+    rng = np.random.default_rng(seed)
+    root = sp.csr_matrix(rng.normal(size=(6, 6)))
+    precision, gap, weight = (root.T @ root + sp.eye(6)).tocsr(), rng.normal(size=6), rng.random(6)
+    field = smooth_field(precision, gap, weight)
+    assert np.allclose(precision @ field, weight * (gap - field), atol=1e-9)
+
+
+def test_field_falls_back_to_nothing_in_a_hole(square):
+    distance = np.linalg.norm(square.vertices - square.vertices.mean(0), axis=1)
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=8.0, sigma_mm=0.5)
+    field = smooth_field(precision, np.ones(len(distance)), (distance > 20.0) / 0.05**2)
+    assert np.abs(field[distance > 22].mean() - 1.0) < 0.02
+    assert abs(field[middle(square)]) < 0.05
+
+
+def test_distance_along_the_normals_to_a_plane():
+    normals = np.array([[0, 0, 1.0], [0, np.sin(0.6), np.cos(0.6)]])
+    vertices = np.array([[0, 0, 0.0], [1, 2, 3]])
+    plane = np.array([[0, 0, 1.0]] * 2)
+    moved = vertices + along_normals(vertices, normals, np.array([[5, 5, 7.0]] * 2), plane)[:, None] * normals
+    assert np.allclose(moved[:, 2], 7.0)
+
+
+def bumpy(levels, *, hole=0.0):
+    """A finer scan of the sheet, 1 to 2 mm outside of it, with a round hole."""
+    (_, (fine, faces)), _ = levels
+    x, y = fine[:, :2].T
+    mesh = Mesh(fine + np.stack([0 * x, 0 * x, 1.5 + 0.5 * np.sin(x / 9) * np.cos(y / 11)], 1), faces)
+    return mesh.submesh((np.hypot(x, y) >= hole)[faces].all(1))[0]
+
+
+def test_seen_surface_comes_to_lie_on_the_scan(levels):
+    scan = bumpy(levels, hole=20.0)
+    done = project(*levels, finder(scan))
+    gap = OrientedSurface(scan).surface.closest(done.vertices).distance
+    inner = done.measured & (np.abs(done.vertices[:, :2]).max(1) < 40)
+    assert inner.sum() > 800
+    assert gap[inner].mean() < 0.02
+    assert np.quantile(gap[inner], 0.99) < 0.1
+
+
+def test_nothing_in_the_hole_counts_as_measured(levels):
+    done = project(*levels, finder(bumpy(levels, hole=20.0)))
+    distance = np.hypot(*levels[0][1][0][:, :2].T)
+    assert not done.measured[distance < 18].any()
+    assert done.measured[(distance > 25) & (distance < 40)].mean() > 0.98
+
+
+def test_offset_is_carried_smoothly_into_the_hole(levels):
+    done = project(*levels, finder(bumpy(levels, hole=20.0)))
+    distance = np.hypot(*levels[0][1][0][:, :2].T)
+    rim, centre = done.offset[np.abs(distance - 18) < 2].mean(), done.offset[distance < 3].mean()
+    assert 0.6 < rim < 2.0
+    assert abs(centre) < 0.5 * rim
+
+
+def test_what_no_scan_comes_near_stays(levels):
+    far = Mesh(bumpy(levels).vertices + [0, 0, 100.0], bumpy(levels).faces)
+    done = project(*levels, finder(far))
+    assert not done.measured.any()
+    assert np.allclose(done.vertices, levels[0][1][0], atol=1e-9)
+
+
+def test_offset_runs_along_the_normals(levels):
+    (_, (fine, faces)), _ = levels
+    done = project(*levels, finder(bumpy(levels)))
+    assert np.allclose(done.vertices, fine + done.offset[:, None] * vertex_normals(fine, faces))
