@@ -52,9 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("complete", help="complete one scan", description="Complete a partial scan of a face.")
     verb.add_argument("scan", type=Path, help="PLY, OBJ, STL, OFF, GLB, PCD or XYZ; any pose")
     verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
-    _detail_option(verb)
+    _made_options(verb)
     _common(verb)
     verb.set_defaults(run=_complete)
+    about = "Complete a scan and say what each stage is worth on it: the job is repeated with each left out in turn."
+    verb = verbs.add_parser("explain", help="say what each stage is worth on a scan", description=about)
+    verb.add_argument("scan", type=Path, help="the scan; any pose")
+    verb.add_argument("--out", type=Path, required=True, help="folder for explain.html, explain.json and the results")
+    _made_options(verb)
+    _common(verb)
+    verb.set_defaults(run=_explain)
     _prosthesis_verb(verbs)
     _register_verb(verbs)
     verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
@@ -104,8 +111,10 @@ def _prosthesis_verb(verbs: Any) -> None:
     verb.set_defaults(run=_prosthesis)
 
 
-def _detail_option(verb: argparse.ArgumentParser) -> None:
+def _made_options(verb: argparse.ArgumentParser) -> None:
     about = "make skin relief for what was missing: own (from this person's skin), synthetic where there is none"
+    pictures = "whether inpainted pictures of the scan pull the fit; auto is what docs/guidance.md finds best"
+    verb.add_argument("--guidance", choices=("auto", "none", "shipped"), default="auto", help=pictures)
     verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=about)
 
 
@@ -123,6 +132,7 @@ def _register_verb(verbs: Any) -> None:
 
 def _common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scan")
+    verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--landmarks", type=Path, help="JSON: name -> [x, y, z] in the scan's own frame; none are needed")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -247,15 +257,43 @@ def _registered(folder: Path) -> Any:
     return out
 
 
+def _explain(options: argparse.Namespace) -> None:
+    from facecom.report.ablation import ablate
+    from facecom.report.explain import explain_html, explain_json, explain_text
+    from facecom.scan.files import write_bytes
+
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    with _folder(options.out) as partial:
+        result = _completed(options.scan, landmarks, options)
+        write_results(result, partial, name=options.scan.name)
+        bar = _Bar("without", quiet=options.quiet or not sys.stderr.isatty())
+        try:
+            found = ablate(result, progress=bar.show)
+        finally:
+            bar.close()
+        text = json.dumps(explain_json(found), indent=1, sort_keys=True)
+        write_bytes(partial / "explain.json", (text + "\n").encode())
+        write_bytes(partial / "explain.html", explain_html(found, name=options.scan.name).encode())
+    print(explain_text(found))
+    print(f"written to {options.out}")
+
+
 def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
     from facecom.completion import CompletionSettings, complete
 
+    model: Any = None
+    if options.model:
+        from facecom.model.checkpoint import load_generator
+
+        model = load_generator(options.model)
     bar = _Bar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
     try:
         return complete(
             scan,
             unit=options.unit,
             landmarks=landmarks,
+            guidance=getattr(options, "guidance", "auto"),
+            model=model,
             detail=getattr(options, "detail", None) or "none",
             settings=CompletionSettings(seed=options.seed),
             progress=bar.show,

@@ -4,7 +4,15 @@ from facecom.completion.finding import face_proper, face_trust, find_face, prepa
 from facecom.completion.recipe import Progress, complete
 from facecom.completion.reporting import scan_to_face
 from facecom.completion.result import Completion, Evidence
-from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
+from facecom.completion.stages import (
+    face_coverage,
+    face_sigma,
+    fit_face,
+    guide_fit,
+    join_face,
+    project_face,
+    skin_detail,
+)
 from facecom.completion.values import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     "face_trust",
     "find_face",
     "fit_face",
+    "guide_fit",
     "join_face",
     "prepare_scan",
     "project_face",

@@ -12,7 +12,15 @@ import numpy as np
 from facecom.completion.finding import find_face, prepare_scan
 from facecom.completion.reporting import completion_of
 from facecom.completion.result import Completion, Evidence
-from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
+from facecom.completion.stages import (
+    face_coverage,
+    face_sigma,
+    fit_face,
+    guide_fit,
+    join_face,
+    project_face,
+    skin_detail,
+)
 from facecom.completion.values import CompletionSettings, DetailChoice
 from facecom.errors import FitError
 from facecom.interop import as_mesh
@@ -30,6 +38,7 @@ def complete(
     unit: UnitChoice = "auto",
     landmarks: Mapping[str, Any] | None = None,
     model: LinearGenerator | None = None,
+    guidance: Any = "auto",
     detail: DetailChoice = "none",
     settings: CompletionSettings | None = None,
     progress: Progress | None = None,
@@ -42,6 +51,8 @@ def complete(
     unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
     model : the face model; the shipped one unless given
+    guidance : "auto", "none", "shipped" or a `PipelineSettings`: whether inpainted pictures of the scan pull the fit;
+        "auto" is what docs/guidance.md finds best, today none
     detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
         falls back to a generic skin
     settings : CompletionSettings
@@ -55,6 +66,8 @@ def complete(
     ------
     ScanError
         When there is no usable surface or the unit is not clear.
+    ValueError
+        For words that are none of those allowed, and unknown landmarks.
     AlignmentError, FitError
         When it is no face, or too little of one; with the figures.
     """
@@ -72,28 +85,30 @@ def complete(
     points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in (landmarks or {}).items()}
     start, prepared = find_face(prepared, model, points, settings)
     clock.begin("fit")  # 4
-    fitted = fit_face(prepared, model, start, points, settings)
-    clock.begin("project")  # 5
+    unguided = fit_face(prepared, model, start, points, settings)
+    clock.begin("guide")  # 5
+    fitted, problems = guide_fit(prepared, model, unguided, guidance, settings)
+    clock.begin("project")  # 6
     projected = project_face(prepared, model, fitted, settings)
     coverage = face_coverage(model.template, projected, settings)
     if coverage < settings.verdict.least_seen:
         raise FitError(
             f"only {coverage:.0%} of the face is seen in the scan, at least {settings.verdict.least_seen:.0%} is needed"
         )
-    clock.begin("uncertainty")  # 6
+    clock.begin("uncertainty")  # 7
     sigma = face_sigma(model, fitted, projected, settings)
-    clock.begin("join")  # 7
+    clock.begin("join")  # 8
     joined = join_face(prepared, model.template, fitted, projected, settings)
     skin: Detail | None = None
-    problem: tuple[str, ...] = ()
     if detail != "none":
-        clock.begin("detail")  # 8
-        skin, problem = skin_detail(prepared, model.template, fitted, projected, detail, settings)
-    clock.begin("report")  # 9
+        clock.begin("detail")  # 9
+        skin, skin_problems = skin_detail(prepared, model.template, fitted, projected, detail, settings)
+        problems += skin_problems
+    clock.begin("report")  # 10
     evidence = Evidence(prepared, model, fitted, projected, joined, settings)
-    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin)
+    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin, unguided=unguided)
     clock.end()
-    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problem)
+    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problems)
     return replace(done, report=report)
 
 
@@ -101,8 +116,8 @@ class _Clock:
     """Seconds by stage."""
 
     SHARES: Mapping[str, float] = {
-        "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "project": 0.6, "uncertainty": 0.75,
-        "join": 0.8, "detail": 0.85, "report": 0.95,
+        "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "guide": 0.55, "project": 0.6,
+        "uncertainty": 0.75, "join": 0.8, "detail": 0.85, "report": 0.95,
     }  # fmt: skip
 
     def __init__(self, progress: Progress | None) -> None:

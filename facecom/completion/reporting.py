@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from facecom.completion.result import Completion, Evidence, short
 from facecom.completion.values import MADE, MEASURED, Report, Scan
-from facecom.fitting.fit import Start
+from facecom.fitting.fit import Fit, Start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.nearest import Surface
@@ -19,7 +20,7 @@ from facecom.refine.project import Projected
 
 
 def completion_of(
-    evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None
+    evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None, unguided: Fit
 ) -> Completion:
     """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
     scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
@@ -35,6 +36,7 @@ def completion_of(
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
     provenance = np.where(evidence.projected.measured, MEASURED, MADE)
     report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
+    report = replace(report, guidance_mm=_guidance_change(evidence, unguided))
     return Completion(
         face=face,
         merged=merged,
@@ -76,6 +78,18 @@ def _report(evidence: Evidence, start: Start, sigma: Floats, *, coverage: float,
         warnings=evidence.joined.warnings,
         detail=_skin_report(skin),
     )
+
+
+def _guidance_change(evidence: Evidence, unguided: Fit) -> dict[str, float] | None:
+    """How far pictures moved the fitted face, mean in mm by region; None where none were used."""
+    model, fitted, level = evidence.model, evidence.fit, 1
+    if fitted is unguided:
+        return None
+    back, before = fitted.pose.inverse(), unguided.pose.inverse()
+    moved = back.apply(model.decode(fitted.code, level=level)) - before.apply(model.decode(unguided.code, level=level))
+    length = np.linalg.norm(moved, axis=1)
+    region = model.template.region[: len(length)]
+    return {name: float(length[region == k].mean()) for k, name in enumerate(model.template.region_names)}
 
 
 def _skin_report(skin: Detail | None) -> dict[str, Any] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from facecom.completion.finding import face_proper, face_trust
 from facecom.completion.values import CompletionSettings, Scan
-from facecom.fitting.fit import Fit, Start, fit
+from facecom.errors import CheckpointError, MissingDependency
+from facecom.fitting.fit import Fit, Start, fit, take_in
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches
@@ -34,6 +35,48 @@ def fit_face(
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
     )
+
+
+def guide_fit(
+    scan: Scan, model: LinearGenerator, fitted: Fit, source: Any, settings: CompletionSettings
+) -> tuple[Fit, tuple[str, ...]]:
+    """The fit after it has looked at inpainted pictures of the scan, and what went wrong with them.
+
+    Parameters
+    ----------
+    source : "auto", "none", "shipped", or a `PipelineSettings`; "auto" goes on without pictures where they fail
+
+    Raises
+    ------
+    ValueError, CheckpointError, MissingDependency
+        When the pictures were asked for by name and cannot be made.
+    """
+    if source == "none":
+        return fitted, ()
+    from facecom.guidance.guide import AUTO_USES_PICTURES, GuidanceSettings, guide
+
+    if source == "auto" and not AUTO_USES_PICTURES:
+        return fitted, ()
+    template, level = model.template, 2
+    vertices = model.decode(fitted.code, level=level)
+    in_face = scan.for_fit.mesh.with_vertices(fitted.pose.apply(scan.for_fit.mesh.vertices))
+    proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm - 10.0)
+    try:
+        found = guide(
+            in_face,
+            Mesh(vertices, template.faces[level]),
+            proper=proper,
+            source="shipped" if source == "auto" else source,
+            settings=GuidanceSettings(seed=settings.seed),
+        )
+    except (ValueError, CheckpointError, MissingDependency) as error:
+        if source != "auto":
+            raise
+        return fitted, (f"no guidance by pictures: {error}",)
+    if found.observations is None:
+        return fitted, found.warnings
+    rows = found.observations.rows(vertices, model.jacobian(fitted.code, level=level))
+    return take_in(fitted, *rows), found.warnings
 
 
 def project_face(scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings) -> Projected:

@@ -72,6 +72,8 @@ class Report:
     scan_to_face_mm : mean distance of the scan to the completed face by region
     measured_share, made_share : of the completed face's area
     removed : what cleaning took out
+    detail : what skin relief was made, and from what; None unless asked for
+    guidance_mm : how far inpainted pictures moved the fitted face, mean by region; None where none were used
     """
 
     unit: str
@@ -92,6 +94,7 @@ class Report:
     model: Mapping[str, Any]
     warnings: tuple[str, ...]
     detail: Mapping[str, Any] | None = None
+    guidance_mm: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -195,6 +195,19 @@ def fit(
         terms=last.terms,
         converged=last.terms["step_mm"] < 0.05,
     )
+
+
+def take_in(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:
+    """The fit after it has taken in further observations: one Gauss-Newton step from its optimum.
+
+    Parameters
+    ----------
+    rows : (n, M + 6), derivative by code and motion; gaps : (n,), mm; weights : (n,), 1 / variance
+    """
+    precision = fitted.precision + (rows * weights[:, None]).T @ rows
+    delta = linalg.solve(precision, rows.T @ (weights * gaps), assume_a="pos")
+    motion = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:])
+    return replace(fitted, code=fitted.code + delta[:-6], pose=motion.inverse() @ fitted.pose, precision=precision)
 
 
 def _steps(problem: _Problem, start: Similarity, code: Floats | None = None) -> Iterator[tuple[_Step, Stage, int]]:
