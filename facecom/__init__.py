@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facecom.geometry.nearest import Surface as Surface
     from facecom.geometry.transform import Similarity as Similarity
     from facecom.interop import as_mesh as as_mesh
+    from facecom.model.generator import FaceGenerator as FaceGenerator
     from facecom.model.linear import LinearGenerator as LinearGenerator
     from facecom.model.template import Template as Template
     from facecom.registration import Registration as Registration
@@ -54,6 +55,7 @@ _PUBLIC = {
     "facecom.geometry.nearest": ("Surface",),
     "facecom.geometry.transform": ("Similarity",),
     "facecom.interop": ("as_mesh",),
+    "facecom.model.generator": ("FaceGenerator",),
     "facecom.model.linear": ("LinearGenerator",),
     "facecom.model.template": ("Template",),
     "facecom.registration": ("Registration", "RegistrationSettings", "register"),
