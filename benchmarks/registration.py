@@ -4,9 +4,10 @@
 
 DATA is a folder of faces in one topology (the SIMPOP faces of MeshMonk, Apache-2.0): vertex i of each is the same spot.
 Each face is registered on its own, without being told the topology. Then every vertex of one scan is carried to every
-other: onto the first registered face, by its triangle onto the second, and from there onto the second scan; the error is
-the distance to where it truly is. `surface` is the distance of the scan's vertices to the registered face. Seconds are of
-the processor, for one scan, after the model is loaded; methods other than ours are given the pose that ours found.
+other: onto the first registered face, by its triangle onto the second, and from there onto the second scan; the error
+is the distance to where it truly is. `surface` is the distance of the scan's vertices to the registered face. Seconds
+are of the processor, for one scan, after the model is loaded; methods other than ours are given the pose that ours
+found, and the seconds for that are not theirs.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.completion import CompletionSettings, Scan, fit_face, find_face, prepare_scan
+from facecom.completion import CompletionSettings, Scan, face_proper, find_face, fit_face, prepare_scan
 from facecom.errors import need
 from facecom.evaluation.baselines import nricp
-from facecom.geometry.mesh import Floats, Ints, Mesh, vertex_normals
+from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 from facecom.model.linear import LinearGenerator
@@ -32,71 +33,72 @@ from facecom.registration import register
 from facecom.registration.correspondence import without_relaxing
 from facecom.scan.files import read_scan
 
-PEER_LEVEL = 1
-"""Level of the template that nricp moves: on finer ones it takes minutes for a scan."""
-MESHMONK_LEVEL = 2
+NRICP_LEVEL, MESHMONK_LEVEL = 1, 2
+"""Levels of the template that others move: nricp takes minutes for a scan on finer ones."""
+FRONT_MM = 95.0
 
 
 @dataclass(frozen=True, eq=False)
 class Posed:
-    """A prepared scan and what the linear fit found: `fitted` and `mean` are faces in the scan's frame, mm."""
+    """A prepared scan and what the linear fit found in so many seconds."""
 
     scan: Scan
     pose: Similarity
     code: Floats
+    seconds: float
 
 
-Method = Callable[[Mesh, Posed, LinearGenerator], tuple[Floats, int]]
-"""(V, 3) registered vertices in the scan's frame, mm, and their level."""
+Method = Callable[[Mesh, Posed, LinearGenerator], Mesh]
+"""The registered face in the scan's frame, mm."""
 
 
 def posed(scan: Mesh, model: LinearGenerator) -> Posed:
+    """Pose and code of a scan, as `complete` and `register` find them."""
+    since = time.process_time()
     settings = CompletionSettings()
     prepared = prepare_scan(scan, unit="mm", settings=settings)
     start, prepared = find_face(prepared, model, {}, settings)
     fitted = fit_face(prepared, model, start, {}, settings)
-    return Posed(prepared, fitted.pose, fitted.code)
+    return Posed(prepared, fitted.pose, fitted.code, time.process_time() - since)
 
 
-def ours(scan: Mesh, _: Posed, model: LinearGenerator) -> tuple[Floats, int]:
-    return register([scan], unit="mm", model=model)[0].vertices, 3
+def ours(scan: Mesh, _: Posed, model: LinearGenerator) -> Mesh:
+    """`facecom.register` as it comes."""
+    return register([scan], unit="mm", model=model)[0].mesh
 
 
-def not_slid(scan: Mesh, _: Posed, model: LinearGenerator) -> tuple[Floats, int]:
-    return register([scan], unit="mm", model=model, settings=without_relaxing())[0].vertices, 3
+def not_slid(scan: Mesh, _: Posed, model: LinearGenerator) -> Mesh:
+    """Ours without letting vertices slide along the scan."""
+    return register([scan], unit="mm", model=model, settings=without_relaxing())[0].mesh
 
 
-def linear_fit(scan: Mesh, _: Posed, model: LinearGenerator) -> tuple[Floats, int]:
+def linear_fit(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:
     """The model alone: no vertex leaves its span."""
-    found = posed(scan, model)
-    return found.pose.inverse().apply(model.decode(found.code, level=3)), 3
+    vertices = model.decode(found.code, level=3)
+    return Mesh(found.pose.inverse().apply(vertices), model.template.faces[3])
 
 
-def _face_at(found: Posed, model: LinearGenerator, level: int) -> Mesh:
-    vertices = model.decode(found.code, level=level)
-    return Mesh(found.pose.inverse().apply(vertices), model.template.faces[level])
+def _front(found: Posed, model: LinearGenerator, code: Floats, level: int) -> Mesh:
+    """A face of the model in the scan's pose, without scalp, ears and neck: the scans are faces alone."""
+    mesh = Mesh(found.pose.inverse().apply(model.decode(code, level=level)), model.template.faces[level])
+    proper = face_proper(model.template, level=level, radius_mm=FRONT_MM)
+    return mesh.submesh(proper[mesh.faces].all(axis=1))[0]
 
 
-def _mean_at(found: Posed, model: LinearGenerator, level: int) -> Mesh:
-    mean = model.mean(level)
-    return mean.with_vertices(found.pose.inverse().apply(mean.vertices))
+def nricp_as_it_comes(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:
+    """From the mean face, with trimesh's own settings."""
+    return nricp(found.scan.mm.mesh, _front(found, model, np.zeros(model.code_size), NRICP_LEVEL))
 
 
-def nricp_as_it_comes(_: Mesh, found: Posed, model: LinearGenerator) -> tuple[Floats, int]:
-    face = _mean_at(found, model, PEER_LEVEL)
-    return nricp(found.scan.mm.mesh, face).vertices, PEER_LEVEL
-
-
-def nricp_gated(_: Mesh, found: Posed, model: LinearGenerator) -> tuple[Floats, int]:
+def nricp_gated(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:
     """From the linear fit, which lies within the gate; from the mean little would."""
-    face = _face_at(found, model, PEER_LEVEL)
-    return nricp(found.scan.mm.mesh, face, gate_mm=1.0).vertices, PEER_LEVEL
+    return nricp(found.scan.mm.mesh, _front(found, model, found.code, NRICP_LEVEL), gate_mm=1.0)
 
 
-def meshmonk(_: Mesh, found: Posed, model: LinearGenerator) -> tuple[Floats, int]:
+def meshmonk(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:
     """MeshMonk's rigid and then pyramid registration of the mean face, with its defaults."""
-    monk = need("meshmonk")
-    face = _mean_at(found, model, MESHMONK_LEVEL)
+    monk = need("meshmonk", extra="peers")
+    face = _front(found, model, np.zeros(model.code_size), MESHMONK_LEVEL)
     target = found.scan.mm.mesh
     result = monk.pyramid_register(
         floating_features=_features(face),
@@ -105,7 +107,7 @@ def meshmonk(_: Mesh, found: Posed, model: LinearGenerator) -> tuple[Floats, int
         target_faces=target.faces.astype(np.int32),
         rigid_params={},
     )
-    return np.asarray(result.aligned_features[:, :3], float), MESHMONK_LEVEL
+    return face.with_vertices(result.aligned_features[:, :3])
 
 
 def _features(mesh: Mesh) -> np.ndarray:
@@ -120,45 +122,55 @@ METHODS: dict[str, Method] = {
     "nricp, 1 mm gate": nricp_gated,
     "nricp": nricp_as_it_comes,
 }
-TOLD_THE_POSE = ("meshmonk", "nricp, 1 mm gate", "nricp")
 
 
-def carried_errors(scans: Sequence[Mesh], registered: Sequence[Floats], faces: Ints) -> tuple[Floats, float]:
+def carried_errors(scans: Sequence[Mesh], registered: Sequence[Mesh]) -> tuple[Floats, float]:
     """Errors (P, V) in mm of every vertex for every ordered pair of scans, and the mean distance to the surface."""
-    on_own = [Surface(Mesh(v, faces)).closest(s.vertices) for s, v in zip(scans, registered, strict=True)]
+    on_own = [Surface(face).closest(scan.vertices) for scan, face in zip(scans, registered, strict=True)]
     surfaces = [Surface(scan) for scan in scans]
     errors = []
     for a, b in itertools.permutations(range(len(scans)), 2):
-        corners = registered[b][faces[on_own[a].faces]]
+        corners = registered[b].vertices[registered[b].faces[on_own[a].faces]]
         there = np.einsum("nk,nkd->nd", on_own[a].barycentric, corners)
         errors.append(np.linalg.norm(surfaces[b].closest(there).points - scans[b].vertices, axis=1))
     return np.array(errors), float(np.mean([found.distance.mean() for found in on_own]))
 
 
+def row(name: str, scans: Sequence[Mesh], given: Sequence[Posed], model: LinearGenerator) -> dict[str, float]:
+    """The figures of one method."""
+    since = time.process_time()
+    registered = [METHODS[name](scan, found, model) for scan, found in zip(scans, given, strict=True)]
+    seconds = (time.process_time() - since) / len(scans)
+    if name == "linear fit":
+        seconds += float(np.mean([found.seconds for found in given]))
+    errors, surface = carried_errors(scans, registered)
+    return {
+        "mean_mm": float(errors.mean()),
+        "median_mm": float(np.median(errors)),
+        "p95_mm": float(np.quantile(errors, 0.95)),
+        "surface_mm": surface,
+        "seconds": seconds,
+    }
+
+
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with SIMPOP_01.obj, ...")
     parser.add_argument("--scans", type=int, default=20, help="how many of them")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=tuple(METHODS))
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     options = parser.parse_args()
-    files = sorted(options.data.glob("*.obj"))[: options.scans]
-    scans = [read_scan(file) for file in files]
+    scans = [read_scan(file) for file in sorted(options.data.glob("*.obj"))[: options.scans]]
     model = LinearGenerator.load()
-    given = [posed(s, model) if set(options.methods) & set(TOLD_THE_POSE) else None for s in scans]
+    given = [posed(scan, model) for scan in scans]
     print(f"{len(scans)} faces, {len(scans[0].vertices)} vertices each, {len(scans) * (len(scans) - 1)} pairs")
-    print(f"{'method':18s} carried, mm: mean  median     95 %   surface, mm   seconds")
+    print("| method | carried, mean mm | median mm | 95 % mm | surface mm | seconds |", "| --- " * 6 + "|", sep="\n")
     rows = {}
     for name in options.methods:
-        start, registered, level = time.process_time(), [], 0
-        for scan, found in zip(scans, given, strict=True):
-            vertices, level = METHODS[name](scan, found, model)  # type: ignore[arg-type]
-            registered.append(vertices)
-        seconds = (time.process_time() - start) / len(scans)
-        errors, surface = carried_errors(scans, registered, model.template.faces[level])
-        row = [float(x) for x in (errors.mean(), np.median(errors), np.quantile(errors, 0.95), surface, seconds)]
-        rows[name] = dict(zip(("mean_mm", "median_mm", "p95_mm", "surface_mm", "seconds"), row, strict=True))
-        print(f"{name:18s} {row[0]:17.3f} {row[1]:7.3f} {row[2]:8.3f} {row[3]:13.3f} {row[4]:9.1f}", flush=True)
+        r = rows[name] = row(name, scans, given, model)
+        carried = f"{r['mean_mm']:.2f} | {r['median_mm']:.2f} | {r['p95_mm']:.2f}"
+        print(f"| {name} | {carried} | {r['surface_mm']:.3f} | {r['seconds']:.1f} |", flush=True)
     if options.json:
         options.json.write_text(json.dumps({"scans": len(scans), "methods": rows}, indent=1) + "\n", encoding="utf-8")
 

@@ -30,9 +30,9 @@ CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: ex
 class ExpressionSettings:
     """How identity and expression are told apart."""
 
-    noise_mm: float = 1.0
+    noise_mm: float = 0.5
     """Standard deviation of what neither explains, of a vertex of average area."""
-    weight_sd: float = 0.25
+    weight_sd: float = 0.15
     """Standard deviation of a weight: most movements are small in most faces."""
     least_weight: float = 0.02
     """Smaller weights are not named in the result."""

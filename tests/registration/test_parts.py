@@ -164,8 +164,8 @@ def test_an_expression_is_told_from_the_person(model):
     untouched = np.tensordot(expression_weights(neutral, model, moves), moves.modes, axes=1)
     moved = np.linalg.norm(change, axis=1) > 2.0
     assert moved.sum() > 100 and len(neutral) == count
-    assert np.linalg.norm((left - neutral)[moved], axis=1).mean() < 0.5 * np.linalg.norm(change[moved], axis=1).mean()
-    assert np.linalg.norm(untouched, axis=1).mean() < 0.6
+    assert np.linalg.norm((left - neutral)[moved], axis=1).mean() < 0.25 * np.linalg.norm(change[moved], axis=1).mean()
+    assert np.linalg.norm(untouched, axis=1).mean() < 0.7
 
 
 def test_expressions_survive_the_disk_and_damage_is_seen(tmp_path):
@@ -189,7 +189,7 @@ LANDMARKS = {"nose_tip": np.array([0.1, -2.5, 1 / 3]), "jaw_9": np.array([1e-9, 
 def test_landmarks_come_back_from_each_format(tmp_path):
     for ending in ("csv", "json", "mrk.json"):
         write_landmarks(tmp_path / f"points.{ending}", LANDMARKS)
-    rows = list(csv.DictReader((tmp_path / "points.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "points.csv").read_text(encoding="utf-8").splitlines()))
     slicer = json.loads((tmp_path / "points.mrk.json").read_text(encoding="utf-8"))["markups"][0]
     found = (
         {row["name"]: [float(row[k]) for k in "xyz"] for row in rows},
