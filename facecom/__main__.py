@@ -133,7 +133,6 @@ def _register_verb(verbs: Any) -> None:
 def _common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
-    verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--landmarks", type=Path, help="JSON: name -> [x, y, z] in the scan's own frame; none are needed")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -287,11 +286,6 @@ def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argpars
         from facecom.model.checkpoint import load_generator
 
         model = load_generator(options.model)
-    model: Any = None
-    if options.model:
-        from facecom.model.checkpoint import load_generator
-
-        model = load_generator(options.model)
     bar = _Bar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
     try:
         return complete(
@@ -299,7 +293,6 @@ def _completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argpars
             unit=options.unit,
             landmarks=landmarks,
             guidance=getattr(options, "guidance", "auto"),
-            model=model,
             model=model,
             detail=getattr(options, "detail", None) or "none",
             settings=CompletionSettings(seed=options.seed),
