@@ -213,3 +213,28 @@ def to_pyvista(mesh: Mesh) -> Any:
         if values is not None:
             out.point_data[name] = values.copy()
     return out
+
+
+class Convertible:
+    """A result whose main surface is `mesh`: gives it to other packages, where those are installed."""
+
+    @property
+    def mesh(self) -> Mesh:
+        """The surface that is converted."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which of its surfaces is converted")
+
+    def to_trimesh(self) -> Any:
+        """The surface as a `trimesh.Trimesh`."""
+        return to_trimesh(self.mesh)
+
+    def to_open3d(self) -> Any:
+        """The surface as an `open3d.geometry.TriangleMesh`."""
+        return to_open3d(self.mesh)
+
+    def to_pytorch3d(self, *, device: str = "cpu") -> Any:
+        """The surface as PyTorch3D `Meshes` of one mesh."""
+        return to_pytorch3d(self.mesh, device=device)
+
+    def to_pyvista(self) -> Any:
+        """The surface as a `pyvista.PolyData`."""
+        return to_pyvista(self.mesh)

@@ -19,19 +19,19 @@ from facecom.completion import (
     Progress,
     Scan,
     face_coverage,
-    fit_face,
-    scan_to_face,
-    face_sigma,
     face_proper,
+    face_sigma,
     find_face,
+    fit_face,
     prepare_scan,
+    scan_to_face,
 )
 from facecom.errors import FacecomError, FitError
 from facecom.fitting.fit import Fit
 from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.interop import as_mesh
+from facecom.interop import Convertible, as_mesh
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.refine.project import Projected, project
@@ -57,7 +57,7 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Registration:
+class Registration(Convertible):
     """One scan in the template's topology: vertex i lies on the same spot of every face.
 
     Parameters
