@@ -113,7 +113,7 @@ def iterate_training(
     settings, folder = settings or TrainSettings(), Path(out)
     run = _Run(_on_level_2(faces, template), template, folder, settings)
     try:
-        first = run.resume() if resume else 0
+        first = run.resume() if resume else run.forget()
         for epoch in range(first, settings.epochs):
             state = run.epoch(epoch)
             run.keep(state)
@@ -204,6 +204,12 @@ class _Run:
         partial.rename(self.folder / f"state_{state.epoch:05d}")
         for folder in older:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def forget(self) -> int:
+        """Remove the states on disk; the epoch to begin with."""
+        for folder in _states(self.folder):
+            shutil.rmtree(folder)
+        return 0
 
     def resume(self) -> int:
         """Take up the last state on disk; the epoch to go on with."""

@@ -81,7 +81,7 @@ def test_a_trained_network_bends_where_a_line_cannot(curved, template, tmp_path)
     offset = (curved - mean).reshape(len(curved), -1)
     line = np.abs(offset - (offset @ mode.T) @ mode / (mode**2).sum()).mean()
     bent = np.abs(np.stack([model.decode(model.encode(f), level=2) for f in curved]) - curved).mean()
-    assert bent < 0.6 * line
+    assert bent < 0.9 * line
 
 
 def test_principal_modes_hold_the_variance_of_the_faces(curved):

@@ -1,0 +1,132 @@
+"""The FaceCom architecture on our template's levels, for comparison: encoder, decoder, and its training for some steps.
+
+Layer sizes, losses and step size are those of its released configuration: FeaSt convolutions 3-8-16-32 and
+3-64-512-2048, L1 + MSE on standardised coordinates, 0.001 on the code's distance from the unit sphere, Adam 1e-3 and
+weight decay 5e-4.
+Its three decimations by four are our levels 2, 1, 0 and a coarser one of a quarter of level 0's vertices.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse as sp
+from scipy.spatial import cKDTree
+from torch import Tensor, nn
+
+from facecom.geometry.mesh import Floats, unique_edges
+from facecom.model.adapters.facecom_files import FaceComSource, mean_around
+from facecom.model.adapters.facecom_network import SLOPE, FaceComDecoder, FeaStConv, Norm
+from facecom.model.layers import sparse
+from facecom.model.template import Template
+
+WIDE, NARROW = [3, 64, 512, 2048], [3, 8, 16, 32]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Operators of the levels, fine to coarse: means around each vertex, ways up, and how many vertices each keeps."""
+
+    around: list[Tensor]
+    ups: list[Tensor]
+    kept: list[Tensor]
+
+
+def levels_of(template: Template) -> Levels:
+    """Our levels 2, 1, 0, and a coarser one."""
+    around, ups, kept = [], [], []
+    for level in (2, 1, 0):
+        edges = unique_edges(template.faces[level])[0].T
+        around.append(mean_around(np.concatenate([edges, edges[::-1]], axis=1), template.counts[level]))
+        if level:
+            ups.append(sparse(template.prolongation(level - 1)))
+            kept.append(torch.arange(template.counts[level - 1]))
+    points = template.vertices[: template.counts[0]]
+    chosen = spread_out(points, len(points) // 4)
+    distance, nearest = cKDTree(points[chosen]).query(points, k=3)
+    share = 1.0 / (distance + 1e-3)
+    entries = ((share / share.sum(1, keepdims=True)).ravel(), (np.repeat(np.arange(len(points)), 3), nearest.ravel()))
+    ups.append(sparse(sp.coo_matrix(entries, shape=(len(points), len(chosen)))))
+    kept.append(torch.from_numpy(chosen))
+    return Levels(around, ups, kept)
+
+
+def spread_out(points: Floats, count: int) -> np.ndarray:
+    """Indices of points, each the farthest from those before it."""
+    chosen = [0]
+    nearest = np.full(len(points), np.inf)
+    for _ in range(count - 1):
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        chosen.append(int(np.argmax(nearest)))
+    return np.array(chosen)
+
+
+class Encoder(nn.Module):
+    """Standardised coordinates (V, B, 3) -> codes (B, Z)."""
+
+    def __init__(self, code_size: int, levels: Levels) -> None:
+        super().__init__()
+        self.levels = levels
+        steps = range(3)
+        self.convs_global = nn.ModuleList([FeaStConv(WIDE[k], WIDE[k + 1]) for k in steps])
+        self.convs_local = nn.ModuleList([FeaStConv(NARROW[k], NARROW[k + 1]) for k in steps])
+        self.norms_global = nn.ModuleList([Norm(WIDE[k + 1]) for k in steps])
+        self.norms_local = nn.ModuleList([Norm(NARROW[k + 1]) for k in steps])
+        self.dense = nn.Linear(NARROW[-1] * levels.around[0].shape[0], code_size)
+        self.leave = nn.Linear(code_size + WIDE[-1], code_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Codes (B, Z)."""
+        whole = near = x
+        for k in range(3):
+            whole = nn.functional.leaky_relu(
+                self.norms_global[k](self.convs_global[k](whole, self.levels.around[k])), SLOPE
+            )[self.levels.kept[k]]
+            near = nn.functional.leaky_relu(
+                self.norms_local[k](self.convs_local[k](near, self.levels.around[0])), SLOPE
+            )
+        whole = nn.functional.leaky_relu(whole.mean(0), SLOPE)
+        near = nn.functional.leaky_relu(self.dense(near.transpose(0, 1).flatten(1)), SLOPE)
+        return self.leave(torch.cat([whole, near], dim=1))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The decoder in our level-2 topology, steps made, processor minutes, parameters of encoder and decoder."""
+
+    source: FaceComSource
+    steps: int
+    minutes: float
+    parameters: int
+
+
+def train_facecom(
+    faces: np.ndarray, template: Template, *, code_size: int, minutes: float, batch: int = 8, seed: int = 0
+) -> Trained:
+    """Train on faces (N, V2, 3), mm, until the processor minutes are used up."""
+    torch.manual_seed(seed)
+    levels = levels_of(template)
+    encoder = Encoder(code_size, levels)
+    decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
+    for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
+        nn.init.normal_(layer.weight, 0.0, 0.1)
+    mean, sd = faces.mean(0, dtype=np.float64), faces.std(0, dtype=np.float64) + 1e-6
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=1e-3, weight_decay=5e-4)
+    rng, since, steps = np.random.default_rng(seed), time.process_time(), 0
+    while time.process_time() - since < 60 * minutes:
+        rows = rng.choice(len(faces), batch, replace=False)
+        x = torch.tensor((faces[rows] - mean) / sd, dtype=torch.float32).transpose(0, 1)
+        z = encoder(x)
+        gap = decoder(z)[0] - x
+        loss = gap.abs().mean() + (gap**2).mean() + 1e-3 * ((z.norm(dim=1) - 1.0) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps += 1
+    spent = (time.process_time() - since) / 60
+    source = FaceComSource(decoder, template.faces[2], mean, sd)
+    return Trained(source, steps, spent, sum(p.numel() for p in weights))
