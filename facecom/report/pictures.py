@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.errors import need
-from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.report import colours
 from facecom.report.layers import KIND_COLOURS, Layers
 from facecom.report.shading import Drawing, Frame, Image, View
@@ -61,6 +61,13 @@ class Painter:
         high = _end(np.abs(values), shown)
         painted = colours.colour_values(values, colours.DIVERGING, low=-high, high=high, shown=shown)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"blue {high:g} mm inwards, red outwards")
+
+    def change(self, mesh: Mesh, before: Floats, caption: str, *, span_mm: float) -> Picture:
+        """How far each vertex lies outside of where it was, along its normal."""
+        normals = vertex_normals(before, mesh.faces)
+        offset = np.einsum("vd,vd->v", mesh.vertices - before, normals)
+        painted = colours.colour_values(offset, colours.DIVERGING, low=-span_mm, high=span_mm)
+        return Picture(jpeg_bytes(self._draw(mesh, painted)), caption)
 
     def _draw(self, mesh: Mesh, painted: Floats) -> Image:
         return Drawing(mesh, painted, pixel_mm=self.frame.pixel_mm).shade(self.view, self.frame)

@@ -1,0 +1,243 @@
+"""What each stage is worth on one scan: the same job with each left out in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facecom.completion import Completion, Evidence, Scan, face_proper, fit_face, project_face
+from facecom.errors import FitError
+from facecom.fitting.fit import Fit, Start
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges, vertex_normals
+from facecom.geometry.nearest import Surface
+from facecom.refine.project import Projected
+from facecom.report.layers import Layers
+from facecom.report.variants import only_size, sides_apart, symmetric, twice_the_modes, without_fields
+
+FULL = "nothing"
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A stage to leave out: its name, and what is done in its place."""
+
+    name: str
+    instead: str
+
+
+LEAVINGS = (
+    Leaving(FULL, "the whole job"),
+    Leaving("shape modes", "the mean face, only stretched in three directions; the offsets beside the code stay"),
+    Leaving("offsets beside the code", "the code's modes alone"),
+    Leaving("asymmetry", "both sides must be mirror images until the projection"),
+    Leaving("the other side's word", "the left side of the face says nothing about the right"),
+    Leaving("projection", "the fitted face as it is"),
+    Leaving("carrying on into the hole", "the offset to the scan ends at the scan's rim"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The job without one stage; lengths in mm.
+
+    Parameters
+    ----------
+    leaving : Leaving
+    vertices : (V, 3) float, face frame; NaN throughout where the fit failed
+    change_mm : region -> mean distance to the whole job's result over the made part of that region
+    to_scan_mm : region -> mean distance of the face to the scan, where the scan shows it
+    hidden_mm : mean distance to the scan at a seen place that was hidden from the job; NaN where there was none
+    rim_gap_mm : mean step between the scan and the made part across the rim, which the join would have to bend away
+    seconds : float
+    problem : why it failed, or nothing
+    """
+
+    leaving: Leaving
+    vertices: Floats
+    change_mm: Mapping[str, float]
+    to_scan_mm: Mapping[str, float]
+    hidden_mm: float
+    rim_gap_mm: float
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """All outcomes, the whole job first.
+
+    hidden : (V,) bool, the vertices of the place that was hidden, none where too little was seen
+    hidden_radius_mm : float
+    """
+
+    layers: Layers
+    outcomes: tuple[Outcome, ...]
+    hidden: Bools
+    hidden_radius_mm: float
+
+
+def ablate(
+    result: Completion, *, radius_mm: float = 18.0, progress: Callable[[str, float], None] | None = None
+) -> Ablation:
+    """Repeat the fit and the projection of a completion with each stage left out.
+
+    Every run starts from the pose that was found, the one with nothing left out too. Differences say how much a stage
+    changes; whether for the better is told at a place of the scan that is hidden from a second set of runs: the seen
+    place nearest to the missing part that is wide enough.
+
+    Parameters
+    ----------
+    result : Completion with a linear model
+    radius_mm : float, of the hidden place
+    progress : called with the name of what is left out, and the share of the work done
+
+    Raises
+    ------
+    ValueError
+        When the radius is not positive.
+    """
+    if not radius_mm > 0:
+        raise ValueError(f"the hidden place needs a positive radius, got {radius_mm:g} mm")
+    layers = Layers(result)
+    centre = hidden_place(layers, radius_mm=radius_mm)
+    hidden = np.zeros(len(layers.area), bool)
+    covered: Scan | None = None
+    if centre is not None:
+        away = np.linalg.norm(layers.face.vertices - centre, axis=1)
+        hidden = (away < radius_mm - 2.0) & layers.measured
+        covered = _cut(result.evidence, centre, radius_mm)
+    runs, outcomes = _Runs(layers), list[Outcome]()
+    for k, leaving in enumerate(LEAVINGS):
+        if progress:
+            progress(leaving.name, k / len(LEAVINGS))
+        reference = outcomes[0].vertices if outcomes else None
+        outcomes.append(_outcome(runs, leaving, covered, hidden, reference))
+    return Ablation(layers, tuple(outcomes), hidden, radius_mm if centre is not None else 0.0)
+
+
+def hidden_place(layers: Layers, *, radius_mm: float) -> Floats | None:
+    """Middle (3,) of the seen disc nearest to the missing part of the face proper; None where none is wide enough."""
+    seen, points = layers.measured & layers.proper, layers.face.vertices
+    candidates = np.flatnonzero(seen[: layers.result.evidence.model.template.counts[1]])
+    weight = layers.area * layers.made
+    aim = weight @ points / weight.sum() if weight.any() else np.zeros(3)
+    for k in candidates[np.argsort(np.linalg.norm(points[candidates] - aim, axis=1), kind="stable")]:
+        disc = np.linalg.norm(points - points[k], axis=1) < radius_mm
+        if layers.share(seen, of=disc) > 0.97:
+            return points[k]
+    return None
+
+
+def _cut(evidence: Evidence, centre: Floats, radius_mm: float) -> Scan:
+    """The scan without what lies around a point of the face frame."""
+    scan, pose = evidence.scan, evidence.fit.pose
+
+    def rest(surface: OrientedSurface) -> OrientedSurface:
+        mesh = surface.mesh
+        keep = np.linalg.norm(pose.apply(mesh.vertices) - centre, axis=1) > radius_mm
+        return OrientedSurface(mesh.submesh(keep[mesh.faces].all(axis=1))[0])
+
+    fine = rest(scan.mm)
+    return replace(scan, mm=fine, for_fit=fine if scan.for_fit is scan.mm else rest(scan.for_fit))
+
+
+def _outcome(runs: _Runs, leaving: Leaving, covered: Scan | None, hidden: Bools, reference: Floats | None) -> Outcome:
+    layers, own, begun = runs.layers, runs.layers.result.evidence, time.perf_counter()
+    try:
+        vertices, rim_gap = runs.run(own.scan, leaving.name)
+        blind = None if covered is None else runs.run(covered, leaving.name)[0]
+    except FitError as error:
+        nothing = np.full_like(layers.face.vertices, np.nan)
+        return Outcome(leaving, nothing, {}, {}, np.nan, np.nan, time.perf_counter() - begun, str(error))
+    surface = Surface(layers.scan)
+    gap = surface.closest(vertices).distance
+    change = np.zeros(len(vertices)) if reference is None else _between(vertices, reference, layers)
+    missed = np.nan if blind is None else layers.mean_of(surface.closest(blind).distance, hidden)
+    return Outcome(
+        leaving=leaving,
+        vertices=vertices,
+        change_mm=_by_region(layers, change, layers.made),
+        to_scan_mm=_by_region(layers, gap, layers.measured & layers.proper),
+        hidden_mm=missed,
+        rim_gap_mm=rim_gap,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+class _Runs:
+    """Repeats the job; what leaves the fit alone shares one fit."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self._whole: list[tuple[Scan, Fit, Projected]] = []
+
+    def run(self, scan: Scan, leaving: str) -> tuple[Floats, float]:
+        """Vertices (V, 3) of the job without a stage, in the completion's face frame, and the gap at the rim."""
+        own = self.layers.result.evidence
+        changed = replace(own, scan=scan, **_altered(own, leaving))
+        fitted, projected = self._refit(changed) if changed.model is own.model else refit(changed)
+        vertices, smooth = projected.vertices, changed.model.decode(fitted.code)
+        if leaving == "projection":
+            vertices = smooth
+        if leaving == "carrying on into the hole":
+            vertices = np.where(projected.measured[:, None], vertices, smooth)
+        gap = _rim_gap(changed, projected, smooth, vertices)
+        return own.fit.pose.apply(fitted.pose.inverse().apply(vertices)), gap
+
+    def _refit(self, own: Evidence) -> tuple[Fit, Projected]:
+        for scan, fitted, projected in self._whole:
+            if scan is own.scan:
+                return fitted, projected
+        self._whole.append((own.scan, *refit(own)))
+        return self._whole[-1][1:]
+
+
+def refit(own: Evidence) -> tuple[Fit, Projected]:
+    """Fit and projection of a completion once more, from the pose that it found."""
+    start = Start(own.fit.pose, np.zeros(own.model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
+    fitted = fit_face(own.scan, own.model, start, {}, own.settings)
+    return fitted, project_face(own.scan, own.model, fitted, own.settings)
+
+
+def _altered(own: Evidence, leaving: str) -> dict[str, Any]:
+    """What changes in the evidence when a stage is left out of the fit."""
+    if leaving == "the other side's word":
+        settings = replace(own.settings, fit=twice_the_modes(own.settings.fit))
+        return {"model": sides_apart(own.model), "settings": settings}
+    changes = {"shape modes": only_size, "offsets beside the code": without_fields, "asymmetry": symmetric}
+    return {"model": changes[leaving](own.model)} if leaving in changes else {}
+
+
+def _between(vertices: Floats, reference: Floats, layers: Layers) -> Floats:
+    return Surface(Mesh(reference, layers.mean.faces)).closest(vertices).distance
+
+
+def _by_region(layers: Layers, values: Floats, where: Bools) -> dict[str, float]:
+    """Mean by area over a part of the face and over each region's share of it, regions without any left out."""
+    template = layers.result.evidence.model.template
+    masks: Iterator[tuple[str, Bools]] = ((name, template.region_mask(name)) for name in template.region_names)
+    return {
+        name: layers.mean_of(values, where & mask)
+        for name, mask in (("all", np.ones(len(values), bool)), *masks)
+        if (where & mask).any()
+    }
+
+
+def _rim_gap(own: Evidence, projected: Projected, fitted: Floats, vertices: Floats) -> float:
+    """Mean jump across the seen part's rim: offset of the scan's side from the fitted face, less the made side's."""
+    faces, settings = own.model.template.faces[3], own.settings
+    normals = vertex_normals(fitted, faces)
+    on_scan, made = (np.einsum("vd,vd->v", v - fitted, normals) for v in (projected.vertices, vertices))
+    proper = face_proper(own.model.template, level=3, radius_mm=settings.face_radius_mm)
+    edges, _, _ = unique_edges(faces)
+    seen = projected.measured[edges]
+    across = proper[edges].all(axis=1) & (seen[:, 0] != seen[:, 1])
+    if not across.any():
+        return 0.0
+    pairs = np.where(seen[across, :1], edges[across], edges[across][:, ::-1])
+    return float(np.abs(on_scan[pairs[:, 0]] - made[pairs[:, 1]]).mean())

@@ -1,0 +1,194 @@
+"""Figures for papers and docs: error maps, side-by-sides, calibration and bench plots, all with the same look."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facecom.errors import need
+from facecom.geometry.mesh import Mesh
+from facecom.report import colours
+from facecom.report.shading import Drawing, Frame, View
+
+VIEWS = (View("front"), View("subject's left", np.radians(40)), View("subject's right", -np.radians(40)))
+SERIES = tuple(
+    colours.css(c) for c in ((0.14, 0.34, 0.56), colours.MADE, (0.36, 0.72, 0.55), (0.62, 0.12, 0.32), colours.UNSEEN)
+)
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.grid": True, "grid.color": "#e3e6e9",
+    "axes.axisbelow": True, "legend.frameon": False, "savefig.dpi": 150, "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+def error_map(
+    mesh: Mesh,
+    values_mm: ArrayLike,
+    *,
+    title: str = "",
+    high_mm: float | None = None,
+    signed: bool = False,
+    shown: ArrayLike | None = None,
+    size: int = 320,
+) -> bytes:
+    """Lengths on a surface from three sides, with a scale.
+
+    Parameters
+    ----------
+    mesh : Mesh, face frame, mm
+    values_mm : (V,) float
+    high_mm : end of the scale; a round number above nearly all values unless given
+    signed : from inwards (blue) to outwards (red), the scale symmetric about zero
+    shown : (V,) bool, the others are grey
+    size : pixels a side of each picture
+
+    Returns
+    -------
+    bytes, PNG
+
+    Raises
+    ------
+    ValueError
+        When there is not one value for each vertex, or none to show.
+
+    Examples
+    --------
+    >>> flat = Mesh([[-9, -9, 0], [9, -9, 0], [0, 9, 0]], [[0, 1, 2]])
+    >>> error_map(flat, [0.0, 0.5, 1.0], size=40)[1:4]
+    b'PNG'
+    """
+    values = np.asarray(values_mm, float)
+    keep = np.ones(len(values), bool) if shown is None else np.asarray(shown, bool)
+    if values.shape != (len(mesh.vertices),) or keep.shape != values.shape:
+        raise ValueError(f"expected {len(mesh.vertices)} values, got arrays of shapes {values.shape} and {keep.shape}")
+    if not keep.any():
+        raise ValueError("there is nothing to show: no vertex is chosen")
+    high = high_mm if high_mm is not None else colours.round_up(float(np.percentile(np.abs(values[keep]), 98)))
+    scale, low = (colours.DIVERGING, -high) if signed else (colours.SEQUENTIAL, 0.0)
+    painted = colours.colour_values(values, scale, low=low, high=high, shown=keep)
+    frame = Frame.around(mesh.vertices, size=size)
+    drawing = Drawing(mesh, painted, pixel_mm=frame.pixel_mm)
+    with _figure(len(VIEWS), size=(2.6 * len(VIEWS), 3.0)) as (figure, axes):
+        for axis, view in zip(axes, VIEWS, strict=True):
+            _show(axis, drawing.shade(view, frame), view.name)
+        bar = _mappable(scale, low, high)
+        figure.colorbar(bar, ax=list(axes), shrink=0.7, label="mm", extend="both" if signed else "max")
+        figure.suptitle(title)
+        return _png(figure)
+
+
+def side_by_side(meshes: Mapping[str, Mesh], *, view: View = VIEWS[1], size: int = 320) -> bytes:
+    """Meshes of the same frame next to each other, seen alike, (PNG bytes).
+
+    Raises
+    ------
+    ValueError
+        When there are none.
+    """
+    if not meshes:
+        raise ValueError("there is nothing to show: no mesh was given")
+    frame = Frame.around(np.concatenate([m.vertices for m in meshes.values()]), size=size)
+    with _figure(len(meshes), size=(2.4 * len(meshes), 2.8)) as (figure, axes):
+        for axis, (name, mesh) in zip(axes, meshes.items(), strict=True):
+            grey = np.broadcast_to(np.asarray(colours.PLAIN), mesh.vertices.shape)
+            _show(axis, Drawing(mesh, grey, pixel_mm=frame.pixel_mm).shade(view, frame), name)
+        return _png(figure)
+
+
+def calibration_plot(errors_mm: ArrayLike, sigma_mm: ArrayLike, *, title: str = "Calibration") -> bytes:
+    """How often the error stays within so many standard deviations, against how often it should (PNG bytes).
+
+    Parameters
+    ----------
+    errors_mm, sigma_mm : (N,) float, signed error and stated standard deviation of each point
+
+    Raises
+    ------
+    ValueError
+        When the arrays differ in shape, are empty, or a standard deviation is not positive.
+    """
+    from scipy.special import erf
+
+    errors, sigma = np.asarray(errors_mm, float), np.asarray(sigma_mm, float)
+    if errors.shape != sigma.shape or errors.ndim != 1 or not len(errors):
+        raise ValueError(f"expected two arrays of one length, got shapes {errors.shape} and {sigma.shape}")
+    if not (sigma > 0).all():
+        raise ValueError("a standard deviation must be positive")
+    steps = np.linspace(0.0, 3.0, 61)
+    within = np.searchsorted(np.sort(np.abs(errors) / sigma), steps, side="right") / len(errors)
+    stated = erf(steps / np.sqrt(2.0))
+    with _figure(1, size=(3.6, 3.4)) as (figure, (axis,)):
+        axis.plot([0, 1], [0, 1], color=SERIES[4], linewidth=1, label="as it should be")
+        axis.plot(stated, within, color=SERIES[0], linewidth=2, label="found")
+        axis.set(xlabel="share stated", ylabel="share found", xlim=(0, 1), ylim=(0, 1), title=title, aspect="equal")
+        axis.legend(loc="upper left")
+        return _png(figure)
+
+
+def bar_plot(series: Mapping[str, Mapping[str, float]], *, ylabel: str, title: str = "") -> bytes:
+    """Bars in groups: series name -> group name -> value; a value that is not finite leaves a gap (PNG bytes).
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to plot.
+    """
+    groups = list(dict.fromkeys(name for values in series.values() for name in values))
+    if not groups:
+        raise ValueError("there is nothing to plot: no series holds a value")
+    width = 0.8 / len(series)
+    with _figure(1, size=(max(3.6, 0.55 * len(groups) * max(1, len(series) / 2) + 1.5), 3.0)) as (figure, (axis,)):
+        for k, (name, values) in enumerate(series.items()):
+            place = np.arange(len(groups)) + (k + 0.5) * width - 0.4
+            heights = [values.get(g, np.nan) for g in groups]
+            axis.bar(place, heights, width, label=name, color=SERIES[k % len(SERIES)])
+        axis.set_xticks(np.arange(len(groups)), groups, rotation=30, ha="right", rotation_mode="anchor")
+        axis.set_xlim(-0.6, len(groups) - 0.4)
+        axis.grid(axis="x", visible=False)
+        axis.set(ylabel=ylabel, title=title)
+        if len(series) > 1:
+            axis.legend()
+        return _png(figure)
+
+
+def write_figure(path: str | Path, png: bytes) -> Path:
+    """Write a figure; returns its path."""
+    Path(path).write_bytes(png)
+    return Path(path)
+
+
+@contextmanager
+def _figure(columns: int, *, size: tuple[float, float]) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """A figure with a row of axes, drawn in our style whatever the caller's settings are; those stay as they were."""
+    plots = need("matplotlib", extra="report")
+    with plots.rc_context():
+        plots.rcdefaults()
+        with plots.rc_context(_STYLE):
+            figure = need("matplotlib.figure").Figure(figsize=size)
+            need("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+            yield figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def _show(axis: Any, image: np.ndarray, title: str) -> None:
+    axis.imshow(image)
+    axis.set_axis_off()
+    axis.set_title(title, fontweight="normal")
+
+
+def _mappable(scale: Sequence[tuple[float, float, float]], low: float, high: float) -> Any:
+    colors = need("matplotlib.colors", extra="report")
+    shades = colors.LinearSegmentedColormap.from_list("facecom", list(scale))
+    return need("matplotlib.cm").ScalarMappable(colors.Normalize(low, high), shades)
+
+
+def _png(figure: Any) -> bytes:
+    """The same bytes for the same figure: no date or program name is stored."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

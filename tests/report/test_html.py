@@ -1,0 +1,170 @@
+import json
+import re
+from base64 import b64decode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from facecom.report import viewer3d
+from facecom.report.html import report_html
+from facecom.report.layers import ALONE, MIRRORED, SEEN, Layers
+from facecom.report.markup import link, picture, tag
+
+MOST_BYTES = 8_000_000
+NASTY = "<script>alert(\"1\")</script> & 'ü'.ply"
+
+
+class Page(HTMLParser):
+    """Everything that a browser would load, and the words that a reader would see."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loaded: list[tuple[str, str]] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, name, attributes):
+        if name not in ("meta", "link", "img", "br"):
+            self.open.append(name)
+        for key, value in attributes:
+            if name == "a" and key == "href":
+                self.links.append(value)
+            elif key in ("src", "href", "srcset", "data", "action", "poster", "background") or key.startswith("on"):
+                self.loaded.append((key, value or ""))
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.open):
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def layers(completion):
+    return Layers(completion)
+
+
+@pytest.fixture(scope="module")
+def html(completion):
+    return report_html(completion, name=NASTY, overview=np.full((40, 80, 3), 200, np.uint8))
+
+
+def test_the_page_needs_nothing_but_itself(html):
+    page = Page(html)
+    assert len(page.loaded) > 10
+    assert all(key in ("src", "href") and value.startswith("data:") for key, value in page.loaded)
+    assert page.links and all(url.startswith("https://") for url in page.links)
+    style = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
+    assert style and "url(" not in style and "@import" not in style
+    assert "default-src &#x27;none&#x27;" in html
+
+
+def test_the_page_is_small_enough_to_be_mailed(html):
+    assert 100_000 < len(html.encode()) < MOST_BYTES
+
+
+def test_a_large_scan_makes_no_larger_view(completion, layers, sheet):
+    wide = sheet(400, 400)
+    x, y = wide.vertices[:, :2].T - 200
+    own = Layers(completion)
+    own.__dict__["scan"] = wide.with_vertices(np.stack([x, y, 30 * np.cos(0.02 * x) * np.cos(0.02 * y)], 1))
+    faces = viewer3d.scene(own)["objects"]["scan"]["faces"]["data"]
+    assert 0 < len(b64decode(faces)) <= 3 * 4 * viewer3d.MOST_SCAN_FACES
+
+
+def test_a_file_name_is_text_and_never_markup(html):
+    assert NASTY not in html
+    assert "<script>alert" not in html
+    assert NASTY in Page(html).text
+
+
+def test_the_page_shows_the_figures_of_the_report(completion):
+    report = replace(
+        completion.report,
+        unit="m",
+        mm_per_unit=1000.0,
+        score=0.4321,
+        coverage=0.5712,
+        fit_rms_mm=7.13,
+        scan_to_face_mm={"all": 3.217, "nose": 5.891},
+        measured_share=0.2345,
+        made_share=0.7655,
+        sigma_made_mm=8.42,
+        holes_filled=97,
+        removed={"loose_vertices": 12345},
+        seconds={"align": 61.25, "fit": 13.5},
+        seed=987654,
+        versions={"facecom": "9.8.7", "numpy": "6.5.4"},
+        warnings=("the <b>rim</b> is odd",),
+        pose=((0.1234, 0, 0, 11.111), (0, 0.5678, 0, 22.222), (0, 0, 0.9012, 33.333), (0, 0, 0, 1)),
+    )
+    html = report_html(replace(completion, report=report), name="scan", overview=np.zeros((8, 8, 3), np.uint8))
+    text = Page(html).text
+    for figure in (
+        "m (1000 mm each)", "43 %", "57 %", "7.13 mm", "3.217", "5.891", "23 %", "77 %", "8.42 mm", "97",
+        "12,345 loose vertices", "61.25 s", "13.50 s", "74.8 s in all", "987654", "9.8.7", "6.5.4",
+        "The <b>rim</b> is odd.", "0.1234", "0.5678", "0.9012", "11.111", "22.222", "33.333",
+    ):  # fmt: skip
+        assert figure in text, figure
+    assert "<b>rim" not in html
+    assert "not a medical device" in text
+
+
+def test_each_stage_says_what_came_in_and_whether_it_took_part(html):
+    text = Page(html).text
+    titles = re.findall(r"(\d)\. [A-Z]", text)
+    assert titles == [str(k + 1) for k in range(len(titles))] and len(titles) >= 7
+    assert text.count("took no part in this run") >= 2  # neither pictures nor pores
+    for url in ("2406.02074", "2404.17255", "2408.09248", "jonathandinu/face-parsing", "9868.2011.00777"):
+        assert url in html
+
+
+def test_without_the_plotting_library_the_page_says_so(completion, monkeypatch):
+    monkeypatch.setattr("facecom.report.html.script", lambda: None)
+    html = report_html(completion, name="scan", overview=np.zeros((8, 8, 3), np.uint8))
+    assert "install facecom[report]" in html
+    assert "<script" not in html
+
+
+def unpack(array, step=1.0):
+    return np.frombuffer(b64decode(array["data"]), array["type"].replace("u", "<u").replace("i", "<i")) * step
+
+
+def test_the_view_holds_the_face_to_a_hundredth_of_a_millimetre(layers):
+    scene = viewer3d.scene(layers)
+    face = scene["objects"]["face"]
+    found = unpack(face["xyz"], scene["step_mm"]).reshape(-1, 3)
+    assert np.abs(found - layers.face.vertices).max() < 0.01
+    assert np.array_equal(unpack(face["faces"]).reshape(-1, 3), layers.face.faces)
+    assert np.array_equal(unpack(face["provenance"]), layers.kind)
+    sigma = unpack(face["sigma"], scene["high"]["sigma"] / scene["levels"])
+    inside = layers.result.sigma_mm < scene["high"]["sigma"]
+    assert np.abs(sigma - layers.result.sigma_mm)[inside].max() <= scene["high"]["sigma"] / scene["levels"]
+    assert (unpack(face["distance"])[~layers.measured] == 255).all()
+    json.loads(viewer3d.json_for_script(scene))
+
+
+def test_what_the_other_side_shows_is_told_from_what_no_side_shows(layers):
+    mirror = layers.result.evidence.model.template.mirror
+    assert (layers.kind[layers.measured] == SEEN).all()
+    assert layers.measured[mirror[layers.kind == MIRRORED]].all()
+    assert not layers.measured[mirror[layers.kind == ALONE]].any()
+    x, y, _ = layers.face.vertices.T
+    cheek = np.hypot(x - 45, y + 15) < 8
+    assert (layers.kind[cheek] == MIRRORED).mean() > 0.8
+    fresh = layers.merged_kind[len(layers.scan.vertices) :]
+    assert (layers.merged_kind[: len(layers.scan.vertices)] == SEEN).all() and (fresh != SEEN).all()
+
+
+def test_pieces_of_markup_refuse_what_would_load_something():
+    with pytest.raises(ValueError, match="https"):
+        link("x", "javascript:alert(1)")
+    with pytest.raises(ValueError, match="travel"):
+        picture("https://example.org/a.png", "x")
+    assert tag("p", "<i>") == "<p>&lt;i&gt;</p>"
