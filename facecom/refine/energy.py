@@ -89,12 +89,12 @@ def wanted_energy(
     return splu(system).solve(slope.T @ weight @ guide + hold @ held) + middle
 
 
-def extend_smoothly(mesh: Mesh, values: Floats, given: Bools) -> Floats:
-    """Membrane (C, B) through values that are held softly where they are given."""
+def extend_smoothly(mesh: Mesh, values: Floats, given: Bools, *, hold: float = 0.3) -> Floats:
+    """Membrane (C, B) through values that are held where they are given, the more the larger `hold` is."""
     stiffness = cotangent_stiffness(mesh.vertices, mesh.faces)
     area = vertex_areas(mesh.vertices, mesh.faces)
-    hold = sp.diags(np.where(given, 0.3, 1e-6) * area)
-    return splu((stiffness + hold).tocsc()).solve(hold @ np.where(given[:, None], values, 0.0))
+    weight = sp.diags(np.where(given, hold, 1e-6) * area)
+    return splu((stiffness + weight).tocsc()).solve(weight @ np.where(given[:, None], values, 0.0))
 
 
 def _median(values: Floats, weights: Floats) -> float:

@@ -186,7 +186,7 @@ def _gains(
     inside = found & ~target.known[: len(coarse)]
     if not inside.any():
         return np.ones_like(parts)
-    off = energy.extend_smoothly(patch.coarse, target.energy[: len(coarse)] - got, inside)
+    off = energy.extend_smoothly(patch.coarse, target.energy[: len(coarse)] - got, inside, hold=0.02)
     return np.exp(0.5 * np.clip(patch.raise_matrix @ off, -1.4, 1.4))
 
 

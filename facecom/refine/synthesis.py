@@ -169,7 +169,8 @@ def _lay(state: _State, bank: _Bank, tree: cKDTree, centre: int, settings: Quilt
     pick = _draw(cost, settings.choices, rng)
     sampled, energy = bank.sample(pick, offsets)
     limit = np.log(settings.gain_limit)
-    sampled = sampled * np.exp(np.clip(0.5 * (target.energy[ids] - energy), -limit, limit))
+    # One factor a patch and band: skin is patchy, and evening out each spot would take that away.
+    sampled = sampled * np.exp(np.clip(0.5 * (target.energy[ids] - energy).mean(0), -limit, limit))
     old = state.filled[ids]
     share = _share(offsets, old, image, mask, sampled, wide, pixel, settings.feather_mm)
     state.bands[ids] = share[:, None] * sampled + (1 - share[:, None]) * state.bands[ids]
