@@ -58,7 +58,9 @@ def face_trust(template: Template, *, level: int, settings: CompletionSettings) 
     count = template.counts[level]
     area = vertex_areas(template.vertices[:count], template.faces[level])
     proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm)
-    return np.clip(area / 16.0, 0.05, 3.0) * np.where(proper, 1.0, settings.outer_trust)
+    # the template closes nostrils with a shallow surface, a scan looks into them
+    open_skin = proper & ~template.region_mask("nostrils", level)
+    return np.clip(area / 16.0, 0.05, 3.0) * np.where(open_skin, 1.0, settings.outer_trust)
 
 
 def find_face(
