@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
     verb.add_argument("--out", type=Path, default=Path("out/demo"))
     _common(verb)
-    verb.set_defaults(run=_demo)
+    verb.set_defaults(run=_demo, detail="own")
     verb = verbs.add_parser("sample", help="draw random faces", description="Draw random faces from the model.")
     verb.add_argument("--number", type=int, default=1, help="how many")
     verb.add_argument("--seed", type=int, default=0)
