@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from facecom.__main__ import read_landmarks
+from facecom.commands.running import read_landmarks
 from facecom.errors import CheckpointError
 from facecom.geometry.matching import Matches, OrientedSurface
 from facecom.geometry.transform import Similarity, rotation_from_vector

@@ -1,0 +1,143 @@
+"""What the verbs share: one completion with its progress bar, folders that are written whole, tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facecom.errors import ScanError
+
+if TYPE_CHECKING:
+    from facecom.completion import Completion
+
+
+def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
+    """Complete one scan as the options say, with a progress bar where stderr is a terminal."""
+    from facecom.completion import CompletionSettings, complete
+
+    model: Any = None
+    if options.model:
+        from facecom.model.checkpoint import load_generator
+
+        model = load_generator(options.model)
+    bar = Bar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
+    try:
+        return complete(
+            scan,
+            unit=options.unit,
+            landmarks=landmarks,
+            guidance=getattr(options, "guidance", "auto"),
+            model=model,
+            detail=getattr(options, "detail", None) or "none",
+            settings=CompletionSettings(seed=options.seed),
+            progress=bar.show,
+        )
+    finally:
+        bar.close()
+
+
+class Bar:
+    """One line on stderr that says which stage runs."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self._title, self._quiet, self._since = title, quiet, time.perf_counter()
+
+    def show(self, stage: str, share: float) -> None:
+        """Draw the bar."""
+        if not self._quiet:
+            done = int(24 * share)
+            seconds = time.perf_counter() - self._since
+            print(
+                f"\r{self._title} [{'#' * done}{'.' * (24 - done)}] {stage:12s} {seconds:5.1f} s",
+                end="",
+                file=sys.stderr,
+            )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if not self._quiet:
+            print("\r\033[K", end="", file=sys.stderr)
+
+
+def read_landmarks(path: Path) -> dict[str, list[float]]:
+    """Named points from a JSON file: an object of name -> [x, y, z].
+
+    Raises
+    ------
+    ScanError
+        When the file cannot be read or holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScanError(f"{path}: the landmarks cannot be read ({error.strerror}); check the path") from None
+    except ValueError as error:
+        raise ScanError(f"{path} is not JSON ({error}); write an object of name: [x, y, z]") from None
+    sound = isinstance(found, dict) and all(
+        isinstance(p, list) and len(p) == 3 and all(isinstance(x, int | float) for x in p) for p in found.values()
+    )
+    if not sound:
+        raise ScanError(f"{path} does not hold landmarks; write an object of name: [x, y, z]")
+    return found
+
+
+@contextmanager
+def output_folder(out: Path) -> Iterator[Path]:
+    """A hidden folder in `out` whose files move to their places when all went well; else nothing stays behind."""
+    made = [p for p in (out, *out.parents) if not p.exists()]
+    partial = out / f".partial-{os.getpid()}"
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
+    done = False
+    try:
+        yield partial
+        for file in sorted(partial.iterdir()):
+            if file.is_dir():
+                shutil.rmtree(out / file.name, ignore_errors=True)
+            os.replace(file, out / file.name)
+        done = True
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        for folder in [] if done else made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:
+    """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
+    from facecom.report.html import report_html
+    from facecom.report.preview import png_bytes, preview
+    from facecom.scan.files import write_bytes
+
+    result.save(folder)
+    picture = preview(
+        result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
+    )
+    write_bytes(folder / "preview.png", png_bytes(picture))
+    write_bytes(folder / "report.html", report_html(result, name=name, overview=picture).encode())
+
+
+def table(results: Mapping[str, Completion]) -> str:
+    """One line a scan: what was measured and made up, and the seconds of each stage."""
+    lines = [
+        f"{'scan':28s} unit measured made up  sigma there  scan to face   holes  seconds by stage",
+    ]
+    for name, result in results.items():
+        r = result.report
+        stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= 0.05)
+        lines.append(
+            f"{name:28s} {r.unit:4s} {r.measured_share:7.0%} {r.made_share:7.0%} {r.sigma_made_mm:8.2f} mm "
+            f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"
+        )
+        lines += [f"  warning: {text}" for text in r.warnings]
+    return "\n".join(lines)

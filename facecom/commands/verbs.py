@@ -1,0 +1,159 @@
+"""What each verb does: a page of calls, results in a folder, a table on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from facecom.commands.running import Bar, completed, output_folder, read_landmarks, table, write_results
+from facecom.errors import ScanError
+
+
+def complete(options: argparse.Namespace) -> None:
+    """Complete one scan."""
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    with output_folder(options.out) as partial:
+        result = completed(options.scan, landmarks, options)
+        write_results(result, partial, name=options.scan.name)
+    print(table({options.scan.name: result}))
+    print(f"written to {options.out}")
+
+
+def prosthesis(options: argparse.Namespace) -> None:
+    """Design a prosthesis for one scan."""
+    from facecom.prosthesis import alternatives, design_all
+
+    given = {f"{n}_mm": getattr(options, n) for n in ("margin", "edge", "lip", "wall", "clearance")}
+    choices: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
+    choices |= {"axis": axis, "region": options.region, "seed": options.seed}
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    result = completed(options.scan, landmarks, options)
+    parts = design_all(result, **choices)
+    folders = [options.out / f"part_{k + 1}" for k in range(len(parts))] if len(parts) > 1 else [options.out]
+    others = alternatives(result, options.samples, **choices) if options.samples else []
+    folders += [options.out / f"sample_{k + 1}" for k in range(len(others))]
+    for folder, part in zip(folders, [*parts, *others], strict=True):
+        with output_folder(folder) as partial:
+            part.save(partial)
+        i = part.inspection
+        print(
+            f"{folder}: wall {i.wall.median:.1f} mm, rim {i.rim.min:.2f} mm and more, {i.volume_mm3 / 1000:.1f} cm3, "
+            f"{i.mass_g:.0f} g; {i.notice}"
+        )
+        for text in part.warnings:
+            print(f"  warning: {text}")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"--axis must be auto, front or three numbers such as 0,-0.3,1, got {text!r}") from None
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Complete every scan of a folder."""
+    scans = sorted(p for p in options.scans.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off", ".xyz"))
+    if not scans:
+        raise ScanError(f"{options.scans} holds no scans; run this from the project's folder or give --scans")
+    results = {}
+    for scan in scans:
+        folder = options.out / scan.stem
+        with output_folder(folder) as partial:
+            results[scan.name] = completed(scan, None, options)
+            write_results(results[scan.name], partial, name=scan.name)
+    print(table(results))
+    for scan in scans:
+        print(f"{scan.name}: {options.out / scan.stem}/{{face,merged,patch}}.ply, report.json, preview.png")
+
+
+def sample(options: argparse.Namespace) -> None:
+    """Draw random faces."""
+    from facecom.model.checkpoint import load_generator
+    from facecom.model.sampling import sample_meshes
+    from facecom.scan.files import write_mesh
+
+    faces = sample_meshes(load_generator(options.model), options.number, seed=options.seed, level=options.level)
+    with output_folder(options.out) as partial:
+        for k, mesh in enumerate(faces):
+            write_mesh(partial / f"face_{k:04d}.ply", mesh)
+    print(f"{len(faces)} faces written to {options.out}")
+
+
+def register(options: argparse.Namespace) -> None:
+    """Register scans to one topology."""
+    from facecom.registration import register, write_registrations
+
+    bar = Bar("register", quiet=options.quiet or not sys.stderr.isatty())
+    try:
+        relax = options.relax_expression
+        results = register(options.scans, unit=options.unit, relax_expression=relax, progress=bar.show)
+    finally:
+        bar.close()
+    with output_folder(options.out) as partial:
+        write_registrations(results, partial, base_share=options.base_share)
+    for result in results:
+        print(f"{result.name}: {result.verdict}")
+    print(f"written to {options.out}")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a network generator."""
+    from facecom.model.linear import LinearGenerator
+    from facecom.model.mixing import mixed_faces
+    from facecom.model.network import Sizes
+    from facecom.model.training import TrainSettings, iterate_training
+
+    sizes = Sizes(code=options.code)
+    settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
+    model = LinearGenerator.load()
+    faces = _registered(options.data) if options.data else mixed_faces(model, options.faces, seed=options.seed)
+    bar = Bar("train", quiet=options.quiet or not sys.stderr.isatty())
+    for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
+        bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
+    bar.close()
+    print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
+
+
+def _registered(folder: Path) -> Any:
+    import numpy as np
+
+    from facecom.scan.files import read_scan
+
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off"))
+    if not files:
+        raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
+    first = read_scan(files[0])
+    out = np.empty((len(files), *first.vertices.shape), np.float32)
+    for k, path in enumerate(files):
+        mesh = read_scan(path)
+        if mesh.faces.shape != first.faces.shape or not np.array_equal(mesh.faces, first.faces):
+            raise ScanError(f"{path} has other triangles than {files[0].name}; register them to one topology first")
+        out[k] = mesh.vertices
+    return out
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Say what each stage is worth on a scan."""
+    from facecom.report.ablation import ablate
+    from facecom.report.explain import explain_html, explain_json, explain_text
+    from facecom.scan.files import write_bytes
+
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    with output_folder(options.out) as partial:
+        result = completed(options.scan, landmarks, options)
+        write_results(result, partial, name=options.scan.name)
+        bar = Bar("without", quiet=options.quiet or not sys.stderr.isatty())
+        try:
+            found = ablate(result, progress=bar.show)
+        finally:
+            bar.close()
+        text = json.dumps(explain_json(found), indent=1, sort_keys=True)
+        write_bytes(partial / "explain.json", (text + "\n").encode())
+        write_bytes(partial / "explain.html", explain_html(found, name=options.scan.name).encode())
+    print(explain_text(found))
+    print(f"written to {options.out}")
