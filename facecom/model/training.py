@@ -75,7 +75,7 @@ def principal_modes(faces: Floats, mean: Floats, *, count: int) -> Floats:
     last = len(inner) - 1
     values, vectors = linalg.eigh(inner, subset_by_index=(last - count + 1, last))
     modes = (vectors[:, ::-1].T @ offsets) / np.sqrt(len(faces))
-    if values[0] <= 1e-9 * values[-1]:
+    if values[0] <= 1e-6 * values[-1]:
         raise ValueError(f"the faces span fewer than {count} directions; give more different faces or a smaller code")
     return modes.reshape(count, *mean.shape)
 
