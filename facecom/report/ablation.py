@@ -35,7 +35,7 @@ LEAVINGS = (
     Leaving("shape modes", "the mean face, only stretched in three directions; the offsets beside the code stay"),
     Leaving("offsets beside the code", "the code's modes alone"),
     Leaving("asymmetry", "both sides must be mirror images until the projection"),
-    Leaving("the other side's word", "the left side of the face says nothing about the right"),
+    Leaving("symmetry", "the left side of the face says nothing about the right"),
     Leaving("projection", "the fitted face as it is"),
     Leaving("carrying on into the hole", "the offset to the scan ends at the scan's rim"),
 )
@@ -206,7 +206,7 @@ def refit(own: Evidence) -> tuple[Fit, Projected]:
 
 def _altered(own: Evidence, leaving: str) -> dict[str, Any]:
     """What changes in the evidence when a stage is left out of the fit."""
-    if leaving == "the other side's word":
+    if leaving == "symmetry":
         settings = replace(own.settings, fit=twice_the_modes(own.settings.fit))
         return {"model": sides_apart(own.model), "settings": settings}
     changes = {"shape modes": only_size, "offsets beside the code": without_fields, "asymmetry": symmetric}

@@ -76,10 +76,12 @@ def percent(value: float) -> str:
 
     Examples
     --------
-    >>> percent(0.25), percent(0.002), percent(0.999)
+    >>> percent(0.25), percent(0.002), percent(0.99999)
     ('25 %', '0.2 %', '99.9 %')
     """
-    return f"{100 * value:.1f} %" if 0 < value < 0.01 or 0.99 < value < 1 else f"{100 * value:.0f} %"
+    if 0 < value < 0.01 or 0.99 < value < 1:
+        return f"{np.clip(100 * value, 0.1, 99.9):.1f} %"
+    return f"{100 * value:.0f} %"
 
 
 def _alignment(layers: Layers, painter: Painter) -> Stage:

@@ -1,0 +1,46 @@
+"""The page in a real browser, where there is one."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from facecom.report.html import report_html
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--enable-logging=stderr",
+    "--virtual-time-budget=20000", "--window-size=800,600",
+)  # fmt: skip
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here; apt-get install chromium")
+
+
+def opened(html: str, folder) -> tuple[str, list[str]]:
+    """The page as it stands after its scripts ran, and what they said to the console."""
+    file = folder / "page.html"
+    file.write_text(html, encoding="utf-8")
+    done = subprocess.run(
+        [BROWSER, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", file.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return done.stdout, [line for line in said if re.search(r"Uncaught|Refused|[Ee]rror|violates", line)]
+
+
+def test_the_view_is_drawn_and_the_console_is_quiet(completion, tmp_path):
+    html = report_html(completion, name="scan", overview=np.zeros((8, 8, 3), np.uint8))
+    dom, errors = opened(html, tmp_path)
+    assert not errors
+    assert re.search(r'<div id="view"[^>]*data-ready="true"', dom)
+    assert "<canvas" in dom
+
+
+def test_a_broken_script_is_heard(tmp_path):
+    assert opened("<!doctype html><script>nothing.at.all()</script>", tmp_path)[1]
