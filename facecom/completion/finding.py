@@ -68,6 +68,8 @@ def find_face(
 ) -> tuple[Start, Scan]:
     """The pose in which the scan is most a face, and the scan with its triangles outwards."""
     template, found = model.template, []
+    for name in landmarks:  # an unknown name is a slip, however many others there are
+        template.landmark_index(name)
     if len(landmarks) >= 3:
         names = sorted(landmarks)
         target = template.vertices[[template.landmark_index(n) for n in names]]

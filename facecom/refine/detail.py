@@ -87,7 +87,7 @@ def add_detail(
     >>> rough = gaussian_filter(np.random.default_rng(0).normal(size=x.shape), 1.5).ravel()
     >>> gone = np.abs(flat).max(axis=1) < 2
     >>> scan = Mesh(flat + 0.1 * rough[:, None] * [0, 0, 1], faces[~gone[faces].any(1)])
-    >>> made = add_detail(scan, Mesh(flat, faces), measured=~gone)
+    >>> made = add_detail(scan, Mesh(flat, faces), measured=~gone, where=gone)
     >>> bool(made.displacement[made.provenance == 2].std() > 0.005)
     True
     """
