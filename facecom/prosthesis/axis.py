@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, boundary_loops, face_areas, face_normals
+from facecom.geometry.mesh import Floats, Mesh, boundary_loops, face_areas, face_normals
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.solids import simple_loop
 
+_LOOKED_AT = 1500
 Axis = Literal["auto", "front"] | Sequence[float]
 
 
@@ -39,32 +40,45 @@ def axis_frame(axis: Floats) -> Floats:
     return np.stack([side, np.cross(up, side), up])
 
 
-def undercuts(outer: Mesh, seat: Mesh | None, axis: Floats, *, surface: Surface | None = None) -> Undercuts:
+class Facets:
+    """Faces of a mesh, or every so many of them, that can be asked whether they catch along an axis.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    most : at most about so many faces are looked at, and their areas count for the others
+    """
+
+    def __init__(self, mesh: Mesh, *, most: int | None = None) -> None:
+        step = 1 if most is None else max(1, len(mesh.faces) // most)
+        self._surface = Surface(mesh)
+        self._normals = face_normals(mesh)[::step]
+        self._middles = mesh.vertices[mesh.faces[::step]].mean(1) + 1e-2 * self._normals
+        self._areas = face_areas(mesh)[::step] * step
+
+    def area(self, axis: Floats) -> float:
+        """Area in mm2 that looks away from the axis or has something of the mesh above it."""
+        blocked = np.isfinite(self._surface.cast(self._middles, np.broadcast_to(axis, self._middles.shape)).depth)
+        return float(self._areas[blocked | (self._normals @ axis < 0.0)].sum())
+
+    def lean_deg(self, axis: Floats) -> float:
+        """How far the steepest face leans over, 0 where none does."""
+        return float(np.degrees(np.arcsin(np.clip(-(self._normals @ axis), 0.0, 1.0))).max(initial=0.0))
+
+
+def undercuts(outer: Mesh, seat: Mesh | None, axis: Floats) -> Undercuts:
     """Measure what catches when the part moves along the axis, (3,) unit.
 
     Parameters
     ----------
     outer : Mesh, the part's outer face
     seat : Mesh or None, the tissue it lies on
-    surface : `Surface(outer)`, to save time where many axes are tried
     """
-    over = _catches(outer, axis, surface or Surface(outer))
+    shown = Facets(outer).area(axis)
     if seat is None or not len(seat.faces):
-        return Undercuts(0.0, float(face_areas(outer)[over].sum()), 0.0)
-    under = _catches(seat, axis, Surface(seat))
-    lean = np.degrees(np.arcsin(np.clip(-(face_normals(seat) @ axis), 0.0, 1.0)))
-    return Undercuts(
-        float(face_areas(seat)[under].sum()), float(face_areas(outer)[over].sum()), float(lean.max(initial=0.0))
-    )
-
-
-def _catches(mesh: Mesh, axis: Floats, surface: Surface) -> Bools:
-    """Faces that look away from the axis or have something of the mesh above them."""
-    normals = face_normals(mesh)
-    away = normals @ axis < 0.0
-    middle = mesh.vertices[mesh.faces].mean(1) + 1e-2 * normals
-    blocked = np.isfinite(surface.cast(middle, np.broadcast_to(axis, middle.shape)).depth)
-    return np.asarray(away | blocked)
+        return Undercuts(0.0, shown, 0.0)
+    tissue = Facets(seat)
+    return Undercuts(tissue.area(axis), shown, tissue.lean_deg(axis))
 
 
 def choose_axis(
@@ -125,14 +139,15 @@ def _best(outer: Mesh, seat: Mesh | None, middle: Floats, count: int, cone: floa
     turn, sine = k * np.pi * (3.0 - np.sqrt(5.0)), np.sqrt(1.0 - cosine**2)
     local = np.stack([sine * np.cos(turn), sine * np.sin(turn), cosine], axis=1)
     directions = local @ axis_frame(middle)
-    surface = Surface(outer)
+    shown = Facets(outer, most=_LOOKED_AT)
+    tissue = Facets(seat, most=_LOOKED_AT) if seat is not None and len(seat.faces) else None
+    rim = outer.vertices[boundary_loops(outer.faces)[0]]
     best, axis = np.inf, None
     for direction, lean in zip(directions, np.arccos(np.clip(cosine, -1, 1)), strict=True):
-        if not _seen_whole(outer, direction):
+        if not simple_loop((rim @ axis_frame(direction).T)[:, :2]):
             continue
-        found = undercuts(outer, seat, direction, surface=surface)
         # A little for leaning, so that of equal axes the straightest is taken.
-        cost = 3.0 * found.seat_mm2 + found.outer_mm2 + 20.0 * lean**2
+        cost = 3.0 * (tissue.area(direction) if tissue else 0.0) + shown.area(direction) + 20.0 * lean**2
         if cost < best:
             best, axis = cost, direction
     if axis is None:

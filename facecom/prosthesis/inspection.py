@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from facecom.evaluation.measure import asymmetry
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, unique_edges, unit
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import Undercuts, undercuts
 from facecom.prosthesis.shell import Shell
@@ -20,7 +20,6 @@ from facecom.prosthesis.source import PROVENANCE_NAMES, Source
 
 if TYPE_CHECKING:
     from facecom.prosthesis.making import DesignSettings
-    from facecom.prosthesis.mould import Mould
 
 NOTICE = "A design aid, not a medical device: a clinician decides what is made and worn."
 OUTER, INNER, SIDE = 0, 1, 2
@@ -58,7 +57,7 @@ class Inspection:
     shares : of the outer face's area that was measured, mirrored or made
     sigma_mm : standard deviation of the outer face where it was not measured
     watertight, self_crossing_edges : of the shell
-    overlap_mm3 : largest common volume of any two of part, tissue and the halves of the mould
+    overlap_mm3 : common volume of part and tissue
     """
 
     notice: str
@@ -103,7 +102,7 @@ class Inspected:
     thickness: Floats
 
 
-def inspect_part(source: Source, shell: Shell, mould: Mould, *, turn: Floats, settings: DesignSettings) -> Inspected:
+def inspect_part(source: Source, shell: Shell, *, turn: Floats, settings: DesignSettings) -> Inspected:
     """Measure a part; `turn` is the rotation from the face frame to the axis frame."""
     part, outer = to_mesh(shell.solid), shell.outer
     kind = face_kinds(part, outer.mesh)
@@ -142,7 +141,7 @@ def inspect_part(source: Source, shell: Shell, mould: Mould, *, turn: Floats, se
         sigma_mm=Spread.of(sigma[provenance > 0]),
         watertight=_watertight(part),
         self_crossing_edges=len(crossing_edges(part)),
-        overlap_mm3=_overlap(shell, mould),
+        overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
     )
     found, at = cKDTree(flat.vertices).query(part.vertices, distance_upper_bound=1e-4)
     on_outer = np.isfinite(found)
@@ -232,31 +231,27 @@ def _watertight(part: Mesh) -> bool:
     return bool(solid.is_watertight and solid.is_winding_consistent and solid.volume > 0)
 
 
-def _overlap(shell: Shell, mould: Mould) -> float:
-    pairs = (
-        (shell.solid, shell.tissue),
-        (shell.solid, mould.face),
-        (shell.solid, mould.back),
-        (mould.face, mould.back),
-    )
-    return max(0.0, *(float((a ^ b).volume()) for a, b in pairs))
-
-
-def crossing_edges(mesh: Mesh) -> Ints:
+def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
     """Edges that pierce a triangle with which they share no vertex, (C, 2): the first hit along each edge is tested.
 
-    Edges and triangles smaller than a micrometre, which lie within the rounding of the test, are passed over.
+    Both ends must lie at least `least_mm` on either side of the triangle, which the rounding of the ray test does not.
     """
-    from facecom.geometry.mesh import face_areas, unique_edges
-
     edges, _, _ = unique_edges(mesh.faces)
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    length = np.linalg.norm(end - start, axis=1)
-    share = np.minimum(2e-3 / np.maximum(length, 1e-9), 0.45)[:, None]
-    hits = Surface(mesh).cast(start + share * (end - start), end - start)
-    candidate = np.flatnonzero((hits.depth < 1.0 - 2 * share[:, 0]) & (length > 5e-3))
-    corners = mesh.faces[hits.faces[candidate]]
-    shared = (corners[:, :, None] == edges[candidate][:, None, :]).any((1, 2))
-    inner = hits.barycentric[candidate].min(1) > 1e-2
-    sound = face_areas(mesh)[hits.faces[candidate]] > 1e-5
-    return edges[candidate[~shared & inner & sound]]
+    hits = Surface(mesh).cast(start, end - start)
+    near = np.flatnonzero(hits.depth < 1.0)
+    # A ray hits the faces around its own start first; a second one starts a little farther on.
+    late = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
+    pairs = np.concatenate(
+        [
+            np.stack([near, hits.faces[near]], 1),
+            np.stack([np.flatnonzero(late.depth < 0.999), late.faces[late.depth < 0.999]], 1),
+        ]
+    )
+    corners = mesh.faces[pairs[:, 1]]
+    apart = ~(corners[:, :, None] == edges[pairs[:, 0]][:, None, :]).any((1, 2))
+    pairs, corners = pairs[apart], corners[apart]
+    base, normals = mesh.vertices[corners[:, 0]], unit(face_cross(mesh.vertices, corners))
+    side = [np.einsum("cd,cd->c", points[pairs[:, 0]] - base, normals) for points in (start, end)]
+    pierced = (np.minimum(*side) < -least_mm) & (np.maximum(*side) > least_mm)
+    return edges[np.unique(pairs[pierced, 0])]

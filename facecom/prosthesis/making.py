@@ -13,7 +13,7 @@ from facecom.prosthesis.axis import Axis, axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import cut_sheet, find_defects, vector_area
-from facecom.prosthesis.shell import Thickness, build_shell, outer_face
+from facecom.prosthesis.shell import Thickness, build_shell, outer_face, tissue_mesh
 from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, pick_defect, without_region
 
@@ -181,7 +181,7 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         margin_mm=settings.margin_mm,
         least_mm2=settings.least_mm2,
     )
-    sheet, wide = cut_sheet(source.merged, defect, margin_mm=settings.margin_mm, beyond_mm=3.0)
+    sheet, wide, own = cut_sheet(source.merged, defect, margin_mm=settings.margin_mm, beyond_mm=3.0)
     thickness = Thickness(
         settings.edge_mm,
         settings.lip_mm,
@@ -190,13 +190,23 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         settings.margin_mm,
         settings.blend_mm,
     )
-    outer = outer_face(sheet, thickness)
+    around = outer_face(wide, thickness)
+    outer = sheet.mesh.with_vertices(own @ around.vertices)
     seat, _ = sheet.mesh.submesh(np.asarray((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1)))
     axis = choose_axis(outer, seat, vector_area(source.merged, defect.faces), given=settings.axis)
     turn = axis_frame(axis)
-    shell = build_shell(sheet, wide, source.bed, thickness, turn=turn, grid_mm=settings.grid_mm)
+    tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
+    shell = build_shell(
+        replace(sheet, mesh=outer),
+        replace(wide, mesh=around),
+        tissue,
+        thickness=thickness,
+        turn=turn,
+        grid_mm=settings.grid_mm,
+        bed=source.bed,
+    )
     mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, mould, turn=turn, settings=settings)
+    found = inspect_part(source, shell, turn=turn, settings=settings)
     to_face = source.completion.evidence.fit.pose
     home = to_face.inverse()
     place = lambda solid: _placed(to_mesh(solid), turn, home)  # noqa: E731

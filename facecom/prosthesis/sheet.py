@@ -16,11 +16,13 @@ from facecom.geometry.mesh import (
     Mesh,
     boundary_edges,
     boundary_loops,
+    edge_lengths,
     face_areas,
     face_components,
     face_cross,
     unique_edges,
 )
+from facecom.refine.displace import split_long_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,37 +127,70 @@ def _defect(merged: Mesh, rows: Ints) -> Defect:
     return Defect(mask, float(area.sum()), centre)
 
 
-def cut_sheet(merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float) -> tuple[Sheet, Sheet]:
+def cut_sheet(
+    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float, longest_mm: float = 1.2
+) -> tuple[Sheet, Sheet, sp.csr_matrix]:
     """The defect's made skin with the band of `margin_mm` around it, and the same with a band wider by `beyond_mm`.
 
-    Both are discs: small openings in them are closed. The wider one ends where the skin ends.
+    The third value gives each vertex of the first as a mean of vertices of the second. Both are discs: small
+    openings in them are closed. The wider one ends where the skin ends. Edges longer than `longest_mm`
+    are split where they are, so that the border runs smoothly over a coarse scan.
 
     Raises
     ------
     ScanError
         When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
     """
-    inside = np.zeros(len(merged.vertices), bool)
-    inside[merged.faces[defect.faces].ravel()] = True
-    outside = np.zeros(len(merged.vertices), bool)
-    outside[merged.faces[~defect.faces].ravel()] = True
-    rim = np.flatnonzero(inside & outside)
+    far = margin_mm + 2.0 * beyond_mm
+    local, within, carry = _neighbourhood(merged, defect, reach_mm=far)
+    mesh, within, finer = _refined(local, within, longest_mm=longest_mm)
+    inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
+    inside[mesh.faces[within].ravel()] = True
+    outside[mesh.faces[~within].ravel()] = True
+    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(inside & outside), reach_mm=far), 2.0 * far)
+    whole = Sheet(mesh, np.where(inside, distance, -distance), (finer @ carry).tocsr())
+    wide = _disc(*clip_faces(mesh, -whole.inward, margin_mm + beyond_mm), whole)
+    narrow, own = _piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
+    _check_border(narrow, own @ wide.inward, margin_mm)
+    closed, own = _closed_inside(narrow, own)
+    return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
+
+
+def _neighbourhood(merged: Mesh, defect: Defect, *, reach_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
+    """The defect and the skin around it, which of the faces are the defect's, and the old vertex of each new one."""
+    rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
     if not len(rim):
         raise ScanError("the missing part touches no skin of the scan; scan wider")
-    distance = geodesic_distance(merged, rim, reach_mm=margin_mm + 2.0 * beyond_mm)
-    far = margin_mm + 2.0 * beyond_mm
-    inward = np.where(inside, np.minimum(distance, far), -np.minimum(distance, 2.0 * far))
-    wide = _disc(*clip_faces(merged, -inward, margin_mm + beyond_mm), inward)
-    narrow, carry = _piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
-    narrow_inward = carry @ wide.inward
-    _check_border(narrow, narrow_inward, margin_mm)
-    closed, own = _closed_inside(narrow, carry)
-    return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide
+    near = np.isfinite(geodesic_distance(merged, rim, reach_mm=reach_mm))
+    kept = defect.faces | near[merged.faces].any(1)
+    local, used = merged.submesh(kept)
+    pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
+    return local, defect.faces[kept], pick
 
 
-def _disc(mesh: Mesh, weights: sp.csr_matrix, inward: Floats) -> Sheet:
+def _refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
+    """Split edges until none is longer; the surface stays what it is, marks of faces are kept."""
+    weights = sp.identity(len(mesh.vertices), format="csr")
+    while edge_lengths(mesh).max(initial=0.0) > longest_mm:
+        count = len(mesh.vertices)
+        split = [split_long_edges(mesh.faces[marked == k], mesh.vertices, longest_mm) for k in (False, True)]
+        # The two sides split their common edges alike: a new vertex is known by the edge it halves.
+        parents, number = np.unique(np.concatenate([p for _, p in split]), axis=0, return_inverse=True)
+        number = number.ravel()
+        names = [np.concatenate([np.arange(count), count + part]) for part in np.split(number, [len(split[0][1])])]
+        faces = [name[f] for name, (f, _) in zip(names, split, strict=True)]
+        rows = np.repeat(np.arange(len(parents)), 2)
+        half = sp.csr_matrix((np.full(len(rows), 0.5), (rows, parents.ravel())), (len(parents), count))
+        step = sp.vstack([sp.identity(count), half]).tocsr()
+        weights = (step @ weights).tocsr()
+        mesh = Mesh(step @ mesh.vertices, np.concatenate(faces))
+        marked = np.repeat([False, True], [len(f) for f in faces])
+    return mesh, marked, weights
+
+
+def _disc(mesh: Mesh, weights: sp.csr_matrix, whole: Sheet) -> Sheet:
     mesh, weights = _closed_inside(*_piece(mesh, weights))
-    return Sheet(mesh, weights @ inward, weights)
+    return Sheet(mesh, weights @ whole.inward, (weights @ whole.weights).tocsr())
 
 
 def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix]:
@@ -168,7 +203,7 @@ def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.0
     Examples
     --------
     >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [0, 2, 0]], [[0, 1, 2]])
-    >>> clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max()
+    >>> float(clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max())
     1.0
     """
     # No vertex lies on the level itself, so that no triangle degenerates.

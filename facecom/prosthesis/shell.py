@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import uniform_laplacian
@@ -88,14 +89,22 @@ def even_normals(mesh: Mesh, *, rounds: int) -> Floats:
 
 
 def build_shell(
-    sheet: Sheet, wide: Sheet, bed: Mesh | None, thickness: Thickness, *, turn: Floats, grid_mm: float
+    outer: Sheet,
+    around: Sheet,
+    tissue: Mesh,
+    *,
+    thickness: Thickness,
+    turn: Floats,
+    grid_mm: float,
+    bed: Mesh | None = None,
 ) -> Shell:
-    """Build the part of a sheet.
+    """Build the part behind an outer face.
 
     Parameters
     ----------
-    sheet, wide : Sheet, face frame, mm: what the part shows, and the same with more skin around it
-    bed : Mesh or None, the wound's own surface where the scan has one, face frame
+    outer, around : Sheet, face frame, mm: the outer face, and the same surface reaching farther over the skin
+    tissue : Mesh, face frame, what the part must not enter
+    bed : Mesh or None, the part of the tissue that the part fills the room above, face frame
     thickness : Thickness
     turn : (3, 3) rotation, face frame -> axis frame
     grid_mm : cell of the grid on which the inner face is found; it is exact to about a hundredth of that
@@ -106,25 +115,32 @@ def build_shell(
         When the border crosses itself along the axis, or nothing of the part is left.
     """
     moved = lambda m: m.with_vertices(m.vertices @ turn.T)  # noqa: E731
-    outer = moved(outer_face(sheet, thickness))
-    around = moved(outer_face(wide, thickness))
-    # A hundredth more than asked for, so that rounding nowhere makes the part thinner.
-    wanted = thickness.at(wide.inward) + 0.01
-    tissue = _tissue(moved(wide.mesh), wide.inward, None if bed is None else moved(bed), thickness.clearance)
-    floor = float(min(around.vertices[:, 2].min(), tissue.vertices[:, 2].min())) - thickness.wall - 4.0
-    block = below(outer, floor=floor)
-    core = _core(block, around, wanted, grid_mm)
-    ground = to_solid(_ground(tissue, floor=floor - 1.0, spacing=0.5 * grid_mm))
+    shown, beyond, ground = moved(outer.mesh), moved(around.mesh), moved(tissue)
+    # A little more than asked for, so that the chords of the inner face nowhere make the part thinner.
+    wanted = thickness.at(around.inward) + 0.02 + 0.05 * grid_mm
+    if bed is not None and len(bed.faces):
+        wanted = np.maximum(wanted, _room(beyond, around.inward, moved(bed)) + 2.0 * grid_mm)
+    floor = float(min(beyond.vertices[:, 2].min(), ground.vertices[:, 2].min())) - thickness.wall - 4.0
+    block = below(shown, floor=floor)
+    core = to_solid(_core(block, beyond, wanted, grid_mm)).simplify(0.01 * grid_mm)
+    stop = to_solid(_ground(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
     whole = to_solid(block)
-    rest = whole - to_solid(core).simplify(0.02 * grid_mm) - ground
-    solid, warnings = _outer_piece(rest, outer)
-    shown = Sheet(outer, sheet.inward, sheet.weights)
-    return Shell(solid, whole, ground, shown, thickness.at(sheet.inward), floor, warnings)
+    solid, warnings = _outer_piece(whole - core - stop, shown)
+    final = Sheet(shown, outer.inward, outer.weights)
+    return Shell(solid, whole, stop, final, thickness.at(outer.inward), floor, warnings)
 
 
-def _tissue(skin: Mesh, inward: Floats, bed: Mesh | None, clearance: float) -> Mesh:
-    """The skin around the defect and, lifted by the clearance, the wound bed."""
-    healthy, _ = skin.submesh(np.asarray((inward[skin.faces] <= 1e-9).all(1)))
+def _room(beyond: Mesh, inward: Floats, bed: Mesh) -> Floats:
+    """Height of each vertex of the outer face over the wound bed under it, 0 where there is none, axis frame."""
+    down = np.broadcast_to([0.0, 0.0, -1.0], beyond.vertices.shape)
+    hits = Surface(bed).cast(beyond.vertices, down)
+    under = np.isfinite(hits.depth) & (face_normals(bed)[hits.faces, 2] > 0) & (inward > 0)
+    return np.where(under, hits.depth, 0.0)
+
+
+def tissue_mesh(wide: Sheet, bed: Mesh | None, clearance: float) -> Mesh:
+    """The skin around a defect and, lifted by the clearance, the wound bed; face frame."""
+    healthy, _ = wide.mesh.submesh(np.asarray((wide.inward[wide.mesh.faces] <= 1e-9).all(1)))
     if bed is None or not len(bed.faces):
         return healthy
     lifted = bed.vertices + clearance * even_normals(bed, rounds=2)
@@ -137,13 +153,27 @@ def _tissue(skin: Mesh, inward: Floats, bed: Mesh | None, clearance: float) -> M
 def _ground(tissue: Mesh, *, floor: float, spacing: float) -> Mesh:
     """What lies under the tissue as the axis sees it; a part that stays above it can be taken off along the axis."""
     low, high = tissue.vertices[:, :2].min(0) - 2 * spacing, tissue.vertices[:, :2].max(0) + 2 * spacing
-    rows, columns = np.ceil((high - low) / spacing).astype(int) + 1
-    x, y = np.meshgrid(low[0] + spacing * np.arange(rows), low[1] + spacing * np.arange(columns), indexing="ij")
+    # Twice as fine as the solid, to see how far its flat pieces would rise above hollows.
+    rows, columns = 2 * np.ceil((high - low) / spacing).astype(int) + 1
+    x, y = (low[k] + 0.5 * spacing * np.arange(n) for k, n in enumerate((rows, columns)))
     top = float(tissue.vertices[:, 2].max()) + 5.0
-    start = np.stack([x.ravel(), y.ravel(), np.full(x.size, top)], axis=1)
+    start = np.stack([*(g.ravel() for g in np.meshgrid(x, y, indexing="ij")), np.full(rows * columns, top)], axis=1)
     depth = Surface(tissue).cast(start, np.broadcast_to([0.0, 0.0, -1.0], start.shape)).depth
-    heights = np.where(np.isfinite(depth), top - depth, -np.inf).reshape(x.shape)
-    return height_solid(heights, origin=low, spacing=spacing, floor=floor)
+    heights = np.maximum(top - depth.reshape(rows, columns), floor)
+    return height_solid(_sunk(heights), origin=low, spacing=spacing, floor=floor)
+
+
+def _sunk(fine: Floats, *, most_mm: float = 0.3) -> Floats:
+    """Every second height, lowered by as much as the flat pieces between them rise above the heights left out."""
+    coarse = fine[::2, ::2]
+    guess = np.empty_like(fine)
+    guess[::2, ::2] = coarse
+    guess[1::2, ::2] = 0.5 * (coarse[1:] + coarse[:-1])
+    guess[::2, 1::2] = 0.5 * (coarse[:, 1:] + coarse[:, :-1])
+    guess[1::2, 1::2] = 0.5 * (coarse[1:, 1:] + coarse[:-1, :-1])
+    over = np.clip(guess - fine, 0.0, most_mm)
+    worst = maximum_filter(over, size=3, mode="nearest")[::2, ::2]
+    return coarse - worst
 
 
 def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:

@@ -1,0 +1,173 @@
+"""What must hold of every part and mould, on generated defects."""
+
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial import cKDTree
+
+from facecom.errors import ScanError
+from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.mesh import Mesh, boundary_loops
+from facecom.geometry.nearest import Surface
+from facecom.prosthesis.axis import choose_axis
+from facecom.prosthesis.inspection import INNER, crossing_edges, face_kinds, wall_thickness
+from facecom.prosthesis.mould import MouldSettings, build_mould
+from facecom.prosthesis.sheet import clip_faces, cut_sheet, find_defects
+from facecom.prosthesis.shell import Thickness
+from facecom.prosthesis.solids import below, height_solid, to_mesh, to_solid
+
+
+def _checked(built) -> Mesh:
+    """The part's mesh, closed, with a volume on which trimesh and manifold3d agree."""
+    part = to_mesh(built.shell.solid)
+    solid = trimesh.Trimesh(part.vertices, part.faces, process=False)
+    assert solid.is_watertight and solid.is_winding_consistent
+    assert solid.volume > 100.0
+    assert solid.volume == pytest.approx(built.shell.solid.volume(), rel=1e-9)
+    assert len(solid.split(only_watertight=False)) == 1
+    return part
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_parts_are_closed_do_not_cross_themselves_and_are_nowhere_thinner_than_the_edge(workshop, seed):
+    built = workshop.build(workshop.skin(seed, spacing=2.5, half=24.0, radius=9.0), axis="front", grid_mm=1.0)
+    part = _checked(built)
+    assert not len(crossing_edges(part))
+    inner = face_kinds(part, built.shell.outer.mesh) == INNER
+    assert wall_thickness(built.shell.outer.mesh, part, inner).min() >= workshop.thickness.edge
+    for up in (0.0, 0.5, 2.0, 8.0):
+        assert (built.shell.solid.translate([0.0, 0.0, up]) ^ built.shell.tissue).volume() < 1e-6
+
+
+def test_the_outer_face_is_the_made_skin_away_from_the_margin(workshop, built):
+    part = to_mesh(built.shell.solid)
+    deep = built.shell.outer.inward > workshop.thickness.blend
+    assert deep.sum() > 20
+    surface = Surface(built.skin.merged.with_vertices(built.skin.merged.vertices @ built.turn.T))
+    assert surface.closest(built.shell.outer.mesh.vertices[deep]).distance.max() < 1e-6
+    assert Surface(part).closest(built.shell.outer.mesh.vertices).distance.max() < 1e-6
+
+
+def test_the_part_never_reaches_below_the_skin_that_it_lies_on(built):
+    part = to_mesh(built.shell.solid)
+    place = part.vertices @ built.turn
+    hole = built.skin.merged.vertices[np.unique(built.skin.merged.faces[built.skin.made])]
+    far = cKDTree(hole[:, :2]).query(place[:, :2])[0] > 2.0
+    above = place[far, 2] - built.skin.height(place[far, :2])
+    assert far.sum() > 100
+    # The skin's triangles are chords of the smooth surface that this compares with.
+    assert above.min() > -0.25
+    # The foot of the cut along the border is no deeper than the lip is thick.
+    assert above.max() < 1.5
+
+
+def test_thickness_never_falls_towards_the_middle_and_starts_at_the_edge(workshop):
+    inward = np.linspace(-5.0, 20.0, 400)
+    thickness = workshop.thickness.at(inward)
+    assert (np.diff(thickness) >= 0).all()
+    assert thickness[0] == pytest.approx(0.3) and thickness[-1] == pytest.approx(3.0)
+    lift = workshop.thickness.lift(inward)
+    assert np.abs(np.diff(lift)).max() < 0.05 and lift[-1] == 0.0
+    whole = Thickness(edge=0.3, lip=3.0, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
+    assert whole.at(np.zeros(1))[0] == pytest.approx(3.0)
+
+
+def test_the_rim_grows_with_the_distance_from_the_border(built):
+    outer = built.shell.outer
+    part = to_mesh(built.shell.solid)
+    thickness = wall_thickness(outer.mesh, part, face_kinds(part, outer.mesh) == INNER)
+    border = geodesic_distance(outer.mesh, outer.loop)
+    means = [thickness[(border >= a) & (border < a + 1.5)].mean() for a in (0.0, 1.5, 3.0, 4.5, 6.0, 7.5)]
+    assert (np.diff(means) > 0).all()
+    assert np.abs(border[outer.inward < -0.5] - (5.0 + outer.inward[outer.inward < -0.5])).mean() < 0.35
+
+
+def test_mould_and_part_fit_without_overlap_and_leave_no_gap(built):
+    mould = build_mould(built.shell, settings=MouldSettings())
+    part = built.shell.solid
+    for solid in (mould.face, mould.back):
+        mesh = to_mesh(solid)
+        checked = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+        assert checked.is_watertight and checked.volume == pytest.approx(solid.volume(), rel=1e-9)
+    for first, second in ((mould.face, mould.back), (mould.face, part), (mould.back, part)):
+        assert (first ^ second).volume() < 1e-3
+    shown = built.shell.outer.mesh.vertices
+    assert Surface(to_mesh(mould.face)).closest(shown).distance.max() < 1e-3
+    assert len(mould.vents) >= 1
+    # The channels reach the part: a rod's middle is empty all the way down.
+    down = Surface(to_mesh(mould.back)).cast(mould.sprue[None] + [0, 0, 0.1], [[0.0, 0.0, -1.0]])
+    assert not np.isfinite(down.depth).any()
+
+
+def test_the_face_half_comes_off_along_the_axis_where_nothing_hangs_over(workshop):
+    built = workshop.build(workshop.skin(5, spacing=2.5, half=24.0, radius=9.0), axis="front", grid_mm=1.0)
+    mould = build_mould(built.shell, settings=MouldSettings())
+    for up in (0.2, 1.0, 5.0):
+        assert (mould.face.translate([0.0, 0.0, up]) ^ built.shell.solid).volume() < 1e-3
+
+
+def test_a_scanned_wound_bed_bounds_the_part(workshop):
+    skin = workshop.skin(3)
+    bed_faces = np.isin(np.arange(len(skin.merged.faces)), np.flatnonzero(skin.made))
+    bed, _ = skin.merged.submesh(bed_faces)
+    rim = np.unique(boundary_loops(bed.faces)[0])
+    sunk = bed.vertices - [0.0, 0.0, 6.0]
+    sunk[rim] = bed.vertices[rim]
+    bed = bed.with_vertices(sunk)
+    built = workshop.build(skin, axis="front", bed=bed)
+    part = to_mesh(built.shell.solid)
+    _checked(built)
+    gap = Surface(part).closest(bed.vertices[np.setdiff1d(np.arange(len(sunk)), rim)]).distance
+    assert np.median(gap) == pytest.approx(workshop.thickness.clearance, abs=0.05)
+    assert (built.shell.solid ^ to_solid(below(bed, floor=-60.0))).volume() < 1e-3
+
+
+def test_several_holes_are_several_defects_unless_their_margins_meet(workshop):
+    skin = workshop.skin(0, half=40.0, radius=0.0)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    far = (np.hypot(middle[:, 0] - 20, middle[:, 1]) < 7) | (np.hypot(middle[:, 0] + 20, middle[:, 1]) < 8)
+    found = find_defects(skin.merged, far, margin_mm=5.0, least_mm2=50.0)
+    assert len(found) == 2 and found[0].area_mm2 > found[1].area_mm2
+    near = (np.hypot(middle[:, 0] - 11, middle[:, 1]) < 7) | (np.hypot(middle[:, 0] + 11, middle[:, 1]) < 7)
+    assert len(find_defects(skin.merged, near, margin_mm=5.0, least_mm2=50.0)) == 1
+
+
+def test_bad_defects_are_refused_with_a_sentence(workshop):
+    skin = workshop.skin(0)
+    with pytest.raises(ScanError, match="nothing is missing"):
+        find_defects(skin.merged, np.zeros_like(skin.made), margin_mm=5.0, least_mm2=10.0)
+    with pytest.raises(ScanError, match="too little"):
+        find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=1e5)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    with pytest.raises(ScanError, match="own border"):
+        find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
+    defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=10.0)[0]
+    with pytest.raises(ScanError, match="larger than the face"):
+        cut_sheet(skin.merged, defect, margin_mm=20.0, beyond_mm=3.0)
+
+
+def test_impossible_axes_are_refused_with_a_sentence(built):
+    outer = built.shell.outer.mesh
+    for axis in ((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 1.0), "sideways"):
+        with pytest.raises(ValueError, match="axis|taken off"):
+            choose_axis(outer, None, np.array([0.0, 0.0, 1.0]), given=axis)
+
+
+def test_clipping_keeps_the_plane_and_the_right_side(sheet):
+    mesh = sheet(6, 6, seed=1)
+    part, weights = clip_faces(mesh, mesh.vertices[:, 0], 2.6)
+    assert part.vertices[:, 0].max() <= 2.6 + 0.03
+    assert np.allclose(weights @ mesh.vertices, part.vertices)
+    area = trimesh.Trimesh(part.vertices, part.faces, process=False).area
+    assert area == pytest.approx(2.6 * 6, rel=0.01)
+
+
+def test_solids_of_height_fields_are_closed_and_hold_what_lies_under_them():
+    heights = np.array([[1.0, 2.0, np.nan], [1.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
+    solid = height_solid(heights, origin=np.zeros(2), spacing=1.0, floor=-1.0)
+    checked = trimesh.Trimesh(solid.vertices, solid.faces, process=False)
+    assert checked.is_watertight and checked.volume == pytest.approx(to_solid(solid).volume())
+    flat = height_solid(np.ones((3, 4)), origin=np.zeros(2), spacing=2.0, floor=-1.0)
+    assert to_solid(flat).volume() == pytest.approx(2 * 3 * 4 * 2.0)
+    with pytest.raises(ValueError, match="no closed solid"):
+        to_solid(Mesh(solid.vertices, solid.faces[1:]))
