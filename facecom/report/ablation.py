@@ -88,7 +88,7 @@ def ablate(
 
     Every run starts from the pose that was found, the one with nothing left out too. Differences say how much a stage
     changes; whether for the better is told at a place of the scan that is hidden from a second set of runs: the seen
-    place nearest to the missing part that is wide enough.
+    place nearest to the missing part that is wide enough. Landmarks and inpainted pictures take no part in any run.
 
     Parameters
     ----------
@@ -100,6 +100,8 @@ def ablate(
     ------
     ValueError
         When the radius is not positive.
+    FitError
+        When the fit fails with nothing left out.
     """
     if not radius_mm > 0:
         raise ValueError(f"the hidden place needs a positive radius, got {radius_mm:g} mm")
@@ -148,12 +150,18 @@ def _cut(evidence: Evidence, centre: Floats, radius_mm: float) -> Scan:
 
 def _outcome(runs: _Runs, leaving: Leaving, covered: Scan | None, hidden: Bools, reference: Floats | None) -> Outcome:
     layers, own, begun = runs.layers, runs.layers.result.evidence, time.perf_counter()
+    problem, blind = "", None
     try:
         vertices, rim_gap = runs.run(own.scan, leaving.name)
-        blind = None if covered is None else runs.run(covered, leaving.name)[0]
     except FitError as error:
+        if reference is None:
+            raise
         nothing = np.full_like(layers.face.vertices, np.nan)
         return Outcome(leaving, nothing, {}, {}, np.nan, np.nan, time.perf_counter() - begun, str(error))
+    try:
+        blind = None if covered is None else runs.run(covered, leaving.name)[0]
+    except FitError as error:
+        problem = f"with the place hidden: {error}"
     surface = Surface(layers.scan)
     gap = surface.closest(vertices).distance
     change = np.zeros(len(vertices)) if reference is None else _between(vertices, reference, layers)
@@ -166,6 +174,7 @@ def _outcome(runs: _Runs, leaving: Leaving, covered: Scan | None, hidden: Bools,
         hidden_mm=missed,
         rim_gap_mm=rim_gap,
         seconds=time.perf_counter() - begun,
+        problem=problem,
     )
 
 

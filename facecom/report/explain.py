@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from facecom.report.ablation import Ablation, Outcome
-from facecom.report.html import AID, REGION_TITLES, page_style
+from facecom.report.html import AID, page_style
 from facecom.report.markup import page, picture, table, tag
 from facecom.report.pictures import Painter
-from facecom.report.story import decibel, mm
+from facecom.report.story import REGION_TITLES, decibel, mm
 
 _SPAN_MM = 1.0
 
 
 def explain_json(ablation: Ablation) -> dict[str, Any]:
     """All figures of an ablation, ready for JSON; None where there is none."""
-    skin = ablation.layers.result.detail
+    skin, moved = ablation.layers.result.detail, ablation.layers.result.report.guidance_mm
     return {
+        "moved_by_pictures_mm": None if moved is None else dict(moved),
         "hidden_radius_mm": ablation.hidden_radius_mm,
         "without": [
             {
@@ -136,7 +137,7 @@ def _pictures(ablation: Ablation) -> Iterator[str]:
     )
     shown = []
     for outcome in ablation.outcomes:
-        if outcome.problem:
+        if not np.isfinite(outcome.vertices).all():
             continue
         mesh = layers.mean.with_vertices(outcome.vertices)
         title = "nothing left out" if outcome is whole else f"without {outcome.leaving.name}"

@@ -14,18 +14,13 @@ from facecom.report.markup import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
 from facecom.report.preview import preview
 from facecom.report.shading import Image
-from facecom.report.story import Stage, mm, percent, tell
+from facecom.report.story import REGION_TITLES, Stage, mm, percent, tell
 from facecom.report.viewer3d import json_for_script, scene, script, viewer_source
 
 AID = (
     "This is an aid for design and research, not a medical device. What is marked as made up is a guess from "
     "statistics of other faces: check it before anything is made from it."
 )
-REGION_TITLES = {
-    "all": "whole face", "skin": "skin", "nose": "nose", "l_eye": "left eye", "r_eye": "right eye",
-    "l_brow": "left brow", "r_brow": "right brow", "l_ear": "left ear", "r_ear": "right ear", "mouth": "mouth, inside",
-    "u_lip": "upper lip", "l_lip": "lower lip", "neck": "neck",
-}  # fmt: skip
 
 
 def report_html(result: Completion, *, name: str, overview: Image | None = None) -> str:

@@ -15,6 +15,13 @@ from facecom.report.pictures import Painter, Picture
 from facecom.report.shading import Frame
 from facecom.report.sources import Source
 
+REGION_TITLES = {
+    "all": "whole face", "skin": "skin", "nose": "nose", "l_eye": "left eye", "r_eye": "right eye",
+    "l_brow": "left brow", "r_brow": "right brow", "l_ear": "left ear", "r_ear": "right ear", "mouth": "mouth, inside",
+    "u_lip": "upper lip", "l_lip": "lower lip", "neck": "neck",
+}  # fmt: skip
+"""What people call the template's regions."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -53,7 +60,7 @@ def tell(layers: Layers) -> tuple[Stage, ...]:
         _projection(layers, painter),
         _uncertainty(layers, painter),
         _join(layers, painter),
-        _guidance(),
+        _guidance(layers),
         _detail(layers, painter),
     )
 
@@ -225,16 +232,18 @@ def _join(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _guidance() -> Stage:
+def _guidance(layers: Layers) -> Stage:
+    moved = layers.result.report.guidance_mm
     return Stage(
         "A picture as a further witness",
         "Depth and normals drawn from the scan, with the hole in them.",
         "A parser that names the regions of a picture and a network that paints in the hole, or any diffusion network "
         "that the user names.",
-        "Pixels in the hole, each with its own standard deviation, for a second fit.",
+        "Pixels in the hole, each with its own standard deviation, which the fit takes in.",
         "The small networks, trained on our own pictures.",
+        figures={f"moved the fitted face, {REGION_TITLES.get(k, k)}": mm(v) for k, v in (moved or {}).items()},
         sources=(sources.FACECOM, sources.PARSER, sources.SDFD, sources.FPGA),
-        used=False,
+        used=moved is not None,
     )
 
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from facecom.fitting.fit import FitSettings
 from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
-from facecom.model.population import size_modes
+from facecom.model.population import PopulationSettings, size_modes
 
-SIZE_SD = 0.04
 BLEND_MM = 6.0
 """Half the width of the strip along the midline in which one side's own modes give way to the other's."""
 
@@ -18,7 +17,8 @@ BLEND_MM = 6.0
 def only_size(model: LinearGenerator) -> LinearGenerator:
     """The mean face, longer, wider or deeper; the discrepancy fields stay."""
     mean = model.template.vertices[: model.template.counts[MODE_LEVEL]]
-    stretch = size_modes(mean, sd=SIZE_SD)
+    usual = model.description.get("settings", {}).get("size_sd", PopulationSettings().size_sd)
+    stretch = size_modes(mean, sd=float(usual))
     return replace(model, modes=stretch, mode_odd=np.zeros(len(stretch), bool))
 
 
