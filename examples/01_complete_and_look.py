@@ -64,5 +64,5 @@ if find_spec("pyvista"):
 # %%
 others = completion.samples(2, seed=1)
 for k, other in enumerate(others):
-    apart = abs(other.vertices - completion.face.vertices)[completion.provenance > 0].mean() * report.mm_per_unit
+    apart = abs(other.face.vertices - completion.face.vertices)[completion.provenance > 0].mean() * report.mm_per_unit
     print(f"sample {k}: {apart:.2f} mm from the most likely face where it was made up, on average")
