@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class Painter:
     @classmethod
     def of(cls, layers: Layers, *, size: int = 300) -> Painter:
         """Show the face proper, from its more interesting side."""
-        return cls(Frame.around(layers.face.vertices[layers.proper], size=size), layers.view)
+        frame = Frame.around(layers.face.vertices[layers.proper], size=size)
+        return cls(replace(frame, half=1.15 * frame.half), layers.view)
 
     def plain(self, mesh: Mesh, caption: str) -> Picture:
         """The bare surface."""
