@@ -14,17 +14,16 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import linalg
 
 from facecom import completion as job
-from facecom.fitting.fit import Fit
+from facecom.completion.finding import _turned
+from facecom.fitting.fit import Fit, take_in
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.nearest import Surface
-from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.geometry.transform import Similarity
 from facecom.guidance.guide import Guidance, GuidanceSettings, guide
 from facecom.guidance.inpaint import DepthInpainter, Filled
 from facecom.guidance.parsing import FaceParser
@@ -49,7 +48,7 @@ def fitted_case(
     if stored is not None and stored.exists():
         with np.load(stored, allow_pickle=False) as a:
             pose = Similarity(a["rotation"], a["translation"])
-            scan = job._turned(scan, settings) if a["inside_out"] else scan
+            scan = _turned(scan, settings) if a["inside_out"] else scan
             return scan, Fit(a["code"], pose, a["vertices"], int(a["level"]), a["precision"], a["matched"], {}, True)
     start, scan = job.find_face(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
@@ -62,15 +61,11 @@ def fitted_case(
 
 
 def updated(fit: Fit, model: LinearGenerator, seen: Observations | None) -> Fit:
-    """The fit after it has taken in observations: one Gauss-Newton step from its optimum."""
+    """The fit after it has taken in what the pictures show."""
     if seen is None:
         return fit
     vertices, jacobian = model.decode(fit.code, level=LEVEL), model.jacobian(fit.code, level=LEVEL)
-    rows, gaps, weights = seen.rows(vertices, jacobian)
-    precision = fit.precision + (rows * weights[:, None]).T @ rows
-    delta = linalg.solve(precision, rows.T @ (weights * gaps), assume_a="pos")
-    motion = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:])
-    return replace(fit, code=fit.code + delta[:-6], pose=motion.inverse() @ fit.pose, precision=precision)
+    return take_in(fit, *seen.rows(vertices, jacobian))
 
 
 def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) -> tuple[Observations | None, dict]:

@@ -16,6 +16,7 @@ from facecom import completion as job
 from facecom.geometry.mesh import Floats, Mesh, unit
 from facecom.guidance.guide import GuidanceSettings, View, guide
 from facecom.guidance.render import AMBIENT, HEADLIGHT, render
+from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
 
 SIDE = 240
@@ -46,7 +47,7 @@ def panels(view: View, fitted: Floats) -> list[np.ndarray]:
 def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
     """Fit one scan, guide it, and write its picture."""
     settings = job.CompletionSettings()
-    scan = job.prepare_scan(job.as_mesh(path), unit="auto", settings=settings)
+    scan = job.prepare_scan(as_mesh(path), unit="auto", settings=settings)
     start, scan = job.find_face(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
     face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
