@@ -7,6 +7,10 @@ import pytest
 import torch
 
 from facecom.errors import CheckpointError
+from facecom.fitting.fit import fit
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Mesh
+from facecom.geometry.transform import Similarity
 from facecom.model.checkpoint import load_generator
 from facecom.model.generator import FaceGenerator
 from facecom.model.linear import LinearGenerator
@@ -148,3 +152,12 @@ def test_codes_and_faces_of_other_sizes_are_refused(model):
         model.jacobian(np.zeros(CODE), level=2)
     with pytest.raises(ValueError, match="modes"):
         FaceGenerator(model.template, np.zeros((CODE, 5, 3)))
+
+
+def test_the_second_order_fit_finds_the_face_that_the_network_made(model):
+    truth = model.decode(code_of(6), level=2)
+    scan = OrientedSurface(Mesh(truth, model.faces(2)))
+    found = fit(scan, model, Similarity(translation=np.array([1.0, -1.0, 1.0])))
+    back = found.pose.inverse().apply(model.decode(found.code, level=2))
+    start = np.linalg.norm(model.decode(np.zeros(CODE), level=2) - truth, axis=1).mean()
+    assert np.linalg.norm(back - truth, axis=1).mean() < 0.2 * start
