@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import cut_sheet, find_defects, vector_area
 from facecom.prosthesis.shell import Thickness, build_shell, outer_face, tissue_mesh
 from facecom.prosthesis.solids import to_mesh
-from facecom.prosthesis.source import Source, pick_defect, without_region
+from facecom.prosthesis.source import Source, mirrored, pick_defect, region_mask, without_region
 
 if TYPE_CHECKING:
     import os
@@ -43,6 +43,7 @@ class DesignSettings:
     grid_mm : cell of the grid on which the inner face is found
     least_mm2 : smaller missing parts are not looked at
     region : name of the template region that is replaced, where it is not simply what the scan lacks
+    mirror : "auto" copies an ear from the other side where that was seen, "always" any region, "never" none
     part : which of several missing parts, the largest is 0
     mould : MouldSettings
     seed : of the random steps; recorded with the part
@@ -59,6 +60,7 @@ class DesignSettings:
     grid_mm: float = 0.7
     least_mm2: float = 300.0
     region: str | None = None
+    mirror: Literal["auto", "always", "never"] = "auto"
     part: int = 0
     mould: MouldSettings = field(default_factory=MouldSettings)
     seed: int = 0
@@ -68,6 +70,8 @@ class DesignSettings:
         wrong = [n for n, v in numbers.items() if not np.isfinite(v) or v < 0 or (v == 0 and n != "clearance_mm")]
         if wrong:
             raise ValueError(f"{wrong[0]} must be a positive length, got {numbers[wrong[0]]}")
+        if self.mirror not in ("auto", "always", "never"):
+            raise ValueError(f"mirror must be 'auto', 'always' or 'never', got {self.mirror!r}")
         if not self.edge_mm <= self.lip_mm <= self.wall_mm:
             raise ValueError(
                 f"the thickness must not fall from edge ({self.edge_mm:g} mm) over lip ({self.lip_mm:g} mm) to wall "
@@ -141,8 +145,7 @@ def design(completion: Completion, **options: Any) -> Prosthesis:
         On lengths that do not fit together, an unknown region, or an impossible axis.
     """
     settings = DesignSettings(**options)
-    source = Source.of(completion) if settings.region is None else without_region(completion, settings.region)
-    return design_source(source, settings)
+    return design_source(_prepared(completion, settings), settings)
 
 
 def design_all(completion: Completion, **options: Any) -> list[Prosthesis]:
@@ -167,9 +170,19 @@ def alternatives(completion: Completion, count: int, **options: Any) -> list[Pro
         When `count` is negative.
     """
     settings = DesignSettings(**options)
-    source = Source.of(completion) if settings.region is None else without_region(completion, settings.region)
+    source = _prepared(completion, settings)
     others = source.completion.samples(count, seed=settings.seed)
     return [design_source(Source.of(other, bed=source.bed), settings) for other in others]
+
+
+def _prepared(completion: Completion, settings: DesignSettings) -> Source:
+    """The surface to design on: of the scan as it is, or without the region, mirrored where that is asked for."""
+    if settings.region is None:
+        return Source.of(completion)
+    source = without_region(completion, settings.region)
+    if settings.mirror == "never" or (settings.mirror == "auto" and not settings.region.endswith("ear")):
+        return source
+    return mirrored(source, region_mask(source.template, settings.region))
 
 
 def design_source(source: Source, settings: DesignSettings) -> Prosthesis:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facecom.completion import MADE, Completion, complete
 from facecom.errors import ScanError
@@ -14,8 +15,10 @@ from facecom.evaluation.defects import DEFECTS, removed
 from facecom.evaluation.defects import Defect as Shape
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
+from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
 from facecom.prosthesis.sheet import Defect, find_defects
+from facecom.prosthesis.shell import smooth_step
 
 MEASURED, MIRRORED, MADE_UP = 0, 1, 2
 PROVENANCE_NAMES = ("measured", "mirrored", "made")
@@ -120,6 +123,44 @@ def without_region(completion: Completion, name: str) -> Source:
         return Source.of(again)
     bed, _ = evidence.scan.mm.mesh.submesh(taken)
     return Source.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+
+
+def mirrored(
+    source: Source, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, taper_mm: float = 8.0
+) -> Source:
+    """The same surface with a region copied from the other side of the face, where that was seen.
+
+    The reflected side is laid on by the skin around the region that was seen on both sides, and taken over gradually
+    from the region's border inwards.
+
+    Parameters
+    ----------
+    mask : (T,) bool, template vertices of the region
+    least_seen : share of the other side that must have been measured; with less the fitted shape stays
+    ring_mm : how far around the region skin is used to lay the other side on
+    taper_mm : width of the transition
+    """
+    template, partner = source.template, source.template.mirror
+    measured = source.completion.provenance == MEASURED
+    if measured[partner][mask].mean() < least_seen:
+        return source
+    outside = cKDTree(template.vertices[~mask]).query(template.vertices)[0]
+    near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
+    ring = near & ~mask & measured & measured[partner]
+    if ring.sum() < 50:
+        return source
+    reflected = source.face[partner] * [-1.0, 1.0, 1.0]
+    laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
+    share = smooth_step(outside / taper_mm) * (mask & measured[partner] & ~measured)
+    shift = share[:, None] * (laid - source.face)
+    weights = source.completion.evidence.joined.weights
+    count = len(source.merged.vertices) - weights.shape[0]
+    vertices, provenance = source.merged.vertices.copy(), source.provenance.copy()
+    vertices[count:] += weights @ shift
+    provenance[count:][weights @ share > 0.5] = MIRRORED
+    return replace(
+        source, merged=source.merged.with_vertices(vertices), provenance=provenance, face=source.face + shift
+    )
 
 
 def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
