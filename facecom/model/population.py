@@ -1,8 +1,8 @@
 """A population of faces as a Gaussian: modes of real variation, widened so that parts of the face vary on their own.
 
-Source modes phi_k (identity modes of a light-stage model, and so on) carry one coefficient for the whole face. Here the
-coefficient is a field over the face: a global share and a local one that forgets over some millimetres, so that the nose
-of one person meets the jaw of another. The covariance of the displacements is then
+Source modes phi_k (identity modes of a light-stage model, and so on) carry one coefficient for the whole face. Here
+the coefficient is a field over the face: a global share and a local one that forgets over some millimetres, so that the
+nose of one person meets the jaw of another. The covariance of the displacements is then
 sum_k phi_k(x) phi_k(y)^T [(1 - s) + s rho(x, y)], and its leading eigenvectors are the model's basis. Everything is
 split into left-right even and odd parts, which real faces use to a different degree.
 """
@@ -99,7 +99,7 @@ def widen(
 def residual_fields(
     mean: Floats, mirror: Ints, *, rank: int, correlation_mm: float, sigma_mm: float, even_share: float
 ) -> tuple[Floats, Bools]:
-    """Leading eigenfields (R, V), mm, of an exponential kernel on the face that joins mirrored points, and their parity.
+    """Leading eigenfields (R, V), mm, of an exponential kernel that joins mirrored points, and their parity.
 
     A share `even_share` of the variance is common to both sides; the kernel is sigma^2 exp(-d / correlation).
     Dense: meant for some thousand vertices.
