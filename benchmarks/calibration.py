@@ -2,8 +2,8 @@
 
     python benchmarks/calibration.py FOLDER
 
-Prints, for each defect and head and over all, the share of missing surface whose true place lies within the 50 % and the
-90 % band of the completed face, the ratio of error to sigma, and the root mean square of both.
+Prints, for each defect and head and over all, the share of missing surface whose true place lies within the 50 % and
+the 90 % band of the completed face, and the root mean square of error and sigma.
 """
 
 from __future__ import annotations
