@@ -74,7 +74,7 @@ def wanted_energy(
     ones = np.ones(len(edges))
     places = (np.r_[rows, rows], np.r_[edges[:, 0], edges[:, 1]])
     slope = sp.coo_matrix((np.r_[-ones, ones], places), (len(edges), count)).tocsr()
-    guide = trust * np.where(other_seen[edges].all(1)[:, None], slope @ other, 0.0)
+    guide = trust * np.where(np.all(other_seen[edges], axis=1)[:, None], slope @ other, 0.0)
     stiffness = cotangent_stiffness(mesh.vertices, mesh.faces)
     area = vertex_areas(mesh.vertices, mesh.faces)
     middle = np.array([_median(band, area[own_seen]) for band in own[own_seen].T])

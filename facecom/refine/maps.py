@@ -60,7 +60,7 @@ def bake_maps(detail: Detail, *, size: int = 2048) -> DetailMaps:
     height = np.einsum("tk,tk->t", weights, detail.displacement[corners])
     tangent = unit(np.einsum("tk,tkd->td", weights, tangent_normals(detail)[corners]))
     source = detail.provenance[corners[np.arange(len(corners)), weights.argmax(1)]]
-    normal = np.broadcast_to(np.float32([0, 0, 1]), (size, size, 3)).copy()
+    normal = np.broadcast_to(np.array([0, 0, 1], np.float32), (size, size, 3)).copy()
     displacement, provenance = np.zeros((size, size), np.float32), np.full((size, size), 255, np.uint8)
     displacement[covered], normal[covered], provenance[covered] = height, tangent, source
     return DetailMaps(displacement, normal, provenance, covered & (provenance != NONE))
@@ -172,7 +172,7 @@ def write_maps(maps: DetailMaps, folder: str | os.PathLike[str]) -> tuple[str, .
     """
     paths = [os.path.join(folder, f"{name}") for name in ("displacement.exr", "displacement.png", "normal.png")]
     write_exr(paths[0], {"Y": maps.displacement})
-    samples, step = quantised(maps.displacement)
+    samples, step = quantised(maps.displacement.astype(float))
     write_png16(paths[1], samples, text={"mm_per_step": f"{step:.9g}", "zero": "32768"})
     write_png16(paths[2], np.rint((maps.normal * 0.5 + 0.5) * 65535).astype(np.uint16))
     paths.append(os.path.join(folder, "provenance.png"))

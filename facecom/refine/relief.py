@@ -119,7 +119,7 @@ def sample_charts(
     frames = tangent_frames(normals)
     margin = int(np.ceil(2.5 * gaussian_width(longest_mm) / pixel_mm))
     size = 2 * int(round(half_mm / pixel_mm))
-    grid = (np.arange(size + 2 * margin) - (size + 2 * margin - 1) / 2) * pixel_mm
+    grid = np.asarray((np.arange(size + 2 * margin) - (size + 2 * margin - 1) / 2) * pixel_mm, np.float64)
     height, seen = _look_down(surface, centres, frames, grid)
     shape = _cubic_shape(height, seen, grid)
     relief_valid = _is_skin(height, shape, seen, pixel_mm, longest_mm, steepest, tallest_mm)
@@ -130,8 +130,18 @@ def sample_charts(
     inner = slice(margin, margin + size)
     rim = distance_transform_edt_stack(relief_valid) * pixel_mm > 0.5
     points = _chart_points(centres, frames, grid[inner], height[:, inner, inner])
-    parts = [bands[..., inner, inner], (relief_valid & rim)[:, inner, inner], energy[..., inner, inner], points]
-    return _flipped(Charts(centres, frames, *parts, mirrored=mirrored, pixel_mm=pixel_mm))
+    valid = (relief_valid & rim)[:, inner, inner]
+    made = Charts(
+        centres,
+        frames,
+        bands[..., inner, inner],
+        valid,
+        energy[..., inner, inner],
+        points,
+        mirrored=mirrored,
+        pixel_mm=pixel_mm,
+    )
+    return _flipped(made)
 
 
 def distance_transform_edt_stack(valid: Bools) -> Singles:
@@ -176,7 +186,7 @@ def _is_skin(
 
 
 def _slope(shape: Singles, pixel: float) -> Singles:
-    return np.stack([gaussian_gradient_magnitude(image, 2.0) for image in shape]) / pixel
+    return np.stack([gaussian_gradient_magnitude(image, 2.0) for image in shape]).astype(np.float32) / np.float32(pixel)
 
 
 def _chart_points(centres: Floats, frames: Floats, grid: Floats, height: Singles) -> Singles:

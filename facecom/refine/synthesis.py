@@ -128,9 +128,9 @@ def quilt(target: Target, charts: Charts, *, settings: QuiltSettings, seed: int)
     for centre in _centres(target, tree, settings.spacing_mm):
         _lay(state, bank, tree, centre, settings, generator)
     left = np.flatnonzero(~target.known & ~state.filled)
-    for centre in left:
-        if not state.filled[centre]:
-            _lay(state, bank, tree, centre, settings, generator)
+    for lone in left.tolist():
+        if not state.filled[lone]:
+            _lay(state, bank, tree, lone, settings, generator)
     return Quilt(state.bands, state.source)
 
 
@@ -159,7 +159,9 @@ def _centres(target: Target, tree: cKDTree, spacing: float) -> list[int]:
     return chosen
 
 
-def _lay(state: _State, bank: _Bank, tree: cKDTree, centre: int, settings: QuiltSettings, rng) -> None:
+def _lay(
+    state: _State, bank: _Bank, tree: cKDTree, centre: int, settings: QuiltSettings, rng: np.random.Generator
+) -> None:
     target, pixel = state.target, bank.charts.pixel_mm
     ids, offsets = _window(target, tree, centre, settings.radius_mm)
     wide = int(np.ceil(settings.radius_mm / pixel))
