@@ -11,11 +11,11 @@ from scipy.spatial import cKDTree
 
 from facecom.evaluation.measure import asymmetry
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, unique_edges, unit
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import Undercuts, undercuts
 from facecom.prosthesis.shell import Shell
-from facecom.prosthesis.solids import to_mesh
+from facecom.prosthesis.solids import crossing_edges, to_mesh
 from facecom.prosthesis.source import PROVENANCE_NAMES, Source
 
 if TYPE_CHECKING:
@@ -229,29 +229,3 @@ def _watertight(part: Mesh) -> bool:
 
     solid = trimesh.Trimesh(part.vertices, part.faces, process=False)
     return bool(solid.is_watertight and solid.is_winding_consistent and solid.volume > 0)
-
-
-def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
-    """Edges that pierce a triangle with which they share no vertex, (C, 2): the first hit along each edge is tested.
-
-    Both ends must lie at least `least_mm` on either side of the triangle, which the rounding of the ray test does not.
-    """
-    edges, _, _ = unique_edges(mesh.faces)
-    start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    hits = Surface(mesh).cast(start, end - start)
-    near = np.flatnonzero(hits.depth < 1.0)
-    # A ray hits the faces around its own start first; a second one starts a little farther on.
-    late = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
-    pairs = np.concatenate(
-        [
-            np.stack([near, hits.faces[near]], 1),
-            np.stack([np.flatnonzero(late.depth < 0.999), late.faces[late.depth < 0.999]], 1),
-        ]
-    )
-    corners = mesh.faces[pairs[:, 1]]
-    apart = ~(corners[:, :, None] == edges[pairs[:, 0]][:, None, :]).any((1, 2))
-    pairs, corners = pairs[apart], corners[apart]
-    base, normals = mesh.vertices[corners[:, 0]], unit(face_cross(mesh.vertices, corners))
-    side = [np.einsum("cd,cd->c", points[pairs[:, 0]] - base, normals) for points in (start, end)]
-    pierced = (np.minimum(*side) < -least_mm) & (np.maximum(*side) > least_mm)
-    return edges[np.unique(pairs[pierced, 0])]

@@ -13,7 +13,7 @@ from facecom.prosthesis.axis import Axis, axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import cut_sheet, find_defects, vector_area
-from facecom.prosthesis.shell import Thickness, build_shell, outer_face, tissue_mesh
+from facecom.prosthesis.shell import Thickness, build_shell, outer_face, slack, tissue_mesh
 from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, mirrored, pick_defect, region_mask, without_region
 
@@ -199,7 +199,7 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         settings.edge_mm,
         settings.lip_mm,
         settings.wall_mm,
-        settings.clearance_mm,
+        settings.clearance_mm + slack(settings.grid_mm),
         settings.margin_mm,
         settings.blend_mm,
     )

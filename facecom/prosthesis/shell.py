@@ -14,7 +14,7 @@ from facecom.geometry.mesh import Floats, Mesh, face_normals, unit, vertex_norma
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.levels import level_surface
 from facecom.prosthesis.sheet import Sheet
-from facecom.prosthesis.solids import below, height_solid, to_mesh, to_solid
+from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class Shell:
     warnings: tuple[str, ...]
 
 
+def slack(grid_mm: float) -> float:
+    """What is added to the thickness, mm, so that the chords of the inner face nowhere make the part thinner."""
+    return 0.02 + 0.05 * grid_mm
+
+
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:
     """The sheet lifted off the skin as far as the thickness over skin needs."""
     return sheet.mesh.with_vertices(
@@ -116,8 +121,7 @@ def build_shell(
     """
     moved = lambda m: m.with_vertices(m.vertices @ turn.T)  # noqa: E731
     shown, beyond, ground = moved(outer.mesh), moved(around.mesh), moved(tissue)
-    # A little more than asked for, so that the chords of the inner face nowhere make the part thinner.
-    wanted = thickness.at(around.inward) + 0.02 + 0.05 * grid_mm
+    wanted = thickness.at(around.inward) + slack(grid_mm)
     if bed is not None and len(bed.faces):
         wanted = np.maximum(wanted, _room(beyond, around.inward, moved(bed)) + 2.0 * grid_mm)
     floor = float(min(beyond.vertices[:, 2].min(), ground.vertices[:, 2].min())) - thickness.wall - 4.0
@@ -183,7 +187,20 @@ def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
     count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
     values = sample_level(field, low, count, spacing)
     rough = level_surface(values, origin=low, spacing=spacing)
-    return rough.with_vertices(field.settled(rough.vertices, most_mm=0.35 * spacing))
+    return _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+
+
+def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:
+    """The mesh with its vertices moved, except around places where it would then cross itself."""
+    for _ in range(rounds):
+        bad = np.unique(crossing_edges(mesh.with_vertices(moved)))
+        if not len(bad):
+            return mesh.with_vertices(moved)
+        for _ in range(2):
+            bad = np.unique(mesh.faces[np.isin(mesh.faces, bad).any(1)])
+        moved = moved.copy()
+        moved[bad] = mesh.vertices[bad]
+    return mesh
 
 
 class _Depth:

@@ -10,11 +10,11 @@ from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import choose_axis
-from facecom.prosthesis.inspection import INNER, crossing_edges, face_kinds, wall_thickness
+from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import clip_faces, cut_sheet, find_defects
 from facecom.prosthesis.shell import Thickness
-from facecom.prosthesis.solids import below, height_solid, to_mesh, to_solid
+from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
 
 
 def _checked(built) -> Mesh:
