@@ -54,6 +54,8 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
     mesh = scan.for_fit.mesh
     proper = job.face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM)
     found = guide(mesh.with_vertices(fit.pose.apply(mesh.vertices)), face, proper=proper, settings=GuidanceSettings())
+    if not found.views:
+        raise SystemExit(f"{path}: no view shows a hole, so there is nothing to draw")
     view = next((v for v in found.views if v.name == view_name), found.views[0])
     result = job.project_face(scan, model, updated(fit, model, found.observations), settings)
     after = render(Mesh(result.vertices, model.template.faces[3]), view.scan.camera)
