@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,22 @@ from facecom.model.linear import LinearGenerator
 
 
 @pytest.fixture(scope="session")
-def completion() -> Completion:
+def small_model() -> LinearGenerator:
+    """The leading modes and fields of the shipped model: quick to fit."""
+    whole = LinearGenerator.load()
+    return replace(
+        whole,
+        modes=whole.modes[:100],
+        mode_odd=whole.mode_odd[:100],
+        fields=whole.fields[:80],
+        field_odd=whole.field_odd[:80],
+    )
+
+
+@pytest.fixture(scope="session")
+def completion(small_model) -> Completion:
     """A drawn face without its left cheek, in a pose and unit of its own, completed; points shorten the search."""
-    model = LinearGenerator.load()
+    model = small_model
     face = model.sample(4, level=2)
     x, y, z = face.vertices.T
     hole = (np.hypot(x - 45, y + 15) < 16) & (z > -80)
@@ -19,4 +34,4 @@ def completion() -> Completion:
     scan = Mesh(pose.apply(kept.vertices), kept.faces)
     names = ("left_exocanthion", "right_exocanthion", "left_cheilion", "right_cheilion", "nasion")
     points = {name: pose.apply(face.vertices[model.template.landmark_index(name)]) for name in names}
-    return complete(scan, unit="cm", landmarks=points)
+    return complete(scan, unit="cm", landmarks=points, model=model)

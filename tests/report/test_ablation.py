@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from facecom.model.linear import LinearGenerator
 from facecom.report import ablation as stages
 from facecom.report.ablation import FULL, LEAVINGS, ablate
 from facecom.report.explain import explain_html, explain_json, explain_text
@@ -13,9 +12,9 @@ def found(completion):
     return ablate(completion)
 
 
-@pytest.fixture(scope="module")
-def model() -> LinearGenerator:
-    return LinearGenerator.load()
+@pytest.fixture
+def model(small_model):
+    return small_model
 
 
 def covariance(model, points):
