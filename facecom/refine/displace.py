@@ -82,7 +82,7 @@ def split_long_edges(faces: Ints, vertices: Floats, length: float) -> tuple[Ints
         parts.append(_rows(two & ~across, (a, x, c), (x, y, c)))
     a, b, c = faces.T
     x, y, z = middle.T
-    parts.append(_rows((middle >= 0).all(1), (a, x, z), (x, b, y), (z, y, c), (x, y, z)))
+    parts.append(_rows(np.all(middle >= 0, axis=1), (a, x, z), (x, b, y), (z, y, c), (x, y, z)))
     return np.concatenate(parts), edges[long]
 
 
@@ -191,11 +191,15 @@ def scan_heights(patch: FinePatch, surface: Surface, *, reach_mm: float, least_i
     return Heights(np.where(seen, height, 0.0), seen, np.where(seen, hits.faces, -1))
 
 
-def smooth_heights(patch: FinePatch, heights: Heights, *, cutoff_mm: float, decay_mm: float) -> Floats:
+def smooth_heights(
+    patch: FinePatch, heights: Heights, *, cutoff_mm: float, decay_mm: float, uncrease_mm: float = 0.0
+) -> Floats:
     """Low-pass of the heights over the whole patch, value and slope continuous into what is missing, (P,) mm.
 
     A smoothing spline on the coarse level: it minimises the squared misfit where seen plus the squared Laplacian, so
-    that waves shorter than `cutoff_mm` are taken out, and fades to zero over `decay_mm` where nothing is seen.
+    that waves shorter than `cutoff_mm` are taken out, and fades to zero over `decay_mm` where nothing is seen. Within
+    `uncrease_mm` of the rim a sharp bend of the face itself, where what was made up meets what was seen, counts as
+    bending too, so that it is not the heights but the whole surface that goes on without a crease.
     """
     coarse = patch.coarse
     area_fine = vertex_areas(patch.mesh.vertices, patch.mesh.faces)
@@ -208,8 +212,21 @@ def smooth_heights(patch: FinePatch, heights: Heights, *, cutoff_mm: float, deca
     data = raising.T @ sp.diags(weight) @ raising
     rest = sp.diags(area * (1.0 - covered) / decay_mm**4 + 1e-9 * area)
     stiff = (cutoff_mm / (2 * np.pi)) ** 4
-    solved = splu((data + stiff * (bending + rest)).tocsc()).solve(raising.T @ (weight * heights.values))
+    pull = raising.T @ (weight * heights.values)
+    if uncrease_mm > 0:
+        away = rim_distance(patch, heights.seen)[: len(area)]
+        near = np.exp(-0.5 * (away / uncrease_mm) ** 2)
+        pull -= stiff * (stiffness @ ((near / area) * _crease(coarse, stiffness, area, 2.0 * uncrease_mm)))
+    solved = splu((data + stiff * (bending + rest)).tocsc()).solve(pull)
     return raising @ solved
+
+
+def _crease(coarse: Mesh, stiffness: sp.csr_matrix, area: Floats, width_mm: float) -> Floats:
+    """Curvature of the smooth face, times area, beyond what is even over `width_mm`: where it bends sharply, (C,)."""
+    normals = vertex_normals(coarse.vertices, coarse.faces)
+    bend = np.einsum("cd,cd->c", normals, stiffness @ coarse.vertices)
+    even = splu((sp.diags(area) + 0.5 * width_mm**2 * stiffness).tocsc()).solve(bend)
+    return bend - area * even
 
 
 def rim_distance(patch: FinePatch, seen: Bools) -> Floats:

@@ -32,7 +32,13 @@ def detail_of_piece(
         face, missing, border_mm=options.border_mm, edge_mm=options.edge_mm, coarse_mm=options.coarse_mm
     )
     heights = displace.scan_heights(patch, surface, reach_mm=options.reach_mm)
-    low = displace.smooth_heights(patch, heights, cutoff_mm=options.longest_mm, decay_mm=options.decay_mm)
+    low = displace.smooth_heights(
+        patch,
+        heights,
+        cutoff_mm=options.longest_mm,
+        decay_mm=options.decay_mm,
+        uncrease_mm=options.uncrease_mm,
+    )
     charts = _charts(surface, face, missing, sides, options)
     bands = _bands(surface.mesh, heights, charts, options)
     if options.mode == "synthetic" and not bands.usable.any():

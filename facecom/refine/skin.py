@@ -26,6 +26,7 @@ class DetailSettings:
     coarse_mm : edge at which smooth fields are solved, at most
     longest_mm : longer waves are shape and belong to the smooth face
     decay_mm : over what distance the smooth face's own error at the rim is carried into the hole
+    uncrease_mm : how near the rim a sharp bend of the smooth face is taken for an error and evened out; 0 never
     reach_mm : how far the scan may lie from the face
     source_mm : how far from the hole skin is taken from, here and on the mirrored side
     chart_mm : distance of the height maps that measure it
@@ -45,6 +46,7 @@ class DetailSettings:
     coarse_mm: float = 0.8
     longest_mm: float = 4.5
     decay_mm: float = 20.0
+    uncrease_mm: float = 0.7
     reach_mm: float = 2.0
     source_mm: float = 13.0
     chart_mm: float = 4.75
