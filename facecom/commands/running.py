@@ -115,14 +115,12 @@ def output_folder(out: Path) -> Iterator[Path]:
 
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:
     """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
-    from facecom.report.html import report_html
-    from facecom.report.preview import png_bytes, preview
+    from facecom.report.html import draw_overview, report_html
+    from facecom.report.preview import png_bytes
     from facecom.scan.files import write_bytes
 
     result.save(folder)
-    picture = preview(
-        result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
-    )
+    picture = draw_overview(result)
     write_bytes(folder / "preview.png", png_bytes(picture))
     write_bytes(folder / "report.html", report_html(result, name=name, overview=picture).encode())
 

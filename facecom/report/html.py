@@ -30,7 +30,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
     ----------
     result : Completion
     name : str, of the scan, for the title
-    overview : (H, W, 3) uint8, what `preview` drew of this completion; drawn here unless given
+    overview : (H, W, 3) uint8, what `draw_overview` drew of this completion; drawn here unless given
 
     Returns
     -------
@@ -38,9 +38,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
     """
     layers = Layers(result)
     if overview is None:
-        overview = preview(
-            result.evidence.scan.mesh, result.merged, provenance=result.merged_provenance, pose=result.pose.inverse()
-        )
+        overview = draw_overview(result)
     stages = tell(layers)
     body = [
         *_head(layers, name),
@@ -52,6 +50,12 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
         *_reading(),
     ]
     return page(f"{name}: facecom report", body, style=page_style())
+
+
+def draw_overview(result: Completion) -> Image:
+    """Scan and result from four sides, triangles outwards however they were stored, (H, W, 3) uint8."""
+    layers = Layers(result)
+    return preview(layers.scan, layers.merged, provenance=result.merged_provenance)
 
 
 def page_style() -> str:

@@ -66,8 +66,9 @@ class Layers:
 
     @cached_property
     def merged(self) -> Mesh:
-        """The scan's triangles and the patch."""
-        return self.result.evidence.joined.merged
+        """The scan's triangles and the patch, triangles outwards."""
+        own = self.result
+        return Mesh(own.pose.apply(own.merged.vertices), own.evidence.joined.merged.faces)
 
     @cached_property
     def area(self) -> Floats:
