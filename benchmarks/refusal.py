@@ -30,6 +30,7 @@ from facecom.model.linear import LinearGenerator
 from facecom.scan.files import read_scan
 
 Rng = np.random.Generator
+Parts = list[tuple[Any, Any]]
 EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9)
 """Refuses nothing, so that the figures of what would be refused are seen too."""
 
@@ -79,7 +80,11 @@ def vase(rng: Rng) -> Mesh:
 
 def bunny(rng: Rng) -> Mesh:
     """A head with ears on a body with legs."""
-    parts = [((0, 0, 0), (0.6, 0.5, 0.7)), ((0, 0.55, 0.45), (0.33, 0.36, 0.34)), ((0, 0.8, 0.35), (0.1, 0.12, 0.1))]
+    parts: Parts = [
+        ((0, 0, 0), (0.6, 0.5, 0.7)),
+        ((0, 0.55, 0.45), (0.33, 0.36, 0.34)),
+        ((0, 0.8, 0.35), (0.1, 0.12, 0.1)),
+    ]
     for side in (-1, 1):
         parts += [((0.14 * side, 0.5, 0.95), (0.09, 0.06, 0.38)), ((0.35 * side, 0.45, -0.5), (0.16, 0.3, 0.14))]
     return _joined([(np.array(c) + rng.normal(0, 0.05, 3), np.array(r) * rng.uniform(0.7, 1.3, 3)) for c, r in parts])
@@ -87,7 +92,11 @@ def bunny(rng: Rng) -> Mesh:
 
 def animal(rng: Rng) -> Mesh:
     """A statue: trunk, neck, head, snout, four legs, tail."""
-    parts = [((0, 0, 0), (0.35, 0.8, 0.4)), ((0, 0.75, 0.4), (0.18, 0.22, 0.4)), ((0, 0.95, 0.75), (0.22, 0.3, 0.22))]
+    parts: Parts = [
+        ((0, 0, 0), (0.35, 0.8, 0.4)),
+        ((0, 0.75, 0.4), (0.18, 0.22, 0.4)),
+        ((0, 0.95, 0.75), (0.22, 0.3, 0.22)),
+    ]
     parts += [((0, 1.25, 0.68), (0.12, 0.25, 0.12)), ((0, -0.9, 0.2), (0.07, 0.4, 0.07))]
     parts += [((0.22 * x, 0.5 * y, -0.55), (0.11, 0.12, 0.5)) for x in (-1, 1) for y in (-1, 1)]
     return _joined([(np.array(c) + rng.normal(0, 0.06, 3), np.array(r) * rng.uniform(0.7, 1.4, 3)) for c, r in parts])
@@ -95,7 +104,7 @@ def animal(rng: Rng) -> Mesh:
 
 def hand(rng: Rng) -> Mesh:
     """A palm with five fingers, each a chain of stretched balls."""
-    parts = [((0, 0, 0), (0.42, 0.48, 0.16))]
+    parts: Parts = [((0, 0, 0), (0.42, 0.48, 0.16))]
     for k, angle in enumerate(np.radians([-60, -18, -5, 8, 22]) + rng.normal(0, 0.08, 5)):
         base, along = np.array([-0.4 + 0.2 * k, 0.35 - 0.4 * (k == 0), 0]), np.array([np.sin(angle), np.cos(angle), 0])
         bend = rng.uniform(0, 0.25)
@@ -143,7 +152,7 @@ def _waves(rng: Rng, points: NDArray, frequency: float) -> NDArray:
     return np.sin(points @ numbers.T + rng.uniform(0, 2 * np.pi, 12)).sum(1) / np.sqrt(6)
 
 
-def _joined(parts: list[tuple[NDArray, NDArray]]) -> Mesh:
+def _joined(parts: Parts) -> Mesh:
     """Union of ellipsoids (centre, radii)."""
     manifold = need("manifold3d")
     balls = [
@@ -182,8 +191,8 @@ def _roughened(rng: Rng, mesh: Mesh, height_mm: float) -> Mesh:
 def _opened(rng: Rng, mesh: Mesh) -> Mesh:
     """What lies on one side of a plane near the middle, as a scan from one side has it."""
     along = mesh.vertices @ rng.normal(size=3)
-    kept = along > np.quantile(along, rng.uniform(0.1, 0.6))
-    return mesh.submesh(kept[mesh.faces].all(1))[0]
+    kept = np.asarray(along > np.quantile(along, rng.uniform(0.1, 0.6)))
+    return mesh.submesh(np.all(kept[mesh.faces], axis=1))[0]
 
 
 def drawn_faces(model: LinearGenerator, seed: int) -> Iterator[tuple[str, Mesh]]:
