@@ -18,6 +18,7 @@ from facecom.fitting.fit import Fit
 from facecom.fitting.posterior import draw, freedom, motion_rows, pull, variance_factor
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
+from facecom.interop import Convertible
 from facecom.model.linear import LinearGenerator
 from facecom.refine.detail import Detail
 from facecom.refine.join import Joined
@@ -26,7 +27,7 @@ from facecom.scan.files import write_mesh
 
 
 @dataclass(frozen=True, eq=False)
-class Completion:
+class Completion(Convertible):
     """A completed face in the scan's own frame and unit.
 
     Parameters
@@ -52,6 +53,11 @@ class Completion:
     report: Report
     evidence: Evidence = field(repr=False)
     detail: Detail | None = None
+
+    @property
+    def mesh(self) -> Mesh:
+        """The whole face, which `to_trimesh` and its kin convert."""
+        return self.face
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write face.ply, merged.ply, patch.ply and report.json, and with detail its mesh and maps; the folder is made.

@@ -28,7 +28,7 @@ class Verdict:
     """Share of the face proper that must be explained by the rough fit."""
     least_seen: float = 0.12
     """Share of the face proper that must be measured in the end."""
-    most_rms_mm: float = 2.2
+    most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0
     """Squared code for each entry of the rough fit: a face has about one."""
