@@ -179,10 +179,12 @@ def _prepared(completion: Completion, settings: DesignSettings) -> Source:
     """The surface to design on: of the scan as it is, or without the region, mirrored where that is asked for."""
     if settings.region is None:
         return Source.of(completion)
-    source = without_region(completion, settings.region)
-    if settings.mirror == "never" or (settings.mirror == "auto" and not settings.region.endswith("ear")):
+    ear = settings.region.endswith("ear")
+    mask = region_mask(completion.evidence.model.template, settings.region)
+    source = Source.of_face(completion, mask) if ear else without_region(completion, settings.region)
+    if settings.mirror == "never" or (settings.mirror == "auto" and not ear):
         return source
-    return mirrored(source, region_mask(source.template, settings.region))
+    return mirrored(source, mask)
 
 
 def design_source(source: Source, settings: DesignSettings) -> Prosthesis:

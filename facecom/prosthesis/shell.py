@@ -182,7 +182,9 @@ def _sunk(fine: Floats, *, most_mm: float = 0.3) -> Floats:
 
 def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
     """A slab behind the part that cuts it off: what lies farther behind the outer face than the thickness there."""
-    field = _Depth(block, around, wanted, slab_mm=3.0 * spacing)
+    # Where two places of the outer face are equally close, the thickness wanted may jump from one to the other: a slab
+    # thicker than any jump leaves no gap there.
+    field = _Depth(block, around, wanted, slab_mm=float(np.ptp(wanted)) + 3.0 * spacing)
     low = block.vertices.min(0) - 2.5 * spacing
     count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
     values = sample_level(field, low, count, spacing)

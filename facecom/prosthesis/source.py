@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from facecom.completion import MADE, Completion, complete
 from facecom.errors import ScanError
 from facecom.evaluation.defects import DEFECTS, removed
 from facecom.evaluation.defects import Defect as Shape
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
@@ -34,6 +36,7 @@ class Source:
     provenance : (V,) int, see `PROVENANCE_NAMES`
     sigma_mm : (V,) float
     face : (T, 3) float, the whole face in the template's topology
+    weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
     bed : Mesh or None, scan surface that the part replaces
     """
 
@@ -43,6 +46,7 @@ class Source:
     provenance: Ints
     sigma_mm: Floats
     face: Floats
+    weights: sp.csr_matrix
     bed: Mesh | None = None
 
     @property
@@ -66,7 +70,28 @@ class Source:
         merged = evidence.joined.merged
         made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
         provenance = np.where(completion.merged_provenance == MADE, MADE_UP, MEASURED)
-        return cls(completion, merged, made, provenance, completion.merged_sigma_mm, evidence.projected.vertices, bed)
+        own = evidence.joined.weights
+        weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
+        face = evidence.projected.vertices
+        return cls(completion, merged, made, provenance, completion.merged_sigma_mm, face, weights, bed)
+
+    @classmethod
+    def of_face(cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0) -> Source:
+        """The completed face in the template's topology, (T,) `mask` of which counts as made.
+
+        For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut.
+        """
+        evidence = completion.evidence
+        template, face = evidence.model.template, evidence.projected.vertices
+        # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
+        border = geodesic_distance(
+            Mesh(face, template.faces[3]), boundary_edges(template.faces[3]).ravel(), reach_mm=keep_mm
+        )
+        mask = mask & np.isinf(border)
+        provenance = np.where((completion.provenance == MADE) | mask, MADE_UP, MEASURED)
+        made = np.asarray(mask[template.faces[3]].all(1))
+        weights = sp.identity(len(face), format="csr")
+        return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights)
 
 
 def region_mask(template: Template, name: str) -> Bools:
@@ -151,16 +176,11 @@ def mirrored(
         return source
     reflected = source.face[partner] * [-1.0, 1.0, 1.0]
     laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
-    share = smooth_step(outside / taper_mm) * (mask & measured[partner] & ~measured)
+    share = smooth_step(outside / taper_mm) * (mask & measured[partner])
     shift = share[:, None] * (laid - source.face)
-    weights = source.completion.evidence.joined.weights
-    count = len(source.merged.vertices) - weights.shape[0]
-    vertices, provenance = source.merged.vertices.copy(), source.provenance.copy()
-    vertices[count:] += weights @ shift
-    provenance[count:][weights @ share > 0.5] = MIRRORED
-    return replace(
-        source, merged=source.merged.with_vertices(vertices), provenance=provenance, face=source.face + shift
-    )
+    merged = source.merged.with_vertices(source.merged.vertices + source.weights @ shift)
+    provenance = np.where(source.weights @ share > 0.5, MIRRORED, source.provenance)
+    return replace(source, merged=merged, provenance=provenance, face=source.face + shift)
 
 
 def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
@@ -173,10 +193,14 @@ def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: flo
     """
     defects = find_defects(source.merged, source.made, margin_mm=margin_mm, least_mm2=least_mm2)
     if region is not None:
-        mask = region_mask(source.template, region)
-        inside = source.face[mask]
-        near = [np.linalg.norm(inside - d.centre, axis=1).min() for d in defects]
-        return defects[int(np.argmin(near))]
+        tree = cKDTree(source.face[region_mask(source.template, region)])
+        share = [
+            (tree.query(source.merged.vertices[np.unique(source.merged.faces[d.faces])])[0] < 8.0).mean()
+            for d in defects
+        ]
+        if max(share) < 0.5:
+            raise ScanError(f"nothing closed was made where {region!r} was; is there skin all around it in the scan?")
+        return defects[int(np.argmax(share))]
     if not 0 <= part < len(defects):
         raise ValueError(f"there is no part {part}; the scan lacks {len(defects)}, counted from 0")
     return defects[part]
