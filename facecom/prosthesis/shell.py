@@ -181,10 +181,8 @@ def _sunk(fine: Floats, *, most_mm: float = 0.3) -> Floats:
 
 
 def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
-    """A slab behind the part that cuts it off: what lies farther behind the outer face than the thickness there."""
-    # Where two places of the outer face are equally close, the thickness wanted may jump from one to the other: a slab
-    # thicker than any jump leaves no gap there.
-    field = _Depth(block, around, wanted, slab_mm=float(np.ptp(wanted)) + 3.0 * spacing)
+    """Everything farther behind the outer face than the thickness wanted there."""
+    field = _Depth(block, around, wanted)
     low = block.vertices.min(0) - 2.5 * spacing
     count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
     values = sample_level(field, low, count, spacing)
@@ -206,17 +204,16 @@ def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:
 
 
 class _Depth:
-    """Positive within a slab that begins where the depth behind the outer face is the thickness wanted there."""
+    """Depth behind the outer face less the thickness wanted there, mm: positive where the part ends."""
 
-    def __init__(self, block: Mesh, around: Mesh, wanted: Floats, *, slab_mm: float) -> None:
-        self._slab = slab_mm
+    def __init__(self, block: Mesh, around: Mesh, wanted: Floats) -> None:
         self._block, self._around = Surface(block), Surface(around)
         self._out = face_normals(block)
         self._normals = vertex_normals(around.vertices, around.faces)
         self._wanted = wanted
 
     def settled(self, points: Floats, *, most_mm: float) -> Floats:
-        """Points near the slab's front moved along the shortest way to the outer face, to the very thickness wanted.
+        """Points near the inner face moved along the shortest way to the outer face, to the very thickness wanted.
 
         Linear interpolation on a grid blurs creases; those farther away than `most_mm` are left where they are.
         """
@@ -239,8 +236,7 @@ class _Depth:
         up = self._block.cast(points, np.broadcast_to([0.0, 0.0, 1.0], points.shape))
         inside = (up.faces >= 0) & (self._out[up.faces, 2] > 0)
         wanted = np.einsum("qk,qk->q", found.barycentric, self._wanted[corners])
-        past = np.where(behind | inside, found.distance, -found.distance) - wanted
-        return np.minimum(past, self._slab - past)
+        return np.where(behind | inside, found.distance, -found.distance) - wanted
 
 
 def sample_level(field: Any, low: Floats, count: Any, spacing: float, *, slope: float = 1.8) -> Floats:

@@ -84,9 +84,8 @@ class Source:
         evidence = completion.evidence
         template, face = evidence.model.template, evidence.projected.vertices
         # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
-        border = geodesic_distance(
-            Mesh(face, template.faces[3]), boundary_edges(template.faces[3]).ravel(), reach_mm=keep_mm
-        )
+        whole = Mesh(face, template.faces[3])
+        border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
         mask = mask & np.isinf(border)
         provenance = np.where((completion.provenance == MADE) | mask, MADE_UP, MEASURED)
         made = np.asarray(mask[template.faces[3]].all(1))
