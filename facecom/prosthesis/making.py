@@ -237,7 +237,7 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         settings=settings,
         input_sha256=source.sha256(),
         versions=_versions(),
-        warnings=shell.warnings,
+        warnings=(*shell.warnings, *_doubts(found.inspection, settings)),
     )
 
 
@@ -254,4 +254,19 @@ def _versions() -> dict[str, str]:
             out[package] = version(package)
         except PackageNotFoundError:
             continue
+    return out
+
+
+def _doubts(found: Inspection, settings: DesignSettings) -> list[str]:
+    """What a laboratory must mend or a clinician must decide before the part is made, a sentence each."""
+    out = []
+    thin = min(found.wall.min, found.rim.min)
+    if thin < 0.95 * settings.edge_mm:
+        out.append(f"the part is only {thin:.2f} mm thick in places, less than the edge of {settings.edge_mm:g} mm")
+    if found.self_crossing_edges:
+        out.append(f"the part's surface crosses itself at {found.self_crossing_edges} edges; repair it before printing")
+    if found.undercuts.seat_mm2 > 1.0:
+        out.append(
+            f"{found.undercuts.seat_mm2:.0f} mm2 of the tissue catch along the axis; a stiff part does not come off"
+        )
     return out

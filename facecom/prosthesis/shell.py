@@ -129,6 +129,8 @@ def build_shell(
     core = to_solid(_core(block, beyond, wanted, grid_mm)).simplify(0.01 * grid_mm)
     stop = to_solid(_ground(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
     whole = to_solid(block)
+    if bed is not None and len(bed.faces):
+        stop = stop + _under(moved(bed), floor=floor - 1.0)
     solid, warnings = _outer_piece(whole - core - stop, shown)
     final = Sheet(shown, outer.inward, outer.weights)
     return Shell(solid, whole, stop, final, thickness.at(outer.inward), floor, warnings)
@@ -165,6 +167,14 @@ def _ground(tissue: Mesh, *, floor: float, spacing: float) -> Mesh:
     depth = Surface(tissue).cast(start, np.broadcast_to([0.0, 0.0, -1.0], start.shape)).depth
     heights = np.maximum(top - depth.reshape(rows, columns), floor)
     return height_solid(_sunk(heights), origin=low, spacing=spacing, floor=floor)
+
+
+def _under(bed: Mesh, *, floor: float) -> Any:
+    """All that lies under the wound bed itself, which the grid of the ground rounds off at steep walls."""
+    try:
+        return to_solid(below(bed, floor=floor))
+    except ValueError:  # no disc, or it hangs over: then the grid alone keeps the part away
+        return to_solid(Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
 
 
 def _sunk(fine: Floats, *, most_mm: float = 0.3) -> Floats:
