@@ -192,7 +192,7 @@ def _sunk(fine: Floats, *, most_mm: float = 0.3) -> Floats:
 
 def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
     """Everything farther behind the outer face than the thickness wanted there."""
-    field = _Depth(block, around, wanted)
+    field = _Depth(_reach(block, around), around, wanted)
     low = block.vertices.min(0) - 2.5 * spacing
     count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
     values = sample_level(field, low, count, spacing)
@@ -211,6 +211,14 @@ def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:
         moved = moved.copy()
         moved[bad] = mesh.vertices[bad]
     return mesh
+
+
+def _reach(block: Mesh, around: Mesh) -> Mesh:
+    """What lies under the wider face where that is seen whole: its walls stand clear of the part's own."""
+    try:
+        return below(around, floor=float(block.vertices[:, 2].min()))
+    except ValueError:
+        return block
 
 
 class _Depth:
