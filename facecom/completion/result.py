@@ -137,7 +137,7 @@ class Completion(Convertible):
             self,
             face=face,
             merged=merged,
-            patch=merged.submesh(fresh)[0],
+            patch=merged.submesh(fresh)[0] if fresh.any() else self.patch,
             evidence=replace(own, projected=projected),
         )
 

@@ -179,10 +179,10 @@ def fit(
     problem = _Problem(
         scan, model, settings, weights, landmarks or {}, landmark_sigma_mm or {}, landmark_vertices or {}
     )
-    last, last_stage = None, settings.stages[-1]
+    last, last_stage = None, None
     for step, stage, _ in _steps(problem, start):
         last, last_stage = step, stage
-    if last is None:
+    if last is None or last_stage is None:
         raise ValueError("the fit has no stages; give at least one")
     vertices = model.decode(last.code, level=last_stage.level)
     return Fit(

@@ -150,3 +150,14 @@ def test_the_fit_follows_the_scan_wherever_it_lies(dome):
         OrientedSurface(scan.with_vertices(motion.apply(scan.vertices))), dome, motion.inverse(), settings=SETTINGS
     )
     assert np.allclose(here.vertices, there.vertices, atol=1e-3)
+
+
+def test_a_fit_without_stages_is_refused():
+    with pytest.raises(ValueError, match="no stages"):
+        fit(None, _Nothing(), Similarity(), settings=FitSettings(stages=()))
+
+
+class _Nothing:
+    """A model that is never asked for a face."""
+
+    code_size = 1
