@@ -1,5 +1,6 @@
 """Bad input, exit statuses, and that nothing half-written stays behind."""
 
+import functools
 import json
 import os
 import signal
@@ -203,7 +204,9 @@ def test_a_bug_leaves_nothing_and_is_not_hidden(monkeypatch, tmp_path, scan_file
 def test_a_real_ctrl_c(tmp_path, scan_file):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "facecom", "complete", str(scan_file), "--out", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+    # a shell's background jobs are born deaf to SIGINT, and so would the child be
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear) as child:
         while child.poll() is None and not out.exists():  # made as soon as the work begins
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
