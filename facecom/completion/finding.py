@@ -30,21 +30,24 @@ def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -
         raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
     found = resolve_unit(mesh, unit)
     in_mm = Mesh(mesh.vertices * found.scale_to_mm, mesh.faces, colors=mesh.colors)
-    return _oriented(Scan(mesh, None, None, found.unit, found.scale_to_mm, False, cleaned.report), in_mm, settings)  # type: ignore[arg-type]
+    fine, for_fit = _surfaces(in_mm, settings)
+    return Scan(mesh, fine, for_fit, found.unit, found.scale_to_mm, False, cleaned.report)
 
 
-def _oriented(scan: Scan, in_mm: Mesh, settings: CompletionSettings) -> Scan:
+def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
+    """The scan ready for queries, and the coarser copy for the fit, which is the same where the scan is coarse."""
     some = in_mm.faces[:: max(1, len(in_mm.faces) // 20_000)]
     spacing = float(np.median(np.linalg.norm(in_mm.vertices[some[:, 0]] - in_mm.vertices[some[:, 1]], axis=1)))
     coarse = in_mm if spacing > 0.6 * settings.fit_cell_mm else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
     fine = OrientedSurface(in_mm)
-    return replace(scan, mm=fine, for_fit=fine if coarse is in_mm else OrientedSurface(coarse))
+    return fine, fine if coarse is in_mm else OrientedSurface(coarse)
 
 
 def _turned(scan: Scan, settings: CompletionSettings) -> Scan:
     """The same scan with its triangles facing the other way."""
     flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
-    return replace(_oriented(scan, flipped, settings), inside_out=not scan.inside_out)
+    fine, for_fit = _surfaces(flipped, settings)
+    return replace(scan, mm=fine, for_fit=for_fit, inside_out=not scan.inside_out)
 
 
 def face_proper(template: Template, *, level: int, radius_mm: float) -> Bools:
