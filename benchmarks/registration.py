@@ -1,13 +1,14 @@
 """Dense correspondence against a known truth, ours beside other people's: prints one table.
 
-    python benchmarks/registration.py DATA [--scans 20] [--methods ours ...] [--json FILE]
+    python benchmarks/registration.py DATA [--scans 20] [--methods ours ...] [--keep FOLDER] [--json FILE]
 
 DATA is a folder of faces in one topology (the SIMPOP faces of MeshMonk, Apache-2.0): vertex i of each is the same spot.
 Each face is registered on its own, without being told the topology. Then every vertex of one scan is carried to every
 other: onto the first registered face, by its triangle onto the second, and from there onto the second scan; the error
 is the distance to where it truly is. `surface` is the distance of the scan's vertices to the registered face. Seconds
 are of the processor, for one scan, after the model is loaded; methods other than ours are given the pose that ours
-found, and the seconds for that are not theirs.
+found, and the seconds for that are not theirs. With --keep, registered faces are kept in a folder, and a run that was
+stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Posed:
     scan: Scan
     pose: Similarity
     code: Floats
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A face that a method made of a scan, in the scan's frame, mm, in so many seconds."""
+
+    mesh: Mesh
     seconds: float
 
 
@@ -136,20 +145,30 @@ def carried_errors(scans: Sequence[Mesh], registered: Sequence[Mesh]) -> tuple[F
     return np.array(errors), float(np.mean([found.distance.mean() for found in on_own]))
 
 
-def row(name: str, scans: Sequence[Mesh], given: Sequence[Posed], model: LinearGenerator) -> dict[str, float]:
-    """The figures of one method."""
+def registered_by(name: str, scan: Mesh, found: Posed, model: LinearGenerator, kept: Path | None) -> Registered:
+    """What a method makes of a scan; from the file of an earlier run where there is one."""
+    if kept is not None and kept.exists():
+        with np.load(kept) as stored:
+            return Registered(Mesh(stored["vertices"], stored["faces"]), float(stored["seconds"]))
     since = time.process_time()
-    registered = [METHODS[name](scan, found, model) for scan, found in zip(scans, given, strict=True)]
-    seconds = (time.process_time() - since) / len(scans)
-    if name == "linear fit":
-        seconds += float(np.mean([found.seconds for found in given]))
-    errors, surface = carried_errors(scans, registered)
+    mesh = METHODS[name](scan, found, model)
+    seconds = time.process_time() - since + (found.seconds if name == "linear fit" else 0.0)
+    if kept is not None:
+        part = kept.with_name("part.npz")
+        np.savez(part, vertices=mesh.vertices, faces=mesh.faces, seconds=seconds)
+        part.replace(kept)
+    return Registered(mesh, seconds)
+
+
+def row(scans: Sequence[Mesh], found: Sequence[Registered]) -> dict[str, float]:
+    """The figures of one method."""
+    errors, surface = carried_errors(scans, [one.mesh for one in found])
     return {
         "mean_mm": float(errors.mean()),
         "median_mm": float(np.median(errors)),
         "p95_mm": float(np.quantile(errors, 0.95)),
         "surface_mm": surface,
-        "seconds": seconds,
+        "seconds": float(np.mean([one.seconds for one in found])),
     }
 
 
@@ -159,16 +178,22 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with SIMPOP_01.obj, ...")
     parser.add_argument("--scans", type=int, default=20, help="how many of them")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--keep", type=Path, help="folder for the registered faces; those in it are not made again")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     options = parser.parse_args()
-    scans = [read_scan(file) for file in sorted(options.data.glob("*.obj"))[: options.scans]]
+    files = sorted(options.data.glob("*.obj"))[: options.scans]
+    scans = [read_scan(file) for file in files]
     model = LinearGenerator.load()
     given = [posed(scan, model) for scan in scans]
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     print(f"{len(scans)} faces, {len(scans[0].vertices)} vertices each, {len(scans) * (len(scans) - 1)} pairs")
     print("| method | carried, mean mm | median mm | 95 % mm | surface mm | seconds |", "| --- " * 6 + "|", sep="\n")
     rows = {}
     for name in options.methods:
-        r = rows[name] = row(name, scans, given, model)
+        kept = [options.keep and options.keep / f"{name.replace(' ', '_')}-{file.stem}.npz" for file in files]
+        made = [registered_by(name, *each, model, at) for *each, at in zip(scans, given, kept, strict=True)]
+        r = rows[name] = row(scans, made)
         carried = f"{r['mean_mm']:.2f} | {r['median_mm']:.2f} | {r['p95_mm']:.2f}"
         print(f"| {name} | {carried} | {r['surface_mm']:.3f} | {r['seconds']:.1f} |", flush=True)
     if options.json:

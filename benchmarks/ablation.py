@@ -1,0 +1,113 @@
+"""What each stage is worth, by defect: `facecom explain` on every case of a folder that facebench made.
+
+    python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--pages]
+
+For each case the scan is completed as the command line does it, then the job is repeated with each stage left out. The
+first table is the mean distance, in mm, of the missing truth to the face without each stage; the job is not told the
+truth, it is read for the score alone. The second is what the same runs say without a truth: the error at a seen place
+that was hidden from them. Figures are kept in a folder, a file a case, and a run that was stopped goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facecom.completion import complete
+from facecom.errors import FacecomError
+from facecom.geometry.nearest import Surface
+from facecom.report.ablation import LEAVINGS, Ablation, ablate
+from facecom.report.explain import explain_html, explain_json
+
+Case = Mapping[str, Any]
+
+
+def truth_mm(case: Path, found: Ablation) -> list[float]:
+    """Mean distance of the missing truth to each outcome's face; NaN where the outcome failed."""
+    own = found.layers.result.evidence
+    with np.load(case / "truth.npz") as truth:
+        missing = own.fit.pose.apply(truth["missing"] * own.scan.mm_per_unit)
+    out = []
+    for outcome in found.outcomes:
+        sound = np.isfinite(outcome.vertices).all()
+        face = found.layers.mean.with_vertices(outcome.vertices) if sound else None
+        out.append(float(Surface(face).closest(missing).distance.mean()) if face else float("nan"))
+    return out
+
+
+def explained(case: Path, page: Path | None) -> dict[str, Any]:
+    """Figures of one case, or the sentence with which it was refused; the page where it is wanted."""
+    since, meta = time.process_time(), json.loads((case / "meta.json").read_text(encoding="utf-8"))
+    row: dict[str, Any] = {"case": case.name, "head": meta["head"], "defect": meta["defect"]}
+    try:
+        found = ablate(complete(case / "scan.ply"))
+    except FacecomError as error:
+        return row | {"refused": str(error)}
+    html = explain_html(found, name=case.name)
+    if page:
+        page.write_text(html, encoding="utf-8")
+    return row | {
+        "figures": explain_json(found),
+        "truth_mm": {o.leaving.name: mm for o, mm in zip(found.outcomes, truth_mm(case, found), strict=True)},
+        "page_bytes": len(html),
+        "seconds": time.process_time() - since,
+    }
+
+
+def hidden_mm(row: Case) -> dict[str, float]:
+    """What the runs say themselves: error at the hidden place by stage left out."""
+    return {w["left_out"]: _number(w["hidden_place_error_mm"]) for w in row["figures"]["without"]}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def table(rows: Sequence[Case], figure: Callable[[Case], Mapping[str, float]]) -> str:
+    """Markdown: a line for each stage left out, a column for each defect, means over the cases that have a figure."""
+    defects = [*dict.fromkeys(r["defect"] for r in rows), "all"]
+    lines = [f"| left out | {' | '.join(defects)} |", "| --- " + "| ---: " * len(defects) + "|"]
+    values = [(r["defect"], figure(r)) for r in rows]
+    for leaving in LEAVINGS:
+        cells = []
+        for wanted in defects:
+            given = np.array([v[leaving.name] for defect, v in values if wanted in ("all", defect)])
+            cells.append(f"{np.nanmean(given):.2f}" if np.isfinite(given).any() else "none")
+        lines.append(f"| {leaving.name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make what is not there yet, then print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bench", type=Path, help="folder that facebench made")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for the figures, a JSON file a case")
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--pages", action="store_true", help="keep explain.html of each case too")
+    options = parser.parse_args()
+    options.keep.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for case in sorted(p for p in (options.bench / "cases").iterdir() if options.only in p.name):
+        kept = options.keep / f"{case.name}.json"
+        if not kept.exists():
+            page = options.keep / f"{case.name}.html" if options.pages else None
+            kept.write_text(json.dumps(explained(case, page), indent=1) + "\n", encoding="utf-8")
+        rows.append(json.loads(kept.read_text(encoding="utf-8")))
+    sound = [r for r in rows if "figures" in r]
+    problems = [f"{r['case']}: {r['refused']}" for r in rows if "refused" in r]
+    problems += [f"{r['case']}: {w['problem']}" for r in sound for w in r["figures"]["without"] if w["problem"]]
+    largest = max((r["page_bytes"] for r in sound), default=0) / 1e6
+    print(f"{len(rows)} cases, {len(rows) - len(sound)} refused; largest explain.html {largest:.2f} MB")
+    print(*problems, sep="\n")
+    for title, figure in (("missing truth", lambda r: r["truth_mm"]), ("hidden place", hidden_mm)):
+        print(f"\n{title}, mm\n\n{table(sound, figure)}")
+
+
+if __name__ == "__main__":
+    main()
