@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.completion.values import CompletionSettings, Scan, Verdict
 from facecom.errors import AlignmentError, ScanError
-from facecom.fitting.fit import Start, best_start
+from facecom.fitting.start import Start, best_start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import OrientedSurface, cluster_vertices
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
@@ -80,8 +80,8 @@ def find_face(
         poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
         found = _starts(scan, model, poses, settings)
     else:
-        for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
-            found += _starts(scan, model, align(scan.for_fit.mesh, reference, settings=settings.align), settings)
+        for heat in _heats(scan, template, settings):
+            found += _starts(scan, model, heat, settings)
             if any(settings.verdict.convinces(start) for start, _ in found):
                 break
     if not found:
@@ -89,6 +89,15 @@ def find_face(
     start, side = max(found, key=lambda pair: pair[0].score)
     _judge(start, settings.verdict)
     return start, side
+
+
+def _heats(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:
+    """Poses to try, in groups: of each reference those that come near its best, then the rest."""
+    for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
+        poses = align(scan.for_fit.mesh, reference, settings=settings.align)
+        near = settings.near_score * max((pose.score for pose in poses), default=0.0)
+        yield [pose for pose in poses if pose.score >= near]
+        yield [pose for pose in poses if pose.score < near]
 
 
 def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:

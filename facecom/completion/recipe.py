@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from facecom.completion.finding import find_face, prepare_scan
 from facecom.completion.reporting import completion_of
@@ -71,10 +72,34 @@ def complete(
     AlignmentError, FitError
         When it is no face, or too little of one; with the figures.
     """
-    settings, clock = settings or CompletionSettings(), _Clock(progress)
     for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
         if given not in get_args(allowed):
             raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
+    # the matrices are small: more threads in BLAS wait for each other longer than they work
+    with threadpool_limits(1, user_api="blas"):
+        return _complete(
+            scan,
+            unit=unit,
+            landmarks=landmarks or {},
+            model=model,
+            guidance=guidance,
+            detail=detail,
+            settings=settings or CompletionSettings(),
+            clock=_Clock(progress),
+        )
+
+
+def _complete(
+    scan: Any,
+    *,
+    unit: UnitChoice,
+    landmarks: Mapping[str, Any],
+    model: LinearGenerator | None,
+    guidance: Any,
+    detail: DetailChoice,
+    settings: CompletionSettings,
+    clock: _Clock,
+) -> Completion:
     clock.begin("read")  # 1
     raw = as_mesh(scan)
     clock.begin("load model")
@@ -82,7 +107,7 @@ def complete(
     clock.begin("clean")  # 2
     prepared = prepare_scan(raw, unit=unit, settings=settings)
     clock.begin("align")  # 3
-    points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in (landmarks or {}).items()}
+    points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in landmarks.items()}
     start, prepared = find_face(prepared, model, points, settings)
     clock.begin("fit")  # 4
     unguided = fit_face(prepared, model, start, points, settings)

@@ -9,7 +9,8 @@ import numpy as np
 
 from facecom.completion.result import Completion, Evidence, short
 from facecom.completion.values import MADE, MEASURED, Report, Scan
-from facecom.fitting.fit import Fit, Start
+from facecom.fitting.fit import Fit
+from facecom.fitting.start import Start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.nearest import Surface

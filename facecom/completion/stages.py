@@ -9,8 +9,9 @@ from typing import Any, Literal
 from facecom.completion.finding import face_proper, face_trust
 from facecom.completion.values import CompletionSettings, Scan
 from facecom.errors import CheckpointError, MissingDependency
-from facecom.fitting.fit import Fit, Start, fit, take_in
+from facecom.fitting.fit import Fit, fit, take_in
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
+from facecom.fitting.start import Start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from facecom.fitting.fit import FitSettings, Start, StartSettings
+from facecom.fitting.fit import FitSettings
 from facecom.fitting.posterior import PosteriorSettings
+from facecom.fitting.start import Start, StartSettings
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.refine.detail import DetailSettings
@@ -54,6 +55,8 @@ class CompletionSettings:
     join: JoinSettings = field(default_factory=JoinSettings)
     detail: DetailSettings = field(default_factory=DetailSettings)
     verdict: Verdict = field(default_factory=Verdict)
+    near_score: float = 0.7
+    """Poses with this share of the best one's score are tried first, the others where none of these convinces."""
     fit_cell_mm: float = 1.2
     """Scans with shorter edges are averaged over cells of this size for the fit."""
     outer_trust: float = 0.05

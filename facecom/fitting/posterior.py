@@ -41,7 +41,7 @@ def posterior_sigma(jacobian: Floats, vertices: Floats, normals: Floats, precisi
     shape = np.einsum("vd,vdm->vm", normals, jacobian.reshape(len(vertices), 3, -1))
     rows = np.concatenate([shape, np.cross(vertices, normals), normals], axis=1)
     root = linalg.cholesky(precision, lower=True)
-    half = linalg.solve_triangular(root, rows.T, lower=True)
+    half = linalg.solve_triangular(root, np.asfortranarray(rows.T), lower=True, overwrite_b=True)
     return np.sqrt(np.sum(half**2, axis=0))
 
 
@@ -54,21 +54,25 @@ def calibrated_sigma(
     sigma_mm: Floats, vertices: Floats, measured: Bools, *, residual_mm: float, settings: PosteriorSettings
 ) -> Floats:
     """Standard deviation (V,) of the completed surface: the code's share and what lies beside the model."""
-    forgotten = 1.0 - np.exp(-2.0 * distance_to(vertices, measured) / settings.correlation_mm)
+    away = distance_to(vertices, measured, reach_mm=4.0 * settings.correlation_mm)
+    forgotten = 1.0 - np.exp(-2.0 * away / settings.correlation_mm)
     made = np.hypot(sigma_mm, settings.beside_mm) * np.sqrt(forgotten)
     return np.hypot(variance_factor(residual_mm, settings=settings) * made, settings.measured_mm)
 
 
-def distance_to(vertices: Floats, chosen: Bools) -> Floats:
-    """Straight distance (V,) of each vertex to the nearest chosen one; infinite when none is."""
+def distance_to(vertices: Floats, chosen: Bools, *, reach_mm: float) -> Floats:
+    """Straight distance (V,) of each vertex to the nearest chosen one; infinite beyond the reach."""
+    distance = np.zeros(len(vertices))
     if not chosen.any():
         return np.full(len(vertices), np.inf)
-    return cKDTree(vertices[chosen]).query(vertices)[0]
+    distance[~chosen] = cKDTree(vertices[chosen]).query(vertices[~chosen], distance_upper_bound=reach_mm)[0]
+    return distance
 
 
 def freedom(vertices: Floats, measured: Bools, *, settings: PosteriorSettings) -> Floats:
     """How freely each vertex may move without leaving the scan, (V,): 0 where measured, 1 deep in a hole."""
-    return 1.0 - np.exp(-((distance_to(vertices, measured) / settings.carry_mm) ** 2))
+    away = distance_to(vertices, measured, reach_mm=4.0 * settings.carry_mm)
+    return 1.0 - np.exp(-((away / settings.carry_mm) ** 2))
 
 
 def pull(rows: Floats, precision: Floats, gaps: Floats, *, sigma_mm: Floats, factor: float) -> Floats:

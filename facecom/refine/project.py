@@ -70,20 +70,27 @@ def matern_precision(vertices: Floats, faces: Ints, *, correlation_mm: float, si
     return (tau**2 * (operator.T @ sp.diags(1.0 / np.maximum(area, 1e-9)) @ operator)).tocsr()
 
 
-def smooth_field(
-    precision: sp.csr_matrix, gap: Floats, weight: Floats, *, start: Floats | None = None, tolerance: float = 1e-4
-) -> Floats:
+def smooth_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, tolerance: float = 1e-2) -> Floats:
     """Posterior mean (V,) of the field, given gaps (V,) with weights 1/variance (V,), zero where nothing is known.
 
-    Directly where `start` is None, else by conjugate gradients from there.
+    By conjugate gradients, which settle soon where the field forgets over a few edges.
     """
-    system = (precision + sp.diags(weight)).tocsc()
-    right = weight * gap
-    if start is None:
-        return sparse_linalg.splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+    system = (precision + sp.diags(weight)).tocsr()
     inverse = 1.0 / system.diagonal()
     jacobi = sparse_linalg.LinearOperator(system.shape, matvec=lambda x: inverse * x)
-    return sparse_linalg.cg(system, right, x0=start, rtol=tolerance, maxiter=40, M=jacobi)[0]
+    return sparse_linalg.cg(system, weight * gap, rtol=tolerance, maxiter=40, M=jacobi)[0]
+
+
+def robust_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, robust_mm: float) -> Floats:
+    """The same where the field is long: solved directly, then again with less belief in gaps that stand out from it."""
+    factor = sparse_linalg.splu(
+        (precision + sp.diags(weight)).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
+    )
+    field = factor.solve(weight * gap)
+    weight = weight / (1 + ((gap - field) / robust_mm) ** 2) ** 2
+    # few weights change much, so the first factor serves as preconditioner of the second system
+    near = sparse_linalg.LinearOperator(precision.shape, matvec=factor.solve)
+    return sparse_linalg.cg(precision + sp.diags(weight), weight * gap, x0=field, rtol=1e-6, maxiter=60, M=near)[0]
 
 
 def along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
@@ -124,7 +131,7 @@ def project(
         found = find(vertices, vertex_normals(vertices, fine_faces), reach)
         gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
         weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_reach_mm) ** 2) ** 2
-        total = total + smooth_field(short, gap, weight, start=np.zeros(len(fine)), tolerance=1e-2)
+        total = total + smooth_field(short, gap, weight)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
     return Projected(vertices, found.valid, total)
@@ -135,7 +142,4 @@ def _coarse_offset(vertices: Floats, faces: Ints, find: Find, settings: ProjectS
     found = find(vertices, normals, settings.reach_mm)
     gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
     long = matern_precision(vertices, faces, correlation_mm=settings.correlation_mm, sigma_mm=settings.sigma_mm)
-    weight = found.valid / settings.coarse_noise_mm**2
-    offset = smooth_field(long, gap, weight)
-    weight = weight / (1 + ((gap - offset) / settings.robust_mm) ** 2) ** 2
-    return smooth_field(long, gap, weight)
+    return robust_field(long, gap, found.valid / settings.coarse_noise_mm**2, robust_mm=settings.robust_mm)

@@ -27,9 +27,14 @@ class Sizes:
     grading: float
 
     def at(self, points: Floats, own: Floats) -> tuple[Floats, Floats]:
-        """Wanted edge length and distance to the rim, both (Q,), mm, where the template's own length is `own`."""
-        distance, nearest = self.samples.query(points)
-        start = self.sample_size[nearest]
+        """Wanted edge length and distance to the rim, both (Q,), mm, where the template's own length is `own`.
+
+        The distance is infinite where the rim no longer has a say.
+        """
+        spread = max(np.ptp(self.sample_size), np.max(own, initial=0.0), self.sample_size.max())
+        reach = max(spread / self.grading, 10.0 * spread)
+        distance, nearest = self.samples.query(points, distance_upper_bound=reach)
+        start = np.append(self.sample_size, 0.0)[nearest]
         step = self.grading * distance
         return np.where(start < own, np.minimum(own, start + step), np.maximum(own, start - step)), distance
 

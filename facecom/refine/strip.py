@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 
 from facecom.geometry.mesh import Bools, Floats, Ints, face_components, face_cross, unique_edges
-from facecom.refine.planar import constrained_triangles, pair_keys, signed_areas
+from facecom.refine.planar import constrained_triangles, has_edges, pair_keys, signed_areas
 from facecom.refine.regions import label_missing
 
 _STRETCH = 4.0  # longest edge of a triangle over the wanted length, where it is believed
@@ -97,38 +97,45 @@ def flip_edges(triangles: Ints, *, uv: Floats, positions: Floats, fixed: Ints, p
 
     An edge stays where the flip would fold the plane or make an edge that exists or is in `fixed`, (K, 2).
     """
-    triangles = triangles.copy()
-    fixed_keys = pair_keys(fixed, len(uv))
+    triangles, fixed_keys = triangles.copy(), pair_keys(fixed, len(uv))
+    active = np.arange(len(triangles))
     for _ in range(passes):
-        if not _flip_once(triangles, uv, positions, fixed_keys):
+        changed = _flip_once(triangles, active, uv=uv, positions=positions, fixed_keys=fixed_keys)
+        if not len(changed):
             break
+        # elsewhere nothing can gain that did not gain before
+        near = np.zeros(len(uv), bool)
+        near[triangles[changed]] = True
+        active = np.flatnonzero(near[triangles].sum(1) >= 2)
     return triangles
 
 
-def _flip_once(triangles: Ints, uv: Floats, positions: Floats, fixed_keys: Ints) -> int:
-    edges, edge_of, used = unique_edges(triangles)
-    count = len(triangles)
+def _flip_once(triangles: Ints, active: Ints, *, uv: Floats, positions: Floats, fixed_keys: Ints) -> Ints:
+    """Flip edges between the triangles `active`, in place and best gain first; returns the triangles changed."""
+    part, count = triangles[active], len(active)
+    edges, edge_of, used = unique_edges(part)
     order = np.argsort(edge_of, kind="stable")
     first = np.searchsorted(edge_of[order], np.arange(len(edges)))
     inner = np.flatnonzero(used == 2)
     one, two = order[first[inner]], order[first[inner] + 1]
-    corner = lambda k, s: triangles[k % count, (k // count + s) % 3]  # noqa: E731
+    corner = lambda k, s: part[k % count, (k // count + s) % 3]  # noqa: E731
     a, b, c, d = corner(one, 0), corner(one, 1), corner(one, 2), corner(two, 2)
     gain = _angle(positions, a, c, b) + _angle(positions, a, d, b) - np.pi
-    planar = (signed_areas(uv, np.stack([a, d, c], 1)) > 0) & (signed_areas(uv, np.stack([d, b, c], 1)) > 0)
-    wanted = np.flatnonzero((gain > 1e-3) & planar)
+    wanted = np.flatnonzero(gain > 1e-3)
     wanted = wanted[np.argsort(-gain[wanted], kind="stable")]
-    key = pair_keys(np.stack([c[wanted], d[wanted]], axis=1), len(uv))
-    free = ~np.isin(key, fixed_keys) & ~np.isin(key, pair_keys(edges, len(uv)))
+    a, b, c, d, one, two = (values[wanted] for values in (a, b, c, d, one, two))
+    planar = (signed_areas(uv, np.stack([a, d, c], 1)) > 0) & (signed_areas(uv, np.stack([d, b, c], 1)) > 0)
+    key = pair_keys(np.stack([c, d], axis=1), len(uv))
+    free = planar & ~np.isin(key, fixed_keys) & ~has_edges(triangles, np.stack([c, d], axis=1), len(uv))
     touched, made = np.zeros(count, bool), set()
-    for k, new in zip(wanted[free].tolist(), key[free].tolist(), strict=True):
+    for k in np.flatnonzero(free).tolist():
         s, t = one[k] % count, two[k] % count
-        if touched[s] or touched[t] or new in made:
+        if touched[s] or touched[t] or key[k] in made:
             continue
-        triangles[s], triangles[t] = (a[k], d[k], c[k]), (d[k], b[k], c[k])
+        triangles[active[s]], triangles[active[t]] = (a[k], d[k], c[k]), (d[k], b[k], c[k])
         touched[s] = touched[t] = True
-        made.add(new)
-    return len(made)
+        made.add(key[k])
+    return active[touched]
 
 
 def _angle(positions: Floats, a: Ints, apex: Ints, b: Ints) -> Floats:
@@ -152,7 +159,12 @@ def split_edges(triangles: Ints, edges: Ints, first_new: int) -> tuple[Ints, Int
     """
     if not len(edges):
         return triangles, np.zeros((0, 2), np.int64)
-    rows = [tuple(t) for t in triangles.tolist()]
+    hit = np.isin(
+        pair_keys(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2), first_new),
+        pair_keys(edges, first_new),
+    )
+    hit = hit.reshape(-1, 3).any(1)
+    rows = [tuple(t) for t in triangles[hit].tolist()]
     parents: list[tuple[int, int]] = []
     for a, b in edges.tolist():
         new = first_new + len(parents)
@@ -166,4 +178,5 @@ def split_edges(triangles: Ints, edges: Ints, first_new: int) -> tuple[Ints, Int
             out += [(i, new, o), (new, j, o)]
         rows = out
         parents.append((a, b))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3), np.array(parents, dtype=np.int64).reshape(-1, 2)
+    split = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return np.concatenate([triangles[~hit], split]), np.array(parents, dtype=np.int64).reshape(-1, 2)

@@ -11,7 +11,8 @@ import numpy as np
 
 from facecom.completion import Completion, Evidence, Scan, face_proper, fit_face, project_face
 from facecom.errors import FitError
-from facecom.fitting.fit import Fit, Start
+from facecom.fitting.fit import Fit
+from facecom.fitting.start import Start
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges, vertex_normals
 from facecom.geometry.nearest import Surface

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from facecom.errors import FitError
-from facecom.fitting.fit import FitSettings, Stage, StartSettings, best_start, fit, iterate_fit
+from facecom.fitting.fit import FitSettings, Stage, fit, iterate_fit
+from facecom.fitting.start import StartSettings, best_start
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector

@@ -108,5 +108,6 @@ def test_calibration_scales_what_is_made_up_alone():
 
 
 def test_distance_where_nothing_is_seen():
-    assert np.isinf(distance_to(LINE, np.zeros(30, bool))).all()
-    assert distance_to(LINE, SEEN).tolist() == pytest.approx([0.0] * 10 + list(range(1, 21)))
+    assert np.isinf(distance_to(LINE, np.zeros(30, bool), reach_mm=9.0)).all()
+    found = distance_to(LINE, SEEN, reach_mm=15.5)
+    assert found.tolist() == pytest.approx([0.0] * 10 + list(range(1, 16)) + [np.inf] * 5)

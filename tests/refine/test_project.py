@@ -9,7 +9,7 @@ from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity
-from facecom.refine.project import along_normals, matern_precision, project, smooth_field
+from facecom.refine.project import along_normals, matern_precision, project, robust_field, smooth_field
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_iterations_reach_the_direct_solution(square):
     rng = np.random.default_rng(0)
     precision = matern_precision(square.vertices, square.faces, correlation_mm=5.0, sigma_mm=0.3)
     gap, weight = rng.normal(size=len(square.vertices)), (rng.random(len(square.vertices)) < 0.7) / 0.1**2
-    direct = smooth_field(precision, gap, weight)
-    walked = smooth_field(precision, gap, weight, start=np.zeros(len(gap)), tolerance=1e-6)
+    direct = sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * gap)
+    walked = smooth_field(precision, gap, weight, tolerance=1e-6)
     assert np.allclose(walked, direct, atol=1e-3 * np.abs(direct).max())
 
 
@@ -78,14 +78,26 @@ def test_field_is_the_least_cost(seed):
     rng = np.random.default_rng(seed)
     root = sp.csr_matrix(rng.normal(size=(6, 6)))
     precision, gap, weight = (root.T @ root + sp.eye(6)).tocsr(), rng.normal(size=6), rng.random(6)
-    field = smooth_field(precision, gap, weight)
+    field = smooth_field(precision, gap, weight, tolerance=1e-12)
     assert np.allclose(precision @ field, weight * (gap - field), atol=1e-9)
+
+
+def test_robust_field_is_the_second_direct_solution(square):
+    rng = np.random.default_rng(1)
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=8.0, sigma_mm=0.5)
+    gap, weight = 0.2 * rng.normal(size=len(square.vertices)), np.full(len(square.vertices), 1 / 0.15**2)
+    gap[5::37] = 9.0  # hair
+    solve = lambda weight: sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * gap)  # noqa: E731
+    believed = weight / (1 + ((gap - solve(weight)) / 1.0) ** 2) ** 2
+    field = robust_field(precision, gap, weight, robust_mm=1.0)
+    assert np.allclose(field, solve(believed), atol=1e-4)
+    assert np.abs(field[5::37]).mean() < 0.6 * np.abs(solve(weight)[5::37]).mean()
 
 
 def test_field_falls_back_to_nothing_in_a_hole(square):
     distance = np.linalg.norm(square.vertices - square.vertices.mean(0), axis=1)
     precision = matern_precision(square.vertices, square.faces, correlation_mm=8.0, sigma_mm=0.5)
-    field = smooth_field(precision, np.ones(len(distance)), (distance > 20.0) / 0.05**2)
+    field = smooth_field(precision, np.ones(len(distance)), (distance > 20.0) / 0.05**2, tolerance=1e-4)
     assert np.abs(field[distance > 22].mean() - 1.0) < 0.02
     assert abs(field[middle(square)]) < 0.05
 

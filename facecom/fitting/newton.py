@@ -1,0 +1,182 @@
+"""One Gauss-Newton step of pose and code together, and the settings that say how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from scipy import linalg
+
+from facecom.errors import FitError
+from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, plane_rows
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Floats, Ints, vertex_normals
+from facecom.geometry.transform import Similarity, rotation_from_vector
+
+
+class ShapeModel(Protocol):
+    """What the fit needs of a face model: vertices and their derivative for a code with prior N(0, I)."""
+
+    @property
+    def code_size(self) -> int:
+        """Number M of code entries."""
+
+    def faces(self, level: int) -> Ints:
+        """Triangles of a level, (F, 3)."""
+
+    def decode(self, code: Floats, *, level: int) -> Floats:
+        """Vertices of a level, (V, 3), mm, face frame."""
+
+    def jacobian(self, code: Floats, *, level: int) -> Floats:
+        """Derivative of the vertices, (3 V, M), mm."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of iterations at one resolution."""
+
+    level: int
+    """Level of the template whose vertices look for partners."""
+    iterations: int
+    modes: int | None
+    """Leading code entries that move; all of them for None."""
+    reach_mm: float
+    """Partners farther away are not believed."""
+    robust_mm: float
+    """Gap at which a partner counts a quarter."""
+    noise_mm: float
+    """Standard deviation of what neither model nor scan explain, for each vertex."""
+
+
+def default_stages() -> tuple[Stage, ...]:
+    """Coarse to fine: a few shape modes find size and pose, then all of them the face."""
+    return (
+        Stage(level=0, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=1.5),
+        Stage(level=1, iterations=4, modes=120, reach_mm=12.0, robust_mm=4.0, noise_mm=0.8),
+        Stage(level=1, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.6),
+        Stage(level=1, iterations=4, modes=None, reach_mm=3.0, robust_mm=0.7, noise_mm=0.5),
+    )
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How the fit is made; lengths in mm, angles in radians."""
+
+    stages: tuple[Stage, ...] = field(default_factory=default_stages)
+    normal_limit_rad: float = 0.8
+    """A partner whose normal is turned by more is not believed."""
+    landmark_sigma_mm: float = 2.0
+    """Standard deviation of a landmark that comes without one."""
+    least_matches: int = 60
+    """Vertices of the coarsest level that must find a partner."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is fitted to what; the fields are those of `FitOptions`."""
+
+    scan: OrientedSurface
+    model: ShapeModel
+    settings: FitSettings
+    weights: Floats | None = None
+    landmarks: Mapping[str, Floats] = field(default_factory=dict)
+    landmark_sigma_mm: Mapping[str, float] = field(default_factory=dict)
+    landmark_vertices: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The outcome of a step; `vertices` are those it began with, `matched` (V,) how far each was believed."""
+
+    code: Floats
+    pose: Similarity
+    precision: Floats
+    matched: Floats
+    vertices: Floats
+    terms: Mapping[str, float]
+
+
+def newton_steps(problem: Problem, start: Similarity, code: Floats | None = None) -> Iterator[tuple[Step, Stage, int]]:
+    """Go through the stages of the settings and yield each step with its stage and number."""
+    code = np.zeros(problem.model.code_size) if code is None else code
+    pose, number = start, 0
+    for stage in problem.settings.stages:
+        for _ in range(stage.iterations):
+            step = _gauss_newton(problem, stage, code, pose)
+            code, pose = step.code, step.pose
+            yield step, stage, number
+            number += 1
+
+
+def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity) -> Step:
+    model, settings = problem.model, problem.settings
+    vertices = model.decode(code, level=stage.level)
+    modes = model.code_size if stage.modes is None else min(stage.modes, model.code_size)
+    jacobian = model.jacobian(code, level=stage.level)[:, :modes]
+    normals = vertex_normals(vertices, model.faces(stage.level))
+    found = problem.scan.match(
+        vertices, normals, pose=pose, reach_mm=stage.reach_mm, normal_limit_rad=settings.normal_limit_rad
+    )
+    pick = np.flatnonzero(found.valid)
+    if len(pick) < settings.least_matches:
+        raise FitError(
+            f"only {len(pick)} of {len(vertices)} points of the face find a partner within {stage.reach_mm:g} mm on "
+            f"the scan; at least {settings.least_matches} are needed: is it a face, and is the unit right?"
+        )
+    rows, gaps = plane_rows(found, vertices, jacobian, pick=pick)
+    robust = geman_mcclure(gaps, scale_mm=stage.robust_mm)
+    if problem.weights is not None:
+        robust = robust * problem.weights[pick]
+    weight = robust / stage.noise_mm**2
+    precision = _weighted_square(rows, weight)
+    slope = rows.T @ (weight * gaps)
+    landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
+    precision[np.arange(modes), np.arange(modes)] += 1.0
+    slope[:modes] -= code[:modes]
+    delta = linalg.cho_solve(linalg.cho_factor(precision), slope)
+    new_code = code.copy()
+    new_code[:modes] += delta[:modes]
+    motion = Similarity(rotation_from_vector(delta[modes : modes + 3]), delta[modes + 3 :])
+    per_vertex = np.zeros(len(vertices))
+    per_vertex[pick] = robust
+    terms = {
+        "plane_rms_mm": float(np.sqrt(np.average(gaps**2, weights=robust + 1e-12))),
+        "prior": float(new_code @ new_code),
+        "landmark_rms_mm": landmark_rms,
+        "step_mm": float(np.sqrt(np.mean((rows @ delta) ** 2))),
+        "matched": float(per_vertex.mean()),
+    }
+    return Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
+
+
+def _weighted_square(rows: Floats, weight: Floats) -> Floats:
+    """`rows.T @ diag(weight) @ rows`, symmetric; summed in single precision, which the noise of scans never sees."""
+    scaled = (rows * np.sqrt(weight)[:, None]).astype(np.float32)
+    upper = linalg.blas.ssyrk(1.0, scaled.T, trans=0).astype(float)
+    return upper + np.triu(upper, 1).T
+
+
+def _add_landmarks(
+    problem: Problem,
+    vertices: Floats,
+    jacobian: Floats,
+    pose: Similarity,
+    precision: Floats,
+    slope: Floats,
+) -> float:
+    """Add the landmarks' rows to the normal equations in place; returns their rms distance in mm."""
+    if not problem.landmarks:
+        return 0.0
+    inside = {k: v for k, v in problem.landmark_vertices.items() if v < len(vertices)}
+    usable = {k: v for k, v in problem.landmarks.items() if k in inside or k not in problem.landmark_vertices}
+    if not usable:
+        return 0.0
+    pick, targets = by_name(usable, inside)
+    sigma = [problem.landmark_sigma_mm.get(n, problem.settings.landmark_sigma_mm) for n in sorted(usable)]
+    rows, gaps = landmark_rows(pose.apply(targets), vertices, jacobian, pick=pick)
+    weight = np.repeat(1.0 / np.square(sigma), 3)
+    precision += (rows * weight[:, None]).T @ rows
+    slope += rows.T @ (weight * gaps)
+    return float(np.sqrt(np.mean(np.sum(gaps.reshape(-1, 3) ** 2, axis=1))))
