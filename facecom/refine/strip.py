@@ -159,11 +159,11 @@ def split_edges(triangles: Ints, edges: Ints, first_new: int) -> tuple[Ints, Int
     """
     if not len(edges):
         return triangles, np.zeros((0, 2), np.int64)
-    hit = np.isin(
+    at_edge = np.isin(
         pair_keys(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2), first_new),
         pair_keys(edges, first_new),
     )
-    hit = hit.reshape(-1, 3).any(1)
+    hit = at_edge.reshape(-1, 3).any(1)
     rows = [tuple(t) for t in triangles[hit].tolist()]
     parents: list[tuple[int, int]] = []
     for a, b in edges.tolist():
