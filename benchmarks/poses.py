@@ -4,10 +4,10 @@
 
 Heads are whole scans, near upright, with the mm of their unit (1 unless given); without any they are faces drawn from
 the model. Each head is completed as it is: that gives the face frame, and the pose that all others are held against.
-Then it is made worse (variants.py), turned by up to 180 degrees, and completed with nothing told. `missing` and `seen`
-are distances of the true removed and kept face to the completed one. A case has failed when it is refused, or when its
-pose is more than 15 degrees off or the seen surface more than 3 mm. With --log each case is a line of JSON in that
-file, and what the file holds already is not run again.
+Then it is made worse (variants.py), turned by up to 180 degrees, and completed with nothing told but the unit of crops.
+`missing` and `seen` are distances of the true removed and kept face to the completed one. A case has failed when it is
+refused, or when its pose is more than 15 degrees off or the seen surface more than 3 mm. With --log each case is a line
+of JSON in that file, and what the file holds already is not run again.
 """
 
 from __future__ import annotations
@@ -113,10 +113,10 @@ CROPS: dict[str, Callable[[NDArray], NDArray]] = {
 
 
 def crop(head: Mesh, name: str) -> Variant:
-    """A piece of the head, as it is but for 0.1 mm of noise."""
+    """A piece of the head, as it is but for 0.1 mm of noise; its unit is told, as it is too small to guess it."""
     kept = head.submesh(CROPS[name](head.vertices)[head.faces].all(axis=1))[0]
     noise = np.random.default_rng(0).normal(0, 0.1, kept.vertices.shape)
-    return Variant(kept.with_vertices(kept.vertices + noise), kept)
+    return Variant(kept.with_vertices(kept.vertices + noise), kept, told=True)
 
 
 def placed(variant: Variant, rng: np.random.Generator) -> tuple[Mesh, Similarity]:
@@ -139,7 +139,7 @@ def scored(head: Head, variant: Variant, rng: np.random.Generator) -> Row:
     row: Row = {"seen_share": float(1 - gone.mean())}
     began = time.perf_counter()
     try:
-        done = complete(scan)
+        done = complete(scan, unit=variant.unit if variant.told else "auto")
     except (FacecomError, ValueError) as error:
         return row | {"refused": f"{type(error).__name__}: {error}"}
     found = done.pose @ motion

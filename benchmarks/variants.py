@@ -26,12 +26,14 @@ Rng = np.random.Generator
 class Variant:
     """A scan to be: `scan` with its faults, `kept` what it truly shows of the head; both in the face frame, mm.
 
-    unit : of the file that a user would have; most_turn : radians, how far the scan is turned afterwards
+    unit : of the file that a user would have; told : whether the user says so; most_turn : radians, how far the scan is
+    turned afterwards
     """
 
     scan: Mesh
     kept: Mesh
     unit: str = "mm"
+    told: bool = False
     most_turn: float = np.pi
 
 

@@ -60,7 +60,7 @@ def test_a_perfect_completion_scores_zero_whatever_the_pose_and_unit(poses, head
     report = SimpleNamespace(unit="m", score=1.0, coverage=0.5, fit_rms_mm=0.1, seconds={})
     face = Mesh(motion.apply(head.mesh.vertices), head.mesh.faces)
     done = SimpleNamespace(pose=motion.inverse(), face=face, report=report)
-    monkeypatch.setattr(poses, "complete", lambda _: done)
+    monkeypatch.setattr(poses, "complete", lambda *_, **__: done)
     row = poses.scored(head, variant, np.random.default_rng(5))
     assert row["degrees"] < 1e-4 and row["mm_off"] < 1e-6
     assert row["missing"] < 1e-6 and row["seen"] < 1e-6
@@ -72,7 +72,7 @@ def test_a_perfect_completion_scores_zero_whatever_the_pose_and_unit(poses, head
 
 
 def test_a_refusal_is_a_failure_and_not_an_error(poses, head, made, monkeypatch):
-    def refuse(_):
+    def refuse(*_, **__):
         raise AlignmentError("no face")
 
     monkeypatch.setattr(poses, "complete", refuse)
