@@ -73,10 +73,10 @@ def error_map(
     scale, low = (colours.DIVERGING, -high) if signed else (colours.SEQUENTIAL, 0.0)
     painted = colours.colour_values(values, scale, low=low, high=high, shown=keep)
     frame = Frame.around(mesh.vertices, size=size)
-    drawing = Drawing(mesh, painted, pixel_mm=frame.pixel_mm)
+    drawing = Drawing(mesh, pixel_mm=frame.pixel_mm)
     with _figure(len(VIEWS), size=(2.6 * len(VIEWS), 3.0)) as (figure, axes):
         for axis, view in zip(axes, VIEWS, strict=True):
-            _show(axis, drawing.shade(view, frame), view.name)
+            _show(axis, drawing.shade(painted, view, frame), view.name)
         bar = _mappable(scale, low, high)
         figure.colorbar(bar, ax=list(axes), shrink=0.7, label="mm", extend="both" if signed else "max")
         figure.suptitle(title)
@@ -96,8 +96,7 @@ def side_by_side(meshes: Mapping[str, Mesh], *, view: View = VIEWS[1], size: int
     frame = Frame.around(np.concatenate([m.vertices for m in meshes.values()]), size=size)
     with _figure(len(meshes), size=(2.4 * len(meshes), 2.8)) as (figure, axes):
         for axis, (name, mesh) in zip(axes, meshes.items(), strict=True):
-            grey = np.broadcast_to(np.asarray(colours.PLAIN), mesh.vertices.shape)
-            _show(axis, Drawing(mesh, grey, pixel_mm=frame.pixel_mm).shade(view, frame), name)
+            _show(axis, Drawing(mesh, pixel_mm=frame.pixel_mm).shade(colours.PLAIN, view, frame), name)
         return _png(figure)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from facecom.errors import need
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
@@ -35,6 +36,7 @@ class Painter:
 
     frame: Frame
     view: View
+    _drawn: dict[int, tuple[Mesh, Drawing]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, layers: Layers, *, size: int = 300) -> Painter:
@@ -44,8 +46,7 @@ class Painter:
 
     def plain(self, mesh: Mesh, caption: str) -> Picture:
         """The bare surface."""
-        grey = np.broadcast_to(np.asarray(colours.PLAIN), mesh.vertices.shape)
-        return Picture(jpeg_bytes(self._draw(mesh, grey)), caption)
+        return Picture(jpeg_bytes(self._draw(mesh, colours.PLAIN)), caption)
 
     def kinds(self, mesh: Mesh, kind: np.ndarray, caption: str) -> Picture:
         """The surface, what was made up in colour."""
@@ -70,8 +71,12 @@ class Painter:
         painted = colours.colour_values(offset, colours.DIVERGING, low=-span_mm, high=span_mm)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption)
 
-    def _draw(self, mesh: Mesh, painted: Floats) -> Image:
-        return Drawing(mesh, painted, pixel_mm=self.frame.pixel_mm).shade(self.view, self.frame)
+    def _draw(self, mesh: Mesh, painted: ArrayLike) -> Image:
+        """A mesh that is drawn again, in other colours, is looked at once."""
+        kept = self._drawn.get(id(mesh))
+        if kept is None:
+            kept = self._drawn[id(mesh)] = (mesh, Drawing(mesh, pixel_mm=self.frame.pixel_mm))
+        return kept[1].shade(painted, self.view, self.frame)
 
 
 def jpeg_bytes(image: Image, *, quality: int = 85) -> bytes:

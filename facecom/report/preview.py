@@ -62,12 +62,13 @@ def preview(
     to_face = (pose or Similarity()).inverse()
     before, after = (Mesh(to_face.apply(m.vertices), m.faces, normals=_turned(m, to_face)) for m in (scan, result))
     frame = Frame.around(after.vertices, size=size)
-    grey = np.broadcast_to(PALETTE[0], before.vertices.shape)
     colored = PALETTE[np.where(kind > 0, 1 + (kind - 1) % (len(PALETTE) - 1), 0)]
     views = _views(after.vertices, kind > 0)
     rows = [
-        np.concatenate([drawing.shade(view, frame) for view in views], axis=1)
-        for drawing in (Drawing(m, c, pixel_mm=frame.pixel_mm) for m, c in ((before, grey), (after, colored)))
+        np.concatenate([drawing.shade(paint, view, frame) for view in views], axis=1)
+        for drawing, paint in (
+            (Drawing(mesh, pixel_mm=frame.pixel_mm), paint) for mesh, paint in ((before, PALETTE[0]), (after, colored))
+        )
     ]
     bars = [_caption(name, views, size=size) for name in ("scan", "result")]
     return np.concatenate([bars[0], rows[0], bars[1], rows[1]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit, vertex_normals
 from facecom.geometry.nearest import Surface
@@ -55,47 +55,60 @@ class Frame:
 
 
 class Drawing:
-    """A mesh or point set ready to be drawn from any side.
+    """A mesh or point set ready to be drawn from any side and in any colours.
 
     Parameters
     ----------
     mesh : Mesh, face frame, mm
-    colors : (V, 3) float in 0..1, what the light falls on
     pixel_mm : float
         Side of a pixel in the pictures to come: what is finer is merged first.
+
+    What a side shows is kept, so that the same side in other colours costs little.
     """
 
-    def __init__(self, mesh: Mesh, colors: Floats, *, pixel_mm: float) -> None:
+    def __init__(self, mesh: Mesh, *, pixel_mm: float) -> None:
+        self._cells: Cells | None = None
         if len(mesh.vertices) > MOST_KEPT:
-            mesh, colors = merge_cells(mesh, colors, cell_mm=pixel_mm)
-        self.mesh, self.colors = mesh, colors
+            self._cells = Cells(mesh.vertices, cell_mm=pixel_mm)
+            mesh = self._cells.merged(mesh)
+        self.mesh = mesh
+        self._seen: dict[tuple[View, Frame], _Seen] = {}
         if len(mesh.faces):
             self._surface = Surface(mesh)
-            self._normals = vertex_normals(mesh.vertices, mesh.faces)
+            self._normals = vertex_normals(mesh.vertices, mesh.faces).astype(np.float32)
         else:
             self._normals = estimate_normals(mesh.vertices) if mesh.normals is None else unit(mesh.normals)
             self._dot = int(np.clip(round(0.6 * point_spacing(mesh.vertices) / pixel_mm), 0, 4))
 
-    def shade(self, view: View, frame: Frame) -> Image:
-        """Draw the picture, (size, size, 3) uint8, on white."""
-        draw = self._rays if len(self.mesh.faces) else self._dots
-        pixels, normals, colors = draw(view.axes(), frame)
+    def shade(self, colors: ArrayLike, view: View, frame: Frame) -> Image:
+        """Draw the picture, (size, size, 3) uint8, on white.
+
+        colors : (3,) or (V, 3) float in 0..1, what the light falls on
+        """
+        paint = np.asarray(colors, np.float32)
+        if paint.ndim == 2 and self._cells is not None:
+            paint = self._cells.mean(paint).astype(np.float32)
+        if (view, frame) not in self._seen:
+            self._seen[view, frame] = (self._rays if len(self.mesh.faces) else self._dots)(view.axes(), frame)
+        seen = self._seen[view, frame]
+        shown = paint if paint.ndim == 1 else _weighted(paint, seen.corners, seen.weights)
         flat = np.full((frame.size**2, 3), 255, np.uint8)
-        flat[pixels] = np.round(255 * _lit(normals @ view.axes().T, colors))
+        flat[seen.pixels] = np.rint(255 * np.clip(shown * seen.light, 0, 1))
         return flat.reshape(frame.size, frame.size, 3)
 
-    def _rays(self, axes: Floats, frame: Frame) -> tuple[Ints, Floats, Floats]:
-        """Pixels that show the surface, with its normals and colours there."""
+    def _rays(self, axes: Floats, frame: Frame) -> _Seen:
+        """What the pixels that show the surface see of it."""
         along = (np.arange(frame.size) + 0.5) * frame.pixel_mm - frame.half
         x, y = np.meshgrid(along, -along)
         origins = frame.centre + x.reshape(-1, 1) * axes[0] + y.reshape(-1, 1) * axes[1] + _FAR_MM * axes[2]
         hits = self._surface.cast(origins, -axes[2])
         pixels = np.flatnonzero(hits.faces >= 0)
-        corners, weights = self.mesh.faces[hits.faces[pixels]], hits.barycentric[pixels, :, None]
-        return pixels, unit((self._normals[corners] * weights).sum(1)), (self.colors[corners] * weights).sum(1)
+        corners, weights = self.mesh.faces[hits.faces[pixels]], hits.barycentric[pixels].astype(np.float32)
+        normals = unit(_weighted(self._normals, corners, weights))
+        return _Seen(pixels, corners, weights, _light(normals @ axes.T))
 
-    def _dots(self, axes: Floats, frame: Frame) -> tuple[Ints, Floats, Floats]:
-        """The same from the foremost of the points whose dots cover each pixel."""
+    def _dots(self, axes: Floats, frame: Frame) -> _Seen:
+        """The same for the foremost of the points whose dots cover each pixel."""
         place = (self.mesh.vertices - frame.centre) @ axes.T
         middle = np.floor((place[:, :2] * [1, -1] + frame.half) / frame.pixel_mm).astype(np.int64)
         reach = np.arange(-self._dot, self._dot + 1)
@@ -108,28 +121,55 @@ class Drawing:
         pixels, first = np.unique(index[order], return_index=True)
         shown = point[order[first]]
         normals = self._normals[shown]
-        return pixels, normals * np.where(normals @ axes[2] < 0, -1.0, 1.0)[:, None], self.colors[shown]
+        towards = normals * np.where(normals @ axes[2] < 0, -1.0, 1.0)[:, None]
+        return _Seen(pixels, shown[:, None], np.ones((len(shown), 1), np.float32), _light(towards @ axes.T))
 
 
-def merge_cells(mesh: Mesh, values: Floats, *, cell_mm: float) -> tuple[Mesh, Floats]:
-    """Join the vertices of each cell of a lattice in their mean, and their values (V, K) too: quick, for pictures."""
-    cell = np.floor((mesh.vertices - mesh.vertices.min(0)) / cell_mm).astype(np.int64)
-    key = np.ravel_multi_index(tuple(cell.T), tuple(cell.max(0) + 1))
-    _, new, count = np.unique(key, return_inverse=True, return_counts=True)
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Of P pixels: their places in the picture, the vertices (P, K) that each shows with weights, and the light."""
 
-    def mean(values: Floats) -> Floats:
-        return np.stack([np.bincount(new, column) / count for column in values.T], axis=1)
-
-    faces = new[mesh.faces]
-    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    normals = None if mesh.normals is None else mean(mesh.normals)
-    return Mesh(mean(mesh.vertices), faces[whole], normals=normals), mean(values)
+    pixels: Ints
+    corners: Ints
+    weights: NDArray[np.float32]
+    light: NDArray[np.float32]
 
 
-def _lit(normals: Floats, colors: Floats) -> Floats:
-    """Colours under a light from above left of the viewer; the inside of a surface is dark and bluish."""
+def _weighted(values: NDArray[np.float32], corners: Ints, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum of the values (V, 3) of each row of corners, by its weights."""
+    out = weights[:, :1] * values[corners[:, 0]]
+    for k in range(1, corners.shape[1]):
+        out += weights[:, k : k + 1] * values[corners[:, k]]
+    return out
+
+
+class Cells:
+    """The cells of a lattice that points (V, 3) lie in: quick merging, for pictures."""
+
+    def __init__(self, points: Floats, *, cell_mm: float) -> None:
+        cell = np.floor((points - points.min(0)) / cell_mm).astype(np.int64)
+        key = np.ravel_multi_index(tuple(cell.T), tuple(cell.max(0) + 1))
+        _, self.of, self._count = np.unique(key, return_inverse=True, return_counts=True)
+
+    def mean(self, values: ArrayLike) -> Floats:
+        """Mean of values (V, K) in each cell."""
+        return np.stack([np.bincount(self.of, column) / self._count for column in np.asarray(values).T], axis=1)
+
+    def merged(self, mesh: Mesh) -> Mesh:
+        """The mesh with one vertex a cell, without the triangles that shrink to less."""
+        faces = self.of[mesh.faces]
+        whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+        normals = None if mesh.normals is None else self.mean(mesh.normals)
+        return Mesh(self.mean(mesh.vertices), faces[whole], normals=normals)
+
+
+def _light(normals: Floats) -> NDArray[np.float32]:
+    """Share (P, 3) of each colour that comes back to the viewer, under a light from above left.
+
+    The inside of a surface is dark and bluish.
+    """
     behind = normals[:, 2] < 0
     cosine = np.clip(np.where(behind, -1, 1) * (normals @ _LIGHT), 0, 1)
-    shaded = colors * (0.22 + 0.78 * cosine)[:, None]
-    shaded[behind] *= [0.55, 0.6, 0.75]
-    return shaded
+    light = np.repeat((0.22 + 0.78 * cosine)[:, None], 3, axis=1).astype(np.float32)
+    light[behind] *= np.array([0.55, 0.6, 0.75], np.float32)
+    return light

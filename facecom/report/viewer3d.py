@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Mesh, face_areas
 from facecom.geometry.nearest import Surface
 from facecom.report import colours
 from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
-from facecom.report.shading import merge_cells
+from facecom.report.shading import Cells
 
 MOST_SCAN_FACES = 40_000
 MOST_PATCH_FACES = 25_000
@@ -106,10 +106,11 @@ def _patch(layers: Layers) -> tuple[Mesh, Floats]:
 def _coarser(mesh: Mesh, values: Floats, most_faces: int) -> tuple[Mesh, Floats]:
     """A mesh of at most so many faces, with the means of its values."""
     whole, own = mesh, values
-    cell = 0.5
+    cell = 0.9 * np.sqrt(2 * face_areas(mesh).sum() / most_faces)  # a square of the lattice holds two triangles
     while len(mesh.faces) > most_faces:
-        mesh, values = merge_cells(whole, own, cell_mm=cell)
-        cell *= 1.25
+        cells = Cells(whole.vertices, cell_mm=cell)
+        mesh, values = cells.merged(whole), cells.mean(own)
+        cell *= 1.1
     return mesh, values
 
 

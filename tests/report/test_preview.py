@@ -26,7 +26,7 @@ def drawn(picture: np.ndarray) -> np.ndarray:
 
 def test_a_square_is_drawn_where_it_is():
     square = Mesh([[0, 0, 0], [30, 0, 0], [30, 30, 0], [0, 30, 0]], [[0, 1, 2], [0, 2, 3]])
-    picture = Drawing(square, np.full((4, 3), 0.5), pixel_mm=2.0).shade(View("front"), Frame(np.zeros(3), 60.0, SIZE))
+    picture = Drawing(square, pixel_mm=2.0).shade(np.full((4, 3), 0.5), View("front"), Frame(np.zeros(3), 60.0, SIZE))
     rows, columns = np.nonzero(drawn(picture))
     assert (columns.min(), columns.max()) == (30, 44)  # x, to the subject's left, runs to the right of the picture
     assert (rows.min(), rows.max()) == (15, 29)  # y runs up
@@ -45,7 +45,7 @@ def test_a_square_is_drawn_where_it_is():
 def test_the_nose_points_where_the_view_says(view, row, column):
     """A spike towards +z, seen from the front, from the subject's left and right, and from below."""
     spike = Mesh([[-5, -5, 0], [5, -5, 0], [0, 5, 0], [0, 0, 50]], [[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]])
-    picture = Drawing(spike, np.full((4, 3), 0.5), pixel_mm=2.0).shade(view, Frame(np.zeros(3), 60.0, SIZE))
+    picture = Drawing(spike, pixel_mm=2.0).shade(np.full((4, 3), 0.5), view, Frame(np.zeros(3), 60.0, SIZE))
     rows, columns = np.nonzero(drawn(picture))
     reach = np.array([29.5 - rows.min(), rows.max() - 29.5, columns.max() - 29.5, 29.5 - columns.min()])
     wanted = np.array([row > 0, row < 0, column > 0, column < 0])
@@ -108,7 +108,7 @@ def test_of_points_in_one_pixel_the_foremost_is_shown(bump):
     colors = np.repeat([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], len(bump.vertices), axis=0)
     normals = np.broadcast_to([0, 0, 1.0], colors.shape)
     cloud = Mesh(np.concatenate(layers), np.zeros((0, 3), int), normals=normals)
-    picture = Drawing(cloud, colors, pixel_mm=2.0).shade(View("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
+    picture = Drawing(cloud, pixel_mm=2.0).shade(colors, View("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
     assert (picture[..., 1] > picture[..., [0, 2]].max(-1)).all()
 
 
@@ -127,3 +127,12 @@ def test_what_cannot_be_drawn_is_refused(bump):
         preview(bump, bump, provenance=[1, 0])
     with pytest.raises(ValueError, match="no vertices"):
         preview(Mesh(np.zeros((0, 3)), np.zeros((0, 3))), bump)
+
+
+def test_a_side_is_looked_at_once_however_many_colours_it_is_drawn_in(bump, monkeypatch):
+    drawing, frame = Drawing(bump, pixel_mm=2.0), Frame(np.zeros(3), 60.0, SIZE)
+    plain = drawing.shade((0.5, 0.5, 0.5), View("front"), frame)
+    monkeypatch.setattr(drawing._surface, "cast", None)
+    assert np.array_equal(drawing.shade(np.full((len(bump.vertices), 3), 0.5), View("front"), frame), plain)
+    red = drawing.shade(np.tile([1.0, 0, 0], (len(bump.vertices), 1)), View("front"), frame)
+    assert (red[drawn(red)][:, 1:] == 0).all()
