@@ -23,8 +23,8 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import fit_similarity
-from facecom.model.checkpoint import write_checkpoint
 from facecom.model.linear import LinearGenerator
+from facecom.model.stored import Kind, write_stored
 from facecom.model.template import Template
 
 HEADS = {
@@ -158,9 +158,7 @@ def _pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.
     modes = principal_modes(faces, mean.astype(np.float32), count=options.code).astype(np.float64)
     minutes = (time.process_time() - since) / 60
     stored = np.round(modes / np.abs(modes).max(axis=(1, 2), keepdims=True) * 32767).astype(np.int16)
-    write_checkpoint(
-        folder / "pca", {"modes": stored, "mean": mean.astype(np.float32)}, {}, format_name="pca", version=1
-    )
+    write_stored(folder / "pca", {"modes": stored, "mean": mean.astype(np.float32)}, {}, kind=Kind("pca", 1))
     flat, low = modes[:, :count].reshape(options.code, -1).T, modes.astype(np.float32).reshape(options.code, -1)
     return Entry(
         name="(a) PCA",

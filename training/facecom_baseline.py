@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from facecom.geometry.mesh import Floats, unique_edges
 from facecom.model.adapters.facecom_files import FaceComSource, mean_around
 from facecom.model.adapters.facecom_network import SLOPE, FaceComDecoder, FeaStConv, Norm
-from facecom.model.layers import sparse
+from facecom.model.layers import product, sparse
 from facecom.model.template import Template
 
 WIDE, NARROW = [3, 64, 512, 2048], [3, 8, 16, 32]
@@ -28,11 +28,11 @@ WIDE, NARROW = [3, 64, 512, 2048], [3, 8, 16, 32]
 
 @dataclass(frozen=True)
 class Levels:
-    """Operators of the levels, fine to coarse: means around each vertex, ways up, and how many vertices each keeps."""
+    """Operators of the levels, fine to coarse: means around each vertex, ways up, and means around those that stay."""
 
     around: list[Tensor]
     ups: list[Tensor]
-    kept: list[Tensor]
+    around_kept: list[Tensor]
 
 
 def levels_of(template: Template) -> Levels:
@@ -51,7 +51,8 @@ def levels_of(template: Template) -> Levels:
     entries = ((share / share.sum(1, keepdims=True)).ravel(), (np.repeat(np.arange(len(points)), 3), nearest.ravel()))
     ups.append(sparse(sp.coo_matrix(entries, shape=(len(points), len(chosen)))))
     kept.append(torch.from_numpy(chosen))
-    return Levels(around, ups, kept)
+    around_kept = [matrix.index_select(0, rows).coalesce() for matrix, rows in zip(around, kept, strict=True)]
+    return Levels(around, ups, around_kept)
 
 
 def spread_out(points: Floats, count: int) -> np.ndarray:
@@ -82,9 +83,10 @@ class Encoder(nn.Module):
         """Codes (B, Z)."""
         whole = near = x
         for k in range(3):
-            whole = nn.functional.leaky_relu(
-                self.norms_global[k](self.convs_global[k](whole, self.levels.around[k])), SLOPE
-            )[self.levels.kept[k]]
+            # only the vertices that stay are computed; their statistics stand for those of all
+            whole = product(self.levels.around_kept[k], whole)
+            whole = self.convs_global[k].lin(whole) + self.convs_global[k].bias
+            whole = nn.functional.leaky_relu(self.norms_global[k](whole), SLOPE)
             near = nn.functional.leaky_relu(
                 self.norms_local[k](self.convs_local[k](near, self.levels.around[0])), SLOPE
             )

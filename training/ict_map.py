@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.nearest import Surface
-from facecom.model.template_file import npz_bytes
+from facecom.model.stored import npz_bytes
 from training.ict_surface import Ict, left_eye_strip, outer_skin
 from training.whole_mesh import Whole
 

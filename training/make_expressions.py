@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from facecom.model.expressions import LEVEL, Expressions
 from facecom.model.template import Template
-from facecom.registration.expression import LEVEL, Expressions
 from training.train_linear import carried, face_core, without_rigid
 
 LEFT_OUT = ("Pupil", "eyeLook")

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.model.checkpoint import NETWORK_FORMAT, read_checkpoint, write_checkpoint
 from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.network import COARSE, FINE, FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
+from facecom.model.stored import Kind, read_stored, write_stored
 from facecom.model.template import Template
 
-VERSION = 1
+KIND = Kind("facecom-generator", 2)
 
 
 class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
@@ -32,12 +32,13 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
     Parameters
     ----------
     template : Template; its vertices are the mean
-    modes : (M, V2, 3) float, mm for one standard deviation, orthogonal, on level 2
+    modes : (M, V2, 3) float, mm for one standard deviation, on level 2, orthogonal under `weights`
     sizes : Sizes; `sizes.code` is M
+    weights : (V2,) how much each vertex counts for a code; all alike unless given
     description : sources, settings and figures for model.json
     """
 
-    _hub_mixin_config = {"model_type": NETWORK_FORMAT}
+    _hub_mixin_config = {"model_type": KIND.format}
 
     code_size = property(lambda self: self.sizes.code, doc="Number M of code entries.")
 
@@ -107,23 +108,19 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
 
     @torch.no_grad()
     def jacobian(self, code: Floats, *, level: int) -> Floats:
-        """Derivative of the vertices of level 0 or 1 at a code, (3 V, M), mm.
+        """Derivative of the vertices of levels 0 to 2 at a code, (3 V, M), mm.
 
         Raises
         ------
         ValueError
             For finer levels.
         """
-        if level > COARSE:
-            raise ValueError(f"the derivative is there for levels 0 and {COARSE}; prolong what they give")
+        if level > FINE:
+            raise ValueError(f"the derivative is there up to level {FINE}; prolong what it gives")
         count = self.template.counts[level]
-        steps = self.spread.T.contiguous()
-        tangent = self._coarse(self._raw(code)[None], steps)[2]
-        if tangent is None:
-            raise RuntimeError("no derivative came along")
-        trunk = (steps @ self.modes[:, : 3 * count]).T
-        bend = tangent[:count].transpose(1, 2).reshape(3 * count, -1)
-        return (trunk + bend).double().cpu().numpy()
+        trunk = self.modes[:, : 3 * count].T
+        bend = self.bend_derivative(self._raw(code)[None], level=level).reshape(3 * count, -1)
+        return ((trunk + bend) @ self.spread).double().cpu().numpy()
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
         """Carry displacements (V, ...) to a finer level, smoothly."""
@@ -137,7 +134,7 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         scale = np.maximum(np.abs(modes).max(axis=1), 1e-12) / 32767.0
         arrays |= {"modes": np.round(modes / scale[:, None]).astype(np.int16), "mode_scale": scale.astype(np.float64)}
         description = {**self.description, "sizes": asdict(self.sizes)}
-        write_checkpoint(folder, arrays, description, format_name=NETWORK_FORMAT, version=VERSION)
+        write_stored(folder, arrays, description, kind=KIND)
         self.template.save(folder / "template")
 
     @classmethod
@@ -150,20 +147,19 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
             When a file is missing, damaged, of another version or of another kind; names the file and the reason.
         """
         folder = Path(directory)
-        arrays, text = read_checkpoint(folder, format_name=NETWORK_FORMAT, version=VERSION)
+        arrays, text = read_stored(folder, kind=KIND)
         template = Template.load(folder / "template")
         try:
             modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
             sizes = Sizes(**text["sizes"])
             kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}
-            model = cls(template, modes.reshape(len(modes), -1, 3), sizes=sizes, description=kept)
+            shape, weights = (len(modes), -1, 3), arrays["weights"]
+            model = cls(template, modes.reshape(shape), sizes=sizes, weights=weights, description=kept)
             state = {name: torch.from_numpy(array) for name, array in arrays.items()}
             model.load_state_dict({**state, "modes": model.modes})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{folder / 'weights.safetensors'}: does not fit its description ({reason})"
-            ) from error
+            raise CheckpointError(f"{folder / KIND.arrays}: does not fit its description ({reason})") from error
         return model.eval()
 
     def _save_pretrained(self, save_directory: Path) -> None:

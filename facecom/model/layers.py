@@ -44,7 +44,10 @@ def bent(x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
 
 
 class MeshConv(nn.Module):
-    """Own features and the mean of the neighbours', each through a matrix."""
+    """Own features and the mean of the neighbours', each through a matrix.
+
+    The matrix that takes the means may have fewer rows than there are vertices: the first ones alone come out then.
+    """
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
@@ -53,8 +56,8 @@ class MeshConv(nn.Module):
 
     def forward(self, x: Tensor, average: Tensor) -> Tensor:
         """Features (V, B, C) -> (V, B, D)."""
-        return self.own(x) + self.around(product(average, x))
+        return self.own(x[: average.shape[0]]) + self.around(product(average, x))
 
     def linear(self, t: Tensor, average: Tensor) -> Tensor:
         """The part that is linear: `forward` without the bias."""
-        return t @ self.own.weight.T + product(average, t) @ self.around.weight.T
+        return t[: average.shape[0]] @ self.own.weight.T + product(average, t) @ self.around.weight.T

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,12 +13,10 @@ import numpy as np
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, vertex_normals
 from facecom.model.population import MIRROR
+from facecom.model.stored import Kind, read_stored, write_stored
 from facecom.model.template import Template
 
-FORMAT = "facecom-linear"
-VERSION = 1
-WEIGHTS = "weights.safetensors"
-DESCRIPTION = "model.json"
+KIND = Kind("facecom-linear", 1)
 MODE_LEVEL = 2
 FIELD_LEVEL = 1
 
@@ -150,27 +146,19 @@ class LinearGenerator:
 
     def save(self, directory: str | Path) -> None:
         """Write model.json, weights.safetensors and the template; half of each even or odd mode is stored."""
-        from safetensors.numpy import save
-
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.template.save(folder / "template")
+        self.template.save(Path(directory) / "template")
         half = _half(self.template.mirror)
         modes, mode_scale = _to_int16(self.modes[:, half[half < self.modes.shape[1]]].reshape(len(self.modes), -1))
         fields, field_scale = _to_int16(self.fields[:, half[half < self.fields.shape[1]]])
-        data = save(
-            {
-                "modes": modes,
-                "mode_scale": mode_scale,
-                "mode_odd": self.mode_odd.astype(np.uint8),
-                "fields": fields,
-                "field_scale": field_scale,
-                "field_odd": self.field_odd.astype(np.uint8),
-            }
-        )
-        (folder / WEIGHTS).write_bytes(data)
-        text = {"format": FORMAT, "version": VERSION, "sha256": hashlib.sha256(data).hexdigest(), **self.description}
-        (folder / DESCRIPTION).write_text(json.dumps(text, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        arrays = {
+            "modes": modes,
+            "mode_scale": mode_scale,
+            "mode_odd": self.mode_odd.astype(np.uint8),
+            "fields": fields,
+            "field_scale": field_scale,
+            "field_odd": self.field_odd.astype(np.uint8),
+        }
+        write_stored(directory, arrays, self.description, kind=KIND)
 
     @classmethod
     def load(cls, directory: str | Path | None = None) -> LinearGenerator:
@@ -197,8 +185,7 @@ def _half(mirror: Ints) -> Ints:
 def _to_int16(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = np.abs(rows).max(axis=1) / 32767.0
     scale = np.where(scale > 0, scale, 1.0)
-    # safetensors writes memory as it lies, so the order must be C
-    return np.ascontiguousarray(np.round(rows / scale[:, None]), np.int16), scale.astype(np.float64)
+    return np.round(rows / scale[:, None]).astype(np.int16), scale.astype(np.float64)
 
 
 def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) -> np.ndarray:
@@ -212,20 +199,9 @@ def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) ->
 
 
 def _read(folder: Path) -> LinearGenerator:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    text = _read_description(folder / DESCRIPTION)
-    path = folder / WEIGHTS
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: the weights cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest() != text.get("sha256"):
-        raise CheckpointError(f"{path}: damaged or truncated, its hash is not the one in {DESCRIPTION}")
+    stored, text = read_stored(folder, kind=KIND)
     template = Template.load(folder / "template") if (folder / "template").is_dir() else Template.load()
     try:
-        stored = load(data)
         odd, field_odd = stored["mode_odd"].astype(bool), stored["field_odd"].astype(bool)
         modes = stored["modes"].astype(np.float32) * stored["mode_scale"][:, None].astype(np.float32)
         fields = stored["fields"].astype(np.float32) * stored["field_scale"][:, None].astype(np.float32)
@@ -238,19 +214,5 @@ def _read(folder: Path) -> LinearGenerator:
             field_odd=field_odd,
             description={k: v for k, v in text.items() if k not in ("format", "version", "sha256")},
         )
-    except (KeyError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: does not fit its template ({error})") from error
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        text = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: the model's description cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, it is not JSON ({error})") from error
-    if not isinstance(text, dict) or text.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not the description of a facecom linear model")
-    if text.get("version") != VERSION:
-        raise CheckpointError(f"{path}: version {text.get('version')!r}; this facecom reads version {VERSION}")
-    return text
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{folder / KIND.arrays}: does not fit its template ({error})") from error

@@ -40,18 +40,21 @@ class FaceNetwork(nn.Module):
     Parameters
     ----------
     template : Template; its vertices are the mean
-    modes : (M, V2, 3) float, mm for one standard deviation, orthogonal, on level 2
+    modes : (M, V2, 3) float, mm for one standard deviation, on level 2, orthogonal under `weights`
     sizes : Sizes; `sizes.code` is M
+    weights : (V2,) how much each vertex counts; all alike unless given
     description : sources, settings and figures for model.json
     """
 
     modes: Tensor
+    weights: Tensor
     power: Tensor
     centre: Tensor
     spread: Tensor
     mean_vertices: Tensor
     average_0: Tensor
     average_1: Tensor
+    average_1_first: Tensor
     average_2: Tensor
     up_0: Tensor
     up_1: Tensor
@@ -62,6 +65,7 @@ class FaceNetwork(nn.Module):
         modes: np.ndarray,
         *,
         sizes: Sizes | None = None,
+        weights: np.ndarray | None = None,
         description: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -71,8 +75,10 @@ class FaceNetwork(nn.Module):
         if modes.shape != (sizes.code, counts[FINE], 3):
             raise ValueError(f"modes must be ({sizes.code}, {counts[FINE]}, 3), got {modes.shape}")
         flat = torch.tensor(modes, dtype=torch.float32).reshape(sizes.code, -1)
+        trust = torch.ones(counts[FINE]) if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.register_buffer("modes", flat)
-        self.register_buffer("power", (flat**2).sum(1).clamp_min(1e-12), persistent=False)
+        self.register_buffer("weights", trust)
+        self.register_buffer("power", (flat**2 @ trust.repeat_interleave(3)).clamp_min(1e-12), persistent=False)
         self.register_buffer("centre", torch.zeros(sizes.code))
         self.register_buffer("spread", torch.eye(sizes.code))
         self._add_operators()
@@ -85,6 +91,8 @@ class FaceNetwork(nn.Module):
         for level in range(3):
             average = neighbour_average(template.faces[level], template.counts[level])
             self.register_buffer(f"average_{level}", sparse(average), persistent=False)
+        first = neighbour_average(template.faces[COARSE], template.counts[COARSE])[: template.counts[0]]
+        self.register_buffer("average_1_first", sparse(first), persistent=False)
         for level in range(2):
             self.register_buffer(f"up_{level}", sparse(template.prolongation(level)), persistent=False)
 
@@ -115,7 +123,7 @@ class FaceNetwork(nn.Module):
         count, coarsest = self.template.counts[COARSE], self.template.counts[0]
         with exact(vertices):
             offset = (vertices - self.mean_vertices).flatten(1)
-            near = offset @ self.modes.T / self.power
+            near = (offset * self.weights.repeat_interleave(3)) @ self.modes.T / self.power
             left = (offset[:, : 3 * count] - near @ self.modes[:, : 3 * count]).unflatten(1, (-1, 3)).transpose(0, 1)
         seen = bent(self.see_1(left, self.average_1))[0][:coarsest]
         seen = bent(self.see_0(seen, self.average_0))[0].transpose(0, 1).flatten(1)
@@ -123,7 +131,7 @@ class FaceNetwork(nn.Module):
 
     def decode_raw(self, raw: Tensor) -> Tensor:
         """Vertices of level 2, (B, V2, 3), mm, for raw codes."""
-        moved, features, _ = self._coarse(raw)
+        moved, features = self._coarse(raw)
         finer = product(self.up_1, moved)
         lifted = bent(self.conv_2(product(self.up_1, self.narrow(features)), self.average_2))[0]
         detail = self.move_fine(lifted)
@@ -133,21 +141,39 @@ class FaceNetwork(nn.Module):
             trunk = (raw.float() @ self.modes).unflatten(1, (-1, 3))
             return self.mean_vertices + trunk + residual.transpose(0, 1)
 
-    def _coarse(self, raw: Tensor, steps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Offsets (V1, B, 3) of the global branch, its features, and the offsets' derivative (V1, K, 3) along `steps`.
+    def _coarse(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Offsets (V1, B, 3) of the global branch, and its features."""
+        x = self._seeds(bent(self.enter(raw))[0])
+        x = bent(self.conv_0(bent(x)[0], self.average_0))[0]
+        x = bent(self.conv_1(product(self.up_0, x), self.average_1))[0]
+        return self.move_coarse(x), x
 
-        The derivative runs beside the values (forward mode): every layer is linear but `bent`.
+    def _seeds(self, hidden: Tensor, *, bias: bool = True) -> Tensor:
+        """Features (V0, B, C) at the coarsest vertices, before they are bent."""
+        found = self.scatter(hidden) if bias else hidden @ self.scatter.weight.T
+        return found.reshape(len(hidden), -1, self.sizes.channels).transpose(0, 1)
+
+    def bend_derivative(self, raw: Tensor, *, level: int) -> Tensor:
+        """Derivative (V, 3, M) of the network on levels 0 to 2 at one raw code (1, M).
+
+        It runs beside the values (forward mode, every layer is linear but `bent`), along the hidden units that the code
+        goes through first: they are fewer than its entries. On level 0 the last layer is left out where nobody looks.
         """
-        width, coarsest = self.sizes.channels, self.template.counts[0]
-        x, t = bent(self.enter(raw), None if steps is None else steps @ self.enter.weight.T)
-        x = self.scatter(x).reshape(-1, coarsest, width).transpose(0, 1)
-        if t is not None:
-            t = (t @ self.scatter.weight.T).reshape(-1, coarsest, width).transpose(0, 1)
+        around = self.average_1 if level else self.average_1_first
+        count = self.template.counts[COARSE]
+        hidden, slope = bent(self.enter(raw), torch.ones_like(raw[:, :1]).expand(-1, self.sizes.hidden))
+        x, t = bent(self._seeds(hidden), self._seeds(torch.diag(_given(slope)[0]), bias=False))
+        x, t = self.conv_0(x, self.average_0), self.conv_0.linear(_given(t), self.average_0)
         x, t = bent(x, t)
-        x, t = bent(self.conv_0(x, self.average_0), None if t is None else self.conv_0.linear(t, self.average_0))
-        x, t = product(self.up_0, x), None if t is None else product(self.up_0, t)
-        x, t = bent(self.conv_1(x, self.average_1), None if t is None else self.conv_1.linear(t, self.average_1))
-        return self.move_coarse(x), x, None if t is None else t @ self.move_coarse.weight.T
+        x, t = product(self.up_0, x), product(self.up_0, _given(t))
+        x, t = bent(self.conv_1(x, around), self.conv_1.linear(t, around))
+        along = _given(t) @ self.move_coarse.weight.T  # (V, H, 3)
+        if level == FINE:
+            x, t = product(self.up_1, self.narrow(x)), product(self.up_1, _given(t) @ self.narrow.weight.T)
+            t = bent(self.conv_2(x, self.average_2), self.conv_2.linear(t, self.average_2))[1]
+            along = product(self.up_1, along)
+            along[count:] += _given(t)[count:] @ self.move_fine.weight.T
+        return along.transpose(1, 2) @ self.enter.weight
 
     @torch.no_grad()
     def calibrate(self, raw: Tensor) -> None:
@@ -157,3 +183,9 @@ class FaceNetwork(nn.Module):
         self.centre.copy_(raw.mean(0))
         covariance = torch.cov(raw.double().T) + 1e-6 * torch.eye(raw.shape[1], dtype=torch.double, device=raw.device)
         self.spread.copy_(torch.linalg.cholesky(covariance).float())
+
+
+def _given(t: Tensor | None) -> Tensor:
+    if t is None:
+        raise RuntimeError("no derivative came along")
+    return t

@@ -18,9 +18,10 @@ from numpy.typing import ArrayLike
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.template_file import ARRAYS, read_files, write_files
+from facecom.model.stored import Kind, read_stored, write_stored
 
 LEVELS = 4
+KIND = Kind("facecom-template", 1, "template.npz", "template.json")
 
 LANDMARK_NAMES = (
     *(f"jaw_{k}" for k in range(1, 18)),
@@ -222,7 +223,7 @@ class Template:
             "landmark_names": list(LANDMARK_NAMES),
             "sources": ["ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: shape of the mean"],
         }
-        write_files(Path(directory), arrays, description)
+        write_stored(directory, arrays, description, kind=KIND)
 
     @classmethod
     def load(cls, directory: str | Path | None = None) -> Template:
@@ -251,11 +252,11 @@ def _checked_level(level: int) -> int:
 
 
 def _read(folder: Path) -> Template:
-    arrays, description = read_files(folder)
+    arrays, description = read_stored(folder, kind=KIND)
     try:
         return _from_arrays(arrays, description)
     except (KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder / ARRAYS}: not a facecom template ({error})") from error
+        raise CheckpointError(f"{folder / KIND.arrays}: not a facecom template ({error})") from error
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:

@@ -21,16 +21,19 @@ from scipy import linalg
 from torch import Tensor
 
 from facecom.errors import CheckpointError, need
+from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
-from facecom.model.checkpoint import read_checkpoint, write_checkpoint
 from facecom.model.generator import FaceGenerator
 from facecom.model.network import FINE, Sizes
+from facecom.model.stored import Kind, read_stored, write_stored
 from facecom.model.template import Template
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-STATE, STATE_VERSION = "facecom-training", 1
+STATE = Kind("facecom-training", 2)
+RADIUS_MM = 90.0
+"""The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class TrainSettings:
     batch: int = 32
     rate: float = 2e-3
     """Step size of AdamW; it falls to nothing along a cosine."""
+    outer_weight: float = 0.05
+    """How much scalp, ears and neck count beside the face proper, for equal areas."""
     prior_weight: float = 0.01
     """Weight of keeping mean 0 and variance 1 of each code entry, beside errors in mm."""
     precision: Literal["no", "bf16", "fp16"] = "no"
@@ -60,8 +65,10 @@ class TrainState:
     seconds: float
 
 
-def principal_modes(faces: Floats, mean: Floats, *, count: int) -> Floats:
+def principal_modes(faces: Floats, mean: Floats, *, count: int, weights: Floats | None = None) -> Floats:
     """Leading modes (count, V, 3) of faces (N, V, 3) about a mean, mm for one standard deviation.
+
+    With weights (V,) they lose least where the weights are large, and are orthogonal under them.
 
     Raises
     ------
@@ -71,13 +78,22 @@ def principal_modes(faces: Floats, mean: Floats, *, count: int) -> Floats:
     if len(faces) <= count:
         raise ValueError(f"{count} code entries need more than {len(faces)} faces; give more faces or a smaller code")
     offsets = (faces - mean).reshape(len(faces), -1)
-    inner = offsets @ offsets.T
+    seen = offsets if weights is None else offsets * np.repeat(np.sqrt(weights), 3).astype(offsets.dtype)
+    inner = seen @ seen.T
     last = len(inner) - 1
     values, vectors = linalg.eigh(inner, subset_by_index=(last - count + 1, last))
     modes = (vectors[:, ::-1].T @ offsets) / np.sqrt(len(faces))
     if values[0] <= 1e-6 * values[-1]:
         raise ValueError(f"the faces span fewer than {count} directions; give more different faces or a smaller code")
     return modes.reshape(count, *mean.shape)
+
+
+def face_weights(template: Template, *, outer: float) -> Floats:
+    """How much each vertex of level 2 counts, (V2,): its area, times `outer` beyond the face proper; 1 on average."""
+    vertices = template.vertices[: template.counts[FINE]]
+    proper = (np.hypot(vertices[:, 0], vertices[:, 1] - 10.0) < RADIUS_MM) & (vertices[:, 2] > -RADIUS_MM)
+    found = vertex_areas(vertices, template.faces[FINE]) * np.where(proper, 1.0, outer)
+    return found / found.mean()
 
 
 def train(
@@ -148,11 +164,13 @@ class _Run:
         fine += template.prolong(mean - fine[: len(mean)], from_level=FINE, to_level=3, scheme="loop")
         fine[: len(mean)] = mean
         self.settings, self.folder, self.faces = settings, folder, torch.from_numpy(faces)
-        modes = principal_modes(faces, mean.astype(np.float32), count=settings.sizes.code)
-        model = FaceGenerator(replace(template, vertices=fine), modes, sizes=settings.sizes)
+        weights = face_weights(template, outer=settings.outer_weight)
+        modes = principal_modes(faces, mean.astype(np.float32), count=settings.sizes.code, weights=weights)
+        model = FaceGenerator(replace(template, vertices=fine), modes, sizes=settings.sizes, weights=weights)
         self.accelerator = accelerate.Accelerator(mixed_precision=settings.precision)
         optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=1e-4)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.weights = self.accelerator.unwrap_model(self.model).weights
         self.log: SummaryWriter | None = None
         if self.accelerator.is_main_process:
             self.log = board.SummaryWriter(str(folder / "log"))
@@ -177,9 +195,9 @@ class _Run:
         vertices = self.faces[rows].to(self.accelerator.device)
         with self.accelerator.autocast():
             found, raw = self.model(vertices)
-        gap = found.float() - vertices
-        error, prior = gap.abs().mean(), _prior_cost(raw.float())
-        loss = error + 0.1 * (gap**2).mean() + self.settings.prior_weight * prior
+        gap, weights = found.float() - vertices, self.weights[:, None]
+        error, prior = (gap.abs() * weights).mean(), _prior_cost(raw.float())
+        loss = error + 0.1 * (gap**2 * weights).mean() + self.settings.prior_weight * prior
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
@@ -199,7 +217,7 @@ class _Run:
         text = {**asdict(state), "settings": asdict(self.settings), "fingerprint": self.fingerprint}
         partial = self.folder / "state.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        write_checkpoint(partial, arrays, text, format_name=STATE, version=STATE_VERSION)
+        write_stored(partial, arrays, text, kind=STATE)
         older = _states(self.folder)
         partial.rename(self.folder / f"state_{state.epoch:05d}")
         for folder in older:
@@ -216,7 +234,7 @@ class _Run:
         if not (folders := _states(self.folder)):
             return 0
         folder = folders[-1]
-        arrays, text = read_checkpoint(folder, format_name=STATE, version=STATE_VERSION)
+        arrays, text = read_stored(folder, kind=STATE)
         same = json.loads(json.dumps(asdict(self.settings)))
         if text.get("settings") != same or text.get("fingerprint") != self.fingerprint:
             raise CheckpointError(f"{folder}: belongs to a run with other settings or faces; use another folder")

@@ -32,10 +32,11 @@ from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.interop import Convertible, as_mesh
+from facecom.model.expressions import LEVEL, Expressions
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.refine.project import Projected, project
-from facecom.registration.expression import LEVEL, Expressions, ExpressionSettings, expression_weights
+from facecom.registration.expression import ExpressionSettings, expression_weights
 from facecom.registration.relax import RelaxSettings, relax
 from facecom.scan.units import UnitChoice
 

@@ -6,24 +6,15 @@ both are fitted at once to the registered vertices, and the expression is subtra
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 from scipy import linalg, optimize
 
-from facecom.errors import CheckpointError
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Floats, frozen
+from facecom.geometry.mesh import Floats
+from facecom.model.expressions import LEVEL, Expressions
 from facecom.model.linear import LinearGenerator
-
-FORMAT, VERSION, LEVEL = "facecom-expressions", 1, 1
-WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
-CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: expression modes"
 
 
 @dataclass(frozen=True)
@@ -36,68 +27,6 @@ class ExpressionSettings:
     """Standard deviation of a weight: most movements are small in most faces."""
     least_weight: float = 0.02
     """Smaller weights are not named in the result."""
-
-
-@dataclass(frozen=True, eq=False)
-class Expressions:
-    """Movements of the face on a coarse level of the template.
-
-    names : as ICT-FaceKit calls them, jawOpen and so on; modes : (K, V1, 3) float, mm at weight one.
-    """
-
-    names: tuple[str, ...]
-    modes: np.ndarray
-
-    def __post_init__(self) -> None:
-        if self.modes.ndim != 3 or len(self.modes) != len(self.names):
-            raise ValueError(f"expected modes (K, V, 3) for {len(self.names)} names, got {self.modes.shape}")
-        object.__setattr__(self, "modes", frozen(self.modes, np.float64))
-
-    def save(self, directory: str | Path) -> None:
-        """Write model.json and weights.safetensors."""
-        from safetensors.numpy import save
-
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        scale = np.maximum(np.abs(self.modes).max(axis=(1, 2)), 1e-9) / 32767.0
-        data = save({"modes": np.round(self.modes / scale[:, None, None]).astype(np.int16), "scale": scale})
-        (folder / WEIGHTS).write_bytes(data)
-        about = {"format": FORMAT, "version": VERSION, "names": list(self.names), "sources": [CREDIT]}
-        text = json.dumps({**about, "sha256": hashlib.sha256(data).hexdigest()}, indent=1, sort_keys=True)
-        (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, directory: str | Path | None = None) -> Expressions:
-        """Read expressions; without a directory the shipped ones, which are read once.
-
-        Raises
-        ------
-        CheckpointError
-            When a file is missing, damaged or of another kind.
-        """
-        return _shipped() if directory is None else _read(Path(directory))
-
-
-@functools.cache
-def _shipped() -> Expressions:
-    with resources.as_file(resources.files("facecom").joinpath("assets", "expressions")) as folder:
-        return _read(folder)
-
-
-def _read(folder: Path) -> Expressions:
-    from safetensors.numpy import load
-
-    try:
-        text = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        data = (folder / WEIGHTS).read_bytes()
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder}: the expressions cannot be read ({error})") from error
-    if text.get("format") != FORMAT or text.get("version") != VERSION:
-        raise CheckpointError(f"{folder / DESCRIPTION}: not expressions of version {VERSION}")
-    if hashlib.sha256(data).hexdigest() != text.get("sha256"):
-        raise CheckpointError(f"{folder / WEIGHTS}: damaged, its hash is not the one in {DESCRIPTION}")
-    stored = load(data)
-    return Expressions(tuple(text["names"]), stored["modes"] * stored["scale"][:, None, None])
 
 
 def expression_weights(

@@ -46,7 +46,7 @@ def code_of(seed):
     return np.random.default_rng(seed).normal(size=CODE)
 
 
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", [0, 1, 2])
 def test_the_derivative_is_what_decode_does(model, level):
     code, jacobian, h = code_of(level), model.jacobian(code_of(level), level=level), 1e-2
     for entry, step in enumerate(h * np.eye(CODE)):
@@ -149,7 +149,7 @@ def test_codes_and_faces_of_other_sizes_are_refused(model):
     with pytest.raises(ValueError, match="vertices"):
         model.encode(np.zeros((10, 3)))
     with pytest.raises(ValueError, match="level"):
-        model.jacobian(np.zeros(CODE), level=2)
+        model.jacobian(np.zeros(CODE), level=3)
     with pytest.raises(ValueError, match="modes"):
         FaceGenerator(model.template, np.zeros((CODE, 5, 3)))
 

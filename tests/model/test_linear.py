@@ -9,8 +9,9 @@ import pytest
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import unique_edges
 from facecom.model.checkpoint import load_generator
-from facecom.model.linear import DESCRIPTION, WEIGHTS, LinearGenerator
+from facecom.model.linear import KIND, LinearGenerator
 from facecom.model.population import MIRROR
+from facecom.model.stored import DESCRIPTION, WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +136,10 @@ def test_a_damaged_checkpoint_is_refused_by_file_and_reason(saved, kind, load):
 
 
 def test_weights_of_another_template_are_refused(small, saved):
-    from facecom.model.checkpoint import read_checkpoint, write_checkpoint
+    from facecom.model.stored import read_stored, write_stored
 
-    arrays, text = read_checkpoint(saved, format_name="facecom-linear", version=1)
+    arrays, text = read_stored(saved, kind=KIND)
     arrays["modes"] = arrays["modes"][:, :-3]
-    write_checkpoint(saved, arrays, text, format_name="facecom-linear", version=1)
+    write_stored(saved, arrays, text, kind=KIND)
     with pytest.raises(CheckpointError, match="does not fit"):
         LinearGenerator.load(saved)

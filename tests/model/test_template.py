@@ -346,7 +346,7 @@ def rewrite(folder, **changes):
         (damage_truncated, "template.npz", "truncated"),
         (damage_flipped, "template.npz", "damaged"),
         (damage_json, "template.json", "JSON"),
-        (damage_kind, "template.json", "not the description"),
+        (damage_kind, "template.json", "its format"),
         (damage_version, "template.json", "version 99"),
         (damage_landmarks, "template.npz", "not a facecom template"),
     ],

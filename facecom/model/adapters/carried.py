@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
-from facecom.model.adapters.source import Source, mean_mesh
+from facecom.model.adapters.source import LinearSource, Source, mean_mesh
+from facecom.model.stored import Kind, read_stored, write_stored
 from facecom.model.template import Template
 
 LEVEL = 2
+KIND = Kind("facecom-carried", 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,9 @@ class CarriedGenerator:
     def jacobian(self, code: Floats, *, level: int) -> Floats:
         """Derivative of the vertices, (3 V, M), mm; levels 0 to 2.
 
+        That of a source that is not linear costs a second: on level 0, where starting poses race, it is the one at the
+        code zero.
+
         Raises
         ------
         ValueError
@@ -76,23 +83,74 @@ class CarriedGenerator:
         """
         if level > LEVEL:
             raise ValueError(f"the derivative is there up to level {LEVEL}; prolong what it gives")
-        if hasattr(self.source, "modes"):
-            return self._linear[: 3 * self.template.counts[level]]
-        return self._carried(self.source.jacobian(code), level)
+        if level == 0 or isinstance(self.source, LinearSource):
+            return self._at_zero[: 3 * self.template.counts[level]]
+        return self._carried(self.source.jacobian(code), self.template.counts[level])
 
     @functools.cached_property
-    def _linear(self) -> Floats:
-        return self._carried(self.source.jacobian(np.zeros(self.code_size)), LEVEL)
+    def _at_zero(self) -> Floats:
+        linear = isinstance(self.source, LinearSource)
+        count = self.template.counts[LEVEL if linear else 0]
+        return frozen(self._carried(self.source.jacobian(np.zeros(self.code_size)), count), np.float64)
 
-    def _carried(self, jacobian: Floats, level: int) -> Floats:
-        rows = self.rows[: self.template.counts[level]]
-        moved = rows @ jacobian.reshape(rows.shape[1], -1)
+    def _carried(self, jacobian: Floats, count: int) -> Floats:
+        """What a derivative in the source's topology is at the first `count` vertices of the template."""
+        moved = self.rows[:count] @ jacobian.reshape(self.rows.shape[1], -1)
         turn = self.pose.scale * self.pose.rotation
-        return np.einsum("ij,vjm->vim", turn, moved.reshape(rows.shape[0], 3, -1)).reshape(3 * rows.shape[0], -1)
+        return np.einsum("ij,vjm->vim", turn, moved.reshape(count, 3, -1)).reshape(3 * count, -1)
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
         """Carry displacements (V, ...) to a finer level, smoothly."""
         return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
+
+    def save(self, directory: str | Path) -> None:
+        """Write all that `load` needs: the source, the template on its mean face, and how the two hang together."""
+        folder = Path(directory)
+        arrays = {
+            "data": self.rows.data,
+            "indices": self.rows.indices,
+            "indptr": self.rows.indptr,
+            "rotation": self.pose.rotation,
+            "translation": self.pose.translation,
+            "scale": np.array([self.pose.scale]),
+        }
+        if isinstance(self.source, LinearSource):
+            arrays |= {f"source.{name}": getattr(self.source, name) for name in ("mean", "triangles", "modes")}
+        else:
+            self.source.save(folder / "source")
+        write_stored(folder, arrays, {"credit": self.source.credit, "vertices": self.rows.shape[1]}, kind=KIND)
+        self.template.save(folder / "template")
+
+    @classmethod
+    def load(cls, directory: str | Path) -> CarriedGenerator:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+        """
+        folder = Path(directory)
+        arrays, text = read_stored(folder, kind=KIND)
+        template = Template.load(folder / "template")
+        try:
+            source = _stored_source(folder, arrays, text["credit"])
+            parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+            rows = sp.csr_matrix(parts, shape=(template.counts[LEVEL], text["vertices"]))
+            pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
+            if text["vertices"] != len(source.mean):
+                raise ValueError(f"the source has {len(source.mean)} vertices, not {text['vertices']}")
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise CheckpointError(f"{folder / KIND.arrays}: does not fit its description ({error})") from error
+        return cls(template, source, rows, pose)
+
+
+def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> Source:
+    if "source.modes" in arrays:
+        return LinearSource(arrays["source.mean"], arrays["source.triangles"], arrays["source.modes"], credit)
+    from facecom.model.adapters.facecom_files import FaceComSource
+
+    return FaceComSource.load(folder / "source")
 
 
 def carry(source: Source, template: Template, placed: Floats, *, pose: Similarity) -> CarriedGenerator:

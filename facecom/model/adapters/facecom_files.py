@@ -14,9 +14,9 @@ from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats, Ints, frozen
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import triangles_of
-from facecom.model.checkpoint import read_checkpoint, write_checkpoint
+from facecom.model.stored import Kind, read_stored, write_stored
 
-FORMAT, VERSION = "facecom-cvpr2024-decoder", 1
+KIND = Kind("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
 CHUNK = 32
 
@@ -77,7 +77,7 @@ class FaceComSource:
                 arrays[f"{name}_{k}.values"] = matrix.values().numpy()
                 arrays[f"{name}_{k}.shape"] = np.array(matrix.shape)
         text = {"wide": decoder.wide, "narrow": decoder.narrow, "code": self.code_size, "sources": [self.credit]}
-        write_checkpoint(Path(directory), arrays, text, format_name=FORMAT, version=VERSION)
+        write_stored(directory, arrays, text, kind=KIND)
 
     @classmethod
     def load(cls, directory: str | Path) -> FaceComSource:
@@ -89,7 +89,7 @@ class FaceComSource:
             When a file is missing, damaged, or of another kind.
         """
         folder = Path(directory)
-        arrays, text = read_checkpoint(folder, format_name=FORMAT, version=VERSION)
+        arrays, text = read_stored(folder, kind=KIND)
         try:
             steps = range(len(text["wide"]) - 1)
             around, ups = ([_stored(arrays, f"{name}_{k}") for k in steps] for name in ("around", "up"))

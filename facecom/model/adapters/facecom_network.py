@@ -5,6 +5,9 @@ stands at every vertex of the coarsest of four levels and is carried up, a convo
 layer gives features at every vertex of the finest level, smoothed by three convolutions there. The result is
 0.01 global + 0.99 local, in units of each coordinate's mean and standard deviation.
 
+What starts alike at every vertex stays alike wherever the ways up keep constants, as barycentric ones do: there the
+global branch is a translation, and one vertex is computed for all.
+
 The convolution is FeaSt (Verma, Boyer, Verbeek, CVPR 2018): `b + mean over j of sum_h q_h(x_j - x_i) W_h x_j`, j the
 neighbours and the vertex itself, q a softmax over heads. FaceCom has one head, so q is 1.
 """
@@ -83,6 +86,7 @@ class FaceComDecoder(nn.Module):
             self.register_buffer(f"around_{k}", around[k], persistent=False)
             self.register_buffer(f"up_{k}", ups[k], persistent=False)
         self.steps, self.wide, self.narrow = steps, wide, narrow
+        self.constant = all(_keeps_constants(matrix) for matrix in [*ups, *around])
         down = range(steps, 0, -1)
         self.decoder_convs_global = nn.ModuleList([FeaStConv(wide[k], wide[k - 1]) for k in down])
         self.decoder_convs_local = nn.ModuleList([FeaStConv(narrow[k], narrow[k - 1]) for k in down])
@@ -94,8 +98,8 @@ class FaceComDecoder(nn.Module):
     def forward(self, z: Tensor, along: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Coordinates, and their derivative (V, K, 3) along `along` (K, Z) for a single z."""
         x, t = self.decoder_lin(z), None if along is None else along @ self.decoder_lin.weight.T
-        split = self.wide[-1]
-        whole = self._branch(_stand(x[:, :split], self._up(-1)), _stand(t, self._up(-1), split), local=False)
+        split, count = self.wide[-1], 1 if self.constant else self._up(-1).shape[1]
+        whole = self._branch(_stand(x[:, :split], count), _stand(t, count, split), local=False)
         near = self.decoder_local_lin(x[:, split:]).reshape(len(x), -1, self.narrow[-1]).transpose(0, 1)
         near_t = None
         if t is not None:
@@ -118,9 +122,12 @@ class FaceComDecoder(nn.Module):
         for k, conv in enumerate(convs):
             level = 0 if local else self.steps - 1 - k
             around = getattr(self, f"around_{level}")
-            if not local:
-                x, t = product(self._up(level), x), None if t is None else product(self._up(level), t)
-            x, t = conv(x, around), None if t is None else conv.linear(t, around)
+            if local or not self.constant:
+                if not local:
+                    x, t = product(self._up(level), x), None if t is None else product(self._up(level), t)
+                x, t = conv(x, around), None if t is None else conv.linear(t, around)
+            else:
+                x, t = conv.lin(x) + conv.bias, None if t is None else conv.lin(t)
             if k < self.steps - 1:
                 x, t = norms[k + 1](x), None if t is None else norms[k + 1].linear(t)
                 slope = torch.where(x > 0, 1.0, SLOPE)
@@ -128,6 +135,11 @@ class FaceComDecoder(nn.Module):
         return x, t
 
 
-def _stand(x: Tensor | None, up: Tensor, split: int | None = None) -> Any:
-    """The same features (B, C) at every vertex of the coarsest level, (V, B, C)."""
-    return None if x is None else x[None, :, :split].expand(up.shape[1], -1, -1)
+def _stand(x: Tensor | None, count: int, split: int | None = None) -> Any:
+    """The same features (B, C) at each of `count` vertices, (V, B, C)."""
+    return None if x is None else x[None, :, :split].expand(count, -1, -1)
+
+
+def _keeps_constants(matrix: Tensor) -> bool:
+    sums = torch.sparse.sum(matrix, dim=1).to_dense()
+    return bool((sums - 1.0).abs().max() < 1e-5)

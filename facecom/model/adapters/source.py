@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
+from facecom.model.stored import npz_bytes
 
 
 class Source(Protocol):
     """A face model in its own topology, frame and unit."""
 
-    mean: Floats
-    triangles: Ints
-    credit: str
+    @property
+    def mean(self) -> Floats:
+        """The face of code zero, (N, 3)."""
+
+    @property
+    def triangles(self) -> Ints:
+        """(F, 3)."""
+
+    @property
+    def credit(self) -> str:
+        """Whose model it is."""
 
     @property
     def code_size(self) -> int:
@@ -26,6 +36,9 @@ class Source(Protocol):
 
     def jacobian(self, code: Floats) -> Floats:
         """Derivative of the vertices, (3 N, M)."""
+
+    def save(self, directory: str | Path) -> None:
+        """Write the model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +84,13 @@ class LinearSource:
     def jacobian(self, code: Floats) -> Floats:
         """Derivative of the vertices, (3 N, M); the same for every code."""
         return self.modes.reshape(len(self.modes), -1).T
+
+    def save(self, directory: str | Path) -> None:
+        """Write the model as `linear_files.read_linear` reads it: model.npz in a folder."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"mean": self.mean, "basis": self.modes, "faces": self.triangles}
+        (folder / "model.npz").write_bytes(npz_bytes(arrays))
 
 
 def mean_mesh(source: Source) -> Mesh:

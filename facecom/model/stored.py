@@ -1,0 +1,138 @@
+"""Files of a model: a description in JSON with format, version and hash, and one file of arrays; read back checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facecom.errors import CheckpointError
+
+WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sort of model a folder holds.
+
+    arrays : name of the file of arrays; .npz is compressed, .safetensors is not
+    """
+
+    format: str
+    version: int
+    arrays: str = WEIGHTS
+    description: str = DESCRIPTION
+
+
+def write_stored(folder: str | Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], *, kind: Kind) -> None:
+    """Write both files; the description gains format, version and the hash of the arrays.
+
+    Equal contents give equal bytes.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = npz_bytes(arrays) if kind.arrays.endswith(".npz") else _safetensors_bytes(arrays)
+    head = {"format": kind.format, "version": kind.version, "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / kind.arrays).write_bytes(data)
+    whole = json.dumps({**text, **head}, indent=1, sort_keys=True)
+    (folder / kind.description).write_text(whole + "\n", encoding="utf-8")
+
+
+def read_stored(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and description of a folder, checked.
+
+    Raises
+    ------
+    CheckpointError
+        When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+    """
+    path = Path(folder) / kind.arrays
+    text = read_description(Path(folder) / kind.description, kind=kind)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(data).hexdigest() != text.get("sha256"):
+        raise CheckpointError(f"{path}: damaged or truncated, its hash is not the one in {kind.description}")
+    return _arrays(path, data), text
+
+
+def read_description(path: Path, *, kind: Kind) -> dict[str, Any]:
+    """The description of a model of one kind.
+
+    Raises
+    ------
+    CheckpointError
+        When it is missing, damaged, of another version or of another kind.
+    """
+    text = read_json(path)
+    found, version = text.get("format"), text.get("version")
+    if found != kind.format:
+        raise CheckpointError(f"{path}: its format is {found!r}, not {kind.format!r}")
+    if version != kind.version:
+        raise CheckpointError(
+            f"{path}: version {version!r} cannot be read, this facecom reads version {kind.version}; "
+            "make the model again, or take the facecom that wrote it"
+        )
+    return text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing or holds something else.
+    """
+    try:
+        text = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); is this the folder of a model?") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged, it is not JSON ({error})") from error
+    if not isinstance(text, dict):
+        raise CheckpointError(f"{path}: damaged, it does not hold an object")
+    return text
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An npz file as bytes with fixed time stamps, so that equal arrays give equal files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in arrays.items():
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data.getvalue())
+    return out.getvalue()
+
+
+def _safetensors_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    from safetensors.numpy import save
+
+    # memory is written as it lies, so the order must be C
+    found: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return found
+
+
+def _arrays(path: Path, data: bytes) -> dict[str, np.ndarray]:
+    """The arrays in the bytes of a file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return dict(arrays)
+        return dict(load(data))
+    except (ValueError, zipfile.BadZipFile, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not a {path.suffix} file of arrays ({error})") from error

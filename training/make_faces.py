@@ -1,0 +1,43 @@
+"""Draw a pool of training faces: the built-in population, heads that artists made, expressions, a jaw that turns.
+
+python -m training.make_faces --count 2560 --out FACES.npy [--makehuman ...npz] [--vitruvian FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from facecom.model.expressions import Expressions
+from facecom.model.linear import LinearGenerator
+from facecom.model.mixing import mixed_faces
+from training.artist_modes import carried, placed, sources
+
+
+def build(options: argparse.Namespace) -> np.ndarray:
+    """Faces (count, V2, 3) float32, mm."""
+    model = LinearGenerator.load()
+    others = []
+    for heads in sources(options):
+        moved = carried(heads, placed(heads), model.template)
+        others.append(moved - moved.mean(axis=0))
+    return mixed_faces(model, options.count, seed=options.seed, expressions=Expressions.load(), others=others)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=2560)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--makehuman", type=Path)
+    parser.add_argument("--vitruvian", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    np.save(options.out, build(options))
+
+
+if __name__ == "__main__":
+    main()
