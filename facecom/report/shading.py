@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,7 +76,7 @@ class Drawing:
         self._seen: dict[tuple[View, Frame], _Seen] = {}
         if len(mesh.faces):
             self._surface = Surface(mesh)
-            self._normals = vertex_normals(mesh.vertices, mesh.faces).astype(np.float32)
+            self._normals = vertex_normals(mesh.vertices, mesh.faces)
         else:
             self._normals = estimate_normals(mesh.vertices) if mesh.normals is None else unit(mesh.normals)
             self._dot = int(np.clip(round(0.6 * point_spacing(mesh.vertices) / pixel_mm), 0, 4))
@@ -104,7 +105,7 @@ class Drawing:
         hits = self._surface.cast(origins, -axes[2])
         pixels = np.flatnonzero(hits.faces >= 0)
         corners, weights = self.mesh.faces[hits.faces[pixels]], hits.barycentric[pixels].astype(np.float32)
-        normals = unit(_weighted(self._normals, corners, weights))
+        normals = unit(_weighted(self._normals, corners, hits.barycentric[pixels]))
         return _Seen(pixels, corners, weights, _light(normals @ axes.T))
 
     def _dots(self, axes: Floats, frame: Frame) -> _Seen:
@@ -135,7 +136,7 @@ class _Seen:
     light: NDArray[np.float32]
 
 
-def _weighted(values: NDArray[np.float32], corners: Ints, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def _weighted(values: NDArray[Any], corners: Ints, weights: NDArray[Any]) -> NDArray[Any]:
     """Sum of the values (V, 3) of each row of corners, by its weights."""
     out = weights[:, :1] * values[corners[:, 0]]
     for k in range(1, corners.shape[1]):
@@ -144,12 +145,15 @@ def _weighted(values: NDArray[np.float32], corners: Ints, weights: NDArray[np.fl
 
 
 class Cells:
-    """The cells of a lattice that points (V, 3) lie in: quick merging, for pictures."""
+    """The cells of a lattice that points (V, 3) lie in: quick merging, for pictures.
+
+    of : (V,) int, the cell of each point; first : (C,) int, one point of each cell
+    """
 
     def __init__(self, points: Floats, *, cell_mm: float) -> None:
         cell = np.floor((points - points.min(0)) / cell_mm).astype(np.int64)
         key = np.ravel_multi_index(tuple(cell.T), tuple(cell.max(0) + 1))
-        _, self.of, self._count = np.unique(key, return_inverse=True, return_counts=True)
+        _, self.first, self.of, self._count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
 
     def mean(self, values: ArrayLike) -> Floats:
         """Mean of values (V, K) in each cell."""

@@ -17,6 +17,8 @@ from facecom.report.shading import Cells
 
 MOST_SCAN_FACES = 40_000
 MOST_PATCH_FACES = 25_000
+BESIDE_MM = 5.0
+"""What of the scan lies farther from the face is hair or clothes, and has no distance to show."""
 _LEVELS = 254  # the byte 255 stands for "nothing to show"
 
 
@@ -27,14 +29,14 @@ def scene(layers: Layers) -> dict[str, Any]:
     the eye. Large scans and patches are coarsened.
     """
     result = layers.result
-    scan, _ = _coarser(layers.scan, np.zeros((len(layers.scan.vertices), 1)), MOST_SCAN_FACES)
-    scan_distance = Surface(layers.face).closest(scan.vertices).distance
-    seen = layers.face_to_scan[layers.measured]
-    far = colours.round_up(float(np.percentile(seen, 98)) if len(seen) else 1.0)
+    scan, own = _coarser(layers.scan, layers.scan.vertices, MOST_SCAN_FACES)
+    scan_distance = Surface(layers.face).closest(own).distance
+    near = scan_distance < BESIDE_MM
+    shown = np.concatenate([scan_distance[near], layers.face_to_scan[layers.measured]])
+    far = colours.round_up(float(np.percentile(shown, 98)) if len(shown) else 1.0)
     unsure = colours.round_up(float(np.percentile(result.sigma_mm, 98)))
     patch, values = _patch(layers)
     step = max(float(np.abs(m.vertices).max()) for m in (scan, layers.face, patch) if len(m.vertices)) / 32_000
-    near = scan_distance < 2 * far
     objects = {
         "scan": _packed(scan, step) | {"distance": _bytes(scan_distance, far, near), "sigma": None, "provenance": None},
         "face": _packed(layers.face, step)
@@ -104,12 +106,12 @@ def _patch(layers: Layers) -> tuple[Mesh, Floats]:
 
 
 def _coarser(mesh: Mesh, values: Floats, most_faces: int) -> tuple[Mesh, Floats]:
-    """A mesh of at most so many faces, with the means of its values."""
+    """A mesh of at most so many faces, and the values of one of the vertices that each of its own stands for."""
     whole, own = mesh, values
     cell = 0.9 * np.sqrt(2 * face_areas(mesh).sum() / most_faces)  # a square of the lattice holds two triangles
     while len(mesh.faces) > most_faces:
         cells = Cells(whole.vertices, cell_mm=cell)
-        mesh, values = cells.merged(whole), cells.mean(own)
+        mesh, values = cells.merged(whole), own[cells.first]
         cell *= 1.1
     return mesh, values
 

@@ -168,3 +168,17 @@ def test_pieces_of_markup_refuse_what_would_load_something():
     with pytest.raises(ValueError, match="travel"):
         picture("https://example.org/a.png", "x")
     assert tag("p", "<i>") == "<p>&lt;i&gt;</p>"
+
+
+def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_nothing(completion, layers):
+    """Two millimetres off over a cheek; what is as far as hair has no distance."""
+    own, scan = Layers(completion), layers.scan
+    x, y, _ = scan.vertices.T
+    lifted, hair = np.hypot(x + 40, y + 15) < 10, y > 60
+    moved = scan.vertices + np.where(lifted, 2.0, np.where(hair, 30.0, 0.0))[:, None] * [0, 0, 1.0]
+    own.__dict__["scan"] = scan.with_vertices(moved)
+    scene = viewer3d.scene(own)
+    levels = unpack(scene["objects"]["scan"]["distance"])
+    shown = levels[lifted] * scene["high"]["distance"] / scene["levels"]
+    assert lifted.sum() > 20 and (levels[lifted] < 255).all() and np.median(shown) > 1.0
+    assert (levels[hair] == 255).mean() > 0.9

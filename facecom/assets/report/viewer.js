@@ -62,7 +62,9 @@
 
   function trace(name, colour, first) {
     const mesh = meshes[name];
-    const base = {type: "mesh3d", name, x: mesh.x, y: mesh.y, z: mesh.z, i: mesh.i, j: mesh.j, k: mesh.k, ...light};
+    // of its own for each colouring: plotly keeps the old colours of a trace that is given others of another sort
+    const uid = `${name} ${colour}`;
+    const base = {type: "mesh3d", name, uid, x: mesh.x, y: mesh.y, z: mesh.z, i: mesh.i, j: mesh.j, k: mesh.k, ...light};
     if (colour === "provenance") {
       return mesh.provenance ? {...base, ...byKind(mesh)} : {...base, color: scene.kinds[0].colour};
     }
