@@ -1,62 +1,71 @@
 """Compare face generators: the same training faces, the same code size, one table.
 
+python -m training.make_faces --count 2304 --makehuman ... --vitruvian ... --out FACES.npy
 python -m benchmarks.generators register DATA --out REGISTERED.npz
-python -m benchmarks.generators compare REGISTERED.npz --out DIR [--code 64] [--faces 200] [--minutes 2]
+python -m benchmarks.generators table FACES.npy REGISTERED.npz BENCH --out DIR [--code 128] [--minutes 3]
+python -m benchmarks.generators holes BENCH MODEL ... [--every 1]
 
-`register` lays the template on heads that no generator was trained on. `compare` trains (a) PCA, (b) the FaceCom
-architecture and (c) our network on mixed faces of the built-in population, then fits the code of each to the registered
-heads, whole and with parts left out. Errors are mean distances along the normal, mm, at the vertices of level 1 that
-were measured: `seen` those fitted to, the rest those left out. The pose is fitted too; correspondence is told. Times
-are the processor's, all threads together.
+`register` lays the template on heads that no generator was trained on. `table` trains each generator that DIR lacks,
+fits its code to the registered heads and to the scans of the dev suite, and prints the table; what DIR has is not made
+again. `holes` fits models that lie in folders to the dev suite alone, by head.
+
+`seen` is the mean distance along the normal at the vertices of level 1 that were measured, correspondence told; `hole`
+that of the true missing surface to the fitted face on the dev suite, from the pose that the shipped model finds, nothing
+told. The pose is fitted in both. Times are the processor's, all threads together.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.generator_kinds import KINDS, Entry, plain_entry
+from facecom.completion import CompletionSettings, face_trust, find_face, prepare_scan
+from facecom.errors import FitError
+from facecom.fitting.fit import fit
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
+from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import fit_similarity
 from facecom.model.linear import LinearGenerator
-from facecom.model.stored import Kind, write_stored
 from facecom.model.template import Template
+from facecom.scan.files import read_scan
 
 HEADS = {
-    **{f"simpop{k:02d}": (f"meshmonk_simpop/SIMPOP_{k:02d}.obj", "mm", 1.0) for k in (1, 7)},
+    **{f"simpop{k:02d}": (f"meshmonk_simpop/SIMPOP_{k:02d}.obj", "mm", 1.0) for k in (1, 7, 13)},
     "james": ("menpo_james/james.obj", "mm", 1.0),
     "lps": ("lee_perry_smith/LeePerrySmith.glb", "mm", 45.7),
 }
-HOLES = {"nose": ((0, 8, -8), 30), "orbit": ((32, 38, -25), 27), "cheek": ((34, -22, -25), 32), "half": None}
+GROUPS = ("simpop", "james", "lps")
 NOISE_MM = 0.3
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One generator: level-1 decode and derivative, and its figures."""
+class Figures:
+    """One row of the table; errors and lengths in mm."""
 
     name: str
-    code_size: int
-    decode: Callable[[Floats], Floats]
-    jacobian: Callable[[Floats], Floats]
-    iterations: int
-    decode_fine: Callable[[Floats], Floats]
+    code: int
+    seen_mm: dict[str, float]
+    hole_mm: dict[str, float]
     parameters: int
     megabytes: float
+    decode_ms: float
+    decode_32_ms: float
     minutes: float
     steps: int
 
 
 def register(data: Path, out: Path) -> None:
     """Register the heads that `out` lacks and keep vertices (face frame, mm) and what was measured."""
-    from facecom.completion import complete
-    from facecom.scan.files import read_scan
+    from facecom.registration import register as register_scans
 
     arrays: Arrays = {}
     if out.is_file():
@@ -66,197 +75,175 @@ def register(data: Path, out: Path) -> None:
         if f"{name}.vertices" in arrays:
             continue
         scan = read_scan(data / file)
-        done = complete(Mesh(scan.vertices * scale, scan.faces), unit=unit)
-        arrays[f"{name}.vertices"] = done.pose.apply(done.face.vertices).astype(np.float32)
-        arrays[f"{name}.measured"] = np.asarray(done.provenance) == 0
+        found = register_scans([Mesh(scan.vertices * scale, scan.faces)], unit=unit)[0]
+        count = found.template.counts[1]
+        arrays[f"{name}.vertices"] = found.in_face_frame[:count].astype(np.float32)
+        arrays[f"{name}.measured"] = found.measured[:count]
         np.savez_compressed(out, **arrays)
-        print(f"{name}: {arrays[f'{name}.measured'].mean():.0%} measured", flush=True)
+        print(f"{name}: {found.verdict}", flush=True)
+
+
+def proper(template: Template) -> np.ndarray:
+    """Vertices of level 1 on the face proper, (V1,)."""
+    x, y, z = template.vertices[: template.counts[1]].T
+    return (np.hypot(x, y - 10) < 85) & (z > -85)
 
 
 def fitted(entry: Entry, template: Template, target: Floats, weight: Floats) -> Floats:
     """Vertices of level 1 after fitting code and rigid motion to target vertices (V1, 3) with weights (V1,)."""
-    code_size = entry.code_size
-    code, moved = np.zeros(code_size), target
+    code, moved = np.zeros(entry.code_size), target
     normals = vertex_normals(target, template.faces[1])
     # along the surface, registered vertices are not sure: there they count little
     root = (
         np.sqrt(weight)[:, None, None] * (np.eye(3) * 0.2 + 0.8 * normals[:, :, None] * normals[:, None, :]) / NOISE_MM
     )
     for _ in range(entry.iterations):
-        vertices, jacobian = entry.decode(code), entry.jacobian(code).reshape(len(target), 3, -1)
+        vertices, jacobian = entry.decode(code, level=1), entry.jacobian(code, level=1).reshape(len(target), 3, -1)
         turn = np.stack([np.cross(axis, vertices) for axis in np.eye(3)], axis=-1)
         rows = np.concatenate([jacobian, turn, np.broadcast_to(np.eye(3), turn.shape)], axis=2)
         whitened = np.einsum("vij,vjm->vim", root, rows).reshape(3 * len(target), -1)
         gap = np.einsum("vij,vj->vi", root, moved - vertices).ravel()
         precision, slope = whitened.T @ whitened, whitened.T @ gap
-        precision[np.arange(code_size), np.arange(code_size)] += 1.0
-        slope[:code_size] -= code
+        precision[np.arange(len(code)), np.arange(len(code))] += 1.0
+        slope[: len(code)] -= code
         delta = np.linalg.solve(precision, slope)
-        code = code + delta[:code_size]
+        code = code + delta[: len(code)]
         moved = moved - np.cross(delta[-6:-3], moved) - delta[-3:]
     # back to the target's pose: the motion is all that lies between the two
-    return fit_similarity(moved, target).apply(entry.decode(code))
+    return fit_similarity(moved, target).apply(entry.decode(code, level=1))
 
 
-def errors(entry: Entry, template: Template, heads: Arrays) -> dict[str, float]:
-    """Mean errors in mm over the heads: `seen` on whole heads, and each hole."""
-    count = template.counts[1]
-    names = sorted({key.split(".")[0] for key in heads})
-    proper = (np.hypot(template.vertices[:count, 0], template.vertices[:count, 1] - 10) < 85) & (
-        template.vertices[:count, 2] > -85
-    )
-    found: dict[str, list[float]] = {"seen": [], **{hole: [] for hole in HOLES}}
-    for name in names:
+def seen_errors(entry: Entry, template: Template, heads: Arrays) -> dict[str, float]:
+    """Mean distance in mm on the measured face, by head."""
+    found = {}
+    for name in sorted({key.split(".")[0] for key in heads}):
+        count = template.counts[1]
         target = heads[f"{name}.vertices"][:count].astype(float)
-        normals = vertex_normals(target, template.faces[1])
-        measured = heads[f"{name}.measured"][:count] & proper
-        for hole in found:
-            gone = removed(template.vertices[:count], hole) if hole != "seen" else np.zeros(count, bool)
-            result = fitted(entry, template, target, (measured & ~gone).astype(float))
-            distance = np.abs(np.einsum("vd,vd->v", result - target, normals))
-            found[hole].append(float(distance[measured & (gone if hole != "seen" else ~gone)].mean()))
-    return {hole: float(np.mean(values)) for hole, values in found.items()}
+        measured = heads[f"{name}.measured"][:count] & proper(template)
+        result = fitted(entry, template, target, measured.astype(float))
+        distance = np.abs(np.einsum("vd,vd->v", result - target, vertex_normals(target, template.faces[1])))
+        found[name] = float(distance[measured].mean())
+    return found
 
 
-def removed(points: Floats, hole: str) -> np.ndarray:
-    """Vertices that a hole takes, (V,)."""
-    shape = HOLES[hole]
-    if shape is None:
-        return points[:, 0] > 3.0
-    return np.linalg.norm(points - np.asarray(shape[0], float), axis=1) < shape[1]
+def hole_errors(entries: list[Entry], template: Template, cases: list[Path]) -> dict[str, dict[str, float]]:
+    """Mean distance in mm of the true missing surface, by generator and case, from the shipped model's rough pose."""
+    settings, shipped = CompletionSettings(), LinearGenerator.load()
+    weights = face_trust(template, level=1, settings=settings)
+    found: dict[str, dict[str, float]] = {entry.name: {} for entry in entries}
+    for case in cases if entries else []:
+        start, scan = find_face(
+            prepare_scan(read_scan(case / "scan.ply"), unit="auto", settings=settings), shipped, {}, settings
+        )
+        with np.load(case / "truth.npz", allow_pickle=False) as truth:
+            missing = truth["missing"] * scan.mm_per_unit
+        for entry in entries:
+            stages = (
+                settings.fit.stages if entry.ordered else tuple(replace(s, modes=None) for s in settings.fit.stages)
+            )
+            try:
+                done = fit(
+                    scan.for_fit, entry, start.pose, settings=replace(settings.fit, stages=stages), weights=weights
+                )
+                pose, vertices = done.pose, entry.decode(done.code, level=2)
+            except FitError:
+                pose, vertices = start.pose, entry.decode(np.zeros(entry.code_size), level=2)
+            surface = Surface(Mesh(pose.inverse().apply(vertices), template.faces[2]))
+            found[entry.name][case.name] = float(surface.closest(missing).distance.mean())
+        print(case.name, {name: round(errors[case.name], 3) for name, errors in found.items()}, flush=True)
+    return found
 
 
-def entries(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Iterator[Entry]:
-    """The shipped model for reference, and the three, trained one after the other."""
-    for make in (_shipped, _pca, _ours, _facecom):
-        yield make(faces, template, folder, options)
-
-
-def _shipped(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
-    model = LinearGenerator.load()
-    model.save(folder / "shipped")
-    files = [folder / "shipped" / name for name in ("weights.safetensors", "model.json")]
-    return Entry(
-        name="shipped, linear",
-        code_size=model.code_size,
-        decode=lambda code: model.decode(code, level=1),
-        jacobian=lambda code: model.jacobian(code, level=1),
-        iterations=2,
-        decode_fine=lambda code: model.decode(code, level=2),
-        parameters=model.modes.size + model.fields.size + 3 * template.counts[2],
-        megabytes=sum(f.stat().st_size for f in files) / 1e6,
-        minutes=float("nan"),
-        steps=1,
-    )
-
-
-def _pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
-    from facecom.model.training import principal_modes
-
-    since, count = time.process_time(), template.counts[1]
-    mean = faces.mean(0, dtype=np.float64)
-    modes = principal_modes(faces, mean.astype(np.float32), count=options.code).astype(np.float64)
-    minutes = (time.process_time() - since) / 60
-    stored = np.round(modes / np.abs(modes).max(axis=(1, 2), keepdims=True) * 32767).astype(np.int16)
-    write_stored(folder / "pca", {"modes": stored, "mean": mean.astype(np.float32)}, {}, kind=Kind("pca", 1))
-    flat, low = modes[:, :count].reshape(options.code, -1).T, modes.astype(np.float32).reshape(options.code, -1)
-    return Entry(
-        name="(a) PCA",
-        code_size=options.code,
-        decode=lambda code: mean[:count] + (flat @ code).reshape(-1, 3),
-        jacobian=lambda code: flat,
-        iterations=2,
-        decode_fine=lambda code: mean + (code.astype(np.float32) @ low).reshape(-1, 3),
-        parameters=modes.size + mean.size,
-        megabytes=_megabytes(folder / "pca"),
-        minutes=minutes,
-        steps=1,
-    )
-
-
-def _facecom(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
-    from training.facecom_baseline import train_facecom
-
-    trained = train_facecom(faces, template, code_size=options.code, minutes=options.minutes, seed=options.seed)
-    trained.source.save(folder / "facecom")
-    count, source = template.counts[1], trained.source
-    # its derivative costs seconds: all steps use the one at code zero, and the steps are more
-    straight = source.jacobian(np.zeros(options.code))[: 3 * count]
-    return Entry(
-        name="(b) FaceCom arch.",
-        code_size=options.code,
-        decode=lambda code: source.decode(code)[:count],
-        jacobian=lambda code: straight,
-        iterations=4,
-        decode_fine=source.decode,
-        parameters=sum(p.numel() for p in source.decoder.parameters()),
-        megabytes=_megabytes(folder / "facecom"),
-        minutes=trained.minutes,
-        steps=trained.steps,
-    )
-
-
-def _ours(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
-    from facecom.model.generator import FaceGenerator
-    from facecom.model.network import Sizes
-    from facecom.model.training import TrainSettings, train
-
-    since = time.process_time()
-    settings = TrainSettings(sizes=Sizes(code=options.code), epochs=options.epochs, seed=options.seed)
-    model: Any = train(faces, template, folder / "ours", settings=settings)
-    model = FaceGenerator.load(folder / "ours")
-    batches = -(-len(faces) // settings.batch)
-    files = [folder / "ours" / name for name in ("weights.safetensors", "model.json")]
-    return Entry(
-        name="(c) ours",
-        code_size=options.code,
-        decode=lambda code: model.decode(code, level=1),
-        jacobian=lambda code: model.jacobian(code, level=1),
-        iterations=3,
-        decode_fine=lambda code: model.decode(code, level=2),
-        parameters=sum(p.numel() for p in model.parameters()) + model.modes.numel(),
-        megabytes=sum(f.stat().st_size for f in files) / 1e6,
-        minutes=(time.process_time() - since) / 60,
-        steps=batches * settings.epochs,
-    )
-
-
-def _megabytes(folder: Path) -> float:
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6
-
-
-def _milliseconds(decode: Callable[[Floats], Floats], code_size: int) -> float:
-    code, times = np.random.default_rng(0).normal(size=code_size), []
+def milliseconds(decode: Callable[[Floats], Any], codes: Floats) -> float:
+    """Shortest of several decodings, processor time."""
+    times = []
     for _ in range(7):
         since = time.process_time()
-        decode(code)
+        decode(codes)
         times.append(time.process_time() - since)
     return 1000 * min(times)
 
 
-def compare(options: argparse.Namespace) -> str:
-    """The table, as Markdown."""
-    from facecom.model.mixing import mixed_faces
+def measured(entry: Entry, template: Template, heads: Arrays, holes: dict[str, float]) -> Figures:
+    """All figures of a generator."""
+    codes = np.random.default_rng(0).normal(size=(32, entry.code_size))
+    return Figures(
+        name=entry.name,
+        code=entry.code_size,
+        seen_mm=seen_errors(entry, template, heads),
+        hole_mm=holes,
+        parameters=entry.parameters,
+        megabytes=entry.megabytes,
+        decode_ms=milliseconds(lambda code: entry.decode(code, level=2), codes[0]),
+        decode_32_ms=milliseconds(lambda code: entry.decode(code, level=2), codes),
+        minutes=entry.minutes,
+        steps=entry.steps,
+    )
 
-    template = Template.load()
-    with np.load(options.registered, allow_pickle=False) as stored:
-        heads = dict(stored)
-    faces = mixed_faces(LinearGenerator.load(), options.faces, seed=options.seed)
-    holes = " | ".join(f"{hole} mm" for hole in HOLES)
-    lines = [
-        f"| generator | code | seen mm | {holes} | mean hole mm | parameters | MB | decode ms | training min | steps |",
-        "| --- " * (9 + len(HOLES)) + "|",
+
+def markdown(rows: list[Figures]) -> str:
+    """The table."""
+    heads = [f"{group} seen" for group in GROUPS]
+    titles = [
+        "generator",
+        "code",
+        *heads,
+        "hole, dev suite",
+        "parameters",
+        "MB",
+        "decode ms",
+        "32 faces ms",
+        "training min",
+        "steps",
     ]
-    for entry in entries(faces, template, options.out, options):
-        found = errors(entry, template, heads)
-        mean_hole = np.mean([found[hole] for hole in HOLES])
-        lines.append(
-            f"| {entry.name} | {entry.code_size} | {found['seen']:.3f} | "
-            + " | ".join(f"{found[hole]:.3f}" for hole in HOLES)
-            + f" | {mean_hole:.3f} | {entry.parameters / 1e6:.1f} M | {entry.megabytes:.1f} "
-            f"| {_milliseconds(entry.decode_fine, entry.code_size):.1f} | {entry.minutes:.1f} | {entry.steps} |"
-        )
-        print(lines[-1], flush=True)
+    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
+    for row in rows:
+        seen = [np.mean([v for k, v in row.seen_mm.items() if k.startswith(group)]) for group in GROUPS]
+        cells = [row.name, str(row.code), *(f"{value:.3f}" for value in [*seen, np.mean(list(row.hole_mm.values()))])]
+        cells += [
+            f"{row.parameters / 1e6:.1f} M",
+            f"{row.megabytes:.1f}",
+            f"{row.decode_ms:.1f}",
+            f"{row.decode_32_ms:.0f}",
+        ]
+        cells += [f"{row.minutes:.1f}" if row.minutes == row.minutes else "", str(row.steps) if row.steps else ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def table(options: argparse.Namespace) -> str:
+    """Train and measure what is not there yet; the table as Markdown."""
+    template, kept = Template.load(), options.out / "figures.json"
+    options.out.mkdir(parents=True, exist_ok=True)
+    stored = json.loads(kept.read_text()) if kept.is_file() else {}
+    faces = np.load(options.faces, mmap_mode="r")
+    with np.load(options.registered, allow_pickle=False) as arrays:
+        heads = dict(arrays)
+    cases = sorted(p.parent for p in options.bench.glob("cases/*/scan.ply"))[:: options.every]
+    wanted = [name for name in options.only or KINDS if name not in stored]
+    entries = {}
+    for name in wanted:
+        entries[name] = KINDS[name](faces, template, options.out / name, options)
+        print(f"{name}: trained, {entries[name].minutes:.1f} min", flush=True)
+    holes = hole_errors(list(entries.values()), template, cases)
+    for name, entry in entries.items():
+        stored[name] = asdict(measured(entry, template, heads, holes[entry.name]))
+        kept.write_text(json.dumps(stored, indent=1))
+    return markdown([Figures(**stored[name]) for name in KINDS if name in stored])
+
+
+def holes(options: argparse.Namespace) -> str:
+    """Errors in the hole by head for models in folders, the shipped one first; Markdown."""
+    cases = sorted(p.parent for p in options.bench.glob("cases/*/scan.ply"))[:: options.every]
+    shipped = LinearGenerator.load()
+    entries = [plain_entry("shipped", shipped)]
+    entries += [plain_entry(path.name, LinearGenerator.load(path)) for path in options.models]
+    found = hole_errors(entries, shipped.template, cases)
+    of_heads = {case: group for case in found["shipped"] for group in GROUPS if case.startswith(group)}
+    lines = ["| model | " + " | ".join((*GROUPS, "all")) + " |", "| --- " * (len(GROUPS) + 2) + "|"]
+    for name, errors in found.items():
+        means = [np.mean([errors[case] for case, of in of_heads.items() if of == group]) for group in GROUPS]
+        lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in [*means, np.mean(list(errors.values()))]) + " |")
     return "\n".join(lines)
 
 
@@ -267,19 +254,25 @@ def main() -> None:
     verb = verbs.add_parser("register")
     verb.add_argument("data", type=Path)
     verb.add_argument("--out", type=Path, required=True)
-    verb = verbs.add_parser("compare")
-    verb.add_argument("registered", type=Path)
+    verb = verbs.add_parser("table")
+    for name in ("faces", "registered", "bench"):
+        verb.add_argument(name, type=Path)
     verb.add_argument("--out", type=Path, required=True)
-    verb.add_argument("--code", type=int, default=64)
-    verb.add_argument("--faces", type=int, default=200)
-    verb.add_argument("--epochs", type=int, default=5)
-    verb.add_argument("--minutes", type=float, default=2.0, help="processor minutes for the FaceCom architecture")
+    verb.add_argument("--code", type=int, default=128)
+    verb.add_argument("--minutes", type=float, default=3.0, help="processor minutes for each network")
+    verb.add_argument("--epochs", type=int, default=12, help="of ours")
+    verb.add_argument("--every", type=int, default=1, help="take every so manieth case of the dev suite")
+    verb.add_argument("--only", nargs="*", choices=list(KINDS), help="measure these now")
     verb.add_argument("--seed", type=int, default=0)
+    verb = verbs.add_parser("holes")
+    verb.add_argument("bench", type=Path)
+    verb.add_argument("models", type=Path, nargs="*")
+    verb.add_argument("--every", type=int, default=1)
     options = parser.parse_args()
     if options.verb == "register":
         register(options.data, options.out)
     else:
-        print(compare(options))
+        print(table(options) if options.verb == "table" else holes(options))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Its three decimations by four are our levels 2, 1, 0 and a coarser one of a quar
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,38 +98,118 @@ class Encoder(nn.Module):
 
 @dataclass(frozen=True)
 class Trained:
-    """The decoder in our level-2 topology, steps made, processor minutes, parameters of encoder and decoder."""
+    """The decoder in our level-2 topology, steps made, processor minutes, mean error of the last steps (mm)."""
 
     source: FaceComSource
     steps: int
     minutes: float
-    parameters: int
+    error_mm: float
 
 
-def train_facecom(
-    faces: np.ndarray, template: Template, *, code_size: int, minutes: float, batch: int = 8, seed: int = 0
-) -> Trained:
-    """Train on faces (N, V2, 3), mm, until the processor minutes are used up."""
-    torch.manual_seed(seed)
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: processor minutes; the step size falls to nothing along a cosine of the time used."""
+
+    minutes: float
+    batch: int = 32
+    rate: float = 1e-3
+    seed: int = 0
+
+
+def train_facecom(faces: np.ndarray, template: Template, *, code_size: int, budget: Budget) -> Trained:
+    """Train encoder and decoder on faces (N, V2, 3), mm, from random weights, as its authors do."""
+    torch.manual_seed(budget.seed)
     levels = levels_of(template)
     encoder = Encoder(code_size, levels)
     decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
     for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
         nn.init.normal_(layer.weight, 0.0, 0.1)
+
+    def code_of(x: Tensor, _: np.ndarray) -> Tensor:
+        return encoder(x)
+
+    return _train(faces, template, decoder, [encoder, decoder], code_of, budget)
+
+
+def train_from_pca(
+    faces: np.ndarray, template: Template, codes: np.ndarray, modes: np.ndarray, *, budget: Budget
+) -> Trained:
+    """Train the decoder alone, from weights with which it is PCA but for its smoothing.
+
+    Parameters
+    ----------
+    codes : (N, M) of the faces, standard normal; modes : (M, V2, 3), mm for one standard deviation
+    """
+    torch.manual_seed(budget.seed)
+    levels = levels_of(template)
+    decoder = FaceComDecoder(codes.shape[1], WIDE, NARROW, around=levels.around, ups=levels.ups)
+    sd = faces.std(0, dtype=np.float64) + 1e-6
+    _start_at_pca(decoder, levels, modes / sd)
+    z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32)
+    return _train(faces, template, decoder, [decoder], lambda _, rows: z[torch.from_numpy(rows)], budget)
+
+
+@torch.no_grad()
+def _start_at_pca(decoder: FaceComDecoder, levels: Levels, modes: np.ndarray) -> None:
+    """Local branch = modes (M, V, 3), standardised: each coordinate goes through as itself and its negative.
+
+    What three means around each vertex blur is given back beforehand, as far as it can be (Landweber's iteration).
+    """
+    size, count, _ = modes.shape
+    wanted = torch.tensor(modes, dtype=torch.float32).permute(1, 0, 2).reshape(count, -1)
+    sharp = wanted.clone()
+    for _ in range(20):
+        blurred = sharp
+        for _ in range(decoder.steps):
+            blurred = torch.sparse.mm(levels.around[0], blurred)
+        sharp += wanted - 0.99 * blurred
+    wide, narrow = decoder.wide[-1], decoder.narrow[-1]
+    decoder.decoder_lin.weight[wide:] = torch.eye(size) * np.sqrt(size)
+    decoder.decoder_lin.bias.zero_()
+    features = torch.zeros(count, narrow, size)
+    both = sharp.reshape(count, size, 3).transpose(1, 2)
+    features[:, :3], features[:, 3:6] = both, -both
+    decoder.decoder_local_lin.weight.copy_(features.reshape(-1, size))
+    decoder.decoder_local_lin.bias.zero_()
+    for k, conv in enumerate(decoder.decoder_convs_local):
+        conv.lin.weight.normal_(0.0, 1e-3)
+        joined = torch.eye(3) if k == 0 else torch.cat([torch.eye(3), -torch.eye(3)], dim=1) / (1.0 + SLOPE)
+        conv.lin.weight[:3, : joined.shape[1]] = joined
+        if len(conv.lin.weight) > 3:
+            conv.lin.weight[3:6, : joined.shape[1]] = -joined
+
+
+def _train(
+    faces: np.ndarray,
+    template: Template,
+    decoder: FaceComDecoder,
+    parts: list[nn.Module],
+    code_of: Callable[[Tensor, np.ndarray], Tensor],
+    budget: Budget,
+) -> Trained:
     mean, sd = faces.mean(0, dtype=np.float64), faces.std(0, dtype=np.float64) + 1e-6
-    weights = [*encoder.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.Adam(weights, lr=1e-3, weight_decay=5e-4)
-    rng, since, steps = np.random.default_rng(seed), time.process_time(), 0
-    while time.process_time() - since < 60 * minutes:
-        rows = rng.choice(len(faces), batch, replace=False)
+    weights = [weight for part in parts for weight in part.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=budget.rate, weight_decay=5e-4 if len(parts) > 1 else 0.0)
+    rng, since, errors = np.random.default_rng(budget.seed), time.process_time(), [float("nan")]
+    if len(parts) == 1:
+        _keep_statistics(decoder)
+    while (share := (time.process_time() - since) / max(60 * budget.minutes, 1e-9)) < 1.0:
+        optimizer.param_groups[0]["lr"] = budget.rate * 0.5 * (1.0 + np.cos(np.pi * share))
+        rows = np.sort(rng.choice(len(faces), budget.batch, replace=False))
         x = torch.tensor((faces[rows] - mean) / sd, dtype=torch.float32).transpose(0, 1)
-        z = encoder(x)
+        z = code_of(x, rows)
         gap = decoder(z)[0] - x
         loss = gap.abs().mean() + (gap**2).mean() + 1e-3 * ((z.norm(dim=1) - 1.0) ** 2).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        steps += 1
+        errors.append(float((gap.detach().abs().mean(1) * torch.tensor(sd, dtype=torch.float32)).mean()))
     spent = (time.process_time() - since) / 60
-    source = FaceComSource(decoder, template.faces[2], mean, sd)
-    return Trained(source, steps, spent, sum(p.numel() for p in weights))
+    return Trained(
+        FaceComSource(decoder, template.faces[2], mean, sd), len(errors) - 1, spent, float(np.mean(errors[-10:]))
+    )
+
+
+def _keep_statistics(decoder: FaceComDecoder) -> None:
+    """Normalise with the statistics that there are, which leave PCA's features as they are."""
+    decoder.eval()

@@ -1,6 +1,9 @@
 """Build the shipped linear generator from the population on the template.
 
 python -m training.train_linear --map out/template/ict_map.npz --ict DATA/ict_facekit/ict_facekit.npz --out DIR
+
+With --makehuman DATA/makehuman_cc0/makehuman_head.npz and --vitruvian DATA/vitruvian_cc0 the heads that artists made
+add their variance, `--artist-share` of it. What ships goes without: docs/model.md has the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ from facecom.geometry.mesh import Floats
 from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
 from facecom.model.population import PopulationSettings, Source, residual_fields, widen
 from facecom.model.template import Template
+from training.artist_modes import modes as artist_modes
+from training.artist_modes import sources as artist_heads
 
+PATHS = ("map", "ict", "out", "makehuman", "vitruvian", "artist_share")
 BLINK, JAW, FACE = 0.4, 0.04, 0.1
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: identity and expression modes"
 
@@ -65,6 +71,11 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
         Source(without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale),
         Source(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
     ]
+    credits = [CREDIT]
+    for heads in artist_heads(arguments):
+        moved = without_rigid(artist_modes(heads, template).astype(float), mean, core) * np.sqrt(arguments.artist_share)
+        sources.append(Source(moved, local_share=arguments.local_share, odd_scale=1.0))
+        credits.append(heads.credit)
     settings = PopulationSettings(size_sd=arguments.size_sd)
     basis = widen(mean, template.mirror[:count], sources, rank=arguments.rank, coarse=coarse, settings=settings)
     fields, field_odd = residual_fields(
@@ -77,8 +88,8 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     )
     modes = without_rigid(basis.modes, mean, core)
     description = {
-        "sources": [CREDIT],
-        "settings": {k: v for k, v in vars(arguments).items() if k not in ("map", "ict", "out")} | asdict(settings),
+        "sources": credits,
+        "settings": {k: v for k, v in vars(arguments).items() if k not in PATHS} | asdict(settings),
     }
     return LinearGenerator(template, modes, basis.odd, fields, field_odd, description)
 
@@ -88,6 +99,9 @@ def main() -> None:
     p.add_argument("--map", type=Path, required=True)
     p.add_argument("--ict", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--makehuman", type=Path)
+    p.add_argument("--vitruvian", type=Path)
+    p.add_argument("--artist-share", type=float, default=0.1)
     p.add_argument("--rank", type=int, default=320)
     p.add_argument("--fields", type=int, default=256)
     p.add_argument("--local-share", type=float, default=0.2)

@@ -86,7 +86,7 @@ class LinearGenerator:
         return self.template.mesh(level).with_vertices(self.decode(code, level=level))
 
     def decode(self, code: Floats, *, level: int = 3) -> Floats:
-        """Vertices of a level for a code (M + R,): (V, 3), mm, face frame.
+        """Vertices of a level for a code (M + R,), or codes (B, M + R): (V, 3) or (B, V, 3), mm, face frame.
 
         Raises
         ------
@@ -94,21 +94,26 @@ class LinearGenerator:
             When the code has another length.
         """
         code = np.asarray(code, float)
-        if code.shape != (self.code_size,):
-            raise ValueError(f"expected a code of {self.code_size} entries, got shape {code.shape}")
-        count = self.template.counts[level]
+        if code.shape[-1:] != (self.code_size,) or code.ndim > 2:
+            raise ValueError(f"expected codes of {self.code_size} entries, got shape {code.shape}")
+        rest = self.template.vertices[: self.template.counts[level]]
+        rows = code.reshape(-1, self.code_size)
         if level <= FIELD_LEVEL:
-            used = int(np.max(np.flatnonzero(code), initial=-1)) + 1
-            moved = self.jacobian(code, level=level)[:, :used] @ code[:used]
-            return self.template.vertices[:count] + moved.reshape(-1, 3)
-        low = code.astype(np.float32)
-        shape = np.tensordot(low[: self.identity_size], self.modes, axes=1)
-        field = self.template.prolong(low[self.identity_size :] @ self.fields, from_level=FIELD_LEVEL, to_level=2)
-        offset = shape + field[:, None] * self._normals
-        return self.template.vertices[:count] + self.prolong_offset(offset, from_level=2, to_level=level)
+            used = int(np.max(np.flatnonzero(np.any(rows, axis=0)), initial=-1)) + 1
+            moved = rows[:, :used] @ self.jacobian(code, level=level)[:, :used].T
+            return rest + moved.reshape(*code.shape[:-1], -1, 3)
+        return rest + self._offsets(rows.astype(np.float32), level).reshape(*code.shape[:-1], -1, 3)
+
+    def _offsets(self, codes: np.ndarray, level: int) -> Floats:
+        """Displacements (B, V, 3) on level 2 or 3."""
+        shape = codes[:, : self.identity_size] @ self.modes.reshape(self.identity_size, -1)
+        fields = codes[:, self.identity_size :] @ self.fields
+        field = self.template.prolong(fields.T, from_level=FIELD_LEVEL, to_level=MODE_LEVEL)
+        offset = shape.reshape(len(codes), -1, 3).transpose(1, 0, 2) + field[:, :, None] * self._normals[:, None]
+        return self.prolong_offset(offset, from_level=MODE_LEVEL, to_level=level).transpose(1, 0, 2)
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements (V, 3) to a finer level, smoothly."""
+        """Carry displacements (V, ...) to a finer level, smoothly."""
         return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:

@@ -108,7 +108,7 @@ class Template:
         if len(self.faces) != LEVELS or self.counts[-1] != count:
             raise ValueError(f"expected {LEVELS} levels of faces, the finest one using all {count} vertices")
 
-    @property
+    @functools.cached_property
     def counts(self) -> tuple[int, ...]:
         """Number of vertices of each level, coarse to fine."""
         return tuple(int(level.max()) + 1 for level in self.faces)
@@ -200,11 +200,17 @@ class Template:
         return out.reshape(-1, *tail)
 
     def prolongation(self, level: int, *, scheme: Literal["midpoint", "loop"] = "midpoint") -> sp.csr_matrix:
-        """Sparse matrix (counts[level + 1], counts[level]) of one step of `prolong`."""
-        faces, count = self.faces[_checked_level(level)], self.counts[level]
-        if scheme == "loop":
-            return loop_matrix(faces, count)
-        return midpoint_matrix(unique_edges(faces)[0], count)
+        """Sparse matrix (counts[level + 1], counts[level]) of one step of `prolong`; not to be changed."""
+        key = (_checked_level(level), scheme)
+        if key not in self._steps:
+            faces, count = self.faces[level], self.counts[level]
+            smooth = scheme == "loop"
+            self._steps[key] = loop_matrix(faces, count) if smooth else midpoint_matrix(unique_edges(faces)[0], count)
+        return self._steps[key]
+
+    @functools.cached_property
+    def _steps(self) -> dict[tuple[int, str], sp.csr_matrix]:
+        return {}
 
     def save(self, directory: str | Path) -> None:
         """Write template.npz and template.json into a directory; the same template gives the same bytes."""

@@ -174,10 +174,10 @@ class _Run:
         self.log: SummaryWriter | None = None
         if self.accelerator.is_main_process:
             self.log = board.SummaryWriter(str(folder / "log"))
-        self.seconds, self.fingerprint = 0.0, float(np.abs(faces, dtype=np.float64).sum())
+        self.seconds, self.processor, self.fingerprint = 0.0, 0.0, float(np.abs(faces, dtype=np.float64).sum())
 
     def epoch(self, epoch: int) -> TrainState:
-        settings, since = self.settings, time.perf_counter()
+        settings, since, used = self.settings, time.perf_counter(), time.process_time()
         order = np.random.default_rng((settings.seed, epoch)).permutation(len(self.faces))
         batches = [order[k : k + settings.batch] for k in range(0, len(order), settings.batch)]
         batches = [b for b in batches if len(b) > 1] or batches
@@ -189,6 +189,7 @@ class _Run:
             sums += self._step(rows[self.accelerator.process_index :: self.accelerator.num_processes])
         error, prior = sums / len(batches)
         self.seconds += time.perf_counter() - since
+        self.processor += time.process_time() - used
         return TrainState(epoch, settings.epochs, error, prior, self.seconds)
 
     def _step(self, rows: np.ndarray) -> tuple[float, float]:
@@ -214,7 +215,12 @@ class _Run:
         arrays = {f"model.{name}": value.detach().cpu().numpy() for name, value in plain.named_parameters()}
         for index, moments in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{name}": value.cpu().numpy() for name, value in moments.items()}
-        text = {**asdict(state), "settings": asdict(self.settings), "fingerprint": self.fingerprint}
+        text = {
+            **asdict(state),
+            "settings": asdict(self.settings),
+            "fingerprint": self.fingerprint,
+            "processor": self.processor,
+        }
         partial = self.folder / "state.partial"
         shutil.rmtree(partial, ignore_errors=True)
         write_stored(partial, arrays, text, kind=STATE)
@@ -244,7 +250,7 @@ class _Run:
         state = self.optimizer.state_dict()
         state["state"] = _moments(arrays)
         self.optimizer.load_state_dict(state)
-        self.seconds = float(text["seconds"])
+        self.seconds, self.processor = float(text["seconds"]), float(text["processor"])
         return int(text["epoch"]) + 1
 
     def finish(self) -> None:
@@ -255,9 +261,8 @@ class _Run:
         with torch.no_grad():
             rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(64)]
         plain.calibrate(torch.cat(rows))
-        plain.description = {
-            "training": asdict(self.settings) | {"faces": len(self.faces), "minutes": round(self.seconds / 60, 2)}
-        }
+        minutes = {"minutes": round(self.seconds / 60, 2), "processor_minutes": round(self.processor / 60, 2)}
+        plain.description = {"training": asdict(self.settings) | {"faces": len(self.faces)} | minutes}
         plain.cpu().save(self.folder)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from facecom.model.adapters.carried import carry
 from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
 from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
 from facecom.model.adapters.source import LinearSource, mean_mesh
+from facecom.model.checkpoint import load_generator
 from facecom.model.template import Template
 from facecom.scan.files import write_mesh
 
@@ -133,6 +134,24 @@ def test_the_derivative_of_a_carried_model_is_what_decode_does(carried):
     np.testing.assert_allclose(model.decode(0 * code), model.template.vertices)
 
 
+def test_a_carried_model_is_kept_and_read_back(carried, tmp_path):
+    model, code = carried[3], np.array([0.4, -0.3])
+    model.save(tmp_path)
+    back = load_generator(tmp_path)
+    np.testing.assert_array_equal(back.decode(code), model.decode(code))
+    assert back.description == model.description
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors: damaged or truncated"):
+        load_generator(tmp_path)
+
+
+def test_a_source_is_written_as_it_is_read(carried, tmp_path):
+    source = carried[1]
+    source.save(tmp_path)
+    np.testing.assert_array_equal(read_linear(tmp_path / "model.npz").modes, source.modes)
+
+
 def test_what_does_not_fit_is_refused(carried):
     template, source, pose, model = carried
     with pytest.raises(ValueError, match="placed"):
@@ -183,13 +202,15 @@ def reference(z, state, ups, edges):
     return 0.01 * whole + 0.99 * near
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory, sheet):
+@pytest.fixture(scope="module", params=["any ways up", "ways up that keep constants"])
+def published(request, tmp_path_factory, sheet):
     """Files as FaceCom's code writes them, of a tiny mesh and random weights, and what they hold."""
     folder, rng = tmp_path_factory.mktemp("facecom"), np.random.default_rng(3)
     mesh = sheet(4, 4)
     counts = (25, 12, 6, 3)
     ups = [rng.normal(size=counts[k : k + 2]) * 0.3 for k in range(3)]
+    if "constants" in request.param:
+        ups = [np.abs(up) / np.abs(up).sum(axis=1, keepdims=True) for up in ups]
     edges = []
     for count in counts[:3]:
         pairs = np.array([(i, (i + s) % count) for i in range(count) for s in (1, 2)]).T
@@ -237,6 +258,11 @@ def source(published):
 def test_the_decoder_gives_what_its_published_arithmetic_gives(published, source):
     for z in np.random.default_rng(1).normal(size=(3, Z)) * 0.3:
         np.testing.assert_allclose(source.decode(z * np.sqrt(Z)), published[1](z), atol=1e-5)
+
+
+def test_many_codes_at_once_are_each_alone(source):
+    codes = np.random.default_rng(5).normal(size=(3, Z))
+    np.testing.assert_allclose(source.decode(codes), [source.decode(code) for code in codes], atol=1e-6)
 
 
 def test_a_converted_decoder_needs_the_originals_no_more(source, tmp_path):

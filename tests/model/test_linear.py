@@ -143,3 +143,12 @@ def test_weights_of_another_template_are_refused(small, saved):
     write_stored(saved, arrays, text, kind=KIND)
     with pytest.raises(CheckpointError, match="does not fit"):
         LinearGenerator.load(saved)
+
+
+def test_many_codes_at_once_are_each_alone(small):
+    codes = np.random.default_rng(2).normal(size=(3, small.code_size))
+    for level in (1, 2, 3):
+        together, alone = small.decode(codes, level=level), [small.decode(code, level=level) for code in codes]
+        np.testing.assert_allclose(together, alone, atol=1e-4)
+    with pytest.raises(ValueError, match="entries"):
+        small.decode(np.zeros((2, 2, small.code_size)))

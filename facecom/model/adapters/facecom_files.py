@@ -52,10 +52,11 @@ class FaceComSource:
 
     @torch.no_grad()
     def decode(self, code: Floats) -> Floats:
-        """Vertices (N, 3), mm, for a code (M,)."""
-        z = torch.as_tensor(np.asarray(code, float) / np.sqrt(self.code_size), dtype=torch.float32)
-        found = self.decoder(z[None])[0][:, 0]
-        return found.double().numpy() * self.scale + self.offset
+        """Vertices (N, 3) or (B, N, 3), mm, for a code (M,) or codes (B, M)."""
+        code = np.asarray(code, float)
+        z = torch.as_tensor(code.reshape(-1, self.code_size) / np.sqrt(self.code_size), dtype=torch.float32)
+        found = self.decoder(z)[0].transpose(0, 1).double().numpy() * self.scale + self.offset
+        return found.reshape(*code.shape[:-1], -1, 3)
 
     @torch.no_grad()
     def jacobian(self, code: Floats) -> Floats:
