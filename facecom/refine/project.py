@@ -14,9 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import linalg as sparse_linalg
 
-from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
+from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
 from facecom.geometry.matching import Matches
-from facecom.geometry.mesh import Bools, Floats, Ints, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, unit, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,18 @@ class ProjectSettings:
     """Standard deviation of what is left over."""
     noise_mm: float = 0.08
     """Standard deviation of the scan's own noise."""
-    robust_mm: float = 2.5
-    """Offset, beyond what its surroundings say, at which a partner counts a quarter."""
-    reach_mm: float = 12.0
+    trend_noise_mm: float = 2.0
+    """Standard deviation of a single partner in the trend that tells what stands out."""
+    robust_mm: float = 1.0
+    """Offset, beyond that trend, at which a partner counts a quarter."""
+    fine_robust_mm: float = 0.7
+    """What is left over after the coarse offset, at which a partner counts a quarter."""
+    reach_mm: float = 5.0
     """A partner farther away was not seen."""
-    fine_reach_mm: float = 3.0
+    fine_reach_mm: float = 2.0
     """The same, once the coarse offset is known."""
+    even_passes: int = 6
+    """Rings over which the directions of the offsets are averaged."""
     measured_mm: float = 0.6
     """A vertex this close to its partner in the end counts as measured."""
 
@@ -50,7 +56,7 @@ Find = Callable[[Floats, Floats, float], Matches]
 
 @dataclass(frozen=True, eq=False)
 class Projected:
-    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, what was added."""
+    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, what was added along the even normals."""
 
     vertices: Floats
     measured: Bools
@@ -81,16 +87,21 @@ def smooth_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, toler
     return sparse_linalg.cg(system, weight * gap, rtol=tolerance, maxiter=40, M=jacobi)[0]
 
 
-def robust_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, robust_mm: float) -> Floats:
-    """The same where the field is long: solved directly, then again with less belief in gaps that stand out from it."""
-    factor = sparse_linalg.splu(
-        (precision + sp.diags(weight)).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
-    )
-    field = factor.solve(weight * gap)
-    weight = weight / (1 + ((gap - field) / robust_mm) ** 2) ** 2
-    # few weights change much, so the first factor serves as preconditioner of the second system
-    near = sparse_linalg.LinearOperator(precision.shape, matvec=factor.solve)
-    return sparse_linalg.cg(precision + sp.diags(weight), weight * gap, x0=field, rtol=1e-6, maxiter=60, M=near)[0]
+def robust_field(
+    precision: sp.csr_matrix, gap: Floats, weight: Floats, *, trend_weight: Floats, robust_mm: float
+) -> Floats:
+    """The same where the field is long: solved directly for the trend, then with less belief in gaps that leave it.
+
+    `weight`, `trend_weight` : (V,), 1/variance of each gap for the field and for the trend.
+    """
+    factor = _factorised(precision + sp.diags(trend_weight))
+    trend = factor.solve(trend_weight * gap)
+    weight = weight / (1 + ((gap - trend) / robust_mm) ** 2) ** 2
+    return _factorised(precision + sp.diags(weight)).solve(weight * gap)
+
+
+def _factorised(system: sp.csr_matrix) -> sparse_linalg.SuperLU:
+    return sparse_linalg.splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
 
 
 def along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
@@ -120,8 +131,9 @@ def project(
     """
     settings = settings or ProjectSettings()
     (coarse, coarse_faces), (fine, fine_faces) = levels
-    offset = _coarse_offset(coarse, coarse_faces, find, settings)
-    normals = vertex_normals(fine, fine_faces)
+    coarse_normals = even_normals(coarse, coarse_faces, passes=settings.even_passes)
+    offset = _coarse_offset(coarse, coarse_faces, coarse_normals, find, settings)
+    normals = unit(prolongation @ coarse_normals)
     total = prolongation @ offset
     short = matern_precision(
         fine, fine_faces, correlation_mm=settings.fine_correlation_mm, sigma_mm=settings.fine_sigma_mm
@@ -130,16 +142,30 @@ def project(
         vertices = fine + total[:, None] * normals
         found = find(vertices, vertex_normals(vertices, fine_faces), reach)
         gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
-        weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_reach_mm) ** 2) ** 2
+        weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_robust_mm) ** 2) ** 2
         total = total + smooth_field(short, gap, weight)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
     return Projected(vertices, found.valid, total)
 
 
-def _coarse_offset(vertices: Floats, faces: Ints, find: Find, settings: ProjectSettings) -> Floats:
+def even_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
+    """Unit normals (V, 3) averaged over `passes` rings, so that what moves along them folds less easily in creases."""
     normals = vertex_normals(vertices, faces)
-    found = find(vertices, normals, settings.reach_mm)
-    gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
+    mean = uniform_laplacian(faces, len(vertices))
+    for _ in range(passes):
+        normals = unit(normals + 0.5 * (mean @ normals))
+    return normals
+
+
+def _coarse_offset(vertices: Floats, faces: Ints, directions: Floats, find: Find, settings: ProjectSettings) -> Floats:
+    found = find(vertices, vertex_normals(vertices, faces), settings.reach_mm)
+    gap = np.where(found.valid, along_normals(vertices, directions, found.points, found.normals), 0.0)
     long = matern_precision(vertices, faces, correlation_mm=settings.correlation_mm, sigma_mm=settings.sigma_mm)
-    return robust_field(long, gap, found.valid / settings.coarse_noise_mm**2, robust_mm=settings.robust_mm)
+    return robust_field(
+        long,
+        gap,
+        found.valid / settings.coarse_noise_mm**2,
+        trend_weight=found.valid / settings.trend_noise_mm**2,
+        robust_mm=settings.robust_mm,
+    )

@@ -6,10 +6,18 @@ from hypothesis import strategies as st
 from scipy.sparse import linalg as sparse_linalg
 
 from facecom.geometry.matching import OrientedSurface
-from facecom.geometry.mesh import Mesh, vertex_normals
+from facecom.geometry.mesh import Mesh, unit
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity
-from facecom.refine.project import along_normals, matern_precision, project, robust_field, smooth_field
+from facecom.refine.project import (
+    ProjectSettings,
+    along_normals,
+    even_normals,
+    matern_precision,
+    project,
+    robust_field,
+    smooth_field,
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +90,29 @@ def test_field_is_the_least_cost(seed):
     assert np.allclose(precision @ field, weight * (gap - field), atol=1e-9)
 
 
-def test_robust_field_is_the_second_direct_solution(square):
-    rng = np.random.default_rng(1)
-    precision = matern_precision(square.vertices, square.faces, correlation_mm=8.0, sigma_mm=0.5)
-    gap, weight = 0.2 * rng.normal(size=len(square.vertices)), np.full(len(square.vertices), 1 / 0.15**2)
-    gap[5::37] = 9.0  # hair
-    solve = lambda weight: sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * gap)  # noqa: E731
-    believed = weight / (1 + ((gap - solve(weight)) / 1.0) ** 2) ** 2
-    field = robust_field(precision, gap, weight, robust_mm=1.0)
-    assert np.allclose(field, solve(believed), atol=1e-4)
-    assert np.abs(field[5::37]).mean() < 0.6 * np.abs(solve(weight)[5::37]).mean()
+def test_what_leaves_the_trend_is_not_followed(square):
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=14.0, sigma_mm=0.5)
+    gap = 0.02 * square.vertices[:, 0]
+    spike = np.zeros(len(gap), bool)
+    spike[len(gap) // 3 :: 97] = True
+    weight = np.full(len(gap), 1 / 0.15**2)
+    options = {"trend_weight": np.full(len(gap), 1 / 2.0**2), "robust_mm": 1.0}
+    clean = robust_field(precision, gap, weight, **options)
+    spiked = robust_field(precision, gap + 6.0 * spike, weight, **options)
+    followed = sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * (gap + 6.0 * spike))
+    assert np.abs(spiked - clean)[spike].max() < 0.15
+    assert np.abs(followed - clean)[spike].min() > 0.4
+
+
+def test_even_normals_are_unit_and_turn_slowly():
+    x, y = np.meshgrid(np.arange(20.0), np.arange(20.0))
+    crease = np.stack([x.ravel(), y.ravel(), 1.5 * np.abs(x.ravel() - 9.5)], axis=1)
+    k = (np.arange(19)[:, None] * 20 + np.arange(19)).ravel()
+    faces = np.concatenate([np.stack([k, k + 1, k + 21], 1), np.stack([k, k + 21, k + 20], 1)])
+    sharp, even = (even_normals(crease, faces, passes=n).reshape(20, 20, 3) for n in (0, 6))
+    assert np.allclose(np.linalg.norm(even, axis=2), 1.0)
+    step = lambda n: np.linalg.norm(np.diff(n[10], axis=0), axis=1).max()  # noqa: E731
+    assert step(even) < 0.6 * step(sharp)
 
 
 def test_field_falls_back_to_nothing_in_a_hole(square):
@@ -150,7 +171,8 @@ def test_what_no_scan_comes_near_stays(levels):
     assert np.allclose(done.vertices, levels[0][1][0], atol=1e-9)
 
 
-def test_offset_runs_along_the_normals(levels):
-    (_, (fine, faces)), _ = levels
-    done = project(*levels, finder(bumpy(levels)))
-    assert np.allclose(done.vertices, fine + done.offset[:, None] * vertex_normals(fine, faces))
+def test_offset_runs_along_the_even_normals(levels):
+    ((coarse, coarse_faces), (fine, _)), prolongation = levels
+    done = project(*levels, finder(bumpy(levels)), settings=ProjectSettings(even_passes=4))
+    along = unit(prolongation @ even_normals(coarse, coarse_faces, passes=4))
+    assert np.allclose(done.vertices, fine + done.offset[:, None] * along)
