@@ -56,7 +56,7 @@ Find = Callable[[Floats, Floats, float], Matches]
 
 @dataclass(frozen=True, eq=False)
 class Projected:
-    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, what was added along the even normals."""
+    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, along even normals."""
 
     vertices: Floats
     measured: Bools
