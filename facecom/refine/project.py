@@ -56,7 +56,7 @@ Find = Callable[[Floats, Floats, float], Matches]
 
 @dataclass(frozen=True, eq=False)
 class Projected:
-    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), mm, along even normals."""
+    """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), along even normals."""
 
     vertices: Floats
     measured: Bools
