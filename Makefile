@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := dev,guidance,prosthesis,report,train
+EXTRAS := dev,guidance,prosthesis,report,train,viewer
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Where torch's CPU build is published; set it empty to use pip's own index alone.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

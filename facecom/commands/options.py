@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facecom.commands import verbs as run
+from facecom.commands.serving import serve_verb
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=run.explain)
     _prosthesis_verb(verbs)
     _register_verb(verbs)
+    serve_verb(verbs)
     verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
     verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
     verb.add_argument("--out", type=Path, default=Path("out/demo"))

@@ -1,0 +1,1 @@
+"""Applications on top of the whole job: the viewer."""

@@ -1,0 +1,94 @@
+"""The viewer as a whole: a server, a line and a visitor for each open page."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from facecom.apps.viewer.access import Access, is_local, new_token
+from facecom.apps.viewer.limits import Limits
+from facecom.apps.viewer.line import Line
+from facecom.apps.viewer.server import start, stop
+from facecom.apps.viewer.visitor import Shop, Visitor
+from facecom.model.linear import LinearGenerator
+
+
+@dataclass(frozen=True)
+class Running:
+    """A viewer that runs.
+
+    address : what to open in a browser, with the token where there is one; port : of the server
+    """
+
+    address: str
+    port: int
+
+
+@contextmanager
+def viewer(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    token: str | None = None,
+    limits: Limits | None = None,
+    model: LinearGenerator | None = None,
+) -> Iterator[Running]:
+    """Serve the viewer while the block runs.
+
+    Parameters
+    ----------
+    host : address to listen on
+    port : 0 for any that is free
+    token : what a visitor must know; on anything but this machine's own address one is made unless given
+    limits : Limits
+    model : the face model; the shipped one unless given
+
+    Yields
+    ------
+    Running
+
+    Raises
+    ------
+    ValueError
+        When the port is taken or the token is too short.
+    MissingDependency
+        When viser is not installed.
+    """
+    limits = limits or Limits()
+    if token is not None and len(token) < 16:
+        raise ValueError(f"the token must have at least 16 characters, got {len(token)}; leave it out to have one made")
+    if token is None and not is_local(host):
+        token = new_token()
+    server = start(host, port, access=Access(token, is_local(host)), limits=limits)
+    line = Line(limits.waiting)
+    try:
+        _receive(server, Shop(line, model or LinearGenerator.load(), limits))
+        number = server.get_port()
+        yield Running(f"http://{_name(host)}:{number}/" + (f"?token={token}" if token else ""), number)
+    finally:
+        line.close()
+        stop(server)
+
+
+def _name(host: str) -> str:
+    """What to call the server in an address."""
+    if host in ("0.0.0.0", "::", ""):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _receive(server: Any, shop: Shop) -> None:
+    visitors: dict[int, Visitor] = {}
+
+    @server.on_client_connect
+    def _(client: Any) -> None:
+        visitors[client.client_id] = Visitor(client, shop)
+
+    @server.on_client_disconnect
+    def _(client: Any) -> None:
+        gone = visitors.pop(client.client_id, None)
+        if gone is not None:
+            gone.leave()

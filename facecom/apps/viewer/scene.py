@@ -1,0 +1,184 @@
+"""What is to be seen of a session: painted surfaces in the frame that is shown, mm. Values, no page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from facecom.apps.viewer.glb import glb_bytes
+from facecom.apps.viewer.session import Session
+from facecom.completion import Completion
+from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
+from facecom.geometry.nearest import Surface
+from facecom.report import colours
+from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
+
+Layer = Literal["provenance", "sigma", "distance", "detail", "plain"]
+LAYERS: tuple[Layer, ...] = ("provenance", "sigma", "distance", "detail", "plain")
+Body = Literal["scan and patch", "whole face"]
+BODIES: tuple[Body, ...] = ("scan and patch", "whole face")
+
+MISSING = (0.93, 0.56, 0.25)
+MARKED = (0.80, 0.15, 0.45)
+PART = (0.62, 0.78, 0.70)
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A surface with a colour for each vertex.
+
+    mesh : Mesh, mm; colours : (V, 3) in 0..1; normals : (V, 3)
+    """
+
+    mesh: Mesh
+    colours: Floats
+    normals: Floats
+
+    @classmethod
+    def of(cls, mesh: Mesh, paint: tuple[float, float, float] | Floats) -> Painted:
+        """One colour for all, or one for each vertex."""
+        wide = np.broadcast_to(np.asarray(paint, float), mesh.vertices.shape)
+        return cls(mesh, wide, vertex_normals(mesh.vertices, mesh.faces))
+
+    def part(self, faces: Bools) -> Painted:
+        """Some of the faces (F,), shaded as in the whole, so that no seam is seen."""
+        mesh, index = self.mesh.submesh(faces)
+        return Painted(mesh, self.colours[index], self.normals[index])
+
+    def lifted(self, mm: float) -> Painted:
+        """The same a little off the surface, so that it covers what it was taken from."""
+        return Painted(self.mesh.with_vertices(self.mesh.vertices + mm * self.normals), self.colours, self.normals)
+
+    def glb(self) -> bytes:
+        """As a file for the page."""
+        return glb_bytes(self.mesh.vertices, self.mesh.faces, self.normals, self.colours)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Surfaces by name, and what their colours mean."""
+
+    surfaces: dict[str, Painted]
+    legend: str
+
+
+def scan_view(session: Session) -> View:
+    """The scan, what was found missing and what is marked."""
+    if session.scan is None:
+        return View({}, "")
+    whole = shown_scan(session)
+    painted = Painted.of(whole, colours.MEASURED if whole.colors is None else np.nan_to_num(whole.colors))
+    surfaces = {"scan": painted}
+    if session.found is not None and len(session.found.missing.faces):
+        surfaces["missing"] = Painted.of(session.found.missing, MISSING)
+    legend = "**grey** scan · **orange** found missing · **purple** marked as missing"
+    return View(surfaces | marks(session, painted), legend)
+
+
+def marks(session: Session, scan: Painted) -> dict[str, Painted]:
+    """What is marked, lifted off the scan as it is shown; empty where nothing is."""
+    marked = stroke(scan, session.marked, missing=True)
+    return {} if marked is None else {"marked": marked}
+
+
+def stroke(scan: Painted, touched: Bools, *, missing: bool) -> Painted | None:
+    """What a stroke has touched of the scan (V,), above the scan and its marks, or None."""
+    chosen = np.asarray(touched[scan.mesh.faces].any(axis=1))
+    if not chosen.any():
+        return None
+    part = scan.part(chosen)
+    paint = np.broadcast_to(MARKED if missing else colours.MEASURED, part.mesh.vertices.shape)
+    return Painted(part.mesh, paint, part.normals).lifted(0.4 if missing else 0.6)
+
+
+def shown_scan(session: Session) -> Mesh:
+    """The scan in the frame that is shown; vertices without a place lie in its middle, and no face has one."""
+    if session.scan is None:
+        raise ValueError("there is no scan yet; upload one")
+    sound = np.asarray(np.isfinite(session.scan.vertices).all(axis=1))
+    points = np.where(sound[:, None], session.scan.vertices, session.scan.vertices[sound].mean(axis=0))
+    faces = session.scan.faces[sound[session.scan.faces].all(axis=1)]
+    return Mesh(session.to_display.apply(points), faces, colors=session.scan.colors)
+
+
+def result_view(session: Session, layer: Layer, body: Body) -> View:
+    """The completion that is shown, painted with a layer, and the prostheses.
+
+    Raises
+    ------
+    ValueError
+        When there is no result, or the layer was not made.
+    """
+    face = session.shown
+    if face is None:
+        raise ValueError("there is no result yet; complete the scan first")
+    if layer == "detail":
+        surfaces, legend = _detail(face)
+    elif body == "whole face":
+        paint, legend = _face_paint(face, layer)
+        surfaces = {"face": Painted.of(Layers(face).face, paint)}
+    else:
+        paint, legend = _merged_paint(face, layer)
+        painted = Painted.of(Layers(face).merged, paint)
+        made = np.arange(len(painted.mesh.faces)) >= len(face.evidence.scan.mesh.faces)
+        surfaces = {"scan": painted.part(~made)} | ({"patch": painted.part(made)} if made.any() else {})
+    parts = _parts(session)
+    if parts:
+        surfaces.pop("patch", None)  # the part stands in its place
+    return View(surfaces | parts, legend)
+
+
+def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
+    own, count = Layers(face), len(face.merged.vertices)
+    if layer == "provenance":
+        return np.asarray(KIND_COLOURS)[own.merged_kind], _kinds()
+    if layer == "sigma":
+        return _heat(face.merged_sigma_mm, np.ones(count, bool), "standard deviation")
+    if layer == "distance":
+        scanned = np.arange(count) < len(face.evidence.scan.mesh.vertices)
+        gap = np.zeros(count)
+        gap[scanned] = Surface(own.face).closest(own.merged.vertices[scanned]).distance
+        # what lies farther off is hair, a collar or the neck
+        return _heat(gap, scanned & (gap < 5.0), "distance of scan and whole face")
+    return np.broadcast_to(colours.PLAIN, (count, 3)), "no layer: the surface as it is"
+
+
+def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
+    own, count = Layers(face), len(face.face.vertices)
+    if layer == "provenance":
+        return np.asarray(KIND_COLOURS)[own.kind], _kinds()
+    if layer == "sigma":
+        return _heat(face.sigma_mm, np.ones(count, bool), "standard deviation")
+    if layer == "distance":
+        return _heat(own.face_to_scan, own.measured, "distance of whole face and scan")
+    return np.broadcast_to(colours.PLAIN, (count, 3)), "no layer: the surface as it is"
+
+
+def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
+    if face.detail is None:
+        raise ValueError("no skin relief was made; tick it and complete again, or choose another layer")
+    made = face.detail.provenance > 0
+    paint = np.where(made[:, None], colours.MADE, colours.MEASURED)
+    return {"detail": Painted.of(face.detail.mesh, paint)}, "**orange** skin relief that was made · **grey** measured"
+
+
+def _heat(values: Floats, where: Bools, what: str) -> tuple[Floats, str]:
+    known = values[where]
+    high = colours.round_up(float(np.percentile(known, 98))) if len(known) else 1.0
+    paint = colours.colour_values(values, colours.SEQUENTIAL, low=0.0, high=high, shown=where)
+    return paint, f"{what}: light 0 mm, dark {high:g} mm and more" + ("" if where.all() else "; grey: none")
+
+
+def _kinds() -> str:
+    words = ("grey", "blue", "orange")
+    return " · ".join(f"**{word}** {name}" for word, name in zip(words, KIND_NAMES, strict=True))
+
+
+def _parts(session: Session) -> dict[str, Painted]:
+    out = {}
+    for k, part in enumerate(session.parts):
+        mesh = part.shell.with_vertices(part.to_face.apply(part.shell.vertices))
+        out[f"prosthesis {k + 1}"] = Painted.of(mesh, PART)
+    return out
