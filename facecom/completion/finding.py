@@ -16,7 +16,7 @@ from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.scan.align import Alignment, align, align_landmarks
-from facecom.scan.clean import clean_scan
+from facecom.scan.clean import CleanReport, clean_scan
 from facecom.scan.surface import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
 
@@ -29,9 +29,13 @@ def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -
     if len(mesh.faces) < 50:
         raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
     found = resolve_unit(mesh, unit)
-    in_mm = Mesh(mesh.vertices * found.scale_to_mm, mesh.faces, colors=mesh.colors)
-    fine, for_fit = _surfaces(in_mm, settings)
-    return Scan(mesh, fine, for_fit, found.unit, found.scale_to_mm, False, cleaned.report)
+    return scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
+
+
+def scan_of(mesh: Mesh, unit: str, mm_per_unit: float, *, removed: CleanReport, settings: CompletionSettings) -> Scan:
+    """A cleaned mesh in its own unit, ready for queries and with the coarser copy for the fit."""
+    fine, for_fit = _surfaces(Mesh(mesh.vertices * mm_per_unit, mesh.faces, colors=mesh.colors), settings)
+    return Scan(mesh, fine, for_fit, unit, mm_per_unit, False, removed)
 
 
 def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
@@ -43,7 +47,7 @@ def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurfac
     return fine, fine if coarse is in_mm else OrientedSurface(coarse)
 
 
-def _turned(scan: Scan, settings: CompletionSettings) -> Scan:
+def turned(scan: Scan, settings: CompletionSettings) -> Scan:
     """The same scan with its triangles facing the other way."""
     flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
     fine, for_fit = _surfaces(flipped, settings)
@@ -118,7 +122,7 @@ def _starts(
     weights = face_trust(model.template, level=1, settings=settings)
     found = []
     for inside_out in sorted({candidate.inside_out for candidate in poses}):
-        side = _turned(scan, settings) if inside_out else scan
+        side = turned(scan, settings) if inside_out else scan
         tried = [candidate.pose for candidate in poses if candidate.inside_out == inside_out]
         start = best_start(side.for_fit, model, tried, weights=weights, settings=settings.start)
         if start is not None:

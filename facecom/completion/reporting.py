@@ -24,6 +24,12 @@ def completion_of(
     evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None, unguided: Fit
 ) -> Completion:
     """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
+    report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
+    return assembled(evidence, sigma, replace(report, guidance_mm=_guidance_change(evidence, unguided)), skin=skin)
+
+
+def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:
+    """The meshes of a completion in the scan's own frame and unit, from what it rests on."""
     scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
     to_scan = evidence.to_scan(evidence.fit.pose)
     order = slice(None, None, -1) if scan.inside_out else slice(None)
@@ -36,8 +42,6 @@ def completion_of(
     made_sigma = joined.weights @ sigma
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
     provenance = np.where(evidence.projected.measured, MEASURED, MADE)
-    report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
-    report = replace(report, guidance_mm=_guidance_change(evidence, unguided))
     return Completion(
         face=face,
         merged=merged,

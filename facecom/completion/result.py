@@ -59,8 +59,12 @@ class Completion(Convertible):
         """The whole face, which `to_trimesh` and its kin convert."""
         return self.face
 
-    def save(self, directory: str | os.PathLike[str]) -> None:
+    def save(self, directory: str | os.PathLike[str], *, keep: bool = False) -> None:
         """Write face.ply, merged.ply, patch.ply and report.json, and with detail its mesh and maps; the folder is made.
+
+        Parameters
+        ----------
+        keep : also write evidence.safetensors and evidence.json, from which `Completion.load` brings all of it back
 
         Raises
         ------
@@ -78,6 +82,32 @@ class Completion(Convertible):
         if self.detail is not None:
             save_detail(folder, self.detail, self.pose.inverse())
         save_report(folder / "report.json", self.report)
+        if keep:
+            from facecom.completion.stored import keep_completion
+
+            keep_completion(self, folder)
+
+    @staticmethod
+    def load(
+        directory: str | os.PathLike[str],
+        *,
+        model: LinearGenerator | None = None,
+        settings: CompletionSettings | None = None,
+    ) -> Completion:
+        """The completion that `save` wrote with `keep`, to be sampled or refitted again; without its detail.
+
+        Parameters
+        ----------
+        model, settings : those that it was made with; the shipped ones unless given
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing or damaged, or model or settings are not those it was made with.
+        """
+        from facecom.completion.stored import load_completion
+
+        return load_completion(directory, model=model, settings=settings)
 
     def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
         """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
