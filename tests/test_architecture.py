@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -116,3 +117,27 @@ def test_the_contracts_name_every_folder_of_the_design():
         p.parent.name for p in (ROOT / "facecom").glob("*/*.py")
     }
     assert there - {"__init__"} <= named
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """First names of what a module imports when it is itself imported."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_completing_a_scan_needs_no_extra():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    required = {re.split("[<>=]", line)[0] for line in config["options"]["install_requires"].split()}
+    required = {{"pillow": "PIL"}.get(name, name) for name in required}
+    job = ("geometry", "scan", "model", "fitting", "refine", "completion", "commands", "evaluation")
+    for path in MODULES:
+        part = path.relative_to(ROOT / "facecom").parts
+        if part[0] in job and "adapters" not in part:
+            foreign = top_level_imports(path) - set(sys.stdlib_module_names) - {"facecom"}
+            assert foreign <= required, f"{path}: {sorted(foreign - required)} not in install_requires"
