@@ -119,17 +119,6 @@ def test_the_contracts_name_every_folder_of_the_design():
     assert there - {"__init__"} <= named
 
 
-def top_level_imports(path: Path) -> set[str]:
-    """First names of what a module imports when it is itself imported."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found.add(node.module.split(".")[0])
-    return found
-
-
 def test_completing_a_scan_needs_no_extra():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
@@ -139,5 +128,5 @@ def test_completing_a_scan_needs_no_extra():
     for path in MODULES:
         part = path.relative_to(ROOT / "facecom").parts
         if part[0] in job and "adapters" not in part:
-            foreign = top_level_imports(path) - set(sys.stdlib_module_names) - {"facecom"}
+            foreign = top_level_imports(ast.parse(path.read_text())) - set(sys.stdlib_module_names) - {"facecom"}
             assert foreign <= required, f"{path}: {sorted(foreign - required)} not in install_requires"
