@@ -10,8 +10,8 @@ fits its code to the registered heads and to the scans of the dev suite, and pri
 again. `holes` fits models that lie in folders to the dev suite alone, by head.
 
 `seen` is the mean distance along the normal at the vertices of level 1 that were measured, correspondence told; `hole`
-that of the true missing surface to the fitted face on the dev suite, from the pose that the shipped model finds, nothing
-told. The pose is fitted in both. Times are the processor's, all threads together.
+that of the true missing surface to the fitted face on the dev suite, from the pose that the shipped model finds with
+nothing told. The pose is fitted in both. Times are the processor's, all threads together.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
         )
     if not np.isfinite(faces).all():
         raise ValueError("some faces hold coordinates that are not finite; leave them out")
-    return faces[:, :count]
+    return np.require(faces[:, :count], requirements=("C", "W"))
 
 
 class _Run:
