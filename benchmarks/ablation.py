@@ -1,11 +1,12 @@
 """What each stage is worth, by defect: `facecom explain` on every case of a folder that facebench made.
 
-    python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--pages]
+    python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--hidden] [--pages]
 
 For each case the scan is completed as the command line does it, then the job is repeated with each stage left out. The
 first table is the mean distance, in mm, of the missing truth to the face without each stage; the job is not told the
-truth, it is read for the score alone. The second is what the same runs say without a truth: the error at a seen place
-that was hidden from them. Figures are kept in a folder, a file a case, and a run that was stopped goes on from there.
+truth, it is read for the score alone. The second, with --hidden and for twice the time, is what the command itself
+says, which has no truth: the error at a seen place that was hidden from the runs. Figures are kept in a folder, a file
+a case, and a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -41,21 +42,20 @@ def truth_mm(case: Path, found: Ablation) -> list[float]:
     return out
 
 
-def explained(case: Path, page: Path | None) -> dict[str, Any]:
+def explained(case: Path, page: Path | None, *, hidden: bool) -> dict[str, Any]:
     """Figures of one case, or the sentence with which it was refused; the page where it is wanted."""
     since, meta = time.process_time(), json.loads((case / "meta.json").read_text(encoding="utf-8"))
     row: dict[str, Any] = {"case": case.name, "head": meta["head"], "defect": meta["defect"]}
     try:
-        found = ablate(complete(case / "scan.ply"))
+        found = ablate(complete(case / "scan.ply"), radius_mm=18.0 if hidden else None)
     except FacecomError as error:
         return row | {"refused": str(error)}
-    html = explain_html(found, name=case.name)
     if page:
-        page.write_text(html, encoding="utf-8")
+        page.write_text(explain_html(found, name=case.name), encoding="utf-8")
     return row | {
         "figures": explain_json(found),
         "truth_mm": {o.leaving.name: mm for o, mm in zip(found.outcomes, truth_mm(case, found), strict=True)},
-        "page_bytes": len(html),
+        "page_bytes": page.stat().st_size if page else 0,
         "seconds": time.process_time() - since,
     }
 
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("bench", type=Path, help="folder that facebench made")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the figures, a JSON file a case")
     parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--hidden", action="store_true", help="hide a seen place from further runs, as explain does")
     parser.add_argument("--pages", action="store_true", help="keep explain.html of each case too")
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def main() -> None:
         kept = options.keep / f"{case.name}.json"
         if not kept.exists():
             page = options.keep / f"{case.name}.html" if options.pages else None
-            kept.write_text(json.dumps(explained(case, page), indent=1) + "\n", encoding="utf-8")
+            kept.write_text(json.dumps(explained(case, page, hidden=options.hidden), indent=1) + "\n", encoding="utf-8")
         rows.append(json.loads(kept.read_text(encoding="utf-8")))
     sound = [r for r in rows if "figures" in r]
     problems = [f"{r['case']}: {r['refused']}" for r in rows if "refused" in r]
@@ -105,8 +106,10 @@ def main() -> None:
     largest = max((r["page_bytes"] for r in sound), default=0) / 1e6
     print(f"{len(rows)} cases, {len(rows) - len(sound)} refused; largest explain.html {largest:.2f} MB")
     print(*problems, sep="\n")
-    for title, figure in (("missing truth", lambda r: r["truth_mm"]), ("hidden place", hidden_mm)):
-        print(f"\n{title}, mm\n\n{table(sound, figure)}")
+    print(f"\nmissing truth, mm\n\n{table(sound, lambda r: r['truth_mm'])}")
+    with_place = [r for r in sound if r["figures"]["hidden_radius_mm"] > 0]
+    if with_place:
+        print(f"\nhidden place, {len(with_place)} cases, mm\n\n{table(with_place, hidden_mm)}")
 
 
 if __name__ == "__main__":

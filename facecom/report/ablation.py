@@ -83,7 +83,7 @@ class Ablation:
 
 
 def ablate(
-    result: Completion, *, radius_mm: float = 18.0, progress: Callable[[str, float], None] | None = None
+    result: Completion, *, radius_mm: float | None = 18.0, progress: Callable[[str, float], None] | None = None
 ) -> Ablation:
     """Repeat the fit and the projection of a completion with each stage left out.
 
@@ -94,7 +94,7 @@ def ablate(
     Parameters
     ----------
     result : Completion with a linear model
-    radius_mm : float, of the hidden place
+    radius_mm : float, of the hidden place; None hides none, and takes half the time
     progress : called with the name of what is left out, and the share of the work done
 
     Raises
@@ -104,23 +104,26 @@ def ablate(
     FitError
         When the fit fails with nothing left out.
     """
-    if not radius_mm > 0:
+    if radius_mm is not None and not radius_mm > 0:
         raise ValueError(f"the hidden place needs a positive radius, got {radius_mm:g} mm")
     layers = Layers(result)
-    centre = hidden_place(layers, radius_mm=radius_mm)
-    hidden = np.zeros(len(layers.area), bool)
-    covered: Scan | None = None
-    if centre is not None:
-        away = np.linalg.norm(layers.face.vertices - centre, axis=1)
-        hidden = (away < radius_mm - 2.0) & layers.measured
-        covered = _cut(result.evidence, centre, radius_mm)
+    covered, hidden = _covered(layers, radius_mm)
     runs, outcomes = _Runs(layers), list[Outcome]()
     for k, leaving in enumerate(LEAVINGS):
         if progress:
             progress(leaving.name, k / len(LEAVINGS))
         reference = outcomes[0].vertices if outcomes else None
         outcomes.append(_outcome(runs, leaving, covered, hidden, reference))
-    return Ablation(layers, tuple(outcomes), hidden, radius_mm if centre is not None else 0.0)
+    return Ablation(layers, tuple(outcomes), hidden, radius_mm if radius_mm and covered is not None else 0.0)
+
+
+def _covered(layers: Layers, radius_mm: float | None) -> tuple[Scan | None, Bools]:
+    """The scan without a seen place, where one is wide enough, and the vertices (V,) of that place."""
+    centre = None if radius_mm is None else hidden_place(layers, radius_mm=radius_mm)
+    if radius_mm is None or centre is None:
+        return None, np.zeros(len(layers.area), bool)
+    away = np.linalg.norm(layers.face.vertices - centre, axis=1)
+    return _cut(layers.result.evidence, centre, radius_mm), (away < radius_mm - 2.0) & layers.measured
 
 
 def hidden_place(layers: Layers, *, radius_mm: float) -> Floats | None:

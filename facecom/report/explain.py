@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from facecom.report.ablation import Ablation, Outcome
-from facecom.report.html import AID, page_style
+from facecom.report.answer import QUESTION, answer, answer_html
+from facecom.report.html import AID, page_style, reading
 from facecom.report.markup import page, picture, table, tag
 from facecom.report.pictures import Painter
-from facecom.report.story import REGION_TITLES, decibel, mm
+from facecom.report.relief import relief_by_region
+from facecom.report.words import REGION_TITLES, mm
 
 _SPAN_MM = 1.0
 
 
 def explain_json(ablation: Ablation) -> dict[str, Any]:
     """All figures of an ablation, ready for JSON; None where there is none."""
-    skin, moved = ablation.layers.result.detail, ablation.layers.result.report.guidance_mm
+    moved = ablation.layers.result.report.guidance_mm
     return {
         "moved_by_pictures_mm": None if moved is None else dict(moved),
         "hidden_radius_mm": ablation.hidden_radius_mm,
@@ -35,12 +37,11 @@ def explain_json(ablation: Ablation) -> dict[str, Any]:
             }
             for outcome in ablation.outcomes
         ],
-        "skin_detail": None
-        if skin is None
-        else {
-            "relief_made_over_measured": decibel(skin.displacement - skin.low, skin.provenance),
-            "relief_without_the_stage": "none",
+        "relief": {
+            name: {"made_mm": _finite(r.made_mm), "measured_mm": _finite(r.measured_mm), "decibel": _finite(r.decibel)}
+            for name, r in relief_by_region(ablation.layers).items()
         },
+        "answer": list(answer(ablation)),
     }
 
 
@@ -55,10 +56,12 @@ def explain_html(ablation: Ablation, *, name: str) -> str:
             kind="lead",
         ),
         tag("p", AID, kind="aid"),
+        *answer_html(ablation),
         *_summary(ablation),
         *_regions(ablation),
         *_pictures(ablation),
         *_detail(ablation),
+        *reading(),
     ]
     return page(f"{name}: facecom explain", body, style=page_style())
 
@@ -71,7 +74,7 @@ def explain_text(ablation: Ablation) -> str:
         f"{_length(o.rim_gap_mm):>8s} {_length(o.change_mm.get('all', np.nan)):>8s}   {o.problem}".rstrip()
         for o in ablation.outcomes
     ]
-    return "\n".join([head, *lines])
+    return "\n".join([head, *lines, "", QUESTION, *(f"- {sentence}" for sentence in answer(ablation))])
 
 
 def _summary(ablation: Ablation) -> Iterator[str]:
@@ -155,10 +158,14 @@ def _detail(ablation: Ablation) -> Iterator[str]:
         return
     yield tag(
         "p",
-        f"Relief of the made part against the measured border: "
-        f"{decibel(skin.displacement - skin.low, skin.provenance)}. Without the stage the made part has no relief at "
-        f"all. Scan spacing there: {mm(skin.bands.spacing_mm)}.",
+        "Relief of the made part against the seen skin beside it, of the same region. Without the stage the made part "
+        f"has none. Spacing of the scan there: {mm(skin.bands.spacing_mm)}.",
     )
+    rows = [
+        (REGION_TITLES.get(name, name), mm(r.made_mm), mm(r.measured_mm), r.text, "none")
+        for name, r in relief_by_region(ablation.layers).items()
+    ]
+    yield table(("region", "made", "measured", "made over measured", "without the stage"), rows)
 
 
 def _length(value: float) -> str:

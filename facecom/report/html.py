@@ -14,8 +14,9 @@ from facecom.report.markup import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
 from facecom.report.preview import preview
 from facecom.report.shading import Image
-from facecom.report.story import REGION_TITLES, Stage, mm, percent, tell
+from facecom.report.story import Stage, tell
 from facecom.report.viewer3d import json_for_script, scene, script, viewer_source
+from facecom.report.words import REGION_TITLES, mm, percent
 
 AID = (
     "This is an aid for design and research, not a medical device. What is marked as made up is a guess from "
@@ -47,7 +48,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
         *_figures(layers),
         *_story(stages),
         *_why(layers),
-        *_reading(),
+        *reading(),
     ]
     return page(f"{name}: facecom report", body, style=page_style())
 
@@ -246,7 +247,8 @@ def _why(layers: Layers) -> Iterator[str]:
     yield tag("p", "What each stage is worth on this very scan: facecom explain SCAN --out DIR.", kind="soft")
 
 
-def _reading() -> Iterator[str]:
+def reading() -> Iterator[str]:
+    """Papers, tools and data that the stages rest on, with links, as pieces of a page."""
     yield tag("h2", "Papers, tools and data")
     listed = (
         sources.FACECOM, sources.BLANZ, sources.ICT, sources.ICP, sources.LINDGREN, sources.PARSER, sources.SDFD,

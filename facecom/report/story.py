@@ -7,20 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Ints, vertex_normals
-from facecom.refine.detail import MEASURED, NONE, PROVENANCE_NAMES
+from facecom.geometry.mesh import Floats, vertex_normals
+from facecom.refine.detail import PROVENANCE_NAMES
 from facecom.report import sources
 from facecom.report.layers import ALONE, MIRRORED, Layers
 from facecom.report.pictures import Painter, Picture
+from facecom.report.relief import relief_by_region
 from facecom.report.shading import Frame
 from facecom.report.sources import Source
-
-REGION_TITLES = {
-    "all": "whole face", "skin": "skin", "nose": "nose", "l_eye": "left eye", "r_eye": "right eye",
-    "l_brow": "left brow", "r_brow": "right brow", "l_ear": "left ear", "r_ear": "right ear", "mouth": "mouth, inside",
-    "u_lip": "upper lip", "l_lip": "lower lip", "neck": "neck",
-}  # fmt: skip
-"""What people call the template's regions."""
+from facecom.report.words import REGION_TITLES, mm, percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,32 +58,6 @@ def tell(layers: Layers) -> tuple[Stage, ...]:
         _guidance(layers),
         _detail(layers, painter),
     )
-
-
-def mm(value: float) -> str:
-    """A length for people.
-
-    Examples
-    --------
-    >>> mm(1.234), mm(0.0123), mm(float("nan"))
-    ('1.23 mm', '0.012 mm', 'not known')
-    """
-    if not np.isfinite(value):
-        return "not known"
-    return f"{value:.2f} mm" if value >= 0.1 else f"{value:.3f} mm" if value >= 0.001 else "below 0.001 mm"
-
-
-def percent(value: float) -> str:
-    """A share for people, without false zeros and hundreds.
-
-    Examples
-    --------
-    >>> percent(0.25), percent(0.002), percent(0.99999)
-    ('25 %', '0.2 %', '99.9 %')
-    """
-    if 0 < value < 0.01 or 0.99 < value < 1:
-        return f"{np.clip(100 * value, 0.1, 99.9):.1f} %"
-    return f"{100 * value:.0f} %"
 
 
 def _alignment(layers: Layers, painter: Painter) -> Stage:
@@ -267,7 +236,10 @@ def _detail(layers: Layers, painter: Painter) -> Stage:
         figures={name: percent(float(np.mean(skin.provenance == k))) for k, name in enumerate(PROVENANCE_NAMES)}
         | {
             "spacing of the scan there": mm(skin.bands.spacing_mm),
-            "relief made against relief measured at the border": decibel(relief, skin.provenance),
+            **{
+                f"relief made against measured, {REGION_TITLES.get(name, name)}": part.text
+                for name, part in relief_by_region(layers).items()
+            },
         },
         pictures=(
             close.plain(skin.smooth, "without relief"),
@@ -275,14 +247,6 @@ def _detail(layers: Layers, painter: Painter) -> Stage:
             close.signed(skin.smooth, relief, "the relief"),
         ),
     )
-
-
-def decibel(relief: Floats, provenance: Ints) -> str:
-    """Energy of the made relief over that of the measured one, as people write it."""
-    made, seen = relief[(provenance != MEASURED) & (provenance != NONE)], relief[provenance == MEASURED]
-    if not len(made) or not len(seen) or not made.any() or not seen.any():
-        return "nothing to compare"
-    return f"{10 * np.log10(made.var() / seen.var()):+.1f} dB"
 
 
 def _length(vectors: Floats) -> Floats:
