@@ -133,16 +133,16 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
     return _joined(scan, face, rims, filling, capped)
 
 
-def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints) -> Floats:
+def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints, reach_mm: float = 30.0) -> Floats:
     """Where the scan has a surface over the face, (V,) in 0 or 1: the closest scan point is no border of the scan.
 
-    The two surfaces must look the same way there; how far apart they are does not matter (hair over a forehead).
-    `border` holds the scan's border edges, (B, 2).
+    The two surfaces must look the same way there and be no farther apart than `reach_mm` (hair over a forehead is, the
+    bridge of the nose seen from an unseen cheek is not). `border` holds the scan's border edges, (B, 2).
     """
     found = Surface(scan).closest(face.vertices)
     own = vertex_normals(face.vertices, face.faces)
     agree = np.einsum("vd,vd->v", own, face_cross(scan.vertices, scan.faces[found.faces])) > 0
-    return (~on_border(scan, found, border) & agree).astype(float)
+    return (~on_border(scan, found, border) & agree & (found.distance < reach_mm)).astype(float)
 
 
 def _scan_edges(scan: Mesh, rims: Rims) -> Ints:

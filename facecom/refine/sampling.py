@@ -12,6 +12,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 
 _FINEST = 4  # halvings of a template edge; 1 mm becomes 0.06 mm
+_TORN = 3.0  # times the median length of a rim's edges: longer ones are taken for torn
 _CLEARANCE = 0.7  # of the wanted edge length, to the rim and to each other
 
 
@@ -44,7 +45,9 @@ def rim_sizes(feet: Floats, edges: Ints, length: Floats, *, grading: float) -> S
     t = np.arange(4) / 4.0
     a, b = feet[edges[:, 0]], feet[edges[:, 1]]
     samples = (a[:, None] * (1 - t)[None, :, None] + b[:, None] * t[None, :, None]).reshape(-1, 3)
-    size = np.repeat(0.5 * (length[edges[:, 0]] + length[edges[:, 1]]), len(t))
+    middle = 0.5 * (length[edges[:, 0]] + length[edges[:, 1]])
+    # a few torn edges of a depth frame must not make the whole patch coarse
+    size = np.repeat(np.minimum(middle, _TORN * np.median(middle)), len(t))
     return Sizes(cKDTree(samples), size, grading)
 
 

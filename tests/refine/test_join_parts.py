@@ -6,13 +6,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from facecom.geometry.mesh import boundary_edges, unique_edges
+from facecom.geometry.mesh import Mesh, boundary_edges, unique_edges
 from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
+from facecom.refine.join import measure_coverage
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
 from facecom.refine.regions import label_missing
 from facecom.refine.rims import untangle
+from facecom.refine.sampling import rim_sizes
 from facecom.refine.strip import flip_edges, split_edges
 
 NONE = np.zeros((0, 2), int)
@@ -160,3 +162,32 @@ def test_a_leak_in_the_rim_is_closed_by_the_shortest_cut(leak: bool) -> None:
     evidence = np.where(np.isin(np.arange(len(points)), ring), np.nan, inside)
     label = label_missing(faces, side, kept, evidence=evidence, positions=points)
     assert np.array_equal(label, hole)
+
+
+def test_only_a_surface_near_by_covers_the_face(sheet) -> None:
+    face = sheet(12, 12, seed=3)
+    for height, expected in ((0.5, 1.0), (29.0, 1.0), (45.0, 0.0)):
+        scan = Mesh(3.0 * face.vertices - [10, 10, -height], face.faces)
+        covered = measure_coverage(scan, face, border=boundary_edges(scan.faces))
+        assert covered[np.abs(face.vertices[:, :2] - face.vertices[:, :2].mean(0)).max(1) < 3].mean() == expected
+
+
+def test_a_torn_edge_does_not_make_the_patch_coarse() -> None:
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    feet = 20.0 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    edges = np.stack([np.arange(40), (np.arange(40) + 1) % 40], axis=1)
+    length = np.full(40, 3.0)
+    length[7] = 60.0
+    sizes = rim_sizes(feet, edges, length, grading=0.3)
+    assert sizes.at(np.zeros((1, 3)), np.ones(1))[0] == pytest.approx(1.0)
+    assert sizes.at(feet[7:8], np.ones(1))[0] < 3.01 * 3.0
+
+
+def test_the_wanted_length_goes_from_the_rims_to_the_templates_own() -> None:
+    rim = np.array([[0.0, 0, 0], [0, 1, 0]])
+    sizes = rim_sizes(rim, np.array([[0, 1]]), np.full(2, 0.5), grading=0.25)
+    away = np.array([[0.0, 0, 0], [2, 0, 0], [6, 0, 0], [400, 0, 0]])
+    wanted, distance = sizes.at(away, np.full(4, 2.0))
+    assert wanted == pytest.approx([0.5, 1.0, 2.0, 2.0])
+    assert distance[:3] == pytest.approx([0, 2, 6])
+    assert np.isinf(distance[3])
