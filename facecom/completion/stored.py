@@ -67,17 +67,7 @@ def load_completion(
     model: LinearGenerator | None = None,
     settings: CompletionSettings | None = None,
 ) -> Completion:
-    """The completion that `keep_completion` wrote.
-
-    Parameters
-    ----------
-    model, settings : those that it was made with; the shipped ones unless given
-
-    Raises
-    ------
-    CheckpointError
-        When a file is missing or damaged, or model or settings are not those it was made with.
-    """
+    """The completion that `keep_completion` wrote; parameters and errors as of `Completion.load`."""
     folder = Path(directory)
     arrays, text = read_stored(folder, kind=KIND)
     model, settings = model or LinearGenerator.load(), settings or CompletionSettings()
