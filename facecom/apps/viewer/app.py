@@ -85,7 +85,10 @@ def _receive(server: Any, shop: Shop) -> None:
 
     @server.on_client_connect
     def _(client: Any) -> None:
-        visitors[client.client_id] = Visitor(client, shop)
+        visitor = visitors[client.client_id] = Visitor(client, shop)
+        if client.client_id not in server.get_clients():  # it was closed while it was furnished
+            visitors.pop(client.client_id, None)
+            visitor.leave()
 
     @server.on_client_disconnect
     def _(client: Any) -> None:

@@ -11,6 +11,7 @@ from facecom.report.html import AID
 
 NOBODY = "none"
 LOOK, MARK, BACK = "turn the view", "mark as missing", "take back"
+RADIUS_MM, MARGIN_MM, WALL_MM = (2.0, 20.0), (1.0, 20.0), (0.6, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def _missing(gui: Any, limits: Limits) -> dict[str, Any]:
         return {
             "missing": folder,
             "brush": gui.add_dropdown("Pointer", (LOOK, MARK, BACK)),
-            "radius": gui.add_slider("Brush, mm", min=2.0, max=20.0, step=0.5, initial_value=7.0),
+            "radius": gui.add_slider("Brush, mm", min=RADIUS_MM[0], max=RADIUS_MM[1], step=0.5, initial_value=7.0),
             "clear": gui.add_button("Take all marks back", color="gray"),
             "relief": gui.add_checkbox(
                 "Skin relief", False, hint="relief for what is made, from this person's own skin"
@@ -104,8 +105,8 @@ def _prosthesis(gui: Any, limits: Limits) -> dict[str, Any]:
     with folder:
         return {
             "prosthesis": folder,
-            "margin": gui.add_number("Margin, mm", 5.0, min=1.0, max=20.0, step=0.5),
-            "wall": gui.add_number("Wall, mm", 3.0, min=0.6, max=10.0, step=0.1),
+            "margin": gui.add_number("Margin, mm", 5.0, min=MARGIN_MM[0], max=MARGIN_MM[1], step=0.5),
+            "wall": gui.add_number("Wall, mm", 3.0, min=WALL_MM[0], max=WALL_MM[1], step=0.1),
             "design": gui.add_button("Design it"),
         }
 

@@ -76,12 +76,15 @@ class Session:
         return self.refitted or self.result
 
     @property
+    def frame(self) -> Completion | Found | None:
+        """What says where the face is in the scan; None while nothing does."""
+        return self.result or self.found
+
+    @property
     def to_display(self) -> Similarity:
         """The scan's own frame -> the one that is shown: the face frame once the face is found."""
-        if self.result is not None:
-            return self.result.pose
-        if self.found is not None:
-            return self.found.pose
+        if self.frame is not None:
+            return self.frame.pose
         if self.scan is None:
             return Similarity()
         points = self.scan.vertices[np.isfinite(self.scan.vertices).all(axis=1)]
@@ -136,8 +139,12 @@ class Session:
         named = self.result.evidence.model.template.landmarks
         return {name: place[k] for name, k in named.items() if loose[k] >= LOOSE}
 
-    def drag(self, name: str, point: Floats) -> Session:
+    def drag(self, name: str, point: Floats, *, sigma_mm: float = 0.01) -> Session:
         """Drag a landmark to a point of the face frame, mm, and refit with all that were dragged.
+
+        Parameters
+        ----------
+        sigma_mm : how exactly it is to lie there; a hand that drags outdoes a posterior that is sure
 
         Raises
         ------
@@ -150,7 +157,7 @@ class Session:
             raise ScanError("there is no result yet; complete the scan first")
         dragged = {**self.dragged, name: np.asarray(point, float)}
         back = self.result.pose.inverse()
-        refitted = self.result.refit({k: back.apply(p) for k, p in dragged.items()})
+        refitted = self.result.refit({k: back.apply(p) for k, p in dragged.items()}, sigma_mm=sigma_mm)
         return replace(self, dragged=dragged, refitted=refitted, sample=0, parts=())
 
     def release(self) -> Session:

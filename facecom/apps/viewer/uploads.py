@@ -56,6 +56,8 @@ def read_upload(name: str, content: bytes, *, limits: Limits) -> Uploaded:
             f"{shown} is empty, larger than {limits.upload_mb} MB, or one of more than {limits.uploads} uploads; "
             "make it smaller, or load the page again"
         )
+    if suffix == ".pcd" and b"binary_compressed" in content[:4096]:
+        raise ScanError(f"{shown} is compressed, and might hold any amount of data; save it as a binary PCD")
     with tempfile.TemporaryDirectory(prefix="facecom-") as folder:
         path = Path(folder) / f"scan{suffix}"
         path.write_bytes(content)
