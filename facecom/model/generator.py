@@ -41,6 +41,7 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
     _hub_mixin_config = {"model_type": KIND.format}
 
     code_size = property(lambda self: self.sizes.code, doc="Number M of code entries.")
+    identity_size = property(lambda self: self.sizes.code, doc="Number of leading code entries that random faces draw.")
 
     def faces(self, level: int) -> Ints:
         """Triangles of a level, (F, 3)."""

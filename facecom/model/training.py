@@ -21,7 +21,6 @@ from scipy import linalg
 from torch import Tensor
 
 from facecom.errors import CheckpointError, need
-from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
 from facecom.model.generator import FaceGenerator
 from facecom.model.network import FINE, Sizes
@@ -46,7 +45,7 @@ class TrainSettings:
     rate: float = 2e-3
     """Step size of AdamW; it falls to nothing along a cosine."""
     outer_weight: float = 0.05
-    """How much scalp, ears and neck count beside the face proper, for equal areas."""
+    """How much scalp, ears and neck count beside the face proper."""
     prior_weight: float = 0.01
     """Weight of keeping mean 0 and variance 1 of each code entry, beside errors in mm."""
     precision: Literal["no", "bf16", "fp16"] = "no"
@@ -89,10 +88,13 @@ def principal_modes(faces: Floats, mean: Floats, *, count: int, weights: Floats 
 
 
 def face_weights(template: Template, *, outer: float) -> Floats:
-    """How much each vertex of level 2 counts, (V2,): its area, times `outer` beyond the face proper; 1 on average."""
-    vertices = template.vertices[: template.counts[FINE]]
-    proper = (np.hypot(vertices[:, 0], vertices[:, 1] - 10.0) < RADIUS_MM) & (vertices[:, 2] > -RADIUS_MM)
-    found = vertex_areas(vertices, template.faces[FINE]) * np.where(proper, 1.0, outer)
+    """How much each vertex of level 2 counts, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
+
+    Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
+    """
+    x, y, z = template.vertices[: template.counts[FINE]].T
+    proper = (np.hypot(x, y - 10.0) < RADIUS_MM) & (z > -RADIUS_MM)
+    found = np.where(proper, 1.0, outer)
     return found / found.mean()
 
 

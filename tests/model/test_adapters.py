@@ -51,6 +51,11 @@ def test_safetensors_and_quads_are_read(arrays, tmp_path):
     source = read_linear(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(source.triangles, [[0, 1, 2], [0, 2, 3]])
     np.testing.assert_array_equal(source.mean, arrays["mean"])
+    both = {"mean": arrays["mean"], "basis": arrays["basis"], "quads": quads, "triangles": np.array([[2, 3, 4]])}
+    save_file(both, tmp_path / "both.safetensors")
+    np.testing.assert_array_equal(
+        read_linear(tmp_path / "both.safetensors").triangles, [[2, 3, 4], [0, 1, 2], [0, 2, 3]]
+    )
 
 
 def test_what_is_unsafe_damaged_or_something_else_is_refused(arrays, tmp_path):

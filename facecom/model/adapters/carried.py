@@ -45,6 +45,11 @@ class CarriedGenerator:
         return self.source.code_size
 
     @property
+    def identity_size(self) -> int:
+        """Number of leading code entries that random faces draw: all of them."""
+        return self.source.code_size
+
+    @property
     def description(self) -> dict[str, Any]:
         """Where the model is from."""
         return {"format": "carried", "sources": [self.source.credit]}

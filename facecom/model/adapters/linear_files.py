@@ -129,12 +129,17 @@ def _mode_rows(basis: Floats, count: int, path: Path) -> Floats:
 
 
 def _triangles(arrays: dict[str, np.ndarray], path: Path) -> Ints:
-    for name in FACES:
-        if name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] == 3:
-            return np.asarray(arrays[name]).astype(np.int64)
+    """All triangles that the file names, and its quads in two halves: a mesh may have both."""
+    found = [
+        np.asarray(arrays[name]).astype(np.int64)
+        for name in FACES
+        if name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] == 3
+    ][:1]
     if "quads" in arrays:
-        return triangles_of(np.asarray(arrays["quads"]).astype(int).tolist())
-    raise CheckpointError(f"{path}: holds no triangles; store them as faces (F, 3)")
+        found.append(triangles_of(np.asarray(arrays["quads"]).astype(int).tolist()))
+    if not found:
+        raise CheckpointError(f"{path}: holds no triangles; store them as faces (F, 3)")
+    return np.concatenate(found)
 
 
 def _read_obj(path: Path) -> tuple[Floats, Ints]:
