@@ -72,7 +72,9 @@ def _prosthesis_verb(verbs: Any) -> None:
         verb.add_argument(f"--{name}", type=float, metavar="MM", help=f"{text}, mm")
     verb.add_argument("--axis", default="auto", help="withdrawal axis: auto, front, or x,y,z in the face frame")
     verb.add_argument("--region", help="part to be replaced, such as l_ear, where it is not just a hole")
-    verb.add_argument("--samples", type=int, default=0, help="other designs drawn from the posterior")
+    verb.add_argument("--samples", type=int, default=0, metavar="K", help="other designs drawn from the posterior")
+    relief = "give the outer face skin relief: own (from this person's skin), synthetic where there is none"
+    verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=relief)
     _common(verb)
     verb.set_defaults(run=run.prosthesis)
 
@@ -90,6 +92,7 @@ def _register_verb(verbs: Any) -> None:
     verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
     verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
     verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scans")
+    verb.add_argument("--model", type=Path, help="folder of a linear face model; the shipped one unless given")
     verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
     verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
     verb.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -6,10 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facecom.commands.running import Bar, completed, output_folder, read_landmarks, table, write_results
 from facecom.errors import ScanError
+
+if TYPE_CHECKING:
+    from facecom.prosthesis import Prosthesis
 
 
 def complete(options: argparse.Namespace) -> None:
@@ -23,28 +26,43 @@ def complete(options: argparse.Namespace) -> None:
 
 
 def prosthesis(options: argparse.Namespace) -> None:
-    """Design a prosthesis for one scan."""
-    from facecom.prosthesis import alternatives, design_all
+    """Design a prosthesis for one scan: a folder a part where there are several, and in each a folder a sample."""
+    from facecom.prosthesis import DesignSettings, alternatives, design_all
 
     given = {f"{n}_mm": getattr(options, n) for n in ("margin", "edge", "lip", "wall", "clearance")}
     choices: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
     choices |= {"axis": axis, "region": options.region, "seed": options.seed}
+    DesignSettings(**choices)  # what does not fit together is refused before any work
+    if options.samples < 0:
+        raise ValueError(f"--samples must not be negative, got {options.samples}")
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     result = completed(options.scan, landmarks, options)
     parts = design_all(result, **choices)
-    folders = [options.out / f"part_{k + 1}" for k in range(len(parts))] if len(parts) > 1 else [options.out]
-    others = alternatives(result, options.samples, **choices) if options.samples else []
-    folders += [options.out / f"sample_{k + 1}" for k in range(len(others))]
-    for folder, part in zip(folders, [*parts, *others], strict=True):
-        with output_folder(folder) as partial:
-            part.save(partial)
-        i = part.inspection
+    for k, part in enumerate(parts):
+        folder = options.out / f"part_{k + 1}" if len(parts) > 1 else options.out
+        others = alternatives(result, options.samples, **{**choices, "part": k}) if options.samples else []
+        _write_designs(folder, part, others)
+
+
+def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
+    from facecom.prosthesis.comparison import comparison_picture
+    from facecom.prosthesis.pictures import png_bytes
+    from facecom.scan.files import write_bytes
+
+    with output_folder(folder) as partial:
+        part.save(partial)
+        for k, other in enumerate(others):
+            other.save(partial / f"sample_{k + 1}")
+        if others:
+            write_bytes(partial / "samples.png", png_bytes(comparison_picture([part, *others])))
+    for name, one in [("", part), *((f"/sample_{k + 1}", other) for k, other in enumerate(others))]:
+        i = one.inspection
         print(
-            f"{folder}: wall {i.wall.median:.1f} mm, rim {i.rim.min:.2f} mm and more, {i.volume_mm3 / 1000:.1f} cm3, "
-            f"{i.mass_g:.0f} g; {i.notice}"
+            f"{folder}{name}: wall {i.wall.median:.1f} mm, rim {i.rim.min:.2f} mm and more, "
+            f"{i.volume_mm3 / 1000:.1f} cm3, {i.mass_g:.0f} g; {i.notice}"
         )
-        for text in part.warnings:
+        for text in one.warnings:
             print(f"  warning: {text}")
 
 
@@ -86,16 +104,18 @@ def sample(options: argparse.Namespace) -> None:
 
 def register(options: argparse.Namespace) -> None:
     """Register scans to one topology."""
+    from facecom.model.linear import LinearGenerator
     from facecom.registration import register, write_registrations
 
+    model: Any = LinearGenerator.load(options.model) if options.model else None
     bar = Bar("register", quiet=options.quiet or not sys.stderr.isatty())
     try:
         relax = options.relax_expression
-        results = register(options.scans, unit=options.unit, relax_expression=relax, progress=bar.show)
+        results = register(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
     finally:
         bar.close()
     with output_folder(options.out) as partial:
-        write_registrations(results, partial, base_share=options.base_share)
+        write_registrations(results, partial, model=model, base_share=options.base_share)
     for result in results:
         print(f"{result.name}: {result.verdict}")
     print(f"written to {options.out}")

@@ -97,7 +97,7 @@ def choose_axis(
     Raises
     ------
     ValueError
-        When the given axis leads into the face, or none lets the border be seen whole.
+        When the given axis leads into the face.
     """
     middle = mean / np.linalg.norm(mean)
     if isinstance(given, str):
@@ -105,34 +105,26 @@ def choose_axis(
             raise ValueError(f"axis must be 'auto', 'front' or three numbers, got {given!r}")
         if given == "auto":
             return _best(outer, seat, middle, count, np.radians(cone_deg))
-        return _checked(outer, middle, np.array([0.0, 0.0, 1.0]))
+        return _checked(middle, np.array([0.0, 0.0, 1.0]))
     wanted = np.asarray(given, float)
     if wanted.shape != (3,) or not np.isfinite(wanted).all() or not np.linalg.norm(wanted) > 0:
         raise ValueError(f"axis must be 'auto', 'front' or three numbers that are not all zero, got {given!r}")
-    return _checked(outer, middle, wanted / np.linalg.norm(wanted))
+    return _checked(middle, wanted / np.linalg.norm(wanted))
 
 
-def _checked(outer: Mesh, middle: Floats, axis: Floats) -> Floats:
+def _checked(middle: Floats, axis: Floats) -> Floats:
     turned = float(np.degrees(np.arccos(np.clip(axis @ middle, -1, 1))))
     if turned > 75.0:
         raise ValueError(
             f"the part cannot be taken off along {np.round(axis, 2).tolist()}: that is {turned:.0f} degrees from where "
             f"its opening looks, {np.round(middle, 2).tolist()}; choose an axis near that, or 'auto'"
         )
-    if not _seen_whole(outer, axis):
-        raise ValueError(
-            f"seen along {np.round(axis, 2).tolist()} the part's border crosses itself; choose an axis near "
-            f"{np.round(middle, 2).tolist()}, or 'auto'"
-        )
     return axis
 
 
-def _seen_whole(outer: Mesh, axis: Floats) -> bool:
-    loop = boundary_loops(outer.faces)[0]
-    return simple_loop((outer.vertices[loop] @ axis_frame(axis).T)[:, :2])
-
-
-def _best(outer: Mesh, seat: Mesh | None, middle: Floats, count: int, cone: float) -> Floats:
+def _best(
+    outer: Mesh, seat: Mesh | None, middle: Floats, count: int, cone: float, *, folded_mm2: float = 300.0
+) -> Floats:
     """Directions spread evenly over the cone (Fibonacci), the middle one first; a stiff seat weighs most."""
     k = np.arange(count)
     cosine = 1.0 - k / max(count - 1, 1) * (1.0 - np.cos(cone))
@@ -142,14 +134,12 @@ def _best(outer: Mesh, seat: Mesh | None, middle: Floats, count: int, cone: floa
     shown = Facets(outer, most=_LOOKED_AT)
     tissue = Facets(seat, most=_LOOKED_AT) if seat is not None and len(seat.faces) else None
     rim = outer.vertices[boundary_loops(outer.faces)[0]]
-    best, axis = np.inf, None
+    best, axis = np.inf, middle
     for direction, lean in zip(directions, np.arccos(np.clip(cosine, -1, 1)), strict=True):
-        if not simple_loop((rim @ axis_frame(direction).T)[:, :2]):
-            continue
-        # A little for leaning, so that of equal axes the straightest is taken.
-        cost = 3.0 * (tissue.area(direction) if tissue else 0.0) + shown.area(direction) + 20.0 * lean**2
+        # Where the border is not seen whole it will be trimmed, at the cost of margin. A little for leaning, so that
+        # of equal axes the straightest is taken.
+        hidden = 0.0 if simple_loop((rim @ axis_frame(direction).T)[:, :2]) else folded_mm2
+        cost = hidden + 3.0 * (tissue.area(direction) if tissue else 0.0) + shown.area(direction) + 20.0 * lean**2
         if cost < best:
             best, axis = cost, direction
-    if axis is None:
-        raise ValueError("along no axis is the part's border seen whole; choose a smaller margin")
     return np.asarray(axis)

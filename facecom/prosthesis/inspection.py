@@ -19,7 +19,7 @@ from facecom.prosthesis.solids import crossing_edges, to_mesh
 from facecom.prosthesis.source import PROVENANCE_NAMES, Source
 
 if TYPE_CHECKING:
-    from facecom.prosthesis.making import DesignSettings
+    from facecom.prosthesis.settings import DesignSettings
 
 NOTICE = "A design aid, not a medical device: a clinician decides what is made and worn."
 OUTER, INNER, SIDE = 0, 1, 2
@@ -48,14 +48,17 @@ class Inspection:
     notice : what the part is not
     wall, wall_by_region : thickness at the outer face over the cavity; rim : over the margin on healthy skin
     edge : thickness along the outer border
+    margin : width of the margin along the outer border; less than asked for where the skin turns out of sight
     step : how far the outer border stands above the skin; gap : how far the inner face is from the skin there
     volume_mm3, mass_g, density_g_cm3 : of the part
     undercuts : for the withdrawal axis used; axis : in the face frame
+    least_undercuts, least_axis : for the axis along which least catches
     front_undercuts : for the axis straight out of the face, to compare
     asymmetry_before_mm, asymmetry_after_mm : mean distance of the face to its mirror image, without the missing part
         and with it; asymmetry_part_mm : of the part alone
     shares : of the outer face's area that was measured, mirrored or made
     sigma_mm : standard deviation of the outer face where it was not measured
+    relief_rms_mm : of the skin relief on what was made, NaN where there is none
     watertight, self_crossing_edges : of the shell
     overlap_mm3 : common volume of part and tissue
     """
@@ -65,6 +68,7 @@ class Inspection:
     wall_by_region: Mapping[str, Spread]
     rim: Spread
     edge: Spread
+    margin: Spread
     step: Spread
     gap: Spread
     volume_mm3: float
@@ -72,12 +76,15 @@ class Inspection:
     density_g_cm3: float
     axis: tuple[float, float, float]
     undercuts: Undercuts
+    least_axis: tuple[float, float, float]
+    least_undercuts: Undercuts
     front_undercuts: Undercuts
     asymmetry_before_mm: float
     asymmetry_after_mm: float
     asymmetry_part_mm: float
     shares: Mapping[str, float]
     sigma_mm: Spread
+    relief_rms_mm: float
     watertight: bool
     self_crossing_edges: int
     overlap_mm3: float
@@ -102,8 +109,23 @@ class Inspected:
     thickness: Floats
 
 
-def inspect_part(source: Source, shell: Shell, *, turn: Floats, settings: DesignSettings) -> Inspected:
-    """Measure a part; `turn` is the rotation from the face frame to the axis frame."""
+def inspect_part(
+    source: Source,
+    shell: Shell,
+    *,
+    turn: Floats,
+    least: Floats,
+    settings: DesignSettings,
+    relief_rms_mm: float = float("nan"),
+) -> Inspected:
+    """Measure a part.
+
+    Parameters
+    ----------
+    turn : (3, 3) rotation, face frame -> axis frame
+    least : (3,) the axis along which least catches, face frame
+    relief_rms_mm : of the skin relief on the outer face
+    """
     part, outer = to_mesh(shell.solid), shell.outer
     kind = face_kinds(part, outer.mesh)
     thickness = wall_thickness(outer.mesh, part, kind == INNER)
@@ -126,19 +148,23 @@ def inspect_part(source: Source, shell: Shell, *, turn: Floats, settings: Design
         },
         rim=Spread.of(thickness[~body]),
         edge=Spread.of(thickness[border]),
+        margin=Spread.of(np.maximum(-outer.inward[outer.loop], 0.0)),
         step=Spread.of(skin.closest(flat.vertices[outer.loop]).distance),
         gap=Spread.of(_gaps(part, kind, flat, outer.loop, skin)),
         volume_mm3=volume,
         mass_g=volume / 1000.0 * settings.density_g_cm3,
         density_g_cm3=settings.density_g_cm3,
-        axis=tuple(float(x) for x in turn[2]),  # type: ignore[arg-type]
+        axis=_three(turn[2]),
         undercuts=undercuts(flat, seat, np.array([0.0, 0.0, 1.0])),
+        least_axis=_three(least),
+        least_undercuts=undercuts(flat, seat, turn @ least),
         front_undercuts=undercuts(flat, seat, front),
         asymmetry_before_mm=before,
         asymmetry_after_mm=after,
         asymmetry_part_mm=of_part,
         shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
         sigma_mm=Spread.of(sigma[provenance > 0]),
+        relief_rms_mm=relief_rms_mm,
         watertight=_watertight(part),
         self_crossing_edges=len(crossing_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
@@ -149,6 +175,11 @@ def inspect_part(source: Source, shell: Shell, *, turn: Floats, settings: Design
     return Inspected(
         inspection, np.where(on_outer, provenance[at], -1), np.where(on_outer, sigma[at], np.nan), thickness
     )
+
+
+def _three(vector: Floats) -> tuple[float, float, float]:
+    x, y, z = vector.tolist()
+    return x, y, z
 
 
 def face_kinds(part: Mesh, outer: Mesh) -> Ints:

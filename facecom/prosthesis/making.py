@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.prosthesis.axis import Axis, axis_frame, choose_axis
+from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
-from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import cut_sheet, find_defects, vector_area
-from facecom.prosthesis.shell import Thickness, build_shell, outer_face, slack, tissue_mesh
+from facecom.prosthesis.mould import build_mould
+from facecom.prosthesis.outer import cut_outer
+from facecom.prosthesis.regions import EARS, region_mask
+from facecom.prosthesis.settings import DesignSettings
+from facecom.prosthesis.sheet import find_defects, vector_area
+from facecom.prosthesis.shell import build_shell
 from facecom.prosthesis.solids import to_mesh
-from facecom.prosthesis.source import Source, mirrored, pick_defect, region_mask, without_region
+from facecom.prosthesis.source import Source, mirrored, pick_defect, without_ear, without_region
+from facecom.prosthesis.thickness import Thickness, slack
 
 if TYPE_CHECKING:
     import os
 
     from facecom.completion import Completion
-
-
-@dataclass(frozen=True)
-class DesignSettings:
-    """Everything that affects a part besides the completion; lengths in mm.
-
-    The lengths are starting points that a clinician confirms for each patient, not rules.
-
-    Parameters
-    ----------
-    margin_mm : width of the band that lies on healthy skin
-    edge_mm : thickness at the margin's outer border
-    lip_mm : thickness at the defect's edge, where the part leaves the skin; the outer face stands out by as much
-        there. `lip_mm=wall_mm` feathers the whole wall over the margin, at the price of a ridge of that height.
-    wall_mm : thickness over the open cavity
-    blend_mm : width of the band within the defect over which lip becomes wall
-    clearance_mm : gap between the part and the tissue
-    axis : withdrawal axis in the face frame: "auto", "front" or three numbers
-    density_g_cm3 : for the mass
-    grid_mm : cell of the grid on which the inner face is found
-    least_mm2 : smaller missing parts are not looked at
-    region : name of the template region that is replaced, where it is not simply what the scan lacks
-    mirror : "auto" copies an ear from the other side where that was seen, "always" any region, "never" none
-    part : which of several missing parts, the largest is 0
-    mould : MouldSettings
-    seed : of the random steps; recorded with the part
-    """
-
-    margin_mm: float = 5.0
-    edge_mm: float = 0.3
-    lip_mm: float = 0.6
-    wall_mm: float = 3.0
-    blend_mm: float = 5.0
-    clearance_mm: float = 0.1
-    axis: Axis = "auto"
-    density_g_cm3: float = 1.1
-    grid_mm: float = 0.7
-    least_mm2: float = 300.0
-    region: str | None = None
-    mirror: Literal["auto", "always", "never"] = "auto"
-    part: int = 0
-    mould: MouldSettings = field(default_factory=MouldSettings)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        numbers = {f.name: getattr(self, f.name) for f in fields(self) if f.type == "float"}
-        wrong = [n for n, v in numbers.items() if not np.isfinite(v) or v < 0 or (v == 0 and n != "clearance_mm")]
-        if wrong:
-            raise ValueError(f"{wrong[0]} must be a positive length, got {numbers[wrong[0]]}")
-        if self.mirror not in ("auto", "always", "never"):
-            raise ValueError(f"mirror must be 'auto', 'always' or 'never', got {self.mirror!r}")
-        if not self.edge_mm <= self.lip_mm <= self.wall_mm:
-            raise ValueError(
-                f"the thickness must not fall from edge ({self.edge_mm:g} mm) over lip ({self.lip_mm:g} mm) to wall "
-                f"({self.wall_mm:g} mm); choose edge_mm <= lip_mm <= wall_mm"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +112,8 @@ def design_all(completion: Completion, **options: Any) -> list[Prosthesis]:
 def alternatives(completion: Completion, count: int, **options: Any) -> list[Prosthesis]:
     """Design the part for other faces that explain the scan as well, drawn from the posterior; see `design`.
 
+    Only shape is drawn: these designs carry no skin relief.
+
     Raises
     ------
     ValueError
@@ -172,19 +122,18 @@ def alternatives(completion: Completion, count: int, **options: Any) -> list[Pro
     settings = DesignSettings(**options)
     source = _prepared(completion, settings)
     others = source.completion.samples(count, seed=settings.seed)
-    return [design_source(Source.of(other, bed=source.bed), settings) for other in others]
+    return [design_source(source.moved(other), settings) for other in others]
 
 
 def _prepared(completion: Completion, settings: DesignSettings) -> Source:
     """The surface to design on: of the scan as it is, or without the region, mirrored where that is asked for."""
     if settings.region is None:
         return Source.of(completion)
-    ear = settings.region.endswith("ear")
-    mask = region_mask(completion.evidence.model.template, settings.region)
-    source = Source.of_face(completion, mask) if ear else without_region(completion, settings.region)
+    ear = settings.region in EARS
+    source = (without_ear if ear else without_region)(completion, settings.region)
     if settings.mirror == "never" or (settings.mirror == "auto" and not ear):
         return source
-    return mirrored(source, mask)
+    return mirrored(source, region_mask(source.template, settings.region))
 
 
 def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
@@ -196,7 +145,6 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         margin_mm=settings.margin_mm,
         least_mm2=settings.least_mm2,
     )
-    sheet, wide, own = cut_sheet(source.merged, defect, margin_mm=settings.margin_mm, beyond_mm=3.0)
     thickness = Thickness(
         settings.edge_mm,
         settings.lip_mm,
@@ -205,23 +153,24 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         settings.margin_mm,
         settings.blend_mm,
     )
-    around = outer_face(wide, thickness)
-    outer = sheet.mesh.with_vertices(own @ around.vertices)
-    seat, _ = sheet.mesh.submesh(np.asarray((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1)))
-    axis = choose_axis(outer, seat, vector_area(source.merged, defect.faces), given=settings.axis)
+    looks = vector_area(source.merged, defect.faces)
+    rough = cut_outer(replace(source, skin=None), defect, settings, thickness, towards=looks)
+    seat, _ = rough.sheet.mesh.submesh(np.asarray((rough.sheet.inward[rough.sheet.mesh.faces] <= 1e-9).all(1)))
+    axis = choose_axis(rough.sheet.mesh, seat, looks, given=settings.axis)
+    least = axis if settings.axis == "auto" else choose_axis(rough.sheet.mesh, seat, looks, given="auto")
     turn = axis_frame(axis)
-    tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
+    outer = cut_outer(source, defect, settings, thickness, towards=axis)
     shell = build_shell(
-        replace(sheet, mesh=outer),
-        replace(wide, mesh=around),
-        tissue,
+        outer.sheet,
+        outer.around,
+        outer.tissue,
         thickness=thickness,
         turn=turn,
         grid_mm=settings.grid_mm,
         bed=source.bed,
     )
     mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, turn=turn, settings=settings)
+    found = inspect_part(source, shell, turn=turn, least=least, settings=settings, relief_rms_mm=outer.relief_rms_mm)
     to_face = source.completion.evidence.fit.pose
     home = to_face.inverse()
     place = lambda solid: _placed(to_mesh(solid), turn, home)  # noqa: E731
@@ -265,6 +214,11 @@ def _doubts(found: Inspection, settings: DesignSettings) -> list[str]:
         out.append(f"the part is only {thin:.2f} mm thick in places, less than the edge of {settings.edge_mm:g} mm")
     if found.self_crossing_edges:
         out.append(f"the part's surface crosses itself at {found.self_crossing_edges} edges; repair it before printing")
+    if found.margin.min < 0.9 * settings.margin_mm:
+        out.append(
+            f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "
+            "the skin there turns out of sight along the axis"
+        )
     if found.undercuts.seat_mm2 > 1.0:
         out.append(
             f"{found.undercuts.seat_mm2:.0f} mm2 of the tissue catch along the axis; a stiff part does not come off"

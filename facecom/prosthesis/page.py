@@ -10,7 +10,7 @@ from facecom.errors import need
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import axis_frame
-from facecom.prosthesis.pictures import captioned, drawn_section, provenance_colors, shaded, thickness_colors
+from facecom.prosthesis.pictures import captioned, drawn_section, provenance_colors, shaded, thickness_colors, yawed
 
 if TYPE_CHECKING:
     from facecom.prosthesis.making import Prosthesis
@@ -36,28 +36,22 @@ def inspection_picture(part: Prosthesis, *, size: int = 380) -> Any:
     parts = [
         [
             captioned(
-                shaded(shell, _yawed(axes, 0.0), size=size, colors=kinds),
+                shaded(shell, yawed(axes, 0.0), size=size, colors=kinds),
                 "part: grey measured, orange made, green mirrored",
             ),
-            captioned(shaded(shell, _yawed(axes, 0.7), size=size, colors=kinds), "part from the side"),
+            captioned(shaded(shell, yawed(axes, 0.7), size=size, colors=kinds), "part from the side"),
             captioned(shaded(shell, behind, size=size), "inner face"),
             captioned(shaded(shell, axes, size=size, colors=thin), f"thickness: red 0, blue {top:g} mm and more"),
         ],
         [
             captioned(drawn_section([(shell, _PART)], origin, upright, half=half, size=size), "section, upright"),
             captioned(drawn_section(layers, origin, level, half=wide, size=size), "section, level: part, mould halves"),
-            captioned(shaded(face_half, _yawed(behind, 0.3), size=size), "mould a: face"),
-            captioned(shaded(back_half, _yawed(axes, 0.3), size=size), "mould b: back"),
+            captioned(shaded(face_half, yawed(behind, 0.3), size=size), "mould a: face"),
+            captioned(shaded(back_half, yawed(axes, 0.3), size=size), "mould b: back"),
         ],
     ]
     rows = [np.concatenate(row, axis=1) for row in parts]
     return np.concatenate([*rows, _figures(part, rows[0].shape[1])])
-
-
-def _yawed(axes: Floats, angle: float) -> Floats:
-    """The axes turned about the image's upright."""
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ axes
 
 
 def _thickness(shell: Mesh, provenance: Ints) -> Floats:
@@ -77,11 +71,14 @@ def _figures(part: Prosthesis, width: int) -> Any:
     shares = ", ".join(f"{share:.0%} {name}" for name, share in i.shares.items())
     text = [
         f"thickness (least / median / most): wall {wall}, rim {rim}, outer border {edge}; step at the border "
-        f"{i.step.median:.2f} mm, gap to the skin {i.gap.median:.2f} mm",
+        f"{i.step.median:.2f} mm, gap to the skin {i.gap.median:.2f} mm; margin {i.margin.min:.1f} to "
+        f"{i.margin.max:.1f} mm",
         f"volume {i.volume_mm3 / 1000:.1f} cm3, mass {i.mass_g:.1f} g at {i.density_g_cm3:g} g/cm3; undercuts along "
-        f"the axis: seat {i.undercuts.seat_mm2:.0f} mm2, outer face {i.undercuts.outer_mm2:.0f} mm2",
+        f"the axis: seat {i.undercuts.seat_mm2:.0f} mm2, outer face {i.undercuts.outer_mm2:.0f} mm2 (the axis with the "
+        f"least: {i.least_undercuts.seat_mm2:.0f} and {i.least_undercuts.outer_mm2:.0f})",
         f"asymmetry {i.asymmetry_before_mm:.2f} mm without the part, {i.asymmetry_after_mm:.2f} mm with it; outer "
-        f"face: {shares}; sigma where not measured {i.sigma_mm.median:.2f} mm (median)",
+        f"face: {shares}; sigma where not measured {i.sigma_mm.median:.2f} mm (median)"
+        + ("" if np.isnan(i.relief_rms_mm) else f"; relief {1000 * i.relief_rms_mm:.0f} um"),
         i.notice,
     ]
     canvas = need("PIL.Image").new("RGB", (width, 20 * len(text) + 8), "white")

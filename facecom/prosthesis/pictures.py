@@ -44,6 +44,12 @@ def shaded(mesh: Mesh, axes: Floats, *, size: int, colors: Floats | None = None,
     return flat.reshape(size, size, 3)
 
 
+def yawed(axes: Floats, angle: float) -> Floats:
+    """The axes, as for `shaded`, turned about the image's upright by an angle in radians."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ axes
+
+
 def thickness_colors(values: Floats, *, top: float) -> Floats:
     """Colours from red (thin) over yellow to blue (`top` and more), (N, 3)."""
     stops = np.array([[0.75, 0.10, 0.15], [0.98, 0.80, 0.25], [0.55, 0.85, 0.55], [0.20, 0.40, 0.75]])

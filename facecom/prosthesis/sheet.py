@@ -20,8 +20,11 @@ from facecom.geometry.mesh import (
     face_areas,
     face_components,
     face_cross,
-    unique_edges,
+    unit,
+    vertex_normals,
 )
+from facecom.geometry.nearest import Surface
+from facecom.prosthesis.clipping import border_length, clip_faces, closed_inside, largest_piece
 from facecom.refine.displace import split_long_edges
 
 
@@ -128,13 +131,14 @@ def _defect(merged: Mesh, rows: Ints) -> Defect:
 
 
 def cut_sheet(
-    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float, longest_mm: float = 1.2
+    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float, towards: Floats, longest_mm: float = 1.2
 ) -> tuple[Sheet, Sheet, sp.csr_matrix]:
     """The defect's made skin with the band of `margin_mm` around it, and the same with a band wider by `beyond_mm`.
 
     The third value gives each vertex of the first as a mean of vertices of the second. Both are discs: small
-    openings in them are closed. The wider one ends where the skin ends. Edges longer than `longest_mm`
-    are split where they are, so that the border runs smoothly over a coarse scan.
+    openings in them are closed. The wider one ends where the skin ends, and neither follows skin that turns out of
+    sight, seen along `towards`: into a mouth, a nostril, under a lid. Edges longer than `longest_mm` are
+    split where they are, so that the border runs smoothly over a coarse scan.
 
     Raises
     ------
@@ -144,15 +148,22 @@ def cut_sheet(
     far = margin_mm + 2.0 * beyond_mm
     local, within, carry = _neighbourhood(merged, defect, reach_mm=far)
     mesh, within, finer = _refined(local, within, longest_mm=longest_mm)
+    seen = seen_faces(mesh, within, towards)
+    turned_away = np.zeros(len(mesh.vertices), bool)
+    turned_away[mesh.faces[~seen].ravel()] = True
+    mesh, used = mesh.submesh(seen)
+    within, finer, turned_away = within[seen], finer[used], turned_away[used]
     inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
     inside[mesh.faces[within].ravel()] = True
     outside[mesh.faces[~within].ravel()] = True
     distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(inside & outside), reach_mm=far), 2.0 * far)
     whole = Sheet(mesh, np.where(inside, distance, -distance), (finer @ carry).tocsr())
-    wide = _disc(*clip_faces(mesh, -whole.inward, margin_mm + beyond_mm), whole)
-    narrow, own = _piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
-    _check_border(narrow, own @ wide.inward, margin_mm)
-    closed, own = _closed_inside(narrow, own)
+    part, first = largest_piece(*clip_faces(mesh, -whole.inward, margin_mm + beyond_mm))
+    part, first = closed_inside(part, first)
+    wide = Sheet(part, first @ whole.inward, (first @ whole.weights).tocsr())
+    narrow, own = largest_piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
+    _check_border(narrow, own @ wide.inward, own @ (first @ turned_away.astype(float)) > 0, margin_mm)
+    closed, own = closed_inside(narrow, own)
     return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
 
 
@@ -188,75 +199,34 @@ def _refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Boo
     return mesh, marked, weights
 
 
-def _disc(mesh: Mesh, weights: sp.csr_matrix, whole: Sheet) -> Sheet:
-    mesh, weights = _closed_inside(*_piece(mesh, weights))
-    return Sheet(mesh, weights @ whole.inward, (weights @ whole.weights).tocsr())
+def seen_faces(mesh: Mesh, within: Bools, direction: Floats, *, lean_deg: float = 90.0) -> Bools:
+    """Faces that can be seen from a direction, (F,): no skin lies before them, and skin does not turn away.
 
-
-def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix]:
-    """The part of a mesh where values at its vertices are below a level, cut through triangles.
-
-    Returns
-    -------
-    the part, and (V', V) sparse: each of its vertices as a mean of old ones
-
-    Examples
-    --------
-    >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [0, 2, 0]], [[0, 1, 2]])
-    >>> float(clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max())
-    1.0
+    Parameters
+    ----------
+    within : (F,) bool, faces of the defect; they hide nothing and may turn as they like
+    direction : (3,) float, any length
+    lean_deg : skin turned farther from the direction than this has turned away
     """
-    # No vertex lies on the level itself, so that no triangle degenerates.
-    signed = np.where(np.isfinite(values), values - level, 1e9)
-    signed = np.where(np.abs(signed) < snap_mm, -snap_mm, signed)
-    within = signed[mesh.faces] < 0
-    count = within.sum(1)
-    whole = mesh.faces[count == 3]
-    one, two = _turned(mesh.faces[count == 1], within[count == 1]), _turned(mesh.faces[count == 2], ~within[count == 2])
-    same = lambda v: np.stack([v, v], -1)  # noqa: E731
-    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
-    corners = np.concatenate(
-        [
-            same(whole),
-            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
-        ]
-    )
-    size = len(mesh.vertices)
-    low, high = corners.min(2), corners.max(2)
-    keys, new = np.unique(low * size + high, return_inverse=True)
-    a, b = keys // size, keys % size
-    gap = np.where(a == b, 1.0, signed[a] - signed[b])
-    share = np.where(a == b, 0.0, signed[a] / gap)
-    rows = np.arange(len(keys))
-    weights = sp.csr_matrix(
-        (np.concatenate([1.0 - share, share]), (np.tile(rows, 2), np.concatenate([a, b]))), shape=(len(keys), size)
-    )
-    return Mesh(weights @ mesh.vertices, new.reshape(-1, 3)), weights
+    skin, _ = mesh.submesh(~within)
+    normals, towards = vertex_normals(mesh.vertices, mesh.faces), unit(np.asarray(direction, float))
+    start = mesh.vertices + 0.05 * normals
+    blocked = np.isfinite(Surface(skin).cast(start, np.broadcast_to(towards, start.shape)).depth)
+    away = normals @ towards < np.cos(np.radians(lean_deg))
+    away[mesh.faces[within].ravel()] = False
+    return np.asarray(~(blocked | away)[mesh.faces].all(1))
 
 
-def _turned(faces: Ints, first: Bools) -> Ints:
-    """Faces turned so that their one marked corner comes first."""
-    at = np.argmax(first, axis=1)[:, None]
-    return np.take_along_axis(faces, (at + np.arange(3)) % 3, axis=1)
+def _check_border(mesh: Mesh, inward: Floats, excused: Bools, width_mm: float) -> None:
+    """The longest border is the outer one: it must lie at the band's width, not on the scan's border.
 
-
-def _piece(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
-    """The connected piece with most of the area."""
-    label = face_components(mesh.faces)
-    best = int(np.argmax(np.bincount(label, face_areas(mesh))))
-    part, used = mesh.submesh(label == best)
-    return part, weights[used]
-
-
-def _check_border(mesh: Mesh, inward: Floats, width_mm: float) -> None:
-    """The longest border is the outer one: it must lie at the band's width, not on the scan's border."""
+    excused : (V,) bool, where the skin turns out of sight and the band ends before its width
+    """
     loops = boundary_loops(mesh.faces)
     if not loops:
         raise ScanError("the missing part has no border; the scan must show skin around it")
-    outer = max(loops, key=lambda loop: _length(mesh.vertices[loop]))
-    short = float((inward[outer] > -0.98 * width_mm + 0.05).mean())
+    outer = max(loops, key=lambda loop: border_length(mesh.vertices[loop]))
+    short = float(((inward[outer] > -0.98 * width_mm + 0.05) & ~excused[outer]).mean())
     if short > 0.02:
         raise ScanError(
             f"a margin of {width_mm:g} mm leaves the skin along {short:.0%} of its length: the defect lies too close "
@@ -264,30 +234,6 @@ def _check_border(mesh: Mesh, inward: Floats, width_mm: float) -> None:
         )
 
 
-def _length(points: Floats) -> float:
-    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
-
-
-def _closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
-    """Close every border but the longest with a fan around its middle."""
-    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -_length(mesh.vertices[loop]))
-    vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
-    count = len(mesh.vertices)
-    for loop in loops[1:]:
-        middle = np.full(len(loop), count)
-        faces.append(np.stack([np.roll(loop, -1), loop, middle], axis=1))
-        row = sp.csr_matrix(weights[loop].mean(axis=0))
-        rows.append(row)
-        vertices.append(mesh.vertices[loop].mean(0, keepdims=True))
-        count += 1
-    return Mesh(np.concatenate(vertices), np.concatenate(faces)), sp.vstack(rows).tocsr()
-
-
 def vector_area(mesh: Mesh, faces: Bools) -> Floats:
     """Sum of the normals of some faces times their areas, (3,): it depends on the border of these faces alone."""
     return 0.5 * face_cross(mesh.vertices, mesh.faces[faces]).sum(0)
-
-
-def nonmanifold_edges(mesh: Mesh) -> int:
-    """Number of edges that more than two faces use."""
-    return int((unique_edges(mesh.faces)[2] > 2).sum())

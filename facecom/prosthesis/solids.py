@@ -106,27 +106,42 @@ def height_solid(heights: Floats, *, origin: Floats, spacing: float, floor: floa
     return below(Mesh(upper, faces), floor=floor)
 
 
-def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
-    """Edges that pierce a triangle with which they share no vertex, (C, 2): the first hit along each edge is tested.
+def crossing_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:
+    """Edges that pierce a triangle with which they share no vertex, (C, 2); see `crossings`."""
+    return np.unique(crossings(mesh, least_mm=least_mm)[0], axis=0)
 
-    Both ends must lie at least `least_mm` on either side of the triangle, which the rounding of the ray test does not.
+
+def crossings(mesh: Mesh, *, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
+    """Edges that pierce a triangle with which they share no vertex, (C, 2), and these triangles, (C,).
+
+    Every triangle that an edge meets is looked at. Both ends must lie at least `least_mm` on either side of it, which
+    the rounding of the ray test does not; float32, which files hold, is no finer an arm's length from the origin.
     """
     edges, _, _ = unique_edges(mesh.faces)
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    hits = Surface(mesh).cast(start, end - start)
-    near = np.flatnonzero(hits.depth < 1.0)
-    # A ray hits the faces around its own start first; a second one starts a little farther on.
-    late = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
-    pairs = np.concatenate(
-        [
-            np.stack([near, hits.faces[near]], 1),
-            np.stack([np.flatnonzero(late.depth < 0.999), late.faces[late.depth < 0.999]], 1),
-        ]
-    )
-    corners = mesh.faces[pairs[:, 1]]
-    apart = ~(corners[:, :, None] == edges[pairs[:, 0]][:, None, :]).any((1, 2))
-    pairs, corners = pairs[apart], corners[apart]
+    rays, faces = _pierced(Surface(mesh), start, end - start)
+    corners = mesh.faces[faces]
+    apart = ~(corners[:, :, None] == edges[rays][:, None, :]).any((1, 2))
+    rays, faces, corners = rays[apart], faces[apart], corners[apart]
     base, normals = mesh.vertices[corners[:, 0]], unit(face_cross(mesh.vertices, corners))
-    side = [np.einsum("cd,cd->c", points[pairs[:, 0]] - base, normals) for points in (start, end)]
+    side = [np.einsum("cd,cd->c", points[rays] - base, normals) for points in (start, end)]
     pierced = (np.minimum(*side) < -least_mm) & (np.maximum(*side) > least_mm)
-    return edges[np.unique(pairs[pierced, 0])]
+    return edges[rays[pierced]], faces[pierced]
+
+
+def _pierced(surface: Surface, start: Floats, along: Floats, *, most: int = 8) -> tuple[Ints, Ints]:
+    """Numbers of the segments and of the faces that they meet, one after the other, at most so many each."""
+    rays, faces = [], []
+    active, done = np.arange(len(start)), np.zeros(len(start))
+    for _ in range(most):
+        hits = surface.cast(start[active] + done[active, None] * along[active], along[active])
+        met = hits.depth < 1.0 - done[active]
+        active = active[met]
+        if not len(active):
+            break
+        rays.append(active)
+        faces.append(hits.faces[met])
+        # A little farther on than the face that was met, so that it is not met again.
+        done[active] += hits.depth[met] + 1e-3
+    empty = np.zeros(0, np.int64)
+    return np.concatenate([empty, *rays]), np.concatenate([empty, *faces])

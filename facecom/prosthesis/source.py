@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
-from facecom.completion import MADE, Completion, complete
+from facecom.completion import MADE, Completion
 from facecom.errors import ScanError
-from facecom.evaluation.defects import DEFECTS, removed
-from facecom.evaluation.defects import Defect as Shape
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges
+from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas, face_cross
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
+from facecom.prosthesis.again import completed_again
+from facecom.prosthesis.clipping import clip_faces
+from facecom.prosthesis.regions import auricle, region_mask
 from facecom.prosthesis.sheet import Defect, find_defects
-from facecom.prosthesis.shell import smooth_step
+from facecom.refine.detail import Detail
 
 MEASURED, MIRRORED, MADE_UP = 0, 1, 2
 PROVENANCE_NAMES = ("measured", "mirrored", "made")
@@ -38,6 +40,7 @@ class Source:
     face : (T, 3) float, the whole face in the template's topology
     weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
     bed : Mesh or None, scan surface that the part replaces
+    skin : Detail or None, relief for what was made
     """
 
     completion: Completion
@@ -48,6 +51,7 @@ class Source:
     face: Floats
     weights: sp.csr_matrix
     bed: Mesh | None = None
+    skin: Detail | None = None
 
     @property
     def template(self) -> Template:
@@ -59,8 +63,8 @@ class Source:
         digest = hashlib.sha256()
         for array in (self.merged.vertices, self.merged.faces, self.made, self.provenance, self.sigma_mm):
             digest.update(np.ascontiguousarray(array).tobytes())
-        if self.bed is not None:
-            digest.update(self.bed.vertices.tobytes())
+        for mesh in (self.bed, None if self.skin is None else self.skin.mesh):
+            digest.update(b"" if mesh is None else mesh.vertices.tobytes())
         return digest.hexdigest()
 
     @classmethod
@@ -73,57 +77,46 @@ class Source:
         own = evidence.joined.weights
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
         face = evidence.projected.vertices
-        return cls(completion, merged, made, provenance, completion.merged_sigma_mm, face, weights, bed)
+        sigma = completion.merged_sigma_mm
+        return cls(completion, merged, made, provenance, sigma, face, weights, bed, completion.detail)
+
+    def moved(self, other: Completion) -> Source:
+        """The same surface with what was made moved as in another completion of the same scan, such as a sample."""
+        shift = other.evidence.projected.vertices - self.completion.evidence.projected.vertices
+        merged = self.merged.with_vertices(self.merged.vertices + self.weights @ shift)
+        return replace(self, completion=other, merged=merged, face=self.face + shift, skin=None)
 
     @classmethod
-    def of_face(cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0) -> Source:
+    def of_face(cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0) -> Source:
         """The completed face in the template's topology, (T,) `mask` of which counts as made.
 
-        For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut.
+        For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut. What the scan
+        lacks next to the mask, up to `hole_mm` from it, counts as made too, so that the margin finds healthy skin.
         """
         evidence = completion.evidence
         template, face = evidence.model.template, evidence.projected.vertices
-        # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
         whole = Mesh(face, template.faces[3])
+        # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
         border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
-        mask = mask & np.isinf(border)
-        provenance = np.where((completion.provenance == MADE) | mask, MADE_UP, MEASURED)
+        mask = _grown(whole, mask, completion.provenance == MADE, hole_mm) & np.isinf(border)
+        provenance = np.where(completion.provenance == MADE, MADE_UP, MEASURED)
         made = np.asarray(mask[template.faces[3]].all(1))
         weights = sp.identity(len(face), format="csr")
         return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights)
 
 
-def region_mask(template: Template, name: str) -> Bools:
-    """Template vertices of a region: one of the template's own, or one of the shapes that defects are cut with.
-
-    Shapes that are cut on one side are mirrored with the prefix "left_" or "right_".
-
-    Raises
-    ------
-    ValueError
-        When the name is unknown; the message lists the names.
-
-    Examples
-    --------
-    >>> template = Template.load()
-    >>> bool((region_mask(template, "left_orbit")[template.mirror] == region_mask(template, "right_orbit")).all())
-    True
-    """
-    if name in template.region_names or name in template.masks:
-        return template.region_mask(name)
-    side, _, shape = name.rpartition("_") if name.startswith(("left_", "right_")) else ("", "", name)
-    if name.startswith(("left_", "right_")):
-        side, shape = name.split("_", 1)
-    if shape not in get_args(Shape) and shape not in DEFECTS:
-        known = ", ".join((*template.region_names, *(d for d in DEFECTS)))
-        raise ValueError(f"there is no region {name!r}; there are {known}; shapes take left_ or right_ before them")
-    mask = removed(template.vertices, shape, seed=0)  # type: ignore[arg-type]
-    left = bool(template.vertices[mask, 0].mean() > 0)
-    return mask[template.mirror] if (side == "right" and left) or (side == "left" and not left) else mask
+def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
+    """A mask with those of some more vertices that hang together with it, as far as a distance along the surface."""
+    part, used = mesh.submesh(np.asarray((mask | more)[mesh.faces].all(1)))
+    out = mask.copy()
+    out[used] |= np.isfinite(geodesic_distance(part, np.flatnonzero(mask[used]), reach_mm=reach_mm))
+    return out
 
 
 def without_region(completion: Completion, name: str) -> Source:
     """Take a region out of the scan and complete it anew; what was taken out is the wound bed.
+
+    The pose is known, so that the work begins with the fit.
 
     Raises
     ------
@@ -132,54 +125,107 @@ def without_region(completion: Completion, name: str) -> Source:
     ScanError
         When nothing of the scan is left.
     """
-    evidence = completion.evidence
-    mask = region_mask(evidence.model.template, name)
-    in_face = evidence.fit.pose.apply(evidence.scan.mm.mesh.vertices)
-    found = Surface(Mesh(evidence.projected.vertices, evidence.model.template.faces[3])).closest(in_face)
-    corners = evidence.model.template.faces[3][found.faces]
-    under = (np.einsum("vk,vk->v", found.barycentric, mask[corners].astype(float)) > 0.5) & (found.distance < 40.0)
-    taken = under[evidence.scan.mesh.faces].any(1)
+    under = _scanned(completion, region_mask(completion.evidence.model.template, name)) > 0.5
+    taken = np.asarray(under[completion.evidence.scan.mm.mesh.faces].any(1))
     if taken.all():
         raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
-    rest, _ = evidence.scan.mesh.submesh(~taken)
-    again = complete(rest, unit=evidence.scan.unit, model=evidence.model, settings=evidence.settings)  # type: ignore[arg-type]
     if not taken.any():
-        return Source.of(again)
-    bed, _ = evidence.scan.mm.mesh.submesh(taken)
+        return Source.of(completion)
+    again = completed_again(completion, ~taken)
+    bed, _ = completion.evidence.scan.mm.mesh.submesh(taken)
     return Source.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
 
 
+def without_ear(
+    completion: Completion, name: str, *, least_seen: float = 0.5, high_mm: float = 6.0, least_bed: float = 0.3
+) -> Source:
+    """The head with one ear counted as made; where the scan shows skin in its place, that is the wound bed.
+
+    Parameters
+    ----------
+    name : "l_ear" or "r_ear"
+    least_seen : an ear is there when this share of its vertices that stand off the head was measured
+    high_mm : they stand off by more than this
+    least_bed : a wound bed is there when the scan shows this share of the area that the ear's root takes
+    """
+    template = completion.evidence.model.template
+    mask = region_mask(template, name)
+    high = auricle(template, name, least_mm=high_mm, root_mm=1.0)
+    scan, share = completion.evidence.scan.mm.mesh, _scanned(completion, mask)
+    # What lies on the region's border stays: the margin then has measured skin right up to it.
+    taken = np.asarray((share[scan.faces] > 0.5).all(1))
+    shown = face_areas(scan)[taken].sum()
+    if (completion.provenance[high] == MEASURED).mean() > least_seen or shown < least_bed * _root_mm2(template, mask):
+        return Source.of_face(completion, mask)
+    again = completed_again(completion, ~taken)
+    bed, _ = clip_faces(scan, 0.5 - share, 0.0)
+    return replace(Source.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+
+
+def _root_mm2(template: Template, mask: Bools) -> float:
+    """Area that a region's border encloses, seen the way it looks, mm2."""
+    rows = mask[template.faces[3]].all(1)
+    return float(np.linalg.norm(0.5 * face_cross(template.vertices, template.faces[3][rows]).sum(0)))
+
+
+def _scanned(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> Floats:
+    """How much each vertex of the scan belongs to a region of the face, (V,): 1 within it, 0 outside."""
+    evidence = completion.evidence
+    faces = evidence.model.template.faces[3]
+    in_face = evidence.fit.pose.apply(evidence.scan.mm.mesh.vertices)
+    found = Surface(Mesh(evidence.projected.vertices, faces)).closest(in_face)
+    share = np.einsum("vk,vk->v", found.barycentric, mask[faces[found.faces]].astype(float))
+    return np.where(found.distance < reach_mm, share, 0.0)
+
+
 def mirrored(
-    source: Source, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, taper_mm: float = 8.0
+    source: Source, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
 ) -> Source:
     """The same surface with a region copied from the other side of the face, where that was seen.
 
-    The reflected side is laid on by the skin around the region that was seen on both sides, and taken over gradually
-    from the region's border inwards.
+    The reflected side is laid on by the skin around the region that was seen on both sides. What still parts the two
+    along the region's border is carried inwards and fades with the distance (a screened membrane), so that the copy
+    keeps its shape and joins without a step.
 
     Parameters
     ----------
     mask : (T,) bool, template vertices of the region
     least_seen : share of the other side that must have been measured; with less the fitted shape stays
     ring_mm : how far around the region skin is used to lay the other side on
-    taper_mm : width of the transition
+    reach_mm : how far from the border the copy is bent to meet it
     """
     template, partner = source.template, source.template.mirror
     measured = source.completion.provenance == MEASURED
     if measured[partner][mask].mean() < least_seen:
         return source
-    outside = cKDTree(template.vertices[~mask]).query(template.vertices)[0]
     near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
     ring = near & ~mask & measured & measured[partner]
     if ring.sum() < 50:
         return source
     reflected = source.face[partner] * [-1.0, 1.0, 1.0]
     laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
-    share = smooth_step(outside / taper_mm) * (mask & measured[partner])
-    shift = share[:, None] * (laid - source.face)
+    shift = np.where(mask[:, None], laid - source.face, 0.0)
+    shift[mask] += _carried(template, source.face - laid, mask, reach_mm)
+    copied = source.weights @ (mask & measured[partner]).astype(float) > 0.5
     merged = source.merged.with_vertices(source.merged.vertices + source.weights @ shift)
-    provenance = np.where(source.weights @ share > 0.5, MIRRORED, source.provenance)
-    return replace(source, merged=merged, provenance=provenance, face=source.face + shift)
+    # How alike the two sides are is seen on the skin around, where both were measured.
+    unlike = float(np.sqrt(((laid - source.face)[ring] ** 2).sum(1).mean()))
+    sigma = np.hypot(source.weights @ source.completion.sigma_mm[partner], unlike)
+    return replace(
+        source,
+        merged=merged,
+        face=source.face + shift,
+        provenance=np.where(copied, MIRRORED, source.provenance),
+        sigma_mm=np.where(copied, sigma, source.sigma_mm),
+    )
+
+
+def _carried(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
+    """A gap known outside a region, (T, 3), carried into it: equal at its border, fading inwards."""
+    faces = template.faces[3]
+    stiffness = cotangent_stiffness(template.vertices, faces)
+    screened = (stiffness + sp.diags(vertex_areas(template.vertices, faces) / reach_mm**2)).tocsr()[mask]
+    return np.asarray(spsolve(screened[:, mask].tocsc(), -(stiffness[mask][:, ~mask] @ gap[~mask])))
 
 
 def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:

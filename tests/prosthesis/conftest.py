@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.model.template import Template
 from facecom.prosthesis.axis import axis_frame, choose_axis
+from facecom.prosthesis.mending import uncrossed
+from facecom.prosthesis.outer import outer_face
 from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, vector_area
-from facecom.prosthesis.shell import Shell, Thickness, build_shell, outer_face, tissue_mesh
+from facecom.prosthesis.shell import Shell, build_shell
+from facecom.prosthesis.thickness import Thickness
+from facecom.prosthesis.tissue import tissue_mesh
 
 THICKNESS = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
 
@@ -59,11 +67,12 @@ def make_skin(seed: int, *, spacing: float = 2.0, half: float = 26.0, radius: fl
 
 def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 0.8, thickness=THICKNESS) -> Built:
     defect = find_defects(skin.merged, skin.made, margin_mm=thickness.margin, least_mm2=100.0)[0]
-    sheet, wide, own = cut_sheet(skin.merged, defect, margin_mm=thickness.margin, beyond_mm=3.0)
-    around = outer_face(wide, thickness)
+    looks = vector_area(skin.merged, defect.faces)
+    sheet, wide, own = cut_sheet(skin.merged, defect, margin_mm=thickness.margin, beyond_mm=3.0, towards=looks)
+    around, _ = uncrossed(outer_face(wide, thickness))
     outer = Sheet(sheet.mesh.with_vertices(own @ around.vertices), sheet.inward, sheet.weights)
     seat, _ = sheet.mesh.submesh((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1))
-    direction = choose_axis(outer.mesh, seat, vector_area(skin.merged, defect.faces), given=axis, count=12)
+    direction = choose_axis(outer.mesh, seat, looks, given=axis, count=12)
     turn = axis_frame(direction)
     tissue = tissue_mesh(wide, bed, thickness.clearance)
     beyond = Sheet(around, wide.inward, wide.weights)
@@ -89,3 +98,48 @@ def workshop() -> Workshop:
 @pytest.fixture(scope="session")
 def built() -> Built:
     return build(make_skin(0))
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    return Template.load()
+
+
+@pytest.fixture(scope="session")
+def completion_of(template: Template) -> Callable[..., SimpleNamespace]:
+    """A completed face without a network: a face of which a region counts as made, and what the scan may show there."""
+
+    def make(mask: Bools, face: Floats | None = None, *, scanned: Mesh | None = None) -> SimpleNamespace:
+        points = template.vertices if face is None else face
+        gone = mask[template.faces[3]].any(1)
+        scan_faces, made_faces = template.faces[3][~gone], template.faces[3][gone]
+        lost = np.setdiff1d(np.unique(made_faces), np.unique(scan_faces))
+        kept = np.setdiff1d(np.arange(len(points)), lost)
+        order = np.concatenate([kept, lost])
+        new = np.empty(len(order), int)
+        new[order] = np.arange(len(order))
+        merged = Mesh(points[order], new[np.concatenate([scan_faces, made_faces])])
+        weights = sp.csr_matrix((np.ones(len(lost)), (np.arange(len(lost)), lost)), (len(lost), len(points)))
+        pose = Similarity(rotation_from_vector([0.1, 0.4, -0.2]), np.array([10.0, -20.0, 300.0]))
+        provenance = np.zeros(len(points), int)
+        provenance[lost] = 1
+        scan = scanned or Mesh(points[kept], new[scan_faces])
+        scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
+        evidence = SimpleNamespace(
+            joined=SimpleNamespace(merged=merged, weights=weights),
+            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan)),
+            projected=SimpleNamespace(vertices=points, measured=provenance == 0),
+            model=SimpleNamespace(template=template),
+            fit=SimpleNamespace(pose=pose),
+        )
+        return SimpleNamespace(
+            evidence=evidence,
+            provenance=provenance,
+            merged_provenance=provenance[order],
+            merged_sigma_mm=np.where(provenance[order] > 0, 0.8, 0.1),
+            sigma_mm=np.where(provenance > 0, 0.8, 0.1),
+            pose=pose,
+            detail=None,
+        )
+
+    return make

@@ -10,11 +10,12 @@ from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import choose_axis
+from facecom.prosthesis.clipping import clip_faces
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import clip_faces, cut_sheet, find_defects
-from facecom.prosthesis.shell import Thickness
+from facecom.prosthesis.sheet import cut_sheet, find_defects
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
+from facecom.prosthesis.thickness import Thickness
 
 
 def _checked(built) -> Mesh:
@@ -29,7 +30,7 @@ def _checked(built) -> Mesh:
 
 
 @pytest.mark.parametrize("seed", range(1, 21))
-def test_parts_are_closed_do_not_cross_themselves_and_are_nowhere_thinner_than_the_edge(workshop, seed):
+def test_parts_hold_on_twenty_defects(workshop, seed):
     built = workshop.build(workshop.skin(seed, spacing=2.5, half=24.0, radius=9.0), axis="front", grid_mm=1.0)
     part = _checked(built)
     assert not len(crossing_edges(part))
@@ -37,6 +38,11 @@ def test_parts_are_closed_do_not_cross_themselves_and_are_nowhere_thinner_than_t
     assert wall_thickness(built.shell.outer.mesh, part, inner).min() >= workshop.thickness.edge
     for up in (0.0, 0.5, 2.0, 8.0):
         assert (built.shell.solid.translate([0.0, 0.0, up]) ^ built.shell.tissue).volume() < 1e-6
+    mould = build_mould(built.shell, settings=MouldSettings())
+    for first, second in ((mould.face, mould.back), (mould.face, built.shell.solid), (mould.back, built.shell.solid)):
+        assert (first ^ second).volume() < 1e-3
+    # Half a rests on the flange of half b: neither may be a hollow box that fits by being empty.
+    assert min(mould.face.volume(), mould.back.volume()) > 3.0 * built.shell.solid.volume()
 
 
 def test_the_outer_face_is_the_made_skin_away_from_the_margin(workshop, built):
@@ -143,7 +149,7 @@ def test_bad_defects_are_refused_with_a_sentence(workshop):
         find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
     defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=10.0)[0]
     with pytest.raises(ScanError, match="larger than the face"):
-        cut_sheet(skin.merged, defect, margin_mm=20.0, beyond_mm=3.0)
+        cut_sheet(skin.merged, defect, margin_mm=20.0, beyond_mm=3.0, towards=np.array([0.0, 0.0, 1.0]))
 
 
 def test_impossible_axes_are_refused_with_a_sentence(built):

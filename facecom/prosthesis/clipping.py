@@ -1,0 +1,85 @@
+"""Meshes cut along a level of a function at their vertices."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_areas, face_components
+
+
+def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix]:
+    """The part of a mesh where values at its vertices are below a level, cut through triangles.
+
+    Returns
+    -------
+    the part, and (V', V) sparse: each of its vertices as a mean of old ones
+
+    Examples
+    --------
+    >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [0, 2, 0]], [[0, 1, 2]])
+    >>> float(clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max())
+    1.0
+    """
+    # No vertex lies on the level itself, so that no triangle degenerates.
+    signed = np.where(np.isfinite(values), values - level, 1e9)
+    signed = np.where(np.abs(signed) < snap_mm, -snap_mm, signed)
+    within = signed[mesh.faces] < 0
+    count = within.sum(1)
+    whole = mesh.faces[count == 3]
+    one, two = _turned(mesh.faces[count == 1], within[count == 1]), _turned(mesh.faces[count == 2], ~within[count == 2])
+    same = lambda v: np.stack([v, v], -1)  # noqa: E731
+    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
+    corners = np.concatenate(
+        [
+            same(whole),
+            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
+        ]
+    )
+    size = len(mesh.vertices)
+    low, high = corners.min(2), corners.max(2)
+    keys, new = np.unique(low * size + high, return_inverse=True)
+    a, b = keys // size, keys % size
+    gap = np.where(a == b, 1.0, signed[a] - signed[b])
+    share = np.where(a == b, 0.0, signed[a] / gap)
+    rows = np.arange(len(keys))
+    weights = sp.csr_matrix(
+        (np.concatenate([1.0 - share, share]), (np.tile(rows, 2), np.concatenate([a, b]))), shape=(len(keys), size)
+    )
+    return Mesh(weights @ mesh.vertices, new.reshape(-1, 3)), weights
+
+
+def _turned(faces: Ints, first: Bools) -> Ints:
+    """Faces turned so that their one marked corner comes first."""
+    at = np.argmax(first, axis=1)[:, None]
+    return np.take_along_axis(faces, (at + np.arange(3)) % 3, axis=1)
+
+
+def largest_piece(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
+    """The connected piece with most of the area."""
+    label = face_components(mesh.faces)
+    best = int(np.argmax(np.bincount(label, face_areas(mesh))))
+    part, used = mesh.submesh(label == best)
+    return part, weights[used]
+
+
+def border_length(points: Floats) -> float:
+    """Length of a closed line through points, (N, 3)."""
+    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
+
+
+def closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
+    """Close every border but the longest with a fan around its middle."""
+    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -border_length(mesh.vertices[loop]))
+    vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
+    count = len(mesh.vertices)
+    for loop in loops[1:]:
+        middle = np.full(len(loop), count)
+        faces.append(np.stack([np.roll(loop, -1), loop, middle], axis=1))
+        row = sp.csr_matrix(weights[loop].mean(axis=0))
+        rows.append(row)
+        vertices.append(mesh.vertices[loop].mean(0, keepdims=True))
+        count += 1
+    return Mesh(np.concatenate(vertices), np.concatenate(faces)), sp.vstack(rows).tocsr()

@@ -1,0 +1,115 @@
+"""The inner face of a part: the surface that lies as deep behind the outer face as the thickness asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facecom.geometry.mesh import Floats, Mesh, face_normals, unit, vertex_normals
+from facecom.geometry.nearest import Surface
+from facecom.prosthesis.border import trimmed
+from facecom.prosthesis.levels import level_surface
+from facecom.prosthesis.mending import uncrossed
+from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
+
+
+def inner_solid(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Any:
+    """The manifold3d solid of everything farther behind the outer face than the thickness wanted there.
+
+    Parameters
+    ----------
+    block : Mesh, closed, all that lies under the part's outer face
+    around : Mesh, the same face reaching farther over the skin
+    wanted : (V,) float, mm, thickness at each vertex of `around`
+    spacing : cell of the grid, mm
+    """
+    simple = to_mesh(to_solid(_core(block, around, wanted, spacing)).simplify(0.01 * spacing))
+    # Taking triangles away can make a few others cross.
+    return to_solid(uncrossed(simple)[0])
+
+
+def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
+    """Everything farther behind the outer face than the thickness wanted there."""
+    field = _Depth(_reach(block, around), around, wanted)
+    low = block.vertices.min(0) - 2.5 * spacing
+    count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
+    values = sample_level(field, low, count, spacing)
+    rough = level_surface(values, origin=low, spacing=spacing)
+    return _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+
+
+def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:
+    """The mesh with its vertices moved, except around places where it would then cross itself."""
+    for _ in range(rounds):
+        bad = np.unique(crossing_edges(mesh.with_vertices(moved)))
+        if not len(bad):
+            return mesh.with_vertices(moved)
+        for _ in range(2):
+            bad = np.unique(mesh.faces[np.isin(mesh.faces, bad).any(1)])
+        moved = moved.copy()
+        moved[bad] = mesh.vertices[bad]
+    return mesh
+
+
+def _reach(block: Mesh, around: Mesh) -> Mesh:
+    """What lies under the wider face where that is seen whole: its walls stand clear of the part's own."""
+    try:
+        seen, _ = trimmed(around, np.array([0.0, 0.0, 1.0]))
+        return below(seen, floor=float(block.vertices[:, 2].min()))
+    except ValueError:
+        return block
+
+
+class _Depth:
+    """Depth behind the outer face less the thickness wanted there, mm: positive where the part ends."""
+
+    def __init__(self, block: Mesh, around: Mesh, wanted: Floats) -> None:
+        self._block, self._around = Surface(block), Surface(around)
+        self._out = face_normals(block)
+        self._normals = vertex_normals(around.vertices, around.faces)
+        self._wanted = wanted
+
+    def settled(self, points: Floats, *, most_mm: float) -> Floats:
+        """Points near the inner face moved along the shortest way to the outer face, to the very thickness wanted.
+
+        Linear interpolation on a grid blurs creases; those farther away than `most_mm` are left where they are.
+        """
+        found = self._around.closest(points)
+        corners = self._around.mesh.faces[found.faces]
+        normals = np.einsum("qk,qkd->qd", found.barycentric, self._normals[corners])
+        offset = points - found.points
+        depth = np.where(np.einsum("qd,qd->q", offset, normals) < 0, found.distance, -found.distance)
+        wanted = np.einsum("qk,qk->q", found.barycentric, self._wanted[corners])
+        move = np.where(np.abs(wanted - depth) < most_mm, wanted - depth, 0.0)[:, None]
+        # Too close to the outer face the direction to it is rounding.
+        away = unit(offset) * np.sign(depth)[:, None]
+        return points + move * np.where(found.distance[:, None] > 0.2, away, -normals)
+
+    def __call__(self, points: Floats) -> Floats:
+        found = self._around.closest(points)
+        corners = self._around.mesh.faces[found.faces]
+        normals = np.einsum("qk,qkd->qd", found.barycentric, self._normals[corners])
+        behind = np.einsum("qd,qd->q", found.points - points, normals) > 0
+        up = self._block.cast(points, np.broadcast_to([0.0, 0.0, 1.0], points.shape))
+        inside = (up.faces >= 0) & (self._out[up.faces, 2] > 0)
+        wanted = np.einsum("qk,qk->q", found.barycentric, self._wanted[corners])
+        return np.where(behind | inside, found.distance, -found.distance) - wanted
+
+
+def sample_level(field: Any, low: Floats, count: Any, spacing: float, *, slope: float = 1.8) -> Floats:
+    """Values of a function on a grid, exact near its zero and of the right sign elsewhere.
+
+    Coarse grids tell where the zero can be: `slope` bounds how fast the function changes, per mm.
+    """
+    size = np.asarray(count)
+    values = np.full(-(-size // 8), 0.0)
+    for stride in (8, 4, 2, 1):
+        if stride < 8:
+            values = values.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+        values = values[tuple(slice(n) for n in -(-size // stride))]
+        # Half a block around its middle, and the neighbours of a crossing edge, whose values are interpolated.
+        coarser = np.sqrt(3.0) * spacing * ((stride - 0.5) if stride < 8 else 0.0)
+        near = np.nonzero(np.abs(values) <= slope * (coarser + np.sqrt(3.0) * spacing))
+        values[near] = field(low + spacing * (stride * np.stack(near, axis=1) + 0.5 * (stride - 1)))
+    return values

@@ -1,0 +1,77 @@
+"""Surfaces that cross themselves, mended where they do and left alone elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import splu
+
+from facecom.geometry.laplacian import uniform_laplacian
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.prosthesis.solids import crossings
+
+
+def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rounds: int = 12) -> tuple[Mesh, Bools]:
+    """The mesh with the folds in which it crosses itself drawn smooth.
+
+    Around each crossing a patch is replaced by the smoothest surface that joins what lies around it, value and slope
+    (a discrete biharmonic). Patches that still cross grow by a ring of faces a round, so that as little as can be is
+    changed.
+
+    Parameters
+    ----------
+    fixed : (V,) bool or None, vertices that stay where they are
+    rounds : after so many what still crosses is left
+
+    Returns
+    -------
+    the mesh, and (V,) bool: which vertices were moved
+
+    Examples
+    --------
+    >>> x, y = (a.ravel() for a in np.meshgrid(np.arange(9.0), np.arange(9.0), indexing="ij"))
+    >>> z = np.where((x == 4) & (y == 4), -3.0, 0.0)
+    >>> x = np.where((x == 4) & (y == 4), 6.5, x)
+    >>> k = np.arange(81).reshape(9, 9)
+    >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    >>> faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    >>> folded = Mesh(np.stack([x, y, z], 1), faces)
+    >>> len(crossings(folded)[0]) > 0, len(crossings(uncrossed(folded)[0])[0])
+    (True, 0)
+    """
+    free = np.ones(len(mesh.vertices), bool) if fixed is None else ~fixed
+    step = uniform_laplacian(mesh.faces, len(mesh.vertices))
+    bending = (step.T @ step).tocsr()
+    patch = np.zeros(len(free), bool)
+    moved = mesh
+    for _ in range(rounds):
+        bad = _crossing_vertices(moved)
+        if not len(bad):
+            break
+        fresh = np.zeros(len(free), bool)
+        fresh[bad] = True
+        patch |= _ringed(mesh.faces, fresh, 2) & free
+        # What crossed before and does not cross now may stay as it is; what still does grows.
+        moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
+    return moved, (moved.vertices != mesh.vertices).any(1)
+
+
+def _crossing_vertices(mesh: Mesh) -> Ints:
+    edges, faces = crossings(mesh)
+    return np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
+
+
+def _ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+    for _ in range(rings):
+        mask = mask.copy()
+        mask[faces[mask[faces].any(1)].ravel()] = True
+    return mask
+
+
+def _smoothest(vertices: Floats, bending: sp.csr_matrix, patch: Bools) -> Floats:
+    """Vertices of a patch placed so that the surface bends least there, the others as they are."""
+    out = vertices.copy()
+    if patch.any():
+        rows = bending[patch]
+        out[patch] = splu(rows[:, patch].tocsc()).solve(-(rows[:, ~patch] @ vertices[~patch]))
+    return out

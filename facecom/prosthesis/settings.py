@@ -1,0 +1,78 @@
+"""What can be set about a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+import numpy as np
+
+from facecom.prosthesis.axis import Axis
+from facecom.prosthesis.mould import MouldSettings
+
+
+@dataclass(frozen=True)
+class DesignSettings:
+    """Everything that affects a part besides the completion; lengths in mm.
+
+    The lengths are starting points that a clinician confirms for each patient, not rules.
+
+    Parameters
+    ----------
+    margin_mm : width of the band that lies on healthy skin
+    edge_mm : thickness at the margin's outer border
+    lip_mm : thickness at the defect's edge, where the part leaves the skin; the outer face stands out by as much
+        there. `lip_mm=wall_mm` feathers the whole wall over the margin, at the price of a ridge of that height.
+    wall_mm : thickness over the open cavity
+    blend_mm : width of the band within the defect over which lip becomes wall
+    clearance_mm : gap between the part and the tissue
+    axis : withdrawal axis in the face frame: "auto", "front" or three numbers
+    density_g_cm3 : for the mass
+    relief_edge_mm : longest edge of the outer face where the completion carries skin detail
+    grid_mm : cell of the grid on which the inner face is found
+    least_mm2 : smaller missing parts are not looked at
+    region : name of the template region that is replaced, where it is not simply what the scan lacks
+    mirror : "auto" copies an ear from the other side where that was seen, "always" any region, "never" none
+    part : which of several missing parts, the largest is 0
+    mould : MouldSettings
+    seed : of the random steps; recorded with the part
+    """
+
+    margin_mm: float = 5.0
+    edge_mm: float = 0.3
+    lip_mm: float = 0.6
+    wall_mm: float = 3.0
+    blend_mm: float = 5.0
+    clearance_mm: float = 0.1
+    axis: Axis = "auto"
+    density_g_cm3: float = 1.1
+    relief_edge_mm: float = 0.35
+    grid_mm: float = 0.7
+    least_mm2: float = 300.0
+    region: str | None = None
+    mirror: Literal["auto", "always", "never"] = "auto"
+    part: int = 0
+    mould: MouldSettings = field(default_factory=MouldSettings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        numbers = {f.name: getattr(self, f.name) for f in fields(self) if f.type == "float"}
+        wrong = [n for n, v in numbers.items() if not np.isfinite(v) or v < 0 or (v == 0 and n != "clearance_mm")]
+        if wrong:
+            raise ValueError(f"{wrong[0]} must be a positive length, got {numbers[wrong[0]]}")
+        if 60.0 < self.margin_mm <= 200.0:
+            raise ValueError(
+                f"a margin of {self.margin_mm:g} mm is larger than the face around a defect; 5 to 10 mm are usual"
+            )
+        if self.margin_mm < 0.5 or max(self.margin_mm, self.wall_mm) > 200.0:
+            raise ValueError(
+                f"lengths are in mm, whatever the unit of the scan; a margin of {self.margin_mm:g} mm and a wall of "
+                f"{self.wall_mm:g} mm are no lengths of a part, give them in mm"
+            )
+        if self.mirror not in ("auto", "always", "never"):
+            raise ValueError(f"mirror must be 'auto', 'always' or 'never', got {self.mirror!r}")
+        if not self.edge_mm <= self.lip_mm <= self.wall_mm:
+            raise ValueError(
+                f"the thickness must not fall from edge ({self.edge_mm:g} mm) over lip ({self.lip_mm:g} mm) to wall "
+                f"({self.wall_mm:g} mm); choose edge_mm <= lip_mm <= wall_mm"
+            )

@@ -1,0 +1,132 @@
+"""Ears: what belongs to one, how it is copied from the other side, and that the part is a solid."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import trimesh
+
+from facecom.geometry.mesh import Mesh, vertex_normals
+from facecom.prosthesis import design
+from facecom.prosthesis.mending import uncrossed
+from facecom.prosthesis.regions import auricle
+from facecom.prosthesis.sheet import Sheet
+from facecom.prosthesis.solids import crossing_edges
+from facecom.prosthesis.source import MIRRORED, Source, mirrored
+from facecom.prosthesis.tissue import above_tissue
+
+
+@pytest.fixture(scope="module")
+def left(template):
+    return auricle(template, "l_ear")
+
+
+def test_an_ear_is_all_that_stands_off_the_head(template, left):
+    right = auricle(template, "r_ear")
+    assert (left == right[template.mirror]).mean() > 0.999
+    vertices = template.vertices
+    own = template.region_mask("l_ear")
+    # The helix is the outermost point; lobule and tragus, which the parser's region lacks, lie low in front.
+    assert left[np.argmax(vertices[:, 0])]
+    lacking = left & ~own
+    assert lacking.sum() > 300 and vertices[lacking, 1].mean() < vertices[own, 1].mean() - 10.0
+    assert vertices[lacking, 2].mean() > vertices[own, 2].mean() + 5.0
+    # Scalp behind the ear is in the parser's region and not in this one.
+    assert vertices[left, 2].min() > vertices[own, 2].min() + 3.0
+    assert 3000 < left.sum() < 6000
+
+
+def test_an_ear_is_copied_from_the_other_side_where_that_was_seen(template, left, completion_of):
+    face = template.vertices.copy()
+    face[left[template.mirror]] += [-3.0, 1.0, 0.0]
+    source = Source.of_face(completion_of(left, face), left)
+    copied = mirrored(source, left)
+    assert np.allclose((copied.face - face)[left], [3.0, 1.0, 0.0], atol=0.05)
+    assert np.array_equal(copied.face[~left], face[~left])
+    assert (copied.provenance == MIRRORED).sum() > 0.9 * left.sum()
+    both = Source.of_face(completion_of(left | left[template.mirror], face), left)
+    assert mirrored(both, left) is both
+
+
+def test_a_copy_meets_skin_that_is_not_symmetric_without_a_step(template, left, completion_of):
+    """The left half of the head stands out by up to 2 mm more, most so behind the ear."""
+    face = template.vertices.copy()
+    side = np.clip(face[:, 0] / 80.0, 0.0, 1.0)[:, None]
+    face += side * [2.0, 0.0, 0.0] * np.clip(-face[:, 2:] / 150.0, 0.0, 1.0)
+    copied = mirrored(Source.of_face(completion_of(left, face), left), left)
+    shift = copied.face - face
+    edges = template.faces[3][:, :2]
+    jump = np.linalg.norm(shift[edges[:, 0]] - shift[edges[:, 1]], axis=1)
+    assert jump[left[edges].any(1)].max() < 0.5
+
+
+def test_what_the_scan_says_of_the_two_sides_is_the_sigma_of_a_copy(template, left, completion_of):
+    face = template.vertices.copy()
+    rng = np.random.default_rng(0)
+    face += rng.normal(scale=0.3, size=(len(face), 1)) * vertex_normals(face, template.faces[3])
+    source = mirrored(Source.of_face(completion_of(left, face), left), left)
+    sigma = source.sigma_mm[source.provenance == MIRRORED]
+    assert 0.25 < np.median(sigma) < 0.7
+
+
+def test_the_part_of_an_ear_is_a_solid_that_comes_off(template, left, completion_of):
+    made = design(completion_of(left), region="l_ear", grid_mm=1.4)
+    i = made.inspection
+    solid = trimesh.Trimesh(made.shell.vertices, made.shell.faces, process=False)
+    assert solid.is_watertight and solid.volume == pytest.approx(i.volume_mm3, rel=1e-6) and i.volume_mm3 > 2000
+    assert len(solid.split(only_watertight=False)) == 1
+    assert i.self_crossing_edges == 0 and i.overlap_mm3 < 1e-6
+    assert min(i.wall.min, i.rim.min, i.edge.min) >= made.settings.edge_mm
+    assert i.undercuts.seat_mm2 < 5.0
+    assert i.shares["mirrored"] > 0.6 and i.gap.median == pytest.approx(0.1, abs=0.06)
+    for half in (made.mould_a, made.mould_b):
+        assert trimesh.Trimesh(half.vertices, half.faces, process=False).is_watertight
+
+
+def _plate(half=8):
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(-half, half + 1.0), np.arange(-half, half + 1.0), indexing="ij"))
+    k = np.arange(len(x)).reshape(2 * half + 1, -1)
+    a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    return Mesh(np.stack([x, y, 0 * x], 1), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
+
+
+def test_folds_are_mended_and_nothing_else_is_moved():
+    plate = _plate()
+    assert uncrossed(plate)[0] is plate
+    rng = np.random.default_rng(1)
+    folded = plate.vertices.copy()
+    near = np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) < 2.5
+    folded[near] += rng.normal(scale=1.0, size=(int(near.sum()), 3))
+    crossed = plate.with_vertices(folded)
+    assert len(crossing_edges(crossed)) > 5
+    mended, moved = uncrossed(crossed)
+    assert not len(crossing_edges(mended))
+    assert moved[near].mean() > 0.5 and np.array_equal(mended.vertices[~moved], folded[~moved])
+    assert not moved[np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) > 9.0].any()
+    fixed = np.abs(plate.vertices[:, 0]) < 0.5
+    assert np.array_equal(uncrossed(crossed, fixed=fixed)[0].vertices[fixed], folded[fixed])
+
+
+def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
+    plate = _plate()
+    around = Sheet(plate, 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1), None)
+    hill = plate.vertices - [0.0, 0.0, 1.5]
+    hill[:, 2] += 2.5 * np.exp(-(hill[:, 0] ** 2 + hill[:, 1] ** 2) / 8.0)
+    bed = plate.with_vertices(hill)
+    raised = above_tissue(around, bed, np.array([0.0, 0.0, 1.0]), thickness=workshop.thickness)
+    over = raised.vertices[:, 2] - bed.vertices[:, 2]
+    within = around.inward > 0
+    assert over[within].min() >= workshop.thickness.lip + workshop.thickness.clearance - 1e-6
+    assert np.array_equal(raised.vertices[~within], plate.vertices[~within])
+    assert raised.vertices[:, 2].max() < 2.0
+
+
+def test_a_design_moves_with_its_sample(template, left, completion_of):
+    source = Source.of_face(completion_of(left), left)
+    shift = np.where(left[:, None], [0.0, 0.5, 0.0], 0.0)
+    other = SimpleNamespace(
+        evidence=SimpleNamespace(projected=SimpleNamespace(vertices=source.face + shift)),
+    )
+    moved = source.moved(other)
+    assert np.allclose(moved.merged.vertices - source.merged.vertices, shift)
+    assert np.allclose(moved.face, source.face + shift)
