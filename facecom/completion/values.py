@@ -35,11 +35,13 @@ class Verdict:
     """Squared code for each entry of the rough fit: a face has about one."""
     sure_score: float = 0.35
     sure_prior: float = 2.5
-    """A start as good as this ends the search."""
+    """A start as good as this in both ends the search."""
+    plain_score: float = 0.5
+    """And so does one with this score, however unusual the shape (a mannequin): wrong poses come nowhere near."""
 
     def convinces(self, start: Start) -> bool:
         """Whether to look no further."""
-        return start.score > self.sure_score and start.prior < self.sure_prior
+        return start.score > self.plain_score or (start.score > self.sure_score and start.prior < self.sure_prior)
 
 
 @dataclass(frozen=True)
