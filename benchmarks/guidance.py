@@ -15,11 +15,12 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facecom import completion as job
-from facecom.completion.finding import _turned
+from facecom.completion.finding import turned
 from facecom.fitting.fit import Fit, take_in
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.nearest import Surface
@@ -36,6 +37,7 @@ from facecom.scan.surface import surface_from_points
 LEVEL = 2
 PROPER_MM = 80.0
 ORACLE_SIGMA_MM = 0.3
+Z_NAMES = ("within_1_sigma", "within_2_sigma", "within_3_sigma")
 
 
 def fitted_case(
@@ -48,7 +50,7 @@ def fitted_case(
     if stored is not None and stored.exists():
         with np.load(stored, allow_pickle=False) as a:
             pose = Similarity(a["rotation"], a["translation"])
-            scan = _turned(scan, settings) if a["inside_out"] else scan
+            scan = turned(scan, settings) if a["inside_out"] else scan
             return scan, Fit(a["code"], pose, a["vertices"], int(a["level"]), a["precision"], a["matched"], {}, True)
     start, scan = job.find_face(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
@@ -85,13 +87,21 @@ def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) 
             targets.append(ImageTarget(camera, depth, normals, np.where(mask, sigma_mm, 0.0), mask))
             gaps.append(_gaps(view.filled, view.face.depth, depth, mask))
     pixels = np.concatenate(gaps) if gaps else np.zeros((0, 3))
-    figures = {
-        "pixels": len(pixels),
-        "face_mm": float(np.abs(pixels[:, 0]).mean()) if len(pixels) else None,
-        "network_mm": float(np.abs(pixels[:, 1]).mean()) if len(pixels) else None,
-        "within_sigma": float((np.abs(pixels[:, 1]) < pixels[:, 2]).mean()) if len(pixels) else None,
+    return observations(targets, face.vertices, face.faces) if targets else None, _figures(pixels)
+
+
+def _figures(pixels: Floats) -> dict[str, float | None]:
+    """Mean errors of fitted face and network, and how the network's lie beside its sigma, over pixels (P, 3)."""
+    if not len(pixels):
+        return {"pixels": 0} | dict.fromkeys(("face_mm", "network_mm", "z_rms", *Z_NAMES))
+    z = np.abs(pixels[:, 1] / pixels[:, 2])
+    own = {
+        "face_mm": np.abs(pixels[:, 0]).mean(),
+        "network_mm": np.abs(pixels[:, 1]).mean(),
+        "z_rms": np.sqrt((z**2).mean()),
     }
-    return observations(targets, face.vertices, face.faces) if targets else None, figures
+    shares = {name: (z < k + 1).mean() for k, name in enumerate(Z_NAMES)}
+    return {"pixels": len(pixels)} | {name: float(value) for name, value in (own | shares).items()}
 
 
 def _gaps(filled: Filled, face_depth: Floats, depth: Floats, mask: np.ndarray) -> Floats:
@@ -111,7 +121,7 @@ def scored(
     return score
 
 
-def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, cache: Path | None) -> dict[str, object]:
+def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, cache: Path | None) -> dict[str, Any]:
     """Errors of one case in the three ways, the pictures' own, and the processor seconds that guidance took."""
     settings = job.CompletionSettings()
     scan, fit = fitted_case(folder, model, settings, cache)
@@ -140,27 +150,37 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
 
 
 def table(rows: list[dict]) -> str:
-    """A Markdown table of the errors where the scan was missing, and the means of all."""
-    kinds = ("none", "shipped", "oracle")
-    lines = [
-        "| case | none | shipped | oracle | picture: fitted face | picture: network | processor s |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        errors = " | ".join(f"{row[kind]['missing']:.3f}" for kind in kinds)
-        own = row["pictures"]
-        pictures = " | ".join("-" if own[k] is None else f"{own[k]:.3f}" for k in ("face_mm", "network_mm"))
-        lines.append(f"| {row['case']} | {errors} | {pictures} | {row['seconds']:.2f} |")
-    groups = {"mean": rows} | {
-        f"mean {d}": [r for r in rows if r["case"].split("_", 1)[1].removesuffix("_m") == d]
-        for d in sorted({r["case"].split("_", 1)[1].removesuffix("_m") for r in rows})
-    }
+    """Markdown tables: errors where the scan was missing, by case and in the mean, and how sure the network was."""
+    titles = ("none", "shipped", "oracle", "pictures: fitted face", "pictures: network")
+    lines = ["| case | " + " | ".join(titles) + " |", "| --- |" + " --- |" * len(titles)]
+    lines += [_line(row["case"], [row]) for row in rows]
+    groups = groups_of(rows)
+    lines += [_line(f"**{name}** ({len(part)})", part) for name, part in groups.items()]
+    lines += ["", "| cases | root mean square of z | " + " | ".join(n.replace("_", " ") for n in Z_NAMES) + " |"]
+    lines += ["| --- |" + " --- |" * (1 + len(Z_NAMES))]
     for name, part in groups.items():
-        errors = " | ".join(f"{np.mean([r[k]['missing'] for r in part]):.3f}" for k in kinds)
-        usable = [r["pictures"] for r in part if r["pictures"]["face_mm"] is not None]
-        pictures = " | ".join(f"{np.mean([p[k] for p in usable]):.3f}" for k in ("face_mm", "network_mm"))
-        lines.append(f"| **{name}** | {errors} | {pictures} | {np.mean([r['seconds'] for r in part]):.2f} |")
+        own = [r["pictures"] for r in part if r["pictures"]["pixels"]]
+        weight = [p["pixels"] for p in own]
+        shares = " | ".join(f"{np.average([p[n] for p in own], weights=weight):.0%}" for n in Z_NAMES)
+        spread = np.sqrt(np.average([p["z_rms"] ** 2 for p in own], weights=weight))
+        lines.append(f"| {name} | {spread:.2f} | {shares} |")
     return "\n".join(lines)
+
+
+def groups_of(rows: list[dict]) -> dict[str, list[dict]]:
+    """All rows, those of each defect, of each head, and all but halves."""
+    named = [(row, *row["case"].removesuffix("_m").split("_", 1)) for row in rows]
+    groups = {"mean": rows}
+    groups |= {f"mean {d}": [r for r, _, own in named if own == d] for d in sorted({d for *_, d in named})}
+    groups |= {f"mean of {h}": [r for r, own, _ in named if own == h] for h in sorted({h for _, h, _ in named})}
+    return groups | {"mean without half": [r for r, _, d in named if d != "half"]}
+
+
+def _line(name: str, rows: list[dict]) -> str:
+    errors = [np.mean([r[k]["missing"] for r in rows]) for k in ("none", "shipped", "oracle")]
+    usable = [r["pictures"] for r in rows if r["pictures"]["pixels"]]
+    own = [np.mean([p[k] for p in usable]) if usable else np.nan for k in ("face_mm", "network_mm")]
+    return f"| {name} | " + " | ".join(f"{e:.3f}" for e in errors) + " | " + " | ".join(f"{e:.2f}" for e in own) + " |"
 
 
 def main() -> None:
@@ -169,7 +189,7 @@ def main() -> None:
     p.add_argument("cases", type=Path)
     p.add_argument("--only", default="")
     p.add_argument("--cache", type=Path)
-    p.add_argument("--sigma-scale", type=float, default=1.0)
+    p.add_argument("--sigma-scale", type=float, default=GuidanceSettings().sigma_scale)
     p.add_argument("--parse", action="store_true", help="run the parser too, which changes times alone")
     p.add_argument("--json", type=Path)
     arguments = p.parse_args()
@@ -183,7 +203,8 @@ def main() -> None:
         if any(word in folder.name for word in arguments.only.split(",")):
             rows.append(run_case(folder, model, guidance, arguments.cache))
             short = {k: round(rows[-1][k]["missing"], 3) for k in ("none", "shipped", "oracle")}
-            print(folder.name, short, rows[-1]["pictures"], f"{rows[-1]['seconds']:.2f} s", flush=True)
+            own = {k: rows[-1]["pictures"][k] and round(rows[-1]["pictures"][k], 2) for k in ("face_mm", "network_mm")}
+            print(folder.name, short, own, f"{rows[-1]['seconds']:.2f} s", flush=True)
             if arguments.json:
                 arguments.json.write_text(json.dumps(rows, indent=1))
     print(table(rows))

@@ -1,217 +1,214 @@
-"""What the linear fit leaves over on damaged faces that its population does not hold: training data of the inpainter.
+"""What the fit leaves over on damaged heads that its population does not hold: training data of the inpainter.
 
-python -m training.guidance_residuals --makehuman DATA/makehuman_cc0/makehuman_head.npz --out out/guidance/residuals.npz
+python -m training.guidance_residuals --makehuman DATA/makehuman_cc0/makehuman_head.npz --vitruvian DATA/vitruvian_cc0 \
+    --count 1000 --out out/guidance/residuals
 
-Two thirds of the faces are MakeHuman heads, which the shipped generator never saw, carried onto the template; one
-third is drawn from the generator. Smooth bumps of skin, partly mirrored, are added to all. Each face loses a part, the
-generator is fitted to the rest (Gaussian posterior mean, point to plane), and fit and face are rendered from one side.
+Three kinds of heads in turn: MakeHuman's, Vitruvian's, and draws from the shipped generator that are wider than its
+prior; all with smooth bumps of skin, partly mirrored. Each head loses a part and gets a scanner's noise, the face is
+fitted to the rest with the last stages of the fit that `complete` uses, and scan, face and whole head are rendered from
+all views. A run that is stopped goes on where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy import linalg
 
-from facecom.completion import complete, face_proper
+from facecom.completion import CompletionSettings, complete, face_proper
+from facecom.completion.finding import face_trust
+from facecom.errors import FitError
+from facecom.fitting.fit import FitSettings, default_stages, fit
+from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity, fit_similarity, rotation_from_vector
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.inpaint import hole_mask, network_input
+from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.inpaint import hole_mask, known_residual
 from facecom.guidance.render import Render, render
 from facecom.model.linear import LinearGenerator
+from training.artist_heads import Heads, makehuman, vitruvian
 
 LEVEL = 2
-FIT_LEVEL = 1
-ROWS = 900
-NOISE_MM = 0.3
-VIEWS_A_FACE = 2
 PROPER_MM = 80.0
-TARGETS = 5
-"""Channels of a target: residual in mm, change of the normal in the face frame (3), whether it counts."""
+MAKEHUMAN_SD, VITRUVIAN_SD = 0.15, 0.3
+FAR_MM = 10.0
+"""Where whole head and fitted face are farther apart, they show different parts of the head."""
+SHARD = 25
+PICTURES = (
+    "residual",
+    "known",
+    "other_residual",
+    "other_known",
+    "mask",
+    "depth",
+    "normals",
+    "wanted",
+    "turn",
+    "counts",
+)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class MakeHuman:
-    """The MakeHuman head on the template: neutral (V, 3), targets (K, V, 3), mm, face frame, and their names."""
+class Head:
+    """A whole head in the face frame, mm, and where it comes from: 0 MakeHuman, 1 Vitruvian, 2 the generator."""
 
-    neutral: Floats
-    targets: np.ndarray
-    names: tuple[str, ...]
-
-    def sample(self, rng: np.random.Generator) -> Floats:
-        """A head with a few targets switched on, (V, 3)."""
-        weight = np.zeros(len(self.names))
-        macro = np.array([n.startswith("macrodetails") for n in self.names])
-        play = np.array([n.startswith("expression") for n in self.names])
-        parts = ~macro & ~play
-        weight[parts] = rng.uniform(0, 0.5, parts.sum()) * (rng.uniform(size=parts.sum()) < 0.08)
-        weight[play] = rng.uniform(0, 0.2, play.sum()) * (rng.uniform(size=play.sum()) < 0.01)
-        chosen = rng.choice(np.flatnonzero(macro), 2, replace=False)
-        weight[chosen] = rng.uniform(0, 0.6, 2)
-        head = self.neutral + np.tensordot(weight.astype(np.float32), self.targets, axes=1)
-        core = (np.hypot(self.neutral[:, 0], self.neutral[:, 1] - 10) < 80) & (self.neutral[:, 2] > -80)
-        # Macro targets raise and lower the head with the body, and shrink it to a child's.
-        back = fit_similarity(head[core], self.neutral[core], with_scale=True).apply(head)
-        return back * rng.normal(1.0, 0.03)
+    mesh: Mesh
+    source: int
 
 
-def register_makehuman(path: Path, model: LinearGenerator) -> MakeHuman:
-    """Complete the neutral head to bring the template onto it, then carry the targets over."""
-    with np.load(path, allow_pickle=False) as stored:
-        raw = {name: stored[name] for name in stored.files}
-    quads = raw["quads"][raw["quad_group"] == "body"]
-    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    head, used = Mesh(raw["neutral"], faces).submesh(np.ones(len(faces), bool))
-    done = complete(head, unit="mm", model=model)
-    count = model.template.counts[LEVEL]
-    return carried(done.evidence.projected.vertices[:count], done.pose, head, used, raw)
+def heads(model: LinearGenerator, artists: list[Heads], *, start: int, count: int, seed: int) -> Iterator[Head]:
+    """Heads number `start` to `count`, the sources in turn."""
+    poses = [complete(people.mean, unit="mm", model=model).pose for people in artists]
+    for k in range(start, count):
+        rng, source = np.random.default_rng([seed, k]), k % (len(artists) + 1)
+        if source < len(artists):
+            people, pose = artists[source], poses[source]
+            mesh = _placed(people, k // (len(artists) + 1), pose)
+        else:
+            code = rng.uniform(0.8, 1.4) * rng.normal(size=model.code_size)
+            mesh = Mesh(model.decode(code, level=LEVEL), model.template.faces[LEVEL])
+        yield Head(_bumpy(mesh, rng), source)
 
 
-def carried(neutral: Floats, pose: Similarity, head: Mesh, used: np.ndarray, raw: dict[str, np.ndarray]) -> MakeHuman:
-    found = Surface(head.with_vertices(pose.apply(head.vertices))).closest(neutral)
-    corners = head.faces[found.faces]
-    start, names = raw["target_start"], tuple(str(n) for n in raw["target_names"])
-    targets = np.zeros((len(names), len(neutral), 3), np.float32)
-    for k in range(len(names)):
-        full = np.zeros((len(raw["neutral"]), 3))
-        part = slice(start[k], start[k + 1])
-        full[raw["target_index"][part]] = raw["target_delta"][part]
-        moves = pose.rotate(full[used])
-        targets[k] = np.einsum("vk,vkd->vd", found.barycentric, moves[corners])
-    return MakeHuman(neutral, targets, names)
+def _placed(people: Heads, index: int, pose: Similarity) -> Mesh:
+    """One artist's head moved so that its face lies where the average one's does."""
+    average = pose.apply(people.mean.vertices)
+    head = people.vertices[index].astype(float)
+    core = (np.hypot(average[:, 0], average[:, 1] - 10) < 80) & (average[:, 2] > -80)
+    return Mesh(fit_similarity(head[core], average[core]).apply(head), people.faces)
 
 
-def bumps(vertices: Floats, normals: Floats, mirror: np.ndarray, rng: np.random.Generator) -> Floats:
-    """Smooth offsets along the normals, up to a millimetre or so, half of them on both sides."""
-    total = np.zeros(len(vertices))
+def _bumpy(mesh: Mesh, rng: np.random.Generator) -> Mesh:
+    """With smooth offsets along the normals, up to a millimetre or so, half of them on both sides."""
+    at, total, spread = mesh.vertices, np.zeros(len(mesh.vertices)), rng.uniform(0.0, 0.5)
     for _ in range(rng.integers(4, 14)):
-        centre, width = vertices[rng.integers(len(vertices))], rng.uniform(8, 30)
-        bump = rng.normal(0, 0.5) * np.exp(-0.5 * np.sum((vertices - centre) ** 2, axis=1) / width**2)
-        total += bump + bump[mirror] if rng.uniform() < 0.5 else bump
-    return total[:, None] * normals
+        centre, width, height = at[rng.integers(len(at))], rng.uniform(8, 30), rng.normal(0, spread)
+        for side in ([1.0, 1, 1], [-1.0, 1, 1])[: 1 + (rng.uniform() < 0.5)]:
+            squared = np.sum((at - centre * side) ** 2, axis=1)
+            total += height * rng.normal(1.0, 0.2) * np.exp(-0.5 * squared / width**2)
+    return mesh.with_vertices(at + total[:, None] * vertex_normals(at, mesh.faces))
 
 
-def defect(mean: Floats, rng: np.random.Generator) -> Bools:
-    """Which vertices are lost: balls about points of the face proper, or one half; judged on the mean face."""
+def lost(points: Floats, rng: np.random.Generator) -> Bools:
+    """Which points of a face are lost: balls with wavy rims about points of the face proper, or one half."""
     if rng.uniform() < 0.15:
-        return mean[:, 0] * rng.choice([-1, 1]) > rng.uniform(-3, 15)
-    lost = np.zeros(len(mean), bool)
-    proper = np.flatnonzero((np.hypot(mean[:, 0], mean[:, 1] - 5) < 70) & (mean[:, 2] > -65))
-    for _ in range(rng.choice([1, 1, 2, 3])):
-        away = mean - mean[rng.choice(proper)]
+        return points[:, 0] * rng.choice([-1, 1]) > rng.uniform(-3, 12) + 2 * np.sin(points[:, 1] / 9)
+    gone = np.zeros(len(points), bool)
+    proper = np.flatnonzero((np.hypot(points[:, 0], points[:, 1] - 5) < 70) & (points[:, 2] > -65))
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        away = points - points[rng.choice(proper)]
         wave = 1 + 0.08 * np.sin(away[:, 0] / 5 + rng.uniform(0, 6)) * np.sin(away[:, 1] / 6)
-        lost |= np.linalg.norm(away, axis=1) < rng.uniform(12, 36) * wave
-    return lost
+        gone |= np.linalg.norm(away, axis=1) < rng.uniform(14, 38) * wave
+    return gone
 
 
-def posterior_fit(
-    model: LinearGenerator, truth: Floats, seen: Bools, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Code and truth (V, 3) moved into the frame of the fit, by two Gauss-Newton steps on a sample of seen vertices."""
-    count = model.template.counts[FIT_LEVEL]
-    jacobian = model.jacobian(np.zeros(model.code_size), level=FIT_LEVEL).reshape(count, 3, -1)
-    code = np.zeros(model.code_size)
-    usable = np.flatnonzero(seen[:count])
-    pick = np.sort(rng.choice(usable, min(ROWS, len(usable)), replace=False))
-    weight = len(usable) / len(pick) / NOISE_MM**2
-    faces = model.template.faces[LEVEL]
-    for _ in range(2):
-        at = model.decode(code, level=FIT_LEVEL)[pick]
-        normal = vertex_normals(truth, faces)[pick]
-        rows = np.concatenate([np.einsum("nd,ndm->nm", normal, jacobian[pick]), np.cross(at, normal), normal], axis=1)
-        gaps = np.einsum("nd,nd->n", normal, truth[pick] - at)
-        precision, slope = weight * rows.T @ rows, weight * rows.T @ gaps
-        precision[np.arange(len(code)), np.arange(len(code))] += 1.0
-        precision[range(-6, 0), range(-6, 0)] += 1e-6
-        slope[: len(code)] -= code
-        delta = linalg.solve(precision, slope, assume_a="pos")
-        code = code + delta[:-6]
-        truth = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:]).inverse().apply(truth)
-    return code, truth
+def scanned(head: Mesh, rng: np.random.Generator) -> Mesh:
+    """What a scanner keeps of a damaged head, with its noise."""
+    at = head.vertices
+    across, deep = rng.uniform(82, 115), rng.uniform(72, 115)
+    kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~lost(at, rng)
+    noisy = head.with_vertices(at + rng.uniform(0, 0.25) * rng.normal(size=at.shape))
+    return noisy.submesh(kept[head.faces].all(axis=1))[0]
 
 
-def example(scan: Render, face: Render, whole: Render, scale_mm: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Input (7, S, S) and target (5, S, S) of one view; None where it shows too little."""
+def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tuple[Mesh, Similarity]:
+    """The face after the last two stages of the fit from nearly the right pose, and the pose it found."""
+    settings = CompletionSettings()
+    stages = default_stages()
+    nearly = Similarity(rotation_from_vector(0.02 * rng.normal(size=3)), rng.normal(size=3))
+    found = fit(
+        OrientedSurface(scan),
+        model,
+        nearly,
+        settings=FitSettings(stages=(replace(stages[2], iterations=2), replace(stages[3], iterations=2))),
+        weights=face_trust(model.template, level=1, settings=settings),
+    )
+    return Mesh(model.decode(found.code, level=LEVEL), model.template.faces[LEVEL]), found.pose
+
+
+def examples(head: Head, model: LinearGenerator, cameras: dict[str, Camera], rng: np.random.Generator) -> list[dict]:
+    """Pictures of all views of one head that show a hole."""
+    scan = scanned(head.mesh, rng)
+    face, pose = fitted(scan, model, rng)
+    proper = face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
+    surfaces = Surface(scan.with_vertices(pose.apply(scan.vertices))), Surface(face)
+    whole = Surface(head.mesh.with_vertices(pose.apply(head.mesh.vertices)))
+    shown: dict[str, tuple[Render, Render]] = {}
+    for name, camera in cameras.items():
+        try:
+            shown[name] = render(surfaces[0], camera), render(surfaces[1], camera, labels=proper)
+        except ValueError:
+            continue
+    made = []
+    for name, pair in shown.items():
+        other = shown.get({"left": "right", "right": "left"}.get(name, name))
+        if other is not None and (example := _example(*pair, *other, render(whole, cameras[name]))) is not None:
+            made.append(example | {"source": head.source})
+    return made
+
+
+def _example(scan: Render, face: Render, other_scan: Render, other_face: Render, whole: Render) -> dict | None:
+    """Everything that the network is shown and asked for in one view; None where it shows too little."""
     try:
         mask = hole_mask(scan, face)
     except ValueError:
         return None
-    counts = mask & whole.mask & (np.abs(np.nan_to_num(whole.depth - face.depth)) < 10)
+    gap = np.nan_to_num(whole.depth - face.depth)
+    counts = mask & whole.mask & (np.abs(gap) < FAR_MM)
     if counts.sum() < 20:
         return None
-    residual = np.where(counts, np.nan_to_num(whole.depth - face.depth), 0.0)
-    turn = np.where(counts[..., None], whole.normals - face.normals, 0.0).transpose(2, 0, 1)
-    return network_input(scan, face, mask, scale_mm=scale_mm), np.concatenate([[residual], turn, [counts]])
+    axes = face.camera.axes
+    residual, known = known_residual(scan, face, mask)
+    other_residual, other_known = known_residual(other_scan, other_face, np.zeros_like(mask))
+    turn = np.where(counts[..., None], whole.normals - face.normals, 0.0) @ axes.T
+    arrays = (residual, known, other_residual[:, ::-1], other_known[:, ::-1], mask, np.nan_to_num(face.depth),
+              face.normals @ axes.T, np.where(counts, gap * face.facing(), 0.0), turn, counts)  # fmt: skip
+    return dict(zip(PICTURES, arrays, strict=True))
 
 
-def make(
-    model: LinearGenerator, people: MakeHuman, *, count: int, size: int, half_mm: float, scale_mm: float, seed: int
-) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    cameras = list(view_cameras(size=size, half_mm=half_mm).values())
-    template, level_count = model.template, model.template.counts[LEVEL]
-    mean, mirror, faces = template.vertices[:level_count], template.mirror[:level_count], template.faces[LEVEL]
-    proper = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 95) & (mean[:, 2] > -95)
-    inputs, targets, source = [], [], []
-    for k in range(count):
-        foreign = k % 3 < 2
-        truth = people.sample(rng) if foreign else model.sample(seed + k, level=LEVEL, discrepancy=True).vertices
-        truth = truth + bumps(mean, vertex_normals(truth, faces), mirror, rng)
-        seen = proper & ~defect(mean, rng)
-        code, truth = posterior_fit(model, truth, seen, rng)
-        for pair in _views(model, code, Mesh(truth, faces), seen, cameras, rng, scale_mm):
-            inputs.append(pair[0].astype(np.float16))
-            targets.append(pair[1].astype(np.float16))
-            source.append(foreign)
-    return {"inputs": np.stack(inputs), "targets": np.stack(targets), "foreign": np.array(source)}
-
-
-def _views(
-    model: LinearGenerator,
-    code: Floats,
-    whole: Mesh,
-    seen: Bools,
-    cameras: list[Camera],
-    rng: np.random.Generator,
-    scale_mm: float,
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    fitted = Surface(Mesh(model.decode(code, level=LEVEL), whole.faces))
-    proper = face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
-    scan, complete_surface = Surface(whole.submesh(seen[whole.faces].all(axis=1))[0]), Surface(whole)
-    made = []
-    for index in rng.choice(len(cameras), VIEWS_A_FACE, replace=False, p=[0.4, 0.2, 0.2, 0.2]):
-        camera = cameras[index]
+def make(model: LinearGenerator, artists: list[Heads], *, count: int, seed: int, out: Path) -> None:
+    """Write shards of examples, half precision, of `SHARD` heads each; those that are there stay."""
+    out.mkdir(parents=True, exist_ok=True)
+    first = SHARD * len(list(out.glob("*.npz")))
+    cameras, made = view_cameras(size=SIZE, half_mm=HALF_MM), []
+    for k, head in enumerate(heads(model, artists, start=first, count=count, seed=seed), start=first):
         try:
-            face = render(fitted, camera, labels=proper)
-            pictures = [render(scan, camera), face, render(complete_surface, camera)]
-        except ValueError:
-            continue
-        pair = example(*pictures, scale_mm)
-        if pair is not None:
-            made.append(pair)
-    return made
+            made += examples(head, model, cameras, np.random.default_rng([seed, k, 1]))
+        except FitError as error:
+            log.warning("head %d is left out: %s", k, error)
+        if (k + 1) % SHARD == 0:
+            arrays = {name: np.stack([e[name] for e in made]) for name in (*PICTURES, "source")}
+            halves: dict[str, Any] = {
+                n: a.astype(np.float16) if a.dtype == np.float64 else a for n, a in arrays.items()
+            }
+            np.savez(out / f"{k // SHARD:04d}.npz", **halves)
+            log.info("%d heads, %d examples in the last %d", k + 1, len(made), SHARD)
+            made = []
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--makehuman", type=Path, required=True)
-    p.add_argument("--count", type=int, default=400)
-    p.add_argument("--size", type=int, default=64)
-    p.add_argument("--half-mm", type=float, default=85.0)
-    p.add_argument("--scale-mm", type=float, default=2.0)
+    p.add_argument("--vitruvian", type=Path, required=True)
+    p.add_argument("--count", type=int, default=1000)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, required=True)
     a = p.parse_args()
-    model = LinearGenerator.load()
-    people = register_makehuman(a.makehuman, model)
-    made = make(model, people, count=a.count, size=a.size, half_mm=a.half_mm, scale_mm=a.scale_mm, seed=a.seed)
-    a.out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(a.out, **made, size=a.size, half_mm=a.half_mm, scale_mm=a.scale_mm)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    each = -(-a.count // 3)
+    artists = [
+        makehuman(a.makehuman, count=each, part_sd=MAKEHUMAN_SD, seed=a.seed + 1000),
+        vitruvian(a.vitruvian, count=each, part_sd=VITRUVIAN_SD, seed=a.seed + 1000),
+    ]
+    make(LinearGenerator.load(), artists, count=a.count, seed=a.seed, out=a.out)
 
 
 if __name__ == "__main__":

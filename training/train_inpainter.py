@@ -1,147 +1,260 @@
-"""Train the shipped inpainter: one step from what is known to residual, sigma and normals inside the hole.
+"""Train the shipped inpainter: one step from what is known to offset, sigma and normals inside the hole.
 
-python -m training.train_inpainter --residuals out/guidance/residuals.npz --minutes 20 --out facecom/assets/inpainter
+python -m training.train_inpainter --residuals out/guidance/residuals --minutes 60 --out facecom/assets/inpainter
+
+First a linear readout of each pixel's surroundings is found by least squares; the network starts from its answer and
+learns what it leaves over. A run that was stopped goes on from its
+last state (`--out`) with the rest of its minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import UNet2DModel
+from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
 
-from facecom.guidance.inpaint import CHANNELS, OUTPUTS, SETTINGS
+from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.inpaint import SETTINGS
+from facecom.guidance.network import CHANNELS, FIRST, OUTPUTS, READINGS, SIDEWAYS, Shown, answer, channels, surroundings
 
-NORMAL_SHARE = 2.0
-"""Weight of the normals' mean absolute error beside the residual's likelihood."""
+SOURCES = ("MakeHuman (CC0)", "Vitruvian (CC0)", "own generator, wider")
+HELD = 8
+NORMAL_SHARE = 1.0
+"""Weight of the normals' mean absolute error beside the offset's."""
+SIGMA_SHARE = 0.3
+"""Weight of the sigma's likelihood; it does not pull at the offset."""
+BEND_MM = 0.3
+"""Errors smaller than this count by their square."""
+MEMORY = 0.998
+"""The weights that are kept are a running average of the trained ones, which forgets this much a step."""
 
 
-def network(size: int, width: int) -> UNet2DModel:
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N views by name of what they hold; held : (N,), those of every `HELD`th file, which judge and never train."""
+
+    arrays: dict[str, np.ndarray]
+    held: np.ndarray
+
+    @classmethod
+    def load(cls, folder: Path) -> Examples:
+        paths = sorted(folder.glob("*.npz"))
+        shards = [np.load(path, allow_pickle=False) for path in paths]
+        held = [np.full(len(s["source"]), int(p.stem) % HELD == HELD - 1) for p, s in zip(paths, shards, strict=True)]
+        return cls({n: np.concatenate([s[n] for s in shards]) for n in shards[0].files}, np.concatenate(held))
+
+    def shown(self, pick: np.ndarray) -> Shown:
+        """What the chosen views show."""
+        names = ("residual", "known", "other_residual", "other_known", "mask", "depth", "normals")
+        shown = {name: torch.from_numpy(self.arrays[name][pick]).float() for name in names}
+        return Shown(**shown | {"normals": shown["normals"].permute(0, 3, 1, 2)})
+
+    def wanted(self, pick: np.ndarray) -> Wanted:
+        """What is asked for in the chosen views."""
+        offset, turn, counts = (torch.from_numpy(self.arrays[n][pick]).float() for n in ("wanted", "turn", "counts"))
+        return Wanted(offset, turn.permute(0, 3, 1, 2), counts)
+
+    def inputs(self, readout: Tensor, scale_mm: float) -> Tensor:
+        """The network's input of all views, (N, C, H, W), half precision: made once, the network never waits."""
+        parts = np.array_split(np.arange(len(self.held)), max(1, len(self.held) // 32))
+        return torch.cat([channels(self.shown(part), readout, scale_mm=scale_mm).half() for part in parts])
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """offset : (N, H, W), mm; turn : (N, 3, H, W), change of the normals, camera frame; counts : (N, H, W), 0 or 1."""
+
+    offset: Tensor
+    turn: Tensor
+    counts: Tensor
+
+
+def mirrored(batch: Tensor, wanted: Wanted, which: Tensor) -> tuple[Tensor, Wanted]:
+    """The chosen views seen on the mirrored face: columns turn round, and so does what points sideways."""
+    turned = [value.clone() for value in (batch, wanted.offset, wanted.turn, wanted.counts)]
+    for value in turned:
+        value[which] = value[which].flip(-1)
+    turned[0][which, SIDEWAYS] *= -1
+    turned[2][which, 0] *= -1
+    return turned[0], Wanted(*turned[1:])
+
+
+def network(size: int, width: int, pack: int) -> UNet2DModel:
     model = UNet2DModel(
-        sample_size=size,
-        in_channels=CHANNELS,
-        out_channels=OUTPUTS,
-        block_out_channels=(width, 2 * width, 4 * width, 4 * width),
-        down_block_types=("DownBlock2D",) * 4,
-        up_block_types=("UpBlock2D",) * 4,
+        sample_size=size // pack,
+        in_channels=CHANNELS * pack**2,
+        out_channels=OUTPUTS * pack**2,
+        block_out_channels=(width, 2 * width, 3 * width),
+        down_block_types=("DownBlock2D",) * 3,
+        up_block_types=("UpBlock2D",) * 3,
         layers_per_block=1,
-        norm_num_groups=4,
+        norm_num_groups=8,
         add_attention=False,
     )
-    # The first answer is the fitted face itself, with a sigma of one scale.
+    # At first it adds nothing, and says a sigma of one scale.
     torch.nn.init.zeros_(model.conv_out.weight)
     torch.nn.init.zeros_(model.conv_out.bias)
     return model
 
 
-def mirrored(inputs: torch.Tensor, targets: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The chosen examples seen on the mirrored face: columns turn round, and so does what points sideways."""
-    inputs, targets = inputs.clone(), targets.clone()
-    inputs[which], targets[which] = inputs[which].flip(-1), targets[which].flip(-1)
-    inputs[which, 4] *= -1  # camera frame, towards the right of the picture
-    targets[which, 1] *= -1  # face frame, towards the subject's left
-    return inputs, targets
+def linear_readout(examples: Examples, pick: np.ndarray, *, scale_mm: float, ridge: float) -> list[float]:
+    """What the surroundings count, by least squares over the pixels that count; each picture weighs the same.
+
+    ridge : pull of each weight to zero, as a share of the mean square of the readings
+    """
+    square, slope = torch.zeros(READINGS, READINGS, dtype=torch.float64), torch.zeros(READINGS, dtype=torch.float64)
+    for part in np.array_split(pick, max(1, len(pick) // 32)):
+        readings, wanted = surroundings(examples.shown(part), scale_mm=scale_mm), examples.wanted(part)
+        share = wanted.counts / wanted.counts.sum((1, 2), keepdim=True)
+        weighed = readings * share[:, None]
+        square += torch.einsum("nkhw,nlhw->kl", weighed, readings)
+        slope += torch.einsum("nkhw,nhw->k", weighed, wanted.offset / scale_mm)
+    pull = ridge * square.diagonal().mean() * torch.eye(READINGS, dtype=torch.float64)
+    return [float(x) for x in torch.linalg.solve(square + pull, slope)]
 
 
-def loss_of(answer: torch.Tensor, targets: torch.Tensor, scale_mm: float) -> torch.Tensor:
-    """Negative logarithm of a Gaussian likelihood of the residual, and the error of the normals, inside the hole."""
-    counts = targets[:, 4]
-    log_sigma = answer[:, 1].clamp(-6, 3)
-    error = (targets[:, 0] / scale_mm - answer[:, 0]) * torch.exp(-log_sigma)
-    # Each picture counts the same, however large its hole.
-    share = counts / counts.sum((1, 2), keepdim=True) / len(counts)
-    likelihood = (share * (0.5 * error.square() + log_sigma)).sum()
-    normals = (share[:, None] * (targets[:, 1:4] - answer[:, 2:]).abs()).sum()
-    return likelihood + NORMAL_SHARE * normals
+def loss_of(found: Tensor, wanted: Wanted, *, scale_mm: float) -> Tensor:
+    """Error of the offset in mm, likelihood of its sigma, error of the normals; each picture counts the same."""
+    share = wanted.counts / wanted.counts.sum((1, 2), keepdim=True) / len(found)
+    gap = wanted.offset - scale_mm * found[:, 0]
+    error = smooth_l1_loss(gap, torch.zeros_like(gap), beta=BEND_MM, reduction="none")
+    log_sigma = found[:, 1].clamp(-6, 3)
+    likelihood = 0.5 * (gap.detach() / scale_mm * torch.exp(-log_sigma)).square().clamp(max=25) + log_sigma
+    normals = (wanted.turn - found[:, 2:]).abs().mean(1)
+    return (share * (error + SIGMA_SHARE * likelihood + NORMAL_SHARE * normals)).sum()
 
 
-def judge(model: UNet2DModel, inputs: torch.Tensor, targets: torch.Tensor, scale_mm: float) -> dict[str, float]:
-    """Errors inside the hole of the fitted face itself and of the network, and how often one sigma holds."""
+def judge(model: torch.nn.Module, inputs: Tensor, examples: Examples, pick: np.ndarray, setup: dict) -> dict:
+    """Errors inside the hole of the fitted face, of the linear readout and of the network; its z scores."""
     model.eval()
+    gaps, scale = [], setup["scale_mm"]
     with torch.inference_mode():
-        answer = torch.cat([model(part, 0).sample for part in inputs.split(16)])
-    counts = targets[:, 4] > 0
-    truth, found = targets[:, 0][counts], scale_mm * answer[:, 0][counts]
-    sigma = scale_mm * answer[:, 1].clamp(-6, 3).exp()[counts]
-    turn = targets[:, 1:4].permute(0, 2, 3, 1)[counts]
-    model.train()
-    return {
-        "fitted_face_mean_mm": round(float(truth.abs().mean()), 4),
-        "network_mean_mm": round(float((found - truth).abs().mean()), 4),
-        "fitted_face_rms_mm": round(float(truth.square().mean().sqrt()), 4),
-        "network_rms_mm": round(float((found - truth).square().mean().sqrt()), 4),
-        "within_one_sigma": round(float(((found - truth).abs() < sigma).float().mean()), 3),
-        "fitted_normals_error": round(float(turn.abs().mean()), 4),
-        "network_normals_error": round(
-            float((turn - answer[:, 2:].permute(0, 2, 3, 1)[counts]).abs().mean()),
-            4,
-        ),
-    }
+        for part in np.array_split(pick, max(1, len(pick) // 32)):
+            batch, wanted = inputs[part].float(), examples.wanted(part)
+            found, on = answer(model, batch, pack=setup["pack"]), wanted.counts > 0
+            error, sigma = wanted.offset - scale * found[:, 0], scale * found[:, 1].clamp(-6, 3).exp()
+            bend = (wanted.turn - found[:, 2:]).abs().mean(1)
+            first = wanted.offset - scale * batch[:, FIRST]
+            every = (wanted.offset, first, error, error / sigma, wanted.turn.abs().mean(1), bend)
+            gaps.append(torch.stack([value[on] for value in every]))
+    values = torch.cat(gaps, dim=1).abs()
+    z = values[3]
+    figures = {
+        "fitted_face_mean_mm": values[0].mean(),
+        "readout_mean_mm": values[1].mean(), "network_mean_mm": values[2].mean(),
+        "fitted_normals_error": values[4].mean(), "network_normals_error": values[5].mean(),
+        "z_rms": z.square().mean().sqrt(), "z_68": z.quantile(0.683),
+    } | {f"within_{k}_sigma": (z < k).float().mean() for k in (1, 2, 3)}  # fmt: skip
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+class Run:
+    """A training run: weights, their running average, and how much of its time is spent."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments, self.step, self.seconds, self.processor = arguments, 0, 0.0, 0.0
+        self.setup = {
+            "size": SIZE,
+            "half_mm": HALF_MM,
+            "scale_mm": arguments.scale_mm,
+            "pack": arguments.pack,
+            "sigma_scale": 1.0,
+        }
+        self.model = network(SIZE, arguments.width, arguments.pack)
+        notes = arguments.out / "training.json"
+        if notes.exists():
+            self.setup = json.loads((arguments.out / SETTINGS).read_text())
+            note = json.loads(notes.read_text())
+            self.step, self.seconds, self.processor = note["steps"], note["seconds"], note["processor_seconds"]
+            self.model = UNet2DModel.from_pretrained(arguments.out, use_safetensors=True, local_files_only=True)
+        self.kept = copy.deepcopy(self.model).requires_grad_(False)
+
+    def follow(self) -> None:
+        """Let the running average take in the weights."""
+        share = min(MEMORY, (1 + self.step) / (10 + self.step))
+        for kept, now in zip(self.kept.parameters(), self.model.parameters(), strict=True):
+            kept.lerp_(now.detach(), 1 - share)
+
+    def save(self, figures: dict) -> None:
+        out = self.arguments.out
+        self.setup["sigma_scale"] = figures.get("all", figures)["z_68"]
+        self.kept.save_pretrained(out, safe_serialization=True)
+        config = json.loads((out / "config.json").read_text())
+        config.pop("_name_or_path", None)
+        (out / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+        (out / SETTINGS).write_text(json.dumps(self.setup, indent=1) + "\n")
+        note = {k: v for k, v in vars(self.arguments).items() if k not in ("residuals", "out")}
+        note |= {"steps": self.step, "seconds": round(self.seconds, 1), "processor_seconds": round(self.processor, 1)}
+        note |= {"sources": SOURCES, "on_heads_outside_the_training": figures}
+        (out / "training.json").write_text(json.dumps(note, indent=1) + "\n")
 
 
 def train(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
-    with np.load(arguments.residuals, allow_pickle=False) as stored:
-        inputs, targets = (torch.tensor(stored[name].astype(np.float32)) for name in ("inputs", "targets"))
-        foreign, scale_mm = torch.tensor(stored["foreign"]), float(stored["scale_mm"])
-        setup = {"size": int(stored["size"]), "half_mm": float(stored["half_mm"]), "scale_mm": scale_mm}
-    count = int(0.9 * len(inputs))
-    chance = torch.where(foreign[:count], arguments.foreign_share, 1 - arguments.foreign_share)
-    model = network(setup["size"], arguments.width)
-    if arguments.resume:
-        model = UNet2DModel.from_pretrained(arguments.resume, use_safetensors=True, local_files_only=True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.02)
-    start, step, told = time.monotonic(), 0, 0.0
-    while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
+    rng = np.random.default_rng(arguments.seed)
+    run, examples = Run(arguments), Examples.load(arguments.residuals)
+    own, held = np.flatnonzero(~examples.held), np.flatnonzero(examples.held)
+    if "readout" not in run.setup:
+        run.setup["readout"] = linear_readout(examples, own, scale_mm=arguments.scale_mm, ridge=arguments.ridge)
+    inputs = examples.inputs(torch.tensor(run.setup["readout"]), arguments.scale_mm)
+    figures = judge(run.kept, inputs, examples, held, run.setup)
+    print(len(own), len(held), figures, flush=True)
+    run.save(figures)
+    optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
+    run.model.train()
+    told, began = run.seconds, run.step
+    while run.seconds < 60 * arguments.minutes:
+        wall, processor = time.monotonic(), time.process_time()
+        warm, share = min(1.0, (run.step - began + 1) / 50), run.seconds / (60 * arguments.minutes)
         for group in optimiser.param_groups:
-            group["lr"] = arguments.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
-        pick = torch.multinomial(chance, arguments.batch, replacement=True)
-        given, wanted = mirrored(inputs[pick], targets[pick], torch.rand(arguments.batch) < 0.5)
-        loss = loss_of(model(given, 0).sample, wanted, scale_mm)
+            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+        pick = rng.choice(own, arguments.batch)
+        which = torch.from_numpy(rng.uniform(size=arguments.batch) < 0.5)
+        batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = answer(run.model, batch, pack=arguments.pack).float()
+        loss = loss_of(found, wanted, scale_mm=arguments.scale_mm)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         optimiser.step()
-        step += 1
-        if share - told > 0.1:
-            told = share
-            figures = judge(model, inputs[count:], targets[count:], scale_mm)
-            print(step, f"{loss.item():.3f}", f"{100 * share:.0f} %", figures, flush=True)
-            save(model, arguments, setup, step, figures)
-    own = {
-        name: judge(model, inputs[count:][part], targets[count:][part], scale_mm)
-        for name, part in (("makehuman", foreign[count:]), ("own_samples", ~foreign[count:]))
-    }
-    save(model, arguments, setup, step, own)
-    print(json.dumps(own, indent=1), flush=True)
-
-
-def save(model: UNet2DModel, arguments: argparse.Namespace, setup: dict, step: int, figures: dict) -> None:
-    model.save_pretrained(arguments.out, safe_serialization=True)
-    config = json.loads((arguments.out / "config.json").read_text())
-    config.pop("_name_or_path", None)
-    (arguments.out / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
-    (arguments.out / SETTINGS).write_text(json.dumps(setup, indent=1) + "\n")
-    note = {k: v for k, v in vars(arguments).items() if k not in ("residuals", "out", "resume")}
-    note["went_on_from_another"] = bool(arguments.resume)
-    note |= {"steps": step, "on_faces_outside_the_training": figures, "sources": ["MakeHuman (CC0)", "own generator"]}
-    (arguments.out / "training.json").write_text(json.dumps(note, indent=1) + "\n")
+        run.step += 1
+        run.follow()
+        run.seconds += time.monotonic() - wall
+        run.processor += time.process_time() - processor
+        if run.seconds - told > 60 * arguments.told:
+            told = run.seconds
+            figures = judge(run.kept, inputs, examples, held, run.setup)
+            print(run.step, f"{loss.item():.3f}", f"{100 * share:.0f} %", f"{run.processor:.0f} s", figures, flush=True)
+            run.save(figures)
+    figures = {"all": judge(run.kept, inputs, examples, held, run.setup)}
+    for k, name in enumerate(SOURCES):
+        figures[name] = judge(run.kept, inputs, examples, held[examples.arrays["source"][held] == k], run.setup)
+    run.save(figures)
+    print(json.dumps(figures, indent=1), flush=True)
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--residuals", type=Path, required=True)
-    p.add_argument("--minutes", type=float, default=20.0)
-    p.add_argument("--batch", type=int, default=12)
-    p.add_argument("--rate", type=float, default=1e-3)
-    p.add_argument("--width", type=int, default=12)
-    p.add_argument("--foreign-share", type=float, default=0.5)
+    p.add_argument("--residuals", type=Path, required=True, help="folder that training.guidance_residuals wrote")
+    p.add_argument("--minutes", type=float, default=60.0)
+    p.add_argument("--told", type=float, default=3.0, help="minutes between two states that are kept")
+    p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--rate", type=float, default=1.5e-3)
+    p.add_argument("--width", type=int, default=16)
+    p.add_argument("--pack", type=int, default=2)
+    p.add_argument("--ridge", type=float, default=0.003)
+    p.add_argument("--scale-mm", type=float, default=2.0)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--resume", type=Path, help="folder of a network to go on from")
     p.add_argument("--out", type=Path, required=True)
     train(p.parse_args())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -95,6 +95,20 @@ class Camera:
         axes = view_axes(yaw, pitch)
         focal = size / (2 * np.tan(field_of_view / 2))
         return cls(axes, np.asarray(target, float) + distance_mm * axes[2], size, size, float(focal), True)
+
+    def mirrored(self) -> Camera:
+        """The camera on the other side of the plane x = 0: its pictures of a symmetric face are these, flipped.
+
+        Examples
+        --------
+        >>> camera = Camera.orthographic(target=[0, 0, 0], half_mm=50, size=100, yaw=0.7)
+        >>> np.allclose(camera.mirrored().axes, view_axes(-0.7, 0.0))
+        True
+        """
+        flip = np.array([-1.0, 1.0, 1.0])
+        axes = self.axes * flip
+        axes[0] *= -1
+        return replace(self, axes=axes, eye=self.eye * flip)
 
     def rays(self) -> tuple[Floats, Floats]:
         """Origins and directions of the pixels' rays, (height, width, 3) each; one step along them is 1 mm deep."""

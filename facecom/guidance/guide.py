@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, Mesh
-from facecom.geometry.nearest import Surface
+from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.inpaint import DepthInpainter, Filled, hole_mask
+from facecom.guidance.inpaint import DepthInpainter, Filled, Pair, hole_mask
 from facecom.guidance.parsing import BACKGROUND, FaceParser, Parse
-from facecom.guidance.pipeline import PipelineSettings, fill_normals, load_pipeline
-from facecom.guidance.render import Render, render
+from facecom.guidance.pipeline import PipelineSettings, fill_normals, load_pipeline, named_pipeline
+from facecom.guidance.render import Render, Scene, render
 from facecom.guidance.targets import ImageTarget, Observations, observations
 
 AUTO_USES_PICTURES = False
@@ -48,7 +47,7 @@ class GuidanceSettings:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One view: pictures of scan and fitted face, what the parser saw, what was filled in."""
+    """One view: pictures of scan and fitted face, what the parser saw (in its own size), what was filled in."""
 
     name: str
     scan: Render
@@ -75,7 +74,7 @@ class Guidance:
     seconds: float = 0.0
 
 
-Fill = Callable[[Render, Render, np.ndarray], Filled]
+Fill = Callable[[Render, Render, np.ndarray, Pair | None], Filled]
 
 
 def guide(
@@ -92,7 +91,7 @@ def guide(
     ----------
     scan, face : Mesh, face frame, mm, triangles outwards
     proper : (V,) bool for each vertex of `face`: part of the face proper, where holes are filled; all when not given
-    source : "shipped" or a pipeline's settings
+    source : "shipped", a pipeline's settings, or what `named_pipeline` takes for them
     settings : GuidanceSettings
 
     Returns
@@ -110,13 +109,12 @@ def guide(
     fill, size = _filler(source, settings.seed)
     parser = FaceParser.from_pretrained() if settings.parse else None
     labels = np.ones(len(face.vertices), int) if proper is None else np.asarray(proper, int)
-    surfaces, views, warnings = (Surface(scan), Surface(face)), [], []
+    studio, views, warnings = _Studio(Scene(scan), Scene(face), labels), [], []
     seen: dict[str, float] = {}
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
     for name, camera in cameras.items():
         try:
-            pictures = render(surfaces[0], camera), render(surfaces[1], camera, labels=labels)
-            view = _view(name, *pictures, fill, parser, settings, seen)
+            view = _view(name, camera, studio, fill, parser, settings, seen)
         except ValueError as error:
             warnings.append(f"view {name}: {error}")
             continue
@@ -130,40 +128,82 @@ def guide(
 
 
 def _filler(source: str | PipelineSettings, seed: int) -> tuple[Fill, int]:
-    if isinstance(source, PipelineSettings):
+    if source != "shipped":
+        source = named_pipeline(source) if isinstance(source, str) else source
         pipeline, own = load_pipeline(source), source
 
-        def by_pipeline(scan: Render, face: Render, mask: np.ndarray) -> Filled:
+        def by_pipeline(scan: Render, face: Render, mask: np.ndarray, other: Pair | None) -> Filled:
             depth, normals = fill_normals(pipeline, scan, mask, settings=own, seed=seed)
             return Filled(depth, normals, np.where(mask, own.sigma_mm, 0.0), mask)
 
         return by_pipeline, SIZE
-    if source != "shipped":
-        raise ValueError(f"guidance comes from 'shipped' or from PipelineSettings, got {source!r}")
     inpainter = DepthInpainter.from_pretrained()
-    return inpainter.fill, inpainter.size
+    return lambda scan, face, mask, other: inpainter.fill(scan, face, mask, other=other), inpainter.size
+
+
+class _Studio:
+    """Pictures of scan and fitted face, each taken once however many views ask for it."""
+
+    def __init__(self, scan: Scene, face: Scene, labels: np.ndarray) -> None:
+        self._scan, self._face, self._labels = scan, face, labels
+        self._taken: dict[bytes, Pair | ValueError] = {}
+
+    def pictures(self, camera: Camera) -> Pair:
+        """Of scan and face; ValueError where either shows nothing."""
+        # the sum makes one zero of both
+        key = (np.round(np.append(camera.axes, camera.eye), 6) + 0.0).tobytes()
+        if key not in self._taken:
+            try:
+                self._taken[key] = render(self._scan, camera), render(self._face, camera, labels=self._labels)
+            except ValueError as error:
+                self._taken[key] = error
+        taken = self._taken[key]
+        if isinstance(taken, ValueError):
+            raise taken
+        return taken
+
+    def other_side(self, camera: Camera) -> Pair | None:
+        """The pictures that the mirrored camera takes, None where it shows nothing."""
+        try:
+            return self.pictures(camera.mirrored())
+        except ValueError:
+            return None
+
+    def larger(self, camera: Camera, size: int) -> Render:
+        """The scan by the same camera with more pixels."""
+        return render(self._scan, replace(camera, height=size, width=size, scale=camera.scale * size / camera.width))
 
 
 def _view(
     name: str,
-    scan: Render,
-    face: Render,
+    camera: Camera,
+    studio: _Studio,
     fill: Fill,
     parser: FaceParser | None,
     settings: GuidanceSettings,
     seen: dict[str, float],
 ) -> View | None:
-    parse = None if parser is None else parser.parse(np.clip(scan.rgb(), 0, 1))
-    clutter = None
-    if parse is not None:
+    scan, face = studio.pictures(camera)
+    parse, clutter = None, None
+    if parser is not None:
+        picture = studio.larger(camera, parser.size)
+        parse = parser.parse(np.clip(picture.rgb(), 0, 1))
         if settings.drop_clutter:
-            clutter = scan.mask & parse.mask(BACKGROUND) & (parse.confidence > settings.least_confidence)
-        for region, share in parse.seen_share(scan.mask).items():
+            clutter = scan.mask & _resized(
+                parse.mask(BACKGROUND) & (parse.confidence > settings.least_confidence), scan
+            )
+        for region, share in parse.seen_share(picture.mask).items():
             seen[region] = max(share, seen.get(region, 0.0))
     mask = hole_mask(scan, face, reach_mm=settings.reach_mm, clutter=clutter)
     if mask.sum() < settings.least_pixels:
         return None
-    return View(name, scan, face, parse, fill(scan, face, mask))
+    return View(name, scan, face, parse, fill(scan, face, mask, studio.other_side(camera)))
+
+
+def _resized(picture: Bools, like: Render) -> Bools:
+    """A square picture in another picture's size, each pixel that of the nearest."""
+    pick = ((np.arange(like.camera.height) + 0.5) * len(picture) / like.camera.height).astype(int)
+    return picture[pick][:, pick]
 
 
 def _target(camera: Camera, filled: Filled, sigma_scale: float) -> ImageTarget:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,13 +17,13 @@ from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Bools, Floats, unit
 from facecom.guidance.render import Render
 
+if TYPE_CHECKING:
+    from facecom.guidance.network import Shown
+
+Pair = tuple[Render, Render]
+"""Pictures of scan and fitted face by one camera."""
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 SETTINGS = "inpainter.json"
-CHANNELS = 7
-"""Of the input: residual, whether it is known, the fitted face's depth and normals, and whether it shows."""
-OUTPUTS = 5
-"""Residual, logarithm of its sigma, change of the normal."""
-DEEP_MM = 60.0
 SMOOTH_PIXELS = 2.0
 
 
@@ -68,13 +68,26 @@ class DepthInpainter:
 
     Parameters
     ----------
-    network : diffusers' UNet2DModel with 7 channels in and 5 out, used in one step
+    network : diffusers' UNet2DModel, used in one step
     size : side of its pictures in pixels
-    scale_mm : residual that stands for one in the network's numbers
+    scale_mm : offset that stands for one in the network's numbers
+    readout : (K,), what the surroundings of a pixel count in the first answer, to which the network adds
+    pack : side of the blocks of pixels that go through the network as one
+    sigma_scale : factor on the network's sigma, from heads that it was not trained on
     """
 
-    def __init__(self, network: Any, *, size: int, scale_mm: float) -> None:
+    def __init__(
+        self,
+        network: Any,
+        *,
+        size: int,
+        scale_mm: float,
+        readout: ArrayLike,
+        pack: int = 1,
+        sigma_scale: float = 1.0,
+    ) -> None:
         self.network, self.size, self.scale_mm = network.eval(), size, scale_mm
+        self.readout, self.pack, self.sigma_scale = np.asarray(readout, np.float32), pack, sigma_scale
 
     @classmethod
     def from_pretrained(cls, folder: str | Path | None = None) -> DepthInpainter:
@@ -89,13 +102,16 @@ class DepthInpainter:
         """
         return _shipped() if folder is None else _load(Path(folder))
 
-    def fill(self, scan: Render, face: Render, mask: Bools, *, seed: int | None = None) -> Filled:
+    def fill(
+        self, scan: Render, face: Render, mask: Bools, *, other: Pair | None = None, seed: int | None = None
+    ) -> Filled:
         """Fill the masked pixels of a scan's picture.
 
         Parameters
         ----------
         scan, face : pictures of the scan and of the face fitted to it, same camera
         mask : (H, W) bool, see `hole_mask`
+        other : the same two pictures from `camera.mirrored()`: what the other side of the face shows
         seed : None for the expected surface, else one of the surfaces that are as likely
 
         Raises
@@ -105,17 +121,23 @@ class DepthInpainter:
         """
         import torch
 
+        from facecom.guidance.network import answer, channels
+
         _check_mask(mask, face.mask)
         if mask.shape != (self.size, self.size):
             raise ValueError(f"the inpainter works on {self.size} x {self.size} pixels, got {mask.shape}")
-        batch = torch.from_numpy(network_input(scan, face, mask, scale_mm=self.scale_mm))[None]
         with torch.inference_mode():
-            answer = self.network(batch, 0).sample[0].numpy().astype(float)
-        residual, sigma = self.scale_mm * answer[0], self.scale_mm * np.exp(np.clip(answer[1], -6, 3))
+            shown, readout = _shown(scan, face, mask, other), torch.from_numpy(self.readout)
+            batch = channels(shown, readout, scale_mm=self.scale_mm)
+            found = answer(self.network, batch, pack=self.pack)[0].numpy().astype(float)
+        # The network speaks of offsets along the normals; seen at an angle the same offset is deeper.
+        facing = face.facing()
+        offset = self.scale_mm * found[0] / facing
+        sigma = self.sigma_scale * self.scale_mm * np.exp(np.clip(found[1], -6, 3)) / facing
         if seed is not None:
-            residual = residual + sigma * _smooth_noise(mask.shape, seed)
-        normals = unit(face.normals + answer[2:].transpose(1, 2, 0))
-        depth = np.where(mask, face.depth + residual, scan.depth)
+            offset = offset + sigma * _smooth_noise(mask.shape, seed)
+        normals = unit(face.normals + found[2:].transpose(1, 2, 0) @ face.camera.axes)
+        depth = np.where(mask, face.depth + offset, scan.depth)
         filled = Filled(
             depth, np.where(mask[..., None], normals, scan.normals), np.where(mask, sigma, 0.0), mask.copy()
         )
@@ -124,14 +146,31 @@ class DepthInpainter:
         return filled
 
 
-def network_input(scan: Render, face: Render, mask: Bools, *, scale_mm: float) -> np.ndarray:
-    """The network's input (7, H, W) float32, in the camera's frame."""
-    known = scan.mask & face.mask & ~mask
-    residual = np.where(known, np.nan_to_num(scan.depth - face.depth) / scale_mm, 0.0)
-    middle = np.nanmedian(face.depth)
-    depth = np.where(face.mask, (np.nan_to_num(face.depth, nan=middle) - middle) / DEEP_MM, 0.0)
+def _shown(scan: Render, face: Render, mask: Bools, other: Pair | None) -> Shown:
+    """What the network is shown of one view."""
+    import torch
+
+    from facecom.guidance.network import Shown
+
+    nothing = np.zeros_like(mask)
+    residual, known = known_residual(scan, face, mask)
+    there = (0.0 * nothing, nothing) if other is None else known_residual(*other, nothing)
+    pictures = (residual, known, there[0][:, ::-1], there[1][:, ::-1], mask, np.nan_to_num(face.depth))
     normals = (face.normals @ face.camera.axes.T).transpose(2, 0, 1)
-    return np.concatenate([[residual, known, face.mask, depth], normals]).astype(np.float32)
+    return Shown(*(torch.from_numpy(np.array(p, np.float32))[None] for p in (*pictures, normals)))
+
+
+def known_residual(scan: Render, face: Render, mask: Bools, *, reach_mm: float = 8.0) -> tuple[Floats, Bools]:
+    """How far the scan lies in front of (negative) or behind the fitted face along its normals, and where.
+
+    Returns
+    -------
+    residual : (H, W), mm, zero where nothing is known
+    known : (H, W) bool, where scan and face show and lie within reach, outside the mask
+    """
+    gap = np.nan_to_num(scan.depth - face.depth)
+    known = scan.mask & face.mask & ~mask & (np.abs(gap) < reach_mm)
+    return np.where(known, gap * face.facing(), 0.0), known
 
 
 def check_kept(before: ArrayLike, after: ArrayLike, mask: Bools, *, who: str) -> None:
@@ -171,16 +210,24 @@ def _shipped() -> DepthInpainter:
 
 def _load(folder: Path) -> DepthInpainter:
     diffusers = need("diffusers", extra="guidance")
+    from facecom.guidance.network import CHANNELS, OUTPUTS, READINGS
+
     for name in ("config.json", WEIGHTS, SETTINGS):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name}: is missing; the inpainter needs it")
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        size, scale = int(settings["size"]), float(settings["scale_mm"])
+        size, pack, readout = int(settings["size"]), int(settings["pack"]), [float(x) for x in settings["readout"]]
+        scale, sigma_scale = float(settings["scale_mm"]), float(settings["sigma_scale"])
         network = diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except Exception as error:
         raise CheckpointError(f"{folder}: cannot be read ({type(error).__name__}: {error})") from error
     found = (network.config.in_channels, network.config.out_channels)
-    if found != (CHANNELS, OUTPUTS):
-        raise CheckpointError(f"{folder}: has {found} channels in and out, {(CHANNELS, OUTPUTS)} are needed")
-    return DepthInpainter(network.float(), size=size, scale_mm=scale)
+    needed = (CHANNELS * pack**2, OUTPUTS * pack**2)
+    if found != needed:
+        raise CheckpointError(f"{folder}: has {found} channels in and out, {needed} are needed")
+    if len(readout) != READINGS:
+        raise CheckpointError(f"{folder / SETTINGS}: readout has {len(readout)} numbers, {READINGS} are needed")
+    return DepthInpainter(
+        network.float(), size=size, scale_mm=scale, readout=readout, pack=pack, sigma_scale=sigma_scale
+    )

@@ -41,6 +41,30 @@ class PipelineSettings:
     """Mean change of kept pixels, of 0..1, from which on the answer is no continuation of the picture."""
 
 
+def named_pipeline(text: str) -> PipelineSettings:
+    """The settings that a word on the command line stands for: a folder, or owner/name@commit.
+
+    Raises
+    ------
+    ValueError
+        When it is neither; names the words that are known as well.
+
+    Examples
+    --------
+    >>> named_pipeline("owner/name@" + 40 * "0").source
+    'owner/name'
+    """
+    if Path(text).is_dir():
+        return PipelineSettings(source=text)
+    source, _, revision = text.partition("@")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", source) and re.fullmatch(r"[0-9a-f]{40}", revision):
+        return PipelineSettings(source=source, revision=revision)
+    raise ValueError(
+        "guidance must be auto, none, shipped, a folder with an inpainting pipeline, or a Hub id with the 40 digits of "
+        f"its commit (owner/name@commit), got {text!r}"
+    )
+
+
 def load_pipeline(settings: PipelineSettings) -> Any:
     """The inpainting pipeline, weights from safetensors alone.
 

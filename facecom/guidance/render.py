@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -56,14 +57,45 @@ class Render:
     colors: Floats | None
     fragments: Fragments
 
+    def facing(self) -> Floats:
+        """Cosine of the angle between normals and viewer, (H, W), 0.2 at the least."""
+        return np.clip(self.normals @ self.camera.axes[2], 0.2, 1.0)
+
     def rgb(self, tint: ArrayLike = (1.0, 1.0, 1.0)) -> Floats:
         """Lit picture (H, W, 3) in 0..1: the mesh's own colours, or `tint` where it has none, on black."""
         base = np.asarray(tint, float) if self.colors is None else self.colors
         return self.shading[..., None] * base
 
 
+class Scene:
+    """A mesh made ready for many pictures: tree, vertex normals and which way its faces look are found once.
+
+    Parameters
+    ----------
+    mesh : Mesh with faces, face frame, mm; or a Surface, whose tree is used
+    """
+
+    def __init__(self, mesh: Mesh | Surface) -> None:
+        self.surface = mesh if isinstance(mesh, Surface) else Surface(mesh)
+
+    @property
+    def mesh(self) -> Mesh:
+        """The surface as it was given."""
+        return self.surface.mesh
+
+    @cached_property
+    def cross(self) -> Floats:
+        """Cross product of two edges of each face, (F, 3)."""
+        return face_cross(self.mesh.vertices, self.mesh.faces)
+
+    @cached_property
+    def normals(self) -> Floats:
+        """Unit normals of the vertices, (V, 3)."""
+        return vertex_normals(self.mesh.vertices, self.mesh.faces)
+
+
 def render(
-    mesh: Mesh | Surface,
+    mesh: Mesh | Surface | Scene,
     camera: Camera,
     *,
     labels: ArrayLike | None = None,
@@ -77,7 +109,7 @@ def render(
 
     Parameters
     ----------
-    mesh : Mesh, face frame, mm; or a Surface, whose tree then is built once for many views
+    mesh : Mesh, face frame, mm; or a Scene, which makes many pictures of one mesh faster
     labels : (V,) int for each vertex; a pixel has the label of the nearest corner of its face
     backend : "open3d" (rays on the CPU) or "pytorch3d" where that is installed
     light : (3,) direction towards the light in the camera's frame
@@ -97,19 +129,18 @@ def render(
     >>> float(picture.depth[4, 4]), picture.normals[4, 4].tolist()
     (500.0, [0.0, 0.0, 1.0])
     """
-    fragments = rasterise(mesh, camera, backend=backend)
-    surface = mesh.mesh if isinstance(mesh, Surface) else mesh
+    scene = mesh if isinstance(mesh, Scene) else Scene(mesh)
+    fragments, surface = rasterise(scene, camera, backend=backend), scene.mesh
     if labels is not None and len(np.asarray(labels)) != len(surface.vertices):
         raise ValueError(f"labels has {len(np.asarray(labels))} entries for {len(surface.vertices)} vertices")
-    place = np.flatnonzero(fragments.faces.ravel() >= 0)
-    corners = surface.faces[fragments.faces.ravel()[place]]
-    weights = fragments.barycentric.reshape(-1, 3)[place]
-    facing = _facing(surface, camera)[fragments.faces.ravel()[place]]
-    place, corners, weights = place[facing], corners[facing], weights[facing]
+    shown = fragments.faces.ravel()
+    place = np.flatnonzero(shown >= 0)
+    place = place[_facing(scene, camera, shown[place])]
     if not len(place):
         raise ValueError("the view shows nothing of the mesh; check the camera's target, its size and the mesh's frame")
-    values = np.column_stack([vertex_normals(surface.vertices, surface.faces), _depths(surface.vertices, camera)])
-    blended = _blend(values, corners, weights)
+    faces, weights = shown[place], fragments.barycentric.reshape(-1, 3)[place]
+    corners = surface.faces[faces]
+    blended = _blend(np.column_stack([scene.normals, _depths(surface.vertices, camera)]), corners, weights)
     normals, depth = unit(blended[:, :3]), blended[:, 3]
     toward = unit(np.asarray(light, float)) @ camera.axes
     shape = (camera.height, camera.width)
@@ -123,41 +154,39 @@ def render(
         shading=_image(shape, place, shading, 0.0),
         labels=None if labels is None else _image(shape, place, np.asarray(labels, np.int64)[pick], -1),
         colors=None if surface.colors is None else _image(shape, place, _blend(surface.colors, corners, weights), 0.0),
-        fragments=Fragments(
-            _image(shape, place, fragments.faces.ravel()[place], -1), _image(shape, place, weights, 0.0)
-        ),
+        fragments=Fragments(_image(shape, place, faces, -1), _image(shape, place, weights, 0.0)),
     )
 
 
-def rasterise(mesh: Mesh | Surface, camera: Camera, *, backend: Backend = "open3d") -> Fragments:
+def rasterise(mesh: Mesh | Surface | Scene, camera: Camera, *, backend: Backend = "open3d") -> Fragments:
     """Which face each pixel shows and where in it, front or back (see `render` for parameters and errors)."""
     if backend not in get_args(Backend):
         raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
     return _rasteriser(backend)(mesh, camera)
 
 
-def _rasteriser(backend: Backend) -> Callable[[Mesh | Surface, Camera], Fragments]:
+def _rasteriser(backend: Backend) -> Callable[[Mesh | Surface | Scene, Camera], Fragments]:
     if backend == "open3d":
         return _by_rays
     from facecom.guidance.pytorch3d_backend import fragments
 
-    return lambda mesh, camera: fragments(mesh.mesh if isinstance(mesh, Surface) else mesh, camera)
+    return lambda mesh, camera: fragments(mesh if isinstance(mesh, Mesh) else mesh.mesh, camera)
 
 
-def _by_rays(mesh: Mesh | Surface, camera: Camera) -> Fragments:
-    surface = mesh if isinstance(mesh, Surface) else Surface(mesh)
+def _by_rays(mesh: Mesh | Surface | Scene, camera: Camera) -> Fragments:
+    surface = mesh.surface if isinstance(mesh, Scene) else mesh if isinstance(mesh, Surface) else Surface(mesh)
     origins, directions = camera.rays()
     hits = surface.cast(origins.reshape(-1, 3), directions.reshape(-1, 3))
     shape = (camera.height, camera.width)
     return Fragments(hits.faces.reshape(shape), hits.barycentric.reshape(*shape, 3))
 
 
-def _facing(mesh: Mesh, camera: Camera) -> Bools:
-    """Whether each face turns its front to the viewer, (F,)."""
-    cross = face_cross(mesh.vertices, mesh.faces)
+def _facing(scene: Scene, camera: Camera, faces: Ints) -> Bools:
+    """Whether each of some faces turns its front to the viewer."""
     if not camera.perspective:
-        return cross @ camera.axes[2] > 0
-    return np.einsum("fd,fd->f", cross, camera.eye - mesh.vertices[mesh.faces[:, 0]]) > 0
+        return (scene.cross @ camera.axes[2] > 0)[faces]
+    away = camera.eye - scene.mesh.vertices[scene.mesh.faces[faces, 0]]
+    return np.einsum("fd,fd->f", scene.cross[faces], away) > 0
 
 
 def _depths(vertices: Floats, camera: Camera) -> Floats:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.guidance.camera import VIEWS, Camera, view_axes, view_cameras
+from facecom.guidance.render import render
 
 angle = st.floats(-1.2, 1.2)
 
@@ -71,3 +72,18 @@ def test_unknown_views_and_wrong_depth_images_are_named():
         view_cameras(("front", "above"))
     with pytest.raises(ValueError, match="24 x 24"):
         cameras(0.0, 0.0)[0].lift(np.zeros((3, 3)))
+
+
+def test_the_mirrored_camera_takes_the_flipped_picture_of_a_symmetric_face(icosphere):
+    ball = icosphere(4, radius=40.0)
+    egg = ball.with_vertices(
+        ball.vertices * [1.0, 1.3, 0.8] + [0, 0.1, 0] * ball.vertices[:, [2]] * ball.vertices[:, [2]]
+    )
+    camera = Camera.orthographic(target=[3, 5, -10], half_mm=70, size=32, yaw=0.6, pitch=-0.3)
+    one, two = render(egg, camera), render(egg, camera.mirrored())
+    assert np.array_equal(one.mask, two.mask[:, ::-1])
+    assert np.nanmax(np.abs(one.depth - two.depth[:, ::-1])) < 1e-3
+    assert np.abs(one.normals - two.normals[:, ::-1] * [-1, 1, 1]).max() < 1e-2
+    assert not np.array_equal(one.mask, render(egg, camera).mask[:, ::-1])
+    twice = camera.mirrored().mirrored()
+    assert np.allclose(twice.axes, camera.axes) and np.allclose(twice.eye, camera.eye)

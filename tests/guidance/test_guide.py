@@ -7,13 +7,15 @@ from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.guidance import guide as module
 from facecom.guidance.guide import GuidanceSettings, guide
-from facecom.guidance.inpaint import CHANNELS, OUTPUTS, DepthInpainter
+from facecom.guidance.inpaint import DepthInpainter
 from facecom.guidance.parsing import FACE_NAMES, FaceParser
 from facecom.guidance.pipeline import PipelineSettings
+from facecom.guidance.render import render
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
+from facecom.guidance.network import CHANNELS, OUTPUTS, READINGS  # noqa: E402
 
 
 class Still(torch.nn.Module):
@@ -34,7 +36,7 @@ class Skin(torch.nn.Module):
 
 @pytest.fixture
 def networks(monkeypatch):
-    inpainter = DepthInpainter(Still(), size=24, scale_mm=2.0)
+    inpainter = DepthInpainter(Still(), size=24, scale_mm=2.0, readout=np.zeros(READINGS))
     parser = FaceParser(Skin(), ("background", *FACE_NAMES), size=24)
     monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: inpainter)
     monkeypatch.setattr(FaceParser, "from_pretrained", lambda: parser)
@@ -62,6 +64,34 @@ def test_a_hole_gives_observations_in_the_hole(ball, damaged, networks):
     assert found.seconds > 0
 
 
+def test_each_picture_is_taken_once_and_the_parser_has_its_own_size(ball, damaged, networks, monkeypatch):
+    taken = []
+
+    def count(mesh, camera, **options):
+        taken.append((camera.width, tuple(np.round(camera.axes[2], 3))))
+        return render(mesh, camera, **options)
+
+    monkeypatch.setattr(module, "render", count)
+    monkeypatch.setattr(FaceParser, "from_pretrained", lambda: FaceParser(Skin(), ("background", *FACE_NAMES), size=30))
+    found = guide(damaged, ball)
+    assert len([width for width, _ in taken if width == 24]) == 2 * 4
+    assert len([width for width, _ in taken if width == 30]) == 4
+    assert all(view.parse.labels.shape == (30, 30) for view in found.views)
+
+
+def test_clutter_that_the_parser_sees_is_filled_in(ball, damaged, networks, monkeypatch):
+    """Where the picture is dark the parser sees background."""
+    dark = Mesh(damaged.vertices, damaged.faces, colors=np.repeat((damaged.vertices[:, [1]] < 20).astype(float), 3, 1))
+    kept, dropped = (
+        guide(dark, ball, settings=GuidanceSettings(views=("front",), drop_clutter=drop, least_confidence=0.05))
+        .views[0]
+        .filled.mask
+        for drop in (False, True)
+    )
+    assert dropped.sum() > kept.sum() + 20
+    assert (dropped | ~kept).all()
+
+
 def test_a_whole_scan_needs_no_guidance(ball, networks):
     found = guide(ball, ball)
     assert found.observations is None and not found.views
@@ -80,7 +110,7 @@ def test_views_that_show_nothing_are_warned_of_and_all_of_them_are_an_error(ball
 
 
 def test_unknown_sources_and_missing_weights_are_named(ball, damaged, networks, tmp_path):
-    with pytest.raises(ValueError, match="'magic'"):
+    with pytest.raises(ValueError, match="owner/name@commit.*'magic'"):
         guide(damaged, ball, source="magic")
     with pytest.raises(CheckpointError, match="pipeline .* cannot be had"):
         guide(damaged, ball, source=PipelineSettings(source=str(tmp_path)))
@@ -104,9 +134,9 @@ def test_a_pipeline_fills_the_views(ball, damaged, networks, monkeypatch):
 def test_real_networks_of_few_weights_work_through(ball, damaged, tmp_path, monkeypatch):
     torch.manual_seed(0)
     network = diffusers.UNet2DModel(
-        sample_size=24,
-        in_channels=CHANNELS,
-        out_channels=OUTPUTS,
+        sample_size=12,
+        in_channels=4 * CHANNELS,
+        out_channels=4 * OUTPUTS,
         block_out_channels=(4, 8),
         down_block_types=("DownBlock2D",) * 2,
         up_block_types=("UpBlock2D",) * 2,
@@ -115,7 +145,9 @@ def test_real_networks_of_few_weights_work_through(ball, damaged, tmp_path, monk
         add_attention=False,
     )
     network.save_pretrained(tmp_path)
-    (tmp_path / "inpainter.json").write_text(json.dumps({"size": 24, "scale_mm": 2.0}))
+    (tmp_path / "inpainter.json").write_text(
+        json.dumps({"size": 24, "scale_mm": 2.0, "pack": 2, "sigma_scale": 1.0, "readout": [0.0] * READINGS})
+    )
     inpainter = DepthInpainter.from_pretrained(tmp_path)
     monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: inpainter)
     found = guide(damaged, ball, settings=GuidanceSettings(parse=False))

@@ -8,15 +8,25 @@ import pytest
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.guidance.camera import Camera
-from facecom.guidance.inpaint import CHANNELS, OUTPUTS, DepthInpainter, check_kept, hole_mask
-from facecom.guidance.pipeline import PipelineSettings, fill_normals, fill_picture, load_pipeline
+from facecom.guidance.inpaint import DepthInpainter, check_kept, hole_mask
+from facecom.guidance.pipeline import (
+    PipelineSettings,
+    fill_normals,
+    fill_picture,
+    load_pipeline,
+    named_pipeline,
+)
 from facecom.guidance.render import Render, render
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 from PIL import Image  # noqa: E402
 
+from facecom.guidance.network import CHANNELS, OUTPUTS, READINGS  # noqa: E402
+
 SIZE = 16
+READOUT = np.linspace(-0.05, 0.05, READINGS).tolist()
+FILE = {"size": SIZE, "scale_mm": 2.0, "pack": 1, "sigma_scale": 1.0, "readout": READOUT}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +98,7 @@ def test_masks_that_leave_nothing_and_other_cameras_are_refused(views, mask):
 
 def test_pixels_outside_the_mask_are_the_scans_bit_by_bit(network, views, mask):
     scan, face = views
-    filled = DepthInpainter(network, size=SIZE, scale_mm=2.0).fill(scan, face, mask)
+    filled = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT).fill(scan, face, mask)
     assert filled.depth[~mask].tobytes() == scan.depth[~mask].tobytes()
     assert filled.normals[~mask].tobytes() == scan.normals[~mask].tobytes()
     assert np.isfinite(filled.depth[mask]).all() and (filled.sigma_mm[mask] > 0).all()
@@ -97,7 +107,7 @@ def test_pixels_outside_the_mask_are_the_scans_bit_by_bit(network, views, mask):
 
 
 def test_seeds_give_other_surfaces_and_the_same_seed_the_same(network, views, mask):
-    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0)
+    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT)
     mean, one, again, two = (inpainter.fill(*views, mask, seed=s).depth[mask] for s in (None, 1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.allclose(one, two)
@@ -111,17 +121,34 @@ def test_the_network_sees_what_is_known_and_nothing_of_the_hole(network, views, 
     secret = dataclasses.replace(
         scan, depth=np.where(mask, 1e6, scan.depth), normals=np.where(mask[..., None], 7, scan.normals)
     )
-    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0)
+    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT)
     assert np.array_equal(inpainter.fill(secret, face, mask).depth[mask], inpainter.fill(scan, face, mask).depth[mask])
     nearer = dataclasses.replace(scan, depth=scan.depth - 1.0)
     change = inpainter.fill(nearer, face, mask).depth[mask] - inpainter.fill(*views, mask).depth[mask]
     assert np.abs(change).max() > 1e-4
 
 
+def test_what_the_other_side_shows_counts_where_it_is_known(network, views, mask):
+    scan, face = views
+    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT)
+    alone = inpainter.fill(scan, face, mask).depth
+    beside = inpainter.fill(scan, face, mask, other=(face, face)).depth
+    assert np.abs(beside - alone)[mask].max() > 1e-4
+    assert beside[~mask].tobytes() == scan.depth[~mask].tobytes()
+
+
+def test_a_surface_as_likely_is_as_far_off_as_sigma_says_and_sigma_is_scaled(network, views, mask):
+    once, twice = (
+        DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT, sigma_scale=k).fill(*views, mask).sigma_mm
+        for k in (1.0, 2.0)
+    )
+    assert np.allclose(twice[mask], 2 * once[mask])
+
+
 def test_saved_in_diffusers_format_it_comes_back(network, views, mask, tmp_path):
     network.save_pretrained(tmp_path)
-    (tmp_path / "inpainter.json").write_text(json.dumps({"size": SIZE, "scale_mm": 2.0}))
-    before = DepthInpainter(network, size=SIZE, scale_mm=2.0).fill(*views, mask)
+    (tmp_path / "inpainter.json").write_text(json.dumps(FILE))
+    before = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT).fill(*views, mask)
     after = DepthInpainter.from_pretrained(tmp_path).fill(*views, mask)
     assert np.allclose(before.depth[mask], after.depth[mask], atol=1e-5)
 
@@ -130,10 +157,14 @@ def test_missing_damaged_and_other_networks_are_named(network, tmp_path):
     network.save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match="inpainter.json: is missing"):
         DepthInpainter.from_pretrained(tmp_path)
-    (tmp_path / "inpainter.json").write_text(json.dumps({"size": SIZE}))
+    (tmp_path / "inpainter.json").write_text(json.dumps({k: v for k, v in FILE.items() if k != "scale_mm"}))
     with pytest.raises(CheckpointError, match="scale_mm"):
         DepthInpainter.from_pretrained(tmp_path)
-    (tmp_path / "inpainter.json").write_text(json.dumps({"size": SIZE, "scale_mm": 2.0}))
+    (tmp_path / "inpainter.json").write_text(json.dumps(FILE))
+    (tmp_path / "inpainter.json").write_text(json.dumps(FILE | {"readout": [1.0]}))
+    with pytest.raises(CheckpointError, match="readout has 1 numbers"):
+        DepthInpainter.from_pretrained(tmp_path)
+    (tmp_path / "inpainter.json").write_text(json.dumps(FILE))
     weights = tmp_path / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="cannot be read"):
@@ -154,12 +185,12 @@ def test_other_channels_other_sizes_and_empty_masks_are_refused(network, views, 
         add_attention=False,
     )
     other.save_pretrained(tmp_path)
-    (tmp_path / "inpainter.json").write_text(json.dumps({"size": 8, "scale_mm": 2.0}))
-    with pytest.raises(CheckpointError, match=r"\(3, 3\) channels in and out, \(7, 5\)"):
+    (tmp_path / "inpainter.json").write_text(json.dumps(FILE | {"size": 8}))
+    with pytest.raises(CheckpointError, match=r"\(3, 3\) channels in and out, \(14, 5\)"):
         DepthInpainter.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="32 x 32 pixels, got"):
-        DepthInpainter(network, size=32, scale_mm=2.0).fill(*views, mask)
-    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0)
+        DepthInpainter(network, size=32, scale_mm=2.0, readout=READOUT).fill(*views, mask)
+    inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT)
     with pytest.raises(ValueError, match="mask is empty"):
         inpainter.fill(*views, np.zeros_like(mask))
     with pytest.raises(ValueError, match="covers the whole face"):
@@ -265,3 +296,12 @@ def test_a_pipeline_without_commit_or_weights_is_named(tmp_path):
         load_pipeline(SETTINGS)
     with pytest.raises(CheckpointError, match="cannot be had"):
         load_pipeline(dataclasses.replace(SETTINGS, source=str(tmp_path)))
+
+
+def test_words_that_name_a_pipeline_and_words_that_do_not(tmp_path):
+    assert named_pipeline(str(tmp_path)).source == str(tmp_path)
+    found = named_pipeline("owner/name@" + 40 * "a")
+    assert (found.source, found.revision, found.download) == ("owner/name", 40 * "a", False)
+    for text in ("magic", "owner/name", "owner/name@main", "owner/name@" + 39 * "a"):
+        with pytest.raises(ValueError, match="auto, none, shipped, a folder"):
+            named_pipeline(text)

@@ -8,7 +8,7 @@ from facecom.errors import MissingDependency
 from facecom.geometry.mesh import Mesh, unit
 from facecom.geometry.nearest import Surface
 from facecom.guidance.camera import Camera
-from facecom.guidance.render import rasterise, render
+from facecom.guidance.render import Scene, rasterise, render
 
 torch = pytest.importorskip("torch")
 try:
@@ -80,9 +80,13 @@ def test_what_shows_its_back_is_not_seen(ball):
         render(inside, camera)
 
 
-def test_a_surface_gives_the_picture_of_its_mesh(ball):
-    camera = both()[1]
-    assert np.array_equal(render(Surface(ball), camera).depth, render(ball, camera).depth, equal_nan=True)
+@pytest.mark.parametrize("camera", both(), ids=["orthographic", "pinhole"])
+def test_a_surface_and_a_scene_give_the_picture_of_their_mesh(ball, camera):
+    scene, alone = Scene(ball), render(ball, camera)
+    for picture in (render(Surface(ball), camera), render(scene, camera), render(scene, camera)):
+        assert np.array_equal(picture.depth, alone.depth, equal_nan=True)
+        assert np.array_equal(picture.normals, alone.normals)
+        assert np.array_equal(picture.fragments.faces, alone.fragments.faces)
 
 
 def test_views_with_nothing_in_them_and_wrong_options_are_named(ball):
