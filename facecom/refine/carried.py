@@ -10,6 +10,8 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
 from facecom.refine.relief import SPLITS_MM, Charts, gaussian_width
 
 SHORTEST_MM = 0.3
+RESOLVING = 0.475
+"""Share of a wavelength that the spacing may be, a little less than the half that sampling demands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,25 @@ class BandReport:
             f"{1e3 * self.noise_mm:.0f} µm; waves of up to {upper} mm need a spacing of at most half of that and "
             f"less noise than relief ({1e3 * float(self.rms_mm.max(initial=0.0)):.0f} µm)"
         )
+
+
+def resolves_any(spacing_mm: float, *, longest_mm: float) -> bool:
+    """Whether some band has two samples on its longest wave."""
+    return bool(_resolved(spacing_mm, wavelengths(longest_mm)).any())
+
+
+def too_coarse(spacing_mm: float, *, longest_mm: float) -> str:
+    """Say which spacing relief needs."""
+    upper = wavelengths(longest_mm)[:, 1]
+    needed = " or ".join(f"{RESOLVING * w:.2f} mm for waves of up to {w:g} mm" for w in upper[[-1, 1]])
+    return (
+        f"the scan carries no skin relief: its spacing is {spacing_mm:.2f} mm and relief needs {needed}; "
+        "scan again, finer, or ask for synthetic skin"
+    )
+
+
+def _resolved(spacing_mm: float, waves: Floats) -> Bools:
+    return spacing_mm < RESOLVING * waves[:, 1]
 
 
 def wavelengths(longest_mm: float) -> Floats:
@@ -114,7 +135,7 @@ def report_bands(charts: Charts, *, spacing_mm: float, longest_mm: float, roughe
     square = np.zeros(len(waves))
     if valid.any():
         square = np.exp(np.median(np.moveaxis(charts.energy, 1, -1)[valid], axis=0).astype(float))
-    resolved = 2.0 * spacing_mm < 0.95 * waves[:, 1]
+    resolved = _resolved(spacing_mm, waves)
     noise_mm = white_noise(square, resolved, spacing_mm=spacing_mm, waves=waves)
     noise = noise_by_band(noise_mm, spacing_mm, waves)
     usable = (spacing_mm <= waves[:, 1]) & (square > 2.0 * noise) & (square > 1e-13) & (square.sum() < roughest_mm**2)

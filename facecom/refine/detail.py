@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Ints, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.refine.holes import enclosed_holes
-from facecom.refine.piece import Sides, detail_of_piece
+from facecom.refine.piece import Sides, detail_of_piece, obstacle
 from facecom.refine.skin import (
     MEASURED,
     MIRRORED,
@@ -70,7 +71,8 @@ def add_detail(
     Raises
     ------
     ValueError
-        On an unknown mode, masks of the wrong length, or when nothing is missing.
+        On an unknown mode, masks of the wrong length, when nothing is missing, and when no missing part can get
+        relief, with what stands in the way: the spacing and noise of the scan, no skin around, too large a part.
 
     Examples
     --------
@@ -102,7 +104,15 @@ def add_detail(
             f"seen skin surrounds no missing part of {options.smallest_mm2:g} mm² or more; name the part with `where`"
         )
     sides = Sides(measured, mirror, region)
-    return _together([detail_of_piece(surface, face, missing, sides, options, seed) for missing in pieces])
+    stops = [obstacle(surface, face, missing, sides, options) for missing in pieces]
+    if all(stops):
+        raise ValueError("; ".join(dict.fromkeys(stops)))
+    made = [
+        detail_of_piece(surface, face, missing, sides, options, seed)
+        for missing, stop in zip(pieces, stops, strict=True)
+        if not stop
+    ]
+    return _together(made, tuple(stop for stop in stops if stop))
 
 
 def _check(face: Mesh, options: DetailSettings, **masks: Bools | Ints | None) -> None:
@@ -136,11 +146,11 @@ def _pieces(surface: Surface, face: Mesh, wanted: Bools, options: DetailSettings
     return pieces
 
 
-def _together(details: list[Detail]) -> Detail:
+def _together(details: list[Detail], problems: tuple[str, ...]) -> Detail:
     """Several pieces as one; the bands are those of the first, the largest."""
-    if len(details) == 1:
-        return details[0]
     first = details[0]
+    if len(details) == 1:
+        return replace(first, warnings=first.warnings + problems)
     return Detail(
         mesh=_stacked([d.mesh for d in details]),
         smooth=_stacked([d.smooth for d in details]),
@@ -149,7 +159,7 @@ def _together(details: list[Detail]) -> Detail:
         low=np.concatenate([d.low for d in details]),
         provenance=np.concatenate([d.provenance for d in details]),
         bands=first.bands,
-        warnings=tuple(dict.fromkeys(text for d in details for text in d.warnings)),
+        warnings=tuple(dict.fromkeys([text for d in details for text in d.warnings] + list(problems))),
     )
 
 

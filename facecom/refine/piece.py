@@ -14,6 +14,9 @@ from facecom.refine import carried, displace, energy, generic, relief, synthesis
 from facecom.refine.carried import BandReport
 from facecom.refine.skin import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
 
+FEW = 24
+"""Height maps of the first look."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sides:
@@ -22,6 +25,35 @@ class Sides:
     measured: Bools
     mirror: Ints | None
     region: Ints | None
+
+
+def obstacle(surface: Surface, face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) -> str:
+    """Why no relief can be made for this hole, or an empty text: a look that costs little beside the making.
+
+    The spacing of the triangles around the hole, then a few height maps of the skin there.
+    """
+    area = float(vertex_areas(face.vertices, face.faces)[missing].sum())
+    if area > options.largest_mm2:
+        return (
+            f"{area:.0f} mm² of skin are missing, more than {options.largest_mm2:.0f}, so they stay smooth; "
+            "name a smaller part with `where` or raise `largest_mm2`"
+        )
+    if options.mode == "synthetic":
+        return ""
+    few = _centres(face, missing, sides, options)[0][:FEW]
+    if not len(few):
+        return "no skin is seen around what is missing, so there is none to continue and it stays smooth"
+    spacing = carried.local_spacing(surface.mesh, surface.closest(face.vertices[few]).faces)
+    if not carried.resolves_any(spacing, longest_mm=options.longest_mm):
+        return carried.too_coarse(spacing, longest_mm=options.longest_mm)
+    normals = vertex_normals(face.vertices, face.faces)[few]
+    charts = relief.sample_charts(
+        surface, face.vertices[few], normals, mirrored=np.zeros(len(few), bool), longest_mm=options.longest_mm
+    )
+    seen = carried.report_bands(charts, spacing_mm=spacing, longest_mm=options.longest_mm)
+    # noise that half the height maps could deny is left to the full measurement
+    hopeless = charts.valid.any() and not seen.usable.any()
+    return seen.sentence() if hopeless else ""
 
 
 def detail_of_piece(
@@ -43,7 +75,7 @@ def detail_of_piece(
     bands = _bands(surface.mesh, heights, charts, options)
     if options.mode == "synthetic" and not bands.usable.any():
         charts, bands = _generic(charts, bands, options, seed)
-    stop = _obstacle(patch, heights, charts, bands, options)
+    stop = _unmakeable(charts, bands, options)
     if stop:
         made, source = np.zeros(len(low)), np.full(len(low), NONE)
     else:
@@ -72,19 +104,9 @@ def _charts(
     options: DetailSettings,
 ) -> relief.Charts:
     """Height maps of the skin around the hole and of the other side, the latter turned over to this one."""
-    measured, mirror, region = sides.measured, sides.mirror, sides.region
     normals = vertex_normals(face.vertices, face.faces)
-    distance = cKDTree(face.vertices[missing]).query(face.vertices, distance_upper_bound=options.source_mm)[0]
-    order = np.argsort(distance, kind="stable")
-    allowed = measured & np.isfinite(distance)
-    if region is not None:
-        allowed &= np.isin(region, np.unique(region[missing]))
-    own = relief.spread_points(face.vertices, options.chart_mm, order[allowed[order]])
-    other = np.zeros(0, np.int64)
-    if mirror is not None:
-        order = np.flatnonzero((distance < 0.5 * options.source_mm) & measured[mirror])
-        other = relief.spread_points(face.vertices, options.chart_mm, order)
-    centres = own if mirror is None else np.concatenate([own, mirror[other]])
+    own, other = _centres(face, missing, sides, options)
+    centres = own if sides.mirror is None else np.concatenate([own, sides.mirror[other]])
     flag = np.arange(len(centres)) >= len(own)
     charts = relief.sample_charts(
         surface, face.vertices[centres], normals[centres], mirrored=flag, longest_mm=options.longest_mm
@@ -93,6 +115,21 @@ def _charts(
     home = face.vertices[other] - flip * face.vertices[centres[flag]]
     charts.points[flag] = charts.points[flag] * flip.astype(np.float32) + home[:, None, None].astype(np.float32)
     return charts
+
+
+def _centres(face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) -> tuple[Ints, Ints]:
+    """Face vertices where skin is measured, nearest to the hole first: on this side, and those whose partners serve."""
+    distance = cKDTree(face.vertices[missing]).query(face.vertices, distance_upper_bound=options.source_mm)[0]
+    order = np.argsort(distance, kind="stable")
+    allowed = sides.measured & np.isfinite(distance)
+    if sides.region is not None:
+        allowed &= np.isin(sides.region, np.unique(sides.region[missing]))
+    own = relief.spread_points(face.vertices, options.chart_mm, order[allowed[order]])
+    other = np.zeros(0, np.int64)
+    if sides.mirror is not None:
+        order = np.flatnonzero((distance < 0.5 * options.source_mm) & sides.measured[sides.mirror])
+        other = relief.spread_points(face.vertices, options.chart_mm, order)
+    return own, other
 
 
 def _bands(scan: Mesh, heights: displace.Heights, charts: relief.Charts, options: DetailSettings) -> BandReport:
@@ -108,20 +145,8 @@ def _generic(
     return made, replace(bands, usable=np.ones_like(bands.usable))
 
 
-def _obstacle(
-    patch: displace.FinePatch,
-    heights: displace.Heights,
-    charts: relief.Charts,
-    bands: BandReport,
-    options: DetailSettings,
-) -> str:
-    """Why nothing can be made, or an empty text."""
-    area = float(vertex_areas(patch.mesh.vertices, patch.mesh.faces)[~heights.seen].sum())
-    if area > options.largest_mm2:
-        return (
-            f"{area:.0f} mm² of skin are missing, more than {options.largest_mm2:.0f}, so they stay smooth; "
-            "name a smaller part with `where` or raise `largest_mm2`"
-        )
+def _unmakeable(charts: relief.Charts, bands: BandReport, options: DetailSettings) -> str:
+    """Why nothing can be made from what was measured, or an empty text."""
     if not len(charts.centres):
         return "no skin is seen around what is missing, so there is none to continue and it stays smooth"
     if not bands.usable.any():
