@@ -199,3 +199,47 @@ def test_arrays_that_do_not_fit_and_vertices_that_are_nowhere_are_refused(ball):
         as_mesh((np.full((3, 3), np.nan), [[0, 1, 2]]))
     with pytest.raises(ScanError, match="no finite vertex"):
         as_mesh(np.zeros((0, 3)))
+
+
+class ReachedError(Exception):
+    """Carries what a job read."""
+
+
+@pytest.fixture(params=["complete", "register"])
+def job(request, monkeypatch):
+    """What a public function makes of a scan before its first stage."""
+    import facecom
+    from facecom.completion import recipe
+    from facecom.registration import correspondence
+
+    def stop(mesh, **_):
+        raise ReachedError(mesh)
+
+    for module in (recipe, correspondence):
+        monkeypatch.setattr(module, "prepare_scan", stop)
+
+    def read(scan):
+        with pytest.raises(ReachedError) as caught:
+            facecom.complete(scan) if request.param == "complete" else facecom.register([scan])
+        return caught.value.args[0]
+
+    return read
+
+
+def test_every_form_of_a_scan_reaches_the_first_stage_unchanged(job, pytorch3d, tmp_path, ball, cloud):
+    import open3d as o3d
+    import torch
+
+    write_mesh(tmp_path / "ball.ply", ball)
+    forms = [tmp_path / "ball.ply", str(tmp_path / "ball.ply"), ball, to_trimesh(ball), to_open3d(ball)]
+    for form in forms:
+        same(job(form), ball)
+    same(job((ball.vertices, ball.faces)), ball, colors=False)
+    same(job((torch.tensor(ball.vertices), torch.tensor(ball.faces))), ball, colors=False)
+    for form in (to_pytorch3d(ball), o3d.t.geometry.TriangleMesh.from_legacy(to_open3d(ball))):
+        found = job(form)
+        assert np.array_equal(found.vertices, ball.vertices.astype(np.float32))
+        assert np.array_equal(found.faces, ball.faces)
+    for form in (to_trimesh(cloud), to_open3d(cloud)):
+        same(job(form), cloud)
+    assert np.array_equal(job(ball.vertices).vertices, ball.vertices)

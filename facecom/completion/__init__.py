@@ -10,6 +10,7 @@ from facecom.completion.stages import (
     fit_face,
     guide_fit,
     join_face,
+    partners_of,
     project_face,
     skin_detail,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "fit_face",
     "guide_fit",
     "join_face",
+    "partners_of",
     "prepare_scan",
     "project_face",
     "references",

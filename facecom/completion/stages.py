@@ -15,11 +15,12 @@ from facecom.fitting.start import Start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
+from facecom.geometry.transform import Similarity
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.refine.detail import Detail, add_detail
 from facecom.refine.join import Joined, join
-from facecom.refine.project import Projected, project
+from facecom.refine.project import Find, Projected, project
 
 
 def fit_face(
@@ -80,16 +81,27 @@ def guide_fit(
     return take_in(fitted, *rows), found.warnings
 
 
-def project_face(scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings) -> Projected:
-    """The fitted face on the finest level, moved onto the scan where it was seen."""
-    template = model.template
+def partners_of(scan: Scan, pose: Similarity) -> Find:
+    """What answers where the scan has partners for vertices of the face frame."""
 
     def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
-        return scan.mm.match(vertices, normals, pose=fitted.pose, reach_mm=reach_mm, normal_limit_rad=1.1)
+        return scan.mm.match(vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=1.1)
 
-    coarse = model.decode(fitted.code, level=2)
+    return find
+
+
+def project_face(
+    scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings, *, coarse: Floats | None = None
+) -> Projected:
+    """The fitted face on the finest level, moved onto the scan where it was seen.
+
+    coarse : vertices of level 2 (V2, 3) to start from, those of the fitted code unless given
+    """
+    template = model.template
+    coarse = model.decode(fitted.code, level=2) if coarse is None else coarse
     fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
     levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
+    find = partners_of(scan, fitted.pose)
     return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.project)
 
 

@@ -7,7 +7,7 @@ little (see `relax`), and lays it onto the scan.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -23,19 +23,20 @@ from facecom.completion import (
     face_sigma,
     find_face,
     fit_face,
+    partners_of,
     prepare_scan,
+    project_face,
     scan_to_face,
 )
 from facecom.errors import FacecomError, FitError
 from facecom.fitting.fit import Fit
-from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.interop import Convertible, as_mesh
 from facecom.model.expressions import LEVEL, Expressions
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
-from facecom.refine.project import Projected, project
+from facecom.refine.project import Projected
 from facecom.registration.expression import ExpressionSettings, expression_weights
 from facecom.registration.relax import RelaxSettings, relax
 from facecom.scan.units import UnitChoice
@@ -142,7 +143,7 @@ def register(
     """
     if unit not in get_args(UnitChoice):
         raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
-    if isinstance(scans, str | os.PathLike | Mesh) or not isinstance(scans, Sequence):
+    if isinstance(scans, str | os.PathLike | Mesh) or not isinstance(scans, Sequence) or _is_arrays(scans):
         raise ValueError(f"register takes a list of scans, got one {type(scans).__name__}; put it in a list")
     if not scans:
         raise ValueError("there are no scans to register; give at least one")
@@ -158,6 +159,13 @@ def register(
         except FacecomError as error:
             raise type(error)(f"{name}: {error}") from error
     return results
+
+
+def _is_arrays(scans: Sequence[Any]) -> bool:
+    """Whether this is one scan's (vertices, faces): the second of two arrays holds whole numbers."""
+    if len(scans) != 2 or not all(hasattr(part, "shape") for part in scans):
+        return False
+    return not str(scans[1].dtype).removeprefix("torch.").startswith("float")
 
 
 def scan_names(scans: Sequence[Any]) -> list[str]:
@@ -198,21 +206,12 @@ def _register(
 def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projected:
     """The fitted face, slid along the scan on a coarse level and laid onto it on the fine ones."""
     template, level = model.template, RELAX_LEVEL
-    find = _finder(scan, fitted.pose)
+    find = partners_of(scan, fitted.pose)
     rest = template.vertices[: template.counts[level]]
     rough = model.decode(fitted.code, level=level)
     slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
     coarse = model.decode(fitted.code, level=2) + template.prolong(slid, from_level=level, to_level=2, scheme="loop")
-    fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
-    levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
-    return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.completion.project)
-
-
-def _finder(scan: Scan, pose: Similarity) -> Callable[[Floats, Floats, float], Matches]:
-    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
-        return scan.mm.match(vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=1.1)
-
-    return find
+    return project_face(scan, model, fitted, settings.completion, coarse=coarse)
 
 
 def _registration(

@@ -7,7 +7,6 @@ from the template bends little (thin plate, Bookstein 1989, on the surface: the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +14,8 @@ import scipy.sparse as sp
 from scipy.sparse import linalg as sparse_linalg
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
-from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
+from facecom.refine.project import Find
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,6 @@ class RelaxSettings:
     """A partner farther away is not believed."""
 
 
-Find = Callable[[Floats, Floats, float], Matches]
-
-
 def relax(fitted: Floats, rest: Floats, faces: Ints, find: Find, *, settings: RelaxSettings | None = None) -> Floats:
     """Slide a fitted face along the scan.
 
@@ -58,6 +54,7 @@ def relax(fitted: Floats, rest: Floats, faces: Ints, find: Find, *, settings: Re
     Examples
     --------
     >>> import numpy as np
+    >>> from facecom.geometry.matching import Matches
     >>> square, faces = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]])
     >>> nothing = lambda at, normals, reach: Matches(at, normals, np.zeros(4), np.zeros(4, bool))
     >>> np.allclose(relax(square + 1.0, square, faces, nothing), square + 1.0)

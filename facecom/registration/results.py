@@ -37,9 +37,9 @@ def write_registrations(
 
     Notes
     -----
-    NAME.ply lies in the scan's own frame and unit and carries, for each vertex, measured (0 or 1), residual_mm and
-    sigma_mm. mean.ply and the model, made of three faces or more, are in mm and in the face frame; so is the mean of
-    fewer faces.
+    NAME.ply lies in the scan's own frame and unit and carries, for each vertex, measured (0 or 1), residual_mm,
+    sigma_mm and region, a number whose name stands in report.json at that place of `regions`. mean.ply and the model,
+    made of three faces or more, are in mm and in the face frame; so is the mean of fewer faces.
     """
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -48,6 +48,7 @@ def write_registrations(
             "measured": result.measured.astype(np.uint8),
             "residual_mm": result.residual_mm.astype(np.float32),
             "sigma_mm": result.sigma_mm.astype(np.float32),
+            "region": result.template.region.astype(np.uint8),
         }
         write_mesh(out / f"{result.name}.ply", _short(result.mesh), attributes=layers)
         for ending in ("csv", "json", "mrk.json"):
@@ -87,6 +88,7 @@ def report(results: Sequence[Registration]) -> dict[str, Any]:
             for result in results
         },
         "vertices": len(results[0].vertices),
+        "regions": list(results[0].template.region_names),
     }
 
 

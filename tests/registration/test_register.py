@@ -12,6 +12,7 @@ from facecom.evaluation.partial import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear import LinearGenerator
 from facecom.registration import write_registrations
+from facecom.scan.files import read_scan_file
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +109,16 @@ def test_all_files_of_a_set_are_written(registered, model, tmp_path):
     mean = facecom.read_scan(tmp_path / "mean.ply")
     np.testing.assert_allclose(mean.vertices, made.template.vertices, atol=1e-3)
     written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    stored = read_scan_file(tmp_path / "scan_2.ply").attributes
+    names = np.array(written["regions"])[stored["region"].astype(int)]
+    assert np.array_equal(names == "nose", model.template.region_mask("nose"))
+    np.testing.assert_array_equal(stored["measured"] > 0, registered[1].measured)
+    np.testing.assert_allclose(stored["residual_mm"], registered[1].residual_mm, atol=1e-5)
+    np.testing.assert_allclose(stored["sigma_mm"], registered[1].sigma_mm, rtol=1e-5)
     assert written["scans"]["scan_2"]["verdict"] == registered[1].verdict
 
 
-@pytest.mark.parametrize("scans", ["scan.ply", [], Mesh(np.eye(3), [[0, 1, 2]])])
+@pytest.mark.parametrize("scans", ["scan.ply", [], Mesh(np.eye(3), [[0, 1, 2]]), (np.eye(3), np.array([[0, 1, 2]]))])
 def test_anything_but_a_list_of_scans_is_refused(scans):
     with pytest.raises(ValueError, match="scan"):
         facecom.register(scans)
