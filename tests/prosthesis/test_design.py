@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from facecom.__main__ import main
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import DesignSettings, design
 from facecom.prosthesis.files import three_mf_bytes
@@ -57,6 +58,17 @@ def test_saved_files_are_whole_and_the_same_each_time(part, tmp_path):
     assert json.loads((tmp_path / "a" / "inspection.json").read_text())["watertight"] is True
     model = zipfile.ZipFile(tmp_path / "a" / "shell.3mf").read("3D/3dmodel.model").decode()
     assert 'unit="millimeter"' in model and model.count("<triangle ") == len(part.shell.faces)
+
+
+def test_samples_lie_beside_the_part(part, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
+    monkeypatch.setattr("facecom.prosthesis.design_all", lambda *_, **__: [part])
+    monkeypatch.setattr("facecom.prosthesis.alternatives", lambda _, count, **__: [part] * count)
+    out = tmp_path / "out"
+    assert main(["prosthesis", "scan.ply", "--out", str(out), "--samples", "1", "--quiet"]) == 0
+    assert (out / "samples.png").stat().st_size > 10_000
+    assert (out / "shell.stl").read_bytes() == (out / "sample_1" / "shell.stl").read_bytes()
+    assert capsys.readouterr().out.count("not a medical device") == 2
 
 
 def test_three_mf_escapes_nothing_away():
