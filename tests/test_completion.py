@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete
+from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete, find_face, prepare_scan
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh, vertex_normals
@@ -201,3 +201,19 @@ def test_too_little_is_refused_with_figures(partial, model):
     picky = replace(demanding, verdict=Verdict(least_score=1.1))
     with pytest.raises(AlignmentError, match=r"at best \d+% of a face is explained \(needed 110%\)"):
         complete(partial.scan, landmarks=points, model=model, settings=picky)
+
+
+def test_two_faces_in_one_scan_are_refused_unless_landmarks_say_which(model):
+    """The faces of two people side by side, the second turned by half a radian."""
+    first, second = (model.sample(seed, level=1) for seed in (0, 1))
+    beside = Similarity(rotation_from_vector([0.0, 0.5, 0.0]), np.array([230.0, 20.0, 10.0]))
+    vertices = np.concatenate([first.vertices, beside.apply(second.vertices)])
+    both = Mesh(vertices, np.concatenate([first.faces, second.faces + len(first.vertices)]))
+    settings = CompletionSettings()
+    scan = prepare_scan(both, unit="mm", settings=settings)
+    with pytest.raises(AlignmentError, match=r"two faces: \d+% of one is explained, and \d+% of another 2\d\d mm away"):
+        find_face(scan, model, {}, settings)
+    names = ("nose_tip", "left_exocanthion", "right_exocanthion", "menton")
+    meant = {n: beside.apply(second.vertices[[model.template.landmark_index(n)]])[0] for n in names}
+    start, _ = find_face(scan, model, meant, settings)
+    assert np.abs(start.pose.apply(meant["nose_tip"][None])).max() < 15.0

@@ -12,13 +12,16 @@ from facecom.errors import AlignmentError, ScanError
 from facecom.fitting.start import Start, best_start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import OrientedSurface, cluster_vertices
-from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.scan.align import Alignment, align, align_landmarks
 from facecom.scan.clean import CleanReport, clean_scan
 from facecom.scan.surface import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
+
+HEAD_CENTRE_MM = (0.0, 10.0, -90.0)
+"""Middle of the head in the face frame."""
 
 
 def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -> Scan:
@@ -92,7 +95,30 @@ def find_face(
         raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
     start, side = max(found, key=lambda pair: pair[0].score)
     _judge(start, settings.verdict)
+    if len(landmarks) < 3:
+        _refuse_second(start, side, model, settings)
     return start, side
+
+
+def _refuse_second(start: Start, scan: Scan, model: LinearGenerator, settings: CompletionSettings) -> None:
+    """Which of two faces is meant only the caller knows: what lies beside the head found must not be one."""
+    in_face = start.pose.apply(scan.for_fit.mesh.vertices)
+    beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
+    rest, _ = scan.for_fit.mesh.submesh(np.all(beside[scan.for_fit.mesh.faces], axis=1))
+    if face_areas(rest).sum() < settings.verdict.least_beside_mm2:
+        return
+    reference = next(references(model.template, radius_mm=settings.face_radius_mm - 5.0))
+    poses = [pose for pose in align(rest, reference, settings=settings.align) if not pose.inside_out]
+    near = settings.near_score * max((pose.score for pose in poses), default=0.0)
+    weights = face_trust(model.template, level=1, settings=settings)
+    tried = [pose.pose for pose in poses if pose.score >= near]
+    second = best_start(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
+    if second is not None and settings.verdict.convinces(second) and second.rms_mm <= settings.verdict.most_rms_mm:
+        apart = np.linalg.norm(second.pose.inverse().translation - start.pose.inverse().translation)
+        raise AlignmentError(
+            f"the scan shows two faces: {start.score:.0%} of one is explained, and {second.score:.0%} of another "
+            f"{apart:.0f} mm away; cut one of them out, or name three landmarks of the one that is meant"
+        )
 
 
 def _heats(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:

@@ -33,6 +33,8 @@ class Verdict:
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0
     """Squared code for each entry of the rough fit: a face has about one."""
+    least_beside_mm2: float = 6000.0
+    """Surface beside the head found that is searched for a second face."""
     sure_score: float = 0.35
     sure_prior: float = 2.5
     """A start as good as this in both ends the search."""
@@ -63,6 +65,8 @@ class CompletionSettings:
     """Scans with shorter edges are averaged over cells of this size for the fit."""
     outer_trust: float = 0.05
     """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
+    head_radius_mm: float = 150.0
+    """All that lies this near to the middle of the head found belongs to it."""
     face_radius_mm: float = 90.0
     """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
 
