@@ -35,7 +35,7 @@ class UnitGuess:
     """The unit of a scan and how sure that is.
 
     unit, scale_to_mm, size_mm : the unit, its length in mm, and the scan's size in mm
-    clear : whether the size is that of a face or a head, so that no other unit would do
+    clear : whether the size is that of a face or a head, or of a bust or a room's corner that no other unit explains
     candidates : every unit that would do, the likeliest first; `unit` is the first, or none would do where it is empty
     given : whether the caller said so
     """
@@ -111,7 +111,7 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     )
     possible = tuple(c for c in every if _POSSIBLE_MM[0] <= c.size_mm <= _POSSIBLE_MM[1])
     best = every[0]
-    clear = _USUAL_MM[0] <= best.size_mm <= _USUAL_MM[1]
+    clear = _USUAL_MM[0] <= best.size_mm <= _USUAL_MM[1] or [c.unit for c in possible] == [best.unit]
     return UnitGuess(best.unit, best.scale_to_mm, best.size_mm, clear, possible)
 
 

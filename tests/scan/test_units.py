@@ -56,6 +56,13 @@ def test_a_size_that_two_units_explain_is_refused_with_both_and_their_sizes(head
     assert resolve_unit(small, "mm").scale_to_mm == 1.0
 
 
+@pytest.mark.parametrize(("unit", "share", "clear"), [("mm", 3.2, True), ("m", 3.2, True), ("cm", 3.2, False)])
+def test_a_bust_is_clear_where_no_other_unit_explains_its_size(head, unit, share, clear):
+    """700 mm in cm are the numbers of a piece of a face of 70 mm."""
+    guess = guess_unit(head.with_vertices(head.vertices * share / MM_PER_UNIT[unit]))
+    assert (guess.unit in (unit, "mm"), guess.clear) == (True, clear)
+
+
 def test_a_face_a_thousand_times_too_large_is_refused_with_its_size(head):
     meters_as_mm = head.with_vertices(head.vertices * 1000)
     with pytest.raises(ScanError, match=r"is 2\d\d,\d\d\d mm in size when read in mm"):
