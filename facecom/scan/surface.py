@@ -33,7 +33,8 @@ def surface_from_points(
 
     Parameters
     ----------
-    cloud : Mesh; its faces are ignored. Normals are used where it has them, else estimated and turned outward.
+    cloud : Mesh; its faces are ignored. Normals are used where it has them and neighbours agree on a side, else
+        estimated and turned outward.
     method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
         vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
     radii : for "pivot", ball radii in units of the spacing, smallest first
@@ -49,7 +50,7 @@ def surface_from_points(
     -------
     Mesh
         With "pivot", all points of the cloud in their order; those that no face uses are for `clean_scan` to drop.
-        Colours and normals are carried along.
+        Colours and the normals used are carried along.
 
     Raises
     ------
@@ -71,9 +72,8 @@ def surface_from_points(
     centre = np.median(points, axis=0)
     scale = point_spacing(points)
     local = (points - centre) / scale
-    normals = None if cloud.normals is None else _usable(cloud.normals[finite])
-    if normals is None:
-        normals = estimate_normals(local)
+    given = None if cloud.normals is None else _usable(local, cloud.normals[finite])
+    normals = estimate_normals(local) if given is None else given
     if method == "poisson":
         mesh = _poisson(local, normals, depth, trim)
         return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
@@ -83,7 +83,7 @@ def surface_from_points(
     if not len(faces):
         raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
     kept_normals = cloud.normals
-    if kept_normals is None:
+    if given is None or kept_normals is None:
         kept_normals = np.zeros_like(cloud.vertices)
         kept_normals[finite] = normals
     return Mesh(cloud.vertices, finite[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
@@ -127,11 +127,17 @@ def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
     return np.where((votes[label[:n]] >= votes[label[n:]])[:, None], normals, -normals)
 
 
-def _usable(normals: Floats) -> Floats | None:
-    """Unit normals where nearly all are there; a cloud with empty normals counts as one without."""
+def _usable(points: Floats, normals: Floats) -> Floats | None:
+    """Unit normals where nearly all are there and agree; a cloud with empty or random ones counts as one without."""
     length = np.linalg.norm(normals, axis=1)
     sound = np.isfinite(length) & (length > 0)
-    return unit(np.where(sound[:, None], normals, 0.0)) if sound.mean() > 0.99 else None
+    if sound.mean() <= 0.99:
+        return None
+    given = unit(np.where(sound[:, None], normals, 0.0))
+    some = np.arange(0, len(points), max(1, len(points) // 20_000))
+    nearest = cKDTree(points).query(points[some], k=2)[1][:, 1]
+    opposed = np.einsum("nd,nd->n", given[some], given[nearest]) < -0.5
+    return given if opposed.mean() < 0.1 else None
 
 
 def _thinned(points: Floats, wanted: int) -> Ints:

@@ -83,6 +83,14 @@ def test_normals_of_a_cloud_agree_and_point_outward(cap):
     assert np.einsum("nd,nd->n", normals, (cap - CENTRE) / 80).min() > 0.95
 
 
+def test_normals_that_neighbours_disagree_on_count_as_none(cap):
+    """Half of them point inwards, as sensors that know a plane but no side write them."""
+    random = (cap - CENTRE) / 80 * np.random.default_rng(0).choice([-1, 1], (len(cap), 1))
+    without, signless = surface_from_points(Mesh(cap, [])), surface_from_points(Mesh(cap, [], normals=random))
+    assert np.array_equal(without.faces, signless.faces)
+    assert np.array_equal(without.normals, signless.normals)
+
+
 def test_a_flat_even_grid_of_points_becomes_a_flat_surface(sheet):
     grid = sheet(20, 30)
     surface = surface_from_points(Mesh(grid.vertices, []))
