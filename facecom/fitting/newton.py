@@ -117,7 +117,12 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     jacobian = model.jacobian(code, level=stage.level)[:, :modes]
     normals = vertex_normals(vertices, model.faces(stage.level))
     found = problem.scan.match(
-        vertices, normals, pose=pose, reach_mm=stage.reach_mm, normal_limit_rad=settings.normal_limit_rad
+        vertices,
+        normals,
+        pose=pose,
+        reach_mm=stage.reach_mm,
+        normal_limit_rad=settings.normal_limit_rad,
+        many_far=True,
     )
     pick = np.flatnonzero(found.valid)
     if len(pick) < settings.least_matches:

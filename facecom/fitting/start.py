@@ -95,7 +95,7 @@ def _rough_fit(
         return None
     vertices = model.decode(last.code, level=stage.level)
     normals = vertex_normals(vertices, model.faces(stage.level))
-    found = scan.match(vertices, normals, pose=last.pose, reach_mm=6.0, normal_limit_rad=0.8)
+    found = scan.match(vertices, normals, pose=last.pose, reach_mm=6.0, normal_limit_rad=0.8, many_far=True)
     gap = np.einsum("vd,vd->v", found.points - vertices, found.normals)
     trusted = weights[: len(gap)]
     close = found.valid * np.exp(-0.5 * (gap / settings.close_mm) ** 2)

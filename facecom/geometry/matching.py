@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, unit, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, edge_lengths, unit, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 
@@ -40,13 +42,26 @@ class OrientedSurface:
         self.on_rim = np.zeros(len(mesh.vertices), bool)
         self.on_rim[boundary_edges(mesh.faces).ravel()] = True
 
+    @functools.cached_property
+    def _corners(self) -> tuple[cKDTree, float]:
+        """The corners of the triangles, and how far from them a point of a triangle can be, mm."""
+        used = self.mesh.vertices[np.unique(self.mesh.faces)]
+        return cKDTree(used), float(edge_lengths(self.mesh).max()) / np.sqrt(3.0)
+
     @property
     def mesh(self) -> Mesh:
         """The surface as it was given."""
         return self.surface.mesh
 
     def match(
-        self, points: Floats, normals: Floats, *, pose: Similarity, reach_mm: float, normal_limit_rad: float
+        self,
+        points: Floats,
+        normals: Floats,
+        *,
+        pose: Similarity,
+        reach_mm: float,
+        normal_limit_rad: float,
+        many_far: bool = False,
     ) -> Matches:
         """Closest points to (N, 3) points with (N, 3) normals.
 
@@ -55,15 +70,27 @@ class OrientedSurface:
         pose : frame of this surface (mm) -> frame of the query
         reach_mm : a partner farther away is not believed
         normal_limit_rad : nor is one whose normal is turned by more
+        many_far : whether to expect many points beyond the reach; they are then sorted out before the tree of triangles
+            is asked, which is slow for them, and each becomes its own partner at an infinite distance
         """
-        found = self.surface.closest(pose.inverse().apply(points))
+        query = pose.inverse().apply(points)
+        near = self._may_reach(query, reach_mm) if many_far else np.arange(len(query))
+        found = self.surface.closest(query[near])
         corners = self.mesh.faces[found.faces]
         own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals[corners]))
         inner = np.sum(found.barycentric * ~self.on_rim[corners], axis=1)
-        turned = pose.rotate(own)
-        agree = np.einsum("nd,nd->n", turned, normals)
-        valid = (found.distance < reach_mm) & (agree > np.cos(normal_limit_rad)) & (inner > 1e-3)
-        return Matches(pose.apply(found.points), turned, found.distance, valid)
+        turned, partner = normals.astype(float), points.astype(float)
+        turned[near], partner[near] = pose.rotate(own), pose.apply(found.points)
+        agree = np.einsum("nd,nd->n", turned[near], normals[near])
+        distance, valid = np.full(len(points), np.inf), np.zeros(len(points), bool)
+        distance[near] = found.distance
+        valid[near] = (found.distance < reach_mm) & (agree > np.cos(normal_limit_rad)) & (inner > 1e-3)
+        return Matches(partner, turned, distance, valid)
+
+    def _may_reach(self, query: Floats, reach_mm: float) -> Ints:
+        """Indices of the points whose distance to the surface may be less than the reach."""
+        tree, slack = self._corners
+        return np.flatnonzero(tree.query(query, distance_upper_bound=reach_mm + slack)[0] < np.inf)
 
 
 def cluster_vertices(mesh: Mesh, *, cell_mm: float) -> tuple[Mesh, Ints]:

@@ -39,6 +39,31 @@ def test_partners_that_are_not_believed(sheet, point, normal, why):
     assert not asked(OrientedSurface(sheet(6, 6)), [point], normal).valid.any(), why
 
 
+def test_sorting_out_far_points_changes_no_partner(icosphere):
+    """Long thin triangles beside fine ones: a point may be near a triangle and far from all of its corners."""
+    ball = icosphere(2, radius=10.0)
+    mesh = Mesh(ball.vertices * [1, 1, 8], ball.faces)
+    rng = np.random.default_rng(0)
+    points, normals = rng.uniform(-90, 90, (4000, 3)) * [0.4, 0.4, 1.0], rng.normal(size=(4000, 3))
+    pose = Similarity(rotation_from_vector([0.3, -1.0, 0.5]), [5.0, 1.0, -2.0])
+    options = {"pose": pose, "reach_mm": 6.0, "normal_limit_rad": 1.2}
+    every = OrientedSurface(mesh).match(points, normals, **options)
+    sorted_out = OrientedSurface(mesh).match(points, normals, **options, many_far=True)
+    assert 50 < every.valid.sum() < 3000
+    assert np.array_equal(every.valid, sorted_out.valid)
+    for name in ("points", "normals", "distance"):
+        assert np.array_equal(getattr(every, name)[every.valid], getattr(sorted_out, name)[every.valid])
+    assert np.isfinite(sorted_out.points).all() and np.isinf(sorted_out.distance).any()
+    assert not asked(OrientedSurface(mesh), [[900.0, 0, 0]]).valid.any()
+
+
+def test_nothing_within_reach_is_no_partner_and_no_error(sheet):
+    found = OrientedSurface(sheet(6, 6)).match(
+        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, many_far=True
+    )
+    assert not found.valid.any() and np.isinf(found.distance).all()
+
+
 def test_inside_out_turns_the_normals(sheet):
     found = asked(OrientedSurface(sheet(6, 6), inside_out=True), [[2.3, 3.1, 2.0]], -UP)
     assert found.valid.all()
