@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := dev,guidance,prosthesis,report,train,viewer
+EXTRAS := dev,guidance,notebook,prosthesis,report,train,viewer
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Where torch's CPU build is published; set it empty to use pip's own index alone.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -54,10 +54,19 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
+# Pages are tested in a real browser. Where there is none and none can be fetched, those tests are skipped and say so.
+$(VENV)/.browser: | $(BIN)/python
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null && [ "$$(id -u)" = 0 ] \
+	    && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+	    >/dev/null || echo "no Chromium could be installed; tests of pages are skipped" >&2; \
+	fi
+	@touch $@
+
 demo: setup
 	$(BIN)/python -m facecom demo --out out/demo
 
-test: setup
+test: setup $(VENV)/.browser
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: setup

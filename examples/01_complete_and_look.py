@@ -8,6 +8,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 import facecom
 from facecom.report.preview import png_bytes, preview
 
@@ -48,15 +50,25 @@ picture = preview(
 print(f"see {OUT / 'preview.png'}")
 
 # %% [markdown]
-# In a notebook, PyVista turns the face with the mouse; colours are the standard deviation in mm.
+# In a notebook, k3d turns the face with the mouse; the colours are the standard deviation in mm. The same view is kept
+# as a page that any browser opens. PyVista takes the face as well: `completion.to_pyvista()`.
 
 # %%
-if find_spec("pyvista"):
-    from facecom.interop import to_pyvista
+if find_spec("k3d"):
+    import k3d
+    from k3d.colormaps.matplotlib_color_maps import Inferno
 
-    surface = to_pyvista(completion.face)
-    surface.point_data["sigma_mm"] = completion.sigma_mm
-    surface.save(OUT / "face.vtp")  # or: surface.plot(scalars="sigma_mm", cpos="xy")
+    sigma = completion.sigma_mm.astype(np.float32)
+    plot = k3d.plot(grid_visible=False, camera_auto_fit=True)
+    plot += k3d.mesh(
+        completion.face.vertices.astype(np.float32),
+        completion.face.faces.astype(np.uint32),
+        attribute=sigma,
+        color_map=Inferno,
+        color_range=[0.0, float(np.quantile(sigma, 0.98))],
+    )
+    (OUT / "face.html").write_text(plot.get_snapshot(), encoding="utf-8")
+    plot.display()
 
 # %% [markdown]
 # The scan does not decide everything. Other faces explain it as well:
