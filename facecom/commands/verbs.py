@@ -123,6 +123,7 @@ def register(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a network generator."""
+    from facecom.model.expressions import Expressions
     from facecom.model.linear import LinearGenerator
     from facecom.model.mixing import mixed_faces
     from facecom.model.network import Sizes
@@ -131,8 +132,12 @@ def train(options: argparse.Namespace) -> None:
     sizes = Sizes(code=options.code)
     settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
     model = LinearGenerator.load()
-    faces = _registered(options.data) if options.data else mixed_faces(model, options.faces, seed=options.seed)
     bar = Bar("train", quiet=options.quiet or not sys.stderr.isatty())
+    bar.show("faces", 0.0)
+    if options.data:
+        faces = _registered(options.data)
+    else:
+        faces = mixed_faces(model, options.faces, seed=options.seed, expressions=Expressions.load())
     for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
         bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
     bar.close()
@@ -144,6 +149,8 @@ def _registered(folder: Path) -> Any:
 
     from facecom.scan.files import read_scan
 
+    if not folder.is_dir():
+        raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
     files = sorted(p for p in folder.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off"))
     if not files:
         raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
