@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from facecom.errors import MissingDependency, ScanError, need
 from facecom.geometry.mesh import Mesh
-from facecom.scan.files import read_scan
+from facecom.scan.files import read_scan_file
 from facecom.scan.stored import no_faces
+from facecom.scan.texture import painted
 
 
 def as_mesh(scan: Any) -> Mesh:
@@ -38,7 +39,7 @@ def as_mesh(scan: Any) -> Mesh:
     if isinstance(scan, Mesh):
         return scan
     if isinstance(scan, str | os.PathLike):
-        return read_scan(scan)
+        return painted(read_scan_file(scan))
     mesh = _converted(scan)
     if not np.isfinite(mesh.vertices).all(axis=1).any():
         raise ScanError(f"the {type(scan).__name__} given as a scan has no finite vertex; check where it comes from")
@@ -204,7 +205,7 @@ def to_pyvista(mesh: Mesh) -> Any:
     MissingDependency
         When PyVista is not installed.
     """
-    pyvista = need("pyvista", extra="viewer")
+    pyvista = need("pyvista")
     if len(mesh.faces):
         out = pyvista.PolyData.from_regular_faces(mesh.vertices.copy(), mesh.faces.copy())
     else:

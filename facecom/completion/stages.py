@@ -18,6 +18,7 @@ from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
+from facecom.refine.color import color_detail, face_colors
 from facecom.refine.detail import Detail, add_detail
 from facecom.refine.join import Joined, join
 from facecom.refine.project import Find, Projected, project
@@ -135,6 +136,9 @@ def join_face(
     """The scan with the missing part of the projected face stitched in, face frame, mm."""
     in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    if in_face.colors is not None and projected.measured.any():
+        colors = face_colors(in_face, face, measured=projected.measured, mirror=template.mirror)
+        face = Mesh(face.vertices, face.faces, uv=face.uv, colors=colors)
     return join(in_face, face, settings=settings.join)
 
 
@@ -162,4 +166,4 @@ def skin_detail(
         )
     except ValueError as error:
         return None, (f"no skin detail: {error}",)
-    return made, made.warnings
+    return color_detail(made, in_face, seed=settings.seed), made.warnings

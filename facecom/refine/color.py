@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, unique_edges, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.refine import relief, synthesis
 from facecom.refine.energy import extend_smoothly
+from facecom.refine.skin import MEASURED, Detail
 
 
 def fill_color(
@@ -17,6 +22,7 @@ def fill_color(
     *,
     seen: Bools,
     broad_mm: float = 4.5,
+    coarsest_mm: float = 0.8,
     source_mm: float = 13.0,
     chart_mm: float = 4.75,
     quilt: synthesis.QuiltSettings | None = None,
@@ -24,13 +30,15 @@ def fill_color(
 ) -> Floats:
     """Colour each vertex of a patch: as the scan shows it where seen, made from the skin around it elsewhere.
 
-    Broad colour is carried in from the rim as a membrane, what is finer than `broad_mm` is quilted.
+    Broad colour is carried in from the rim as a membrane, what is finer than `broad_mm` is quilted, unless scan or
+    patch are too coarse to show it.
 
     Parameters
     ----------
     scan : Mesh with colours, mm
     patch : Mesh, mm, the fine mesh of a hole and its border (`Detail.mesh`)
     seen : (P,) bool, patch vertices that lie on the scan
+    coarsest_mm : longest median edge of scan and patch at which fine colour is made
     source_mm, chart_mm : how far from the hole skin is taken from, and the distance of the charts
     quilt : how patches are chosen and laid
     seed : int
@@ -54,11 +62,12 @@ def fill_color(
     surface = Surface(scan)
     colors = np.zeros((len(seen), 3))
     colors[seen] = _on(surface, patch.vertices[seen], scan.colors)
-    broad = _broad(patch, colors, seen, broad_mm)
-    if not (~seen).any():
-        return colors
-    charts = _color_charts(surface, scan, patch, seen, broad_mm, source_mm, chart_mm)
+    broad = _broad(scan, patch, seen, broad_mm)
     made = broad
+    fine_enough = max(np.median(edge_lengths(patch)), np.median(edge_lengths(scan))) <= coarsest_mm
+    if seen.all() or not fine_enough:
+        return np.clip(np.where(seen[:, None], colors, made), 0.0, 1.0)
+    charts = _color_charts(surface, scan, patch, seen, broad_mm, source_mm, chart_mm)
     if synthesis.has_room(charts, quilt.radius_mm):
         fine = synthesis.quilt(_target(patch, colors - broad, seen, charts), charts, settings=quilt, seed=seed)
         made = broad + fine.bands
@@ -70,20 +79,87 @@ def _on(surface: Surface, points: Floats, colors: Floats) -> Floats:
     return np.einsum("qk,qkc->qc", closest.barycentric, colors[surface.mesh.faces[closest.faces]])
 
 
-def _broad(patch: Mesh, colors: Floats, seen: Bools, broad_mm: float) -> Floats:
-    """Colour without what is finer than `broad_mm`, carried on where nothing was seen."""
-    tree = cKDTree(patch.vertices[seen])
+def _broad(scan: Mesh, patch: Mesh, seen: Bools, broad_mm: float) -> Floats:
+    """Colour without what is finer than `broad_mm`, carried on where nothing was seen.
+
+    Hair and shadow spoil single colours at a rim, so each place takes the median of the scan around it.
+    """
     sigma = relief.gaussian_width(broad_mm)
     points = relief.spread_points(patch.vertices, 0.5 * sigma, np.flatnonzero(seen))
-    near = tree.query_ball_point(patch.vertices[points], 2.5 * sigma)
-    own = colors[seen]
-    mean = np.empty((len(points), 3))
-    for row, (point, ids) in enumerate(zip(points, near, strict=True)):
-        gap = ((tree.data[ids] - patch.vertices[point]) ** 2).sum(1)
-        mean[row] = np.average(own[ids], axis=0, weights=np.exp(-0.5 * gap / sigma**2))
-    values, given = np.zeros_like(colors), np.zeros(len(seen), bool)
-    values[points], given[points] = mean, True
+    own = scan.vertices if scan.colors is None else scan.colors
+    reach = cKDTree(scan.vertices)
+    near = reach.query_ball_point(patch.vertices[points], 2.0 * sigma)
+    alone = reach.query(patch.vertices[points], k=min(8, len(own)))[1].reshape(len(points), -1)
+    median = [np.median(own[ids if len(ids) > 8 else few], axis=0) for ids, few in zip(near, alone, strict=True)]
+    values, given = np.zeros((len(seen), 3)), np.zeros(len(seen), bool)
+    values[points], given[points] = np.array(median), True
     return extend_smoothly(patch, values, given, hold=30.0)
+
+
+def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None = None) -> Floats:
+    """Colour each vertex of a face: as the scan shows it where measured, carried on elsewhere.
+
+    Where the other side was measured, its changes of colour (brow, lip) are laid on, as a guided membrane
+    (Perez et al. 2003) that meets what was measured; elsewhere the membrane is even.
+
+    Parameters
+    ----------
+    scan : Mesh with colours, mm
+    face : Mesh, mm, in the same frame
+    measured : (V,) bool
+    mirror : (V,) int or None, the face vertex on the other side
+
+    Returns
+    -------
+    (V, 3) float in 0..1
+
+    Raises
+    ------
+    ValueError
+        When the scan has no colours, `measured` has the wrong length, or nothing was measured.
+
+    Examples
+    --------
+    >>> points, faces = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0.0]]), [[0, 1, 2], [1, 3, 2]]
+    >>> red = Mesh(points[:3], [[0, 1, 2]], colors=np.tile([1.0, 0, 0], (3, 1)))
+    >>> face_colors(red, Mesh(points, faces), measured=np.array([True, True, True, False]))[3].round(3)
+    array([1., 0., 0.])
+    """
+    if scan.colors is None:
+        raise ValueError("the scan has no colours, so there are none to continue; give a scan with vertex colours")
+    if measured.shape != (len(face.vertices),) or not measured.any():
+        raise ValueError(
+            f"measured has shape {measured.shape} and {measured.sum()} set for {len(face.vertices)} vertices"
+        )
+    colors = np.zeros((len(measured), 3))
+    colors[measured] = _on(Surface(scan), face.vertices[measured], scan.colors)
+    if measured.all():
+        return np.clip(colors, 0.0, 1.0)
+    edges, _, _ = unique_edges(face.faces)
+    rows, ones = np.arange(len(edges)), np.ones(len(edges))
+    places = (np.r_[rows, rows], np.r_[edges[:, 0], edges[:, 1]])
+    slope = sp.coo_matrix((np.r_[-ones, ones], places), (len(edges), len(measured))).tocsr()
+    guide = np.zeros((len(edges), 3))
+    if mirror is not None:
+        other = colors[mirror]
+        guide = np.where(np.all(measured[mirror][edges], axis=1)[:, None], slope @ other, 0.0)
+    free = ~measured
+    inner = slope[:, free]
+    # a whisper of weight keeps parts that touch nothing measured solvable
+    system = (inner.T @ inner + 1e-9 * sp.identity(int(free.sum()))).tocsc()
+    known = slope[:, measured] @ colors[measured]
+    colors[free] = splu(system).solve(inner.T @ (guide - known))
+    return np.clip(colors, 0.0, 1.0)
+
+
+def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
+    """The same detail with its fine mesh coloured by `fill_color`; unchanged where the scan has no colours."""
+    seen = detail.provenance == MEASURED
+    if scan.colors is None or not seen.any():
+        return detail
+    colors = fill_color(scan, detail.mesh, seen=seen, seed=seed)
+    mesh = Mesh(detail.mesh.vertices, detail.mesh.faces, uv=detail.mesh.uv, colors=colors)
+    return replace(detail, mesh=mesh)
 
 
 def _color_charts(

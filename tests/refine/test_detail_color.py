@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.mesh import Mesh
-from facecom.refine.color import fill_color
+from facecom.refine.color import face_colors, fill_color
 
 HALF, RADIUS = 10.0, 3.0
 
@@ -56,3 +56,50 @@ def test_scans_without_colour_are_refused(filled):
         fill_color(bare, bare, seen=np.ones(len(bare.vertices), bool))
     with pytest.raises(ValueError, match="seen has shape"):
         fill_color(filled["scan"], bare, seen=np.ones(3, bool))
+
+
+def test_a_coarse_scan_gets_broad_colour_alone(filled):
+    coarse, faces, _ = sheet(1.0, HALF)
+    gone = np.linalg.norm(coarse, axis=1) < RADIUS
+    spots = np.random.default_rng(2).normal(size=(len(coarse), 1)) * [[0.1, 0.1, 0.1]]
+    scan, _ = Mesh(coarse, faces, colors=np.clip(0.5 + spots, 0, 1)).submesh(~gone[faces].any(1))
+    patch, patch_faces, _ = sheet(0.5, 5.0)
+    seen = np.linalg.norm(patch, axis=1) > RADIUS + 1.0
+    made = fill_color(scan, Mesh(patch, patch_faces), seen=seen, seed=1)[~seen]
+    assert np.abs(made - 0.5).max() < 0.15
+    assert made.std(0).max() < 0.03
+
+
+@pytest.fixture(scope="module")
+def half() -> dict[str, np.ndarray | Mesh]:
+    """A sheet whose right side is gone; a dark brow crosses both, the light falls off to the right."""
+    vertices, faces, side = sheet(0.5, HALF)
+    brow = ((np.abs(vertices[:, 1] - 4) < 1) & (np.abs(np.abs(vertices[:, 0]) - 5) < 2)).astype(float)
+    colors = np.clip(0.7 - 0.01 * vertices[:, :1] - 0.4 * brow[:, None], 0, 1) * [1.0, 0.8, 0.7]
+    measured = vertices[:, 0] < 1.0
+    mirror = np.arange(len(vertices)).reshape(side, side)[:, ::-1].ravel()
+    scan, _ = Mesh(vertices, faces, colors=colors).submesh(measured[faces].all(1))
+    return {"scan": scan, "face": Mesh(vertices, faces), "measured": measured, "mirror": mirror, "brow": brow > 0}
+
+
+def test_the_other_sides_brow_is_laid_on(half):
+    out = face_colors(half["scan"], half["face"], measured=half["measured"], mirror=half["mirror"])
+    far = half["face"].vertices[:, 0] > 1.5
+    assert out[far & half["brow"], 0].mean() < out[far & ~half["brow"], 0].mean() - 0.3
+    even = face_colors(half["scan"], half["face"], measured=half["measured"])
+    assert abs(even[far & half["brow"], 0].mean() - even[far & ~half["brow"], 0].mean()) < 0.05
+
+
+def test_colour_of_a_face_meets_what_was_measured(half):
+    out = face_colors(half["scan"], half["face"], measured=half["measured"], mirror=half["mirror"])
+    edges = np.concatenate([half["face"].faces[:, [0, 1]], half["face"].faces[:, [1, 2]]])
+    across = edges[half["measured"][edges[:, 0]] != half["measured"][edges[:, 1]]]
+    assert np.abs(out[across[:, 0]] - out[across[:, 1]]).max() < 0.03
+    assert np.abs(out[half["measured"]] - half["scan"].colors).max() < 1e-6
+
+
+def test_a_face_without_colour_or_measured_skin_is_refused(half):
+    with pytest.raises(ValueError, match="no colours"):
+        face_colors(half["face"], half["face"], measured=half["measured"])
+    with pytest.raises(ValueError, match="0 set"):
+        face_colors(half["scan"], half["face"], measured=np.zeros_like(half["measured"]))
