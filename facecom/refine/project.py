@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import linalg as sparse_linalg
+from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
 from facecom.geometry.matching import Matches
-from facecom.geometry.mesh import Bools, Floats, Ints, unit, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class ProjectSettings:
     """The same, once the coarse offset is known."""
     even_passes: int = 6
     """Rings over which the directions of the offsets are averaged."""
+    carry_mm: float = 20.0
+    """How deep into a hole the offset is solved anew."""
+    carry_rim_mm: float = 8.0
+    """How much of what surrounds the hole that looks at."""
+    carry_correlation_mm: float = 25.0
+    """Distance at which the offset has lost most of its memory there."""
+    carry_sigma_mm: float = 1.0
+    """Standard deviation of the offset there, where nothing is seen."""
     measured_mm: float = 0.6
     """A vertex this close to its partner in the end counts as measured."""
 
@@ -146,7 +155,40 @@ def project(
         total = total + smooth_field(short, gap, weight)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
-    return Projected(vertices, found.valid, total)
+    total = carried_offset(Mesh(vertices, fine_faces), total, found.valid, settings=settings)
+    return Projected(fine + total[:, None] * normals, found.valid, total)
+
+
+def carried_offset(face: Mesh, offset: Floats, measured: Bools, *, settings: ProjectSettings) -> Floats:
+    """The offset (V,) solved anew, to the end, at unseen vertices within `carry_mm` of measured ones.
+
+    Conjugate gradients stop before the rim's slope has reached the middle of a hole; a direct solve of the few
+    vertices around it does not, and so carries the trend over the rim, not its value alone.
+    """
+    lost = np.flatnonzero(~measured)
+    if not len(lost) or len(lost) == len(measured):
+        return offset
+    reach = settings.carry_mm
+    away = cKDTree(face.vertices[measured]).query(face.vertices[lost], distance_upper_bound=reach)[0]
+    lost = lost[away < reach]
+    if not len(lost):
+        return offset
+    reach = settings.carry_rim_mm
+    near = cKDTree(face.vertices[lost]).query(face.vertices, distance_upper_bound=reach)[0] < reach
+    inside: Bools = near[face.faces].all(axis=1)
+    if not inside.any():
+        return offset
+    part, used = face.submesh(inside)
+    # unseen vertices that are not solved for keep what they have, so that the field meets them
+    given = ~np.isin(used, lost)
+    precision = matern_precision(
+        part.vertices, part.faces, correlation_mm=settings.carry_correlation_mm, sigma_mm=settings.carry_sigma_mm
+    )
+    weight = given / settings.noise_mm**2
+    carried = _factorised(precision + sp.diags(weight)).solve(weight * offset[used])
+    out = offset.copy()
+    out[used[~given]] = carried[~given]
+    return out
 
 
 def even_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:

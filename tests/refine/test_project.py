@@ -12,6 +12,7 @@ from facecom.geometry.transform import Similarity
 from facecom.refine.project import (
     ProjectSettings,
     along_normals,
+    carried_offset,
     even_normals,
     matern_precision,
     project,
@@ -176,3 +177,27 @@ def test_offset_runs_along_the_even_normals(levels):
     done = project(*levels, finder(bumpy(levels)), settings=ProjectSettings(even_passes=4))
     along = unit(prolongation @ even_normals(coarse, coarse_faces, passes=4))
     assert np.allclose(done.vertices, fine + done.offset[:, None] * along)
+
+
+def test_offset_in_a_hole_goes_on_as_the_rim_suggests(levels):
+    """A tilt around a hole is carried into it, the middle of a wide one falls back, and measured offsets stay."""
+    (_, (fine, faces)), _ = levels
+    distance = np.hypot(*fine[:, :2].T)
+    tilt = 0.04 * fine[:, 0]
+    for radius, share in ((8.0, 0.6), (40.0, 0.0)):
+        measured = distance > radius
+        given = np.where(measured, tilt, 0.0)
+        carried = carried_offset(Mesh(fine, faces), given, measured, settings=ProjectSettings())
+        inside = (distance > 0.4 * radius) & (distance < 0.7 * radius)
+        followed = (carried[inside] @ tilt[inside]) / (tilt[inside] @ tilt[inside])
+        assert np.array_equal(carried[measured], given[measured])
+        assert followed > share
+        assert np.abs(carried[distance < radius - 20.5]).max(initial=0.0) == 0.0
+    assert followed < 0.9
+
+
+def test_a_whole_or_an_unseen_face_has_nothing_to_carry(levels):
+    (_, (fine, faces)), _ = levels
+    offset = np.sin(fine[:, 0])
+    for measured in (np.ones(len(fine), bool), np.zeros(len(fine), bool)):
+        assert carried_offset(Mesh(fine, faces), offset, measured, settings=ProjectSettings()) is offset
