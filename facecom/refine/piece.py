@@ -12,6 +12,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.refine import carried, displace, energy, generic, relief, synthesis
 from facecom.refine.carried import BandReport
+from facecom.refine.quality import crossing_edges
 from facecom.refine.skin import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
 
 FEW = 24
@@ -84,6 +85,9 @@ def detail_of_piece(
     warnings = [stop] if stop else []
     if damped:
         warnings.append(f"{damped} of {len(low)} fine vertices were lowered, since their relief would fold the mesh")
+    crossing = len(crossing_edges(mesh))
+    if crossing:
+        warnings.append(f"the fine skin crosses itself at {crossing} edges")
     return Detail(
         mesh=mesh,
         smooth=patch.mesh,

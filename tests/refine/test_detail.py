@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Mesh, face_normals, vertex_normals
 from facecom.refine.detail import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings, add_detail
+from facecom.refine.quality import crossing_edges
 
 HALF, RADIUS, BEND = 12.0, 4.5, 45.0
 SETTINGS = DetailSettings(border_mm=3.0, edge_mm=0.17, smallest_mm2=10.0)
@@ -126,12 +127,21 @@ def test_no_triangle_folds_or_cuts_another(made):
 
     assert (np.einsum("fd,fd->f", face_normals(made.mesh), face_normals(made.smooth)) > 0.15).all()
     assert not made.warnings
+    assert not len(crossing_edges(made.mesh))
     plane, _ = unrolled(made.mesh.vertices)
     part, _ = made.mesh.submesh((np.abs(plane[made.mesh.faces]).max((1, 2))) < 1.2)
     mesh = o3d.geometry.TriangleMesh(
         o3d.utility.Vector3dVector(part.vertices.copy()), o3d.utility.Vector3iVector(part.faces.copy())
     )
     assert not mesh.is_self_intersecting()
+
+
+def test_skin_that_crosses_itself_is_found(made):
+    plane, _ = unrolled(made.mesh.vertices)
+    # a flap of the mesh pushed through what lies beside it
+    flap = np.linalg.norm(plane - [1.0, 0.0], axis=1) < 0.6
+    pushed = made.mesh.vertices + flap[:, None] * [0.9, 0.0, -0.05]
+    assert len(crossing_edges(made.mesh.with_vertices(pushed)))
 
 
 def test_value_and_slope_go_on_over_the_rim(made):
