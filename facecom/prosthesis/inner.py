@@ -24,19 +24,18 @@ def inner_solid(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> An
     wanted : (V,) float, mm, thickness at each vertex of `around`
     spacing : cell of the grid, mm
     """
-    simple = to_mesh(to_solid(_core(block, around, wanted, spacing)).simplify(0.01 * spacing))
-    # Taking triangles away can make a few others cross.
-    return to_solid(uncrossed(simple)[0])
-
-
-def _core(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Mesh:
-    """Everything farther behind the outer face than the thickness wanted there."""
     field = _Depth(_reach(block, around), around, wanted)
+    rough = to_mesh(to_solid(_level(block, field, spacing)).simplify(0.01 * spacing))
+    exact = _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+    # Taking triangles away can make a few others cross.
+    return to_solid(uncrossed(exact)[0])
+
+
+def _level(block: Mesh, field: _Depth, spacing: float) -> Mesh:
+    """The surface at which a depth is what is wanted, as exact as a grid is."""
     low = block.vertices.min(0) - 2.5 * spacing
     count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
-    values = sample_level(field, low, count, spacing)
-    rough = level_surface(values, origin=low, spacing=spacing)
-    return _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+    return level_surface(sample_level(field, low, count, spacing), origin=low, spacing=spacing)
 
 
 def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:

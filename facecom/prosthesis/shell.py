@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Mesh, vertex_normals
+from facecom.geometry.nearest import Surface
 from facecom.prosthesis.inner import inner_solid
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, to_mesh, to_solid
@@ -68,15 +69,33 @@ def build_shell(
         room = room_over(beyond, around.inward, moved(bed))
         wanted = np.where(room > 0, np.maximum(wanted, room + 2.0 * grid_mm), wanted)
     floor = float(min(beyond.vertices[:, 2].min(), ground.vertices[:, 2].min())) - thickness.wall - 4.0
-    block = below(shown, floor=floor)
-    core = inner_solid(block, beyond, wanted, grid_mm)
+    core = inner_solid(below(shown, floor=floor), beyond, wanted, grid_mm)
     stop = to_solid(ground_under(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
-    whole = to_solid(block)
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
+    shown = _thick_enough(shown, (core, stop), thickness.edge)
+    whole = to_solid(below(shown, floor=floor))
     solid, warnings = _outer_piece(whole - core - stop, shown)
     final = Sheet(shown, outer.inward, outer.weights)
     return Shell(solid, whole, stop, final, thickness.at(outer.inward), floor, warnings)
+
+
+def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh:
+    """The outer face raised where what is taken away behind it, solids, would come nearer than a length.
+
+    On thin margins the inner face is less exact than the edge is thick where the skin bends within a cell of its grid.
+    """
+    surfaces = [Surface(to_mesh(solid)) for solid in behind]
+    for _ in range(4):
+        near = np.min([surface.closest(outer.vertices).distance for surface in surfaces], axis=0)
+        short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
+        if not short.any():
+            break
+        for _ in range(3):
+            around = np.repeat(0.6 * short[outer.faces].max(1), 3)
+            np.maximum.at(short, outer.faces.ravel(), around)
+        outer = outer.with_vertices(outer.vertices + short[:, None] * vertex_normals(outer.vertices, outer.faces))
+    return outer
 
 
 def _outer_piece(solid: Any, outer: Mesh) -> tuple[Any, tuple[str, ...]]:
