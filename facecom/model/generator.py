@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.model.card import model_card
 from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.network import COARSE, FINE, FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
@@ -165,6 +166,9 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
 
     def _save_pretrained(self, save_directory: Path) -> None:
         self.save(save_directory)
+        count = sum(weight.numel() for weight in self.parameters())
+        card = model_card(self.description, name=save_directory.name, code_size=self.code_size, parameters=count)
+        (save_directory / "README.md").write_text(card, encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **options: Any) -> FaceGenerator:

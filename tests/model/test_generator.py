@@ -113,7 +113,9 @@ def test_saving_and_loading_gives_the_same_face(model, written):
     for back in (FaceGenerator.load(written), FaceGenerator.from_pretrained(str(written)), load_generator(written)):
         np.testing.assert_allclose(back.decode(code_of(5)), model.decode(code_of(5)), atol=2e-3)
         assert back.description == {"sources": ["x"]}
-    assert (written / "README.md").is_file()
+    card = (written / "README.md").read_text()
+    for wanted in ("## Data and licences\n\n- x\n", "Intended use", "Limits", f"code entries | {CODE} |"):
+        assert wanted in card
 
 
 def test_what_is_not_there_is_refused_without_a_download(tmp_path):
