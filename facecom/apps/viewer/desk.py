@@ -43,14 +43,22 @@ class Desk:
     def __init__(self, panel: Panel, line: Line, lock: threading.RLock) -> None:
         self._panel, self._line, self._lock = panel, line, lock
         self._ticket: Ticket | None = None
+        self._closed = False
 
     def say(self, words: str) -> None:
         """Tell the visitor."""
-        self._panel.status.content = plain(words)
+        if not self._closed:
+            self._panel.status.content = plain(words)
 
     def complain(self, words: str) -> None:
         """Tell the visitor what went wrong."""
-        self._panel.status.content = f"**{plain(words).strip()}**"
+        if not self._closed:
+            self._panel.status.content = f"**{plain(words).strip()}**"
+
+    def close(self) -> None:
+        """The page is gone: nothing more is told, and nobody waits."""
+        self._closed = True
+        self.leave()
 
     def safely(self, act: Callable[[], None]) -> Callable[[Any], None]:
         """A handler of events: what goes wrong is told; what should not have gone wrong is logged as well."""
@@ -102,7 +110,8 @@ class Desk:
 
         def progress(stage: str, share: float) -> None:
             ticket.go_on()
-            self._panel.bar.value = 100.0 * share
+            if not self._closed:
+                self._panel.bar.value = 100.0 * share
             self.say(f"{what}: {stage}")
 
         tell: Callable[[], None] = lambda: self.say(f"{what}: stopped")  # noqa: E731
@@ -126,8 +135,9 @@ class Desk:
                 tell()
 
     def _moved(self, what: str, place: int) -> None:
-        self._panel.bar.visible = True
-        self._panel.bar.animated = place > 0
+        if not self._closed:
+            self._panel.bar.visible = True
+            self._panel.bar.animated = place > 0
         self.say(f"{what}: begins" if place == 0 else f"{what}: number {place} in line")
 
     def _over(self, ticket: Ticket) -> bool:
@@ -136,6 +146,7 @@ class Desk:
             ours = self._ticket in (ticket, None) and not ticket.left
             if self._ticket is ticket:
                 self._ticket = None
-                self._panel.bar.visible = self._panel.leave.visible = False
-                self._panel.bar.value = 0.0
+                if not self._closed:
+                    self._panel.bar.visible = self._panel.leave.visible = False
+                    self._panel.bar.value = 0.0
             return ours

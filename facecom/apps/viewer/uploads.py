@@ -33,7 +33,7 @@ def clean_name(name: str) -> str:
     'my_scan_b_.PLY'
     """
     last = re.split(r"[/\\]", name)[-1]
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".")[-60:]
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-60:].lstrip("._-")
     return plain or "scan"
 
 

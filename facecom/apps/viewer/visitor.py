@@ -58,7 +58,7 @@ class Visitor:
     def leave(self) -> None:
         """The page was closed: give up the place in line and forget everything."""
         with self._lock:
-            self._desk.leave()
+            self._desk.close()
             self.session = Session()
 
     def _wire(self) -> None:
@@ -122,11 +122,12 @@ class Visitor:
                 radius_mm=lambda: _between(self._panel.radius.value, panel.RADIUS_MM),
                 missing=lambda: self._panel.brush.value == panel.MARK,
             )
+        self._desk.say("paint on the scan; beside it, the pointer still turns the view")
 
     def _painted(self, touched: Ints, over: bool) -> None:
         """Mark what a stroke has touched; the marks are drawn anew when the pointer is let go."""
         with self._lock:
-            if self._desk.busy:
+            if self._desk.busy or self.session.scan is None:
                 return
             self.session = self.session.mark(touched, missing=self._panel.brush.value == panel.MARK)
             if over:
