@@ -14,6 +14,7 @@ stopped goes on from there.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import time
@@ -145,11 +146,14 @@ def carried_errors(scans: Sequence[Mesh], registered: Sequence[Mesh]) -> tuple[F
     return np.array(errors), float(np.mean([found.distance.mean() for found in on_own]))
 
 
-def registered_by(name: str, scan: Mesh, found: Posed, model: LinearGenerator, kept: Path | None) -> Registered:
+def registered_by(
+    name: str, scan: Mesh, pose: Callable[[], Posed], model: LinearGenerator, kept: Path | None
+) -> Registered:
     """What a method makes of a scan; from the file of an earlier run where there is one."""
     if kept is not None and kept.exists():
         with np.load(kept) as stored:
             return Registered(Mesh(stored["vertices"], stored["faces"]), float(stored["seconds"]))
+    found = pose()
     since = time.process_time()
     mesh = METHODS[name](scan, found, model)
     seconds = time.process_time() - since + (found.seconds if name == "linear fit" else 0.0)
@@ -184,7 +188,7 @@ def main() -> None:
     files = sorted(options.data.glob("*.obj"))[: options.scans]
     scans = [read_scan(file) for file in files]
     model = LinearGenerator.load()
-    given = [posed(scan, model) for scan in scans]
+    given = [functools.cache(functools.partial(posed, scan, model)) for scan in scans]
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
     print(f"{len(scans)} faces, {len(scans[0].vertices)} vertices each, {len(scans) * (len(scans) - 1)} pairs")
