@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,15 +200,19 @@ def main() -> None:
         FaceParser.from_pretrained()
     DepthInpainter.from_pretrained()
     guidance = GuidanceSettings(sigma_scale=arguments.sigma_scale, parse=arguments.parse)
-    for folder in sorted(arguments.cases.iterdir()):
-        if any(word in folder.name for word in arguments.only.split(",")):
+    if arguments.json and arguments.json.exists():
+        rows = json.loads(arguments.json.read_text())
+    done = {row["case"] for row in rows}
+    # Heads and defects mixed, so that a run that is stopped has seen some of all.
+    for folder in sorted(arguments.cases.iterdir(), key=lambda path: zlib.crc32(path.name.encode())):
+        if folder.name not in done and any(word in folder.name for word in arguments.only.split(",")):
             rows.append(run_case(folder, model, guidance, arguments.cache))
             short = {k: round(rows[-1][k]["missing"], 3) for k in ("none", "shipped", "oracle")}
             own = {k: rows[-1]["pictures"][k] and round(rows[-1]["pictures"][k], 2) for k in ("face_mm", "network_mm")}
             print(folder.name, short, own, f"{rows[-1]['seconds']:.2f} s", flush=True)
             if arguments.json:
                 arguments.json.write_text(json.dumps(rows, indent=1))
-    print(table(rows))
+    print(table(sorted(rows, key=lambda row: str(row["case"]))))
 
 
 if __name__ == "__main__":

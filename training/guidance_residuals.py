@@ -116,7 +116,7 @@ def scanned(head: Mesh, rng: np.random.Generator) -> Mesh:
     across, deep = rng.uniform(82, 115), rng.uniform(72, 115)
     kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~lost(at, rng)
     noisy = head.with_vertices(at + rng.uniform(0, 0.25) * rng.normal(size=at.shape))
-    return noisy.submesh(kept[head.faces].all(axis=1))[0]
+    return noisy.submesh(np.all(kept[head.faces], axis=1))[0]
 
 
 def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tuple[Mesh, Similarity]:

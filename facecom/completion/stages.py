@@ -47,7 +47,8 @@ def guide_fit(
 
     Parameters
     ----------
-    source : "auto", "none", "shipped", or a `PipelineSettings`; "auto" goes on without pictures where they fail
+    source : "auto", "none", "shipped", or a pipeline: its `PipelineSettings`, or what `named_pipeline` takes for them;
+        "auto" goes on without pictures where they fail
 
     Raises
     ------
@@ -79,7 +80,8 @@ def guide_fit(
     if found.observations is None:
         return fitted, found.warnings
     rows = found.observations.rows(vertices, model.jacobian(fitted.code, level=level))
-    return take_in(fitted, *rows), found.warnings
+    # What a network expects is no measurement: the face is as unsure as without the pictures.
+    return replace(take_in(fitted, *rows), precision=fitted.precision), found.warnings
 
 
 def partners_of(scan: Scan, pose: Similarity) -> Find:

@@ -34,8 +34,8 @@ class GuidanceSettings:
     """A hole smaller than this in a view is left to the fit."""
     correlation_mm: float = 12.0
     """Distance over which the pictures repeat their errors."""
-    sigma_scale: float = 1.0
-    """Factor on the sigma of the pictures."""
+    sigma_scale: float = 0.1
+    """Factor on the sigma of the pictures: they hold what the fit knew, which must not hold them back a second time."""
     parse: bool = True
     """Whether the parser says which regions are seen."""
     drop_clutter: bool = False

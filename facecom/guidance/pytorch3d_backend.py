@@ -27,7 +27,10 @@ def fragments(mesh: Mesh, camera: Camera) -> Fragments:
 
     vertices = torch.tensor(mesh.vertices, dtype=torch.float32, device=_device())
     faces, _, weights, _ = _rasterise(vertices, mesh.faces, camera, blur=0.0, per_pixel=1)
-    return Fragments(faces[..., 0].cpu().numpy().astype(np.int64), weights[..., 0, :].cpu().numpy().astype(float))
+    found, shares = faces[..., 0].cpu().numpy().astype(np.int64), weights[..., 0, :].cpu().numpy().astype(float)
+    # pytorch3d divides by the triangle's area plus 1e-8, so that the weights of small triangles sum to less than one.
+    total = shares.sum(axis=-1, keepdims=True)
+    return Fragments(found, np.where((found >= 0)[..., None], shares / np.where(total > 0, total, 1.0), shares))
 
 
 def soft_mask(

@@ -158,7 +158,7 @@ def naive_rasterize_meshes(mesh, *, image_size, blur_radius, faces_per_pixel, pe
     cross = lambda u, v: u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]  # noqa: E731
     area = cross(b - a, c - a)
     weight = torch.stack([cross(c - b, point - b), cross(a - c, point - c), cross(b - a, point - a)], -1)
-    weight = weight / torch.where(area == 0, 1.0, area)[..., None]
+    weight = weight / (area + 1e-8)[..., None]  # as pytorch3d does: what small triangles weigh sums to less than one
     depth = triangles[None, :, :, 2]
     if perspective_correct:
         weight = weight / depth
@@ -222,6 +222,19 @@ def move_towards_a_shifted_silhouette(mesh: Mesh, camera: Camera) -> float:
 def test_the_adapter_agrees_with_rays_given_what_pytorch3d_promises(icosphere, camera, stand_in):
     mesh = icosphere(3, radius=40.0)
     compare_backends(mesh.with_vertices(mesh.vertices * [1.0, 0.8, 0.9]), camera)
+
+
+def test_the_depth_of_small_triangles_is_right_given_what_pytorch3d_promises(stand_in):
+    rows = np.arange(21)
+    x, y = (g.ravel() for g in np.meshgrid(rows - 10.0, rows - 10.0))
+    first = (21 * rows[:20, None] + rows[:20]).ravel()
+    faces = np.concatenate([np.stack([first, first + 1, first + 22], 1), np.stack([first, first + 22, first + 21], 1)])
+    sheet = Mesh(np.stack([x + 0.23, y + 0.41, 0.3 * x], axis=1), faces)
+    camera = Camera.orthographic(target=[0, 0, 0], half_mm=96, size=96)
+    ours, theirs = render(sheet, camera), render(sheet, camera, backend="pytorch3d")
+    both_see = ours.mask & theirs.mask
+    assert both_see.sum() > 60
+    assert np.abs(ours.depth - theirs.depth)[both_see].max() < 0.01
 
 
 def test_soft_silhouettes_pull_sideways_given_what_pytorch3d_promises(icosphere, stand_in):

@@ -1,0 +1,81 @@
+"""Guidance inside the job: what the pictures pull, what they leave alone, and what happens when they fail."""
+
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facecom.completion import CompletionSettings, guide_fit
+from facecom.fitting.fit import Fit
+from facecom.geometry.mesh import vertex_normals
+from facecom.geometry.transform import Similarity
+from facecom.guidance import guide as module
+from facecom.guidance.guide import Guidance
+from facecom.guidance.targets import Observations
+from facecom.model.linear import LinearGenerator
+
+LEVEL, HIGHER_MM = 2, 2.0
+
+
+@pytest.fixture(scope="module")
+def model() -> LinearGenerator:
+    return LinearGenerator.load()
+
+
+@pytest.fixture
+def fitted(model) -> Fit:
+    size = model.code_size
+    still = Similarity(np.eye(3), np.zeros(3))
+    precision = np.diag(np.r_[np.ones(size), np.full(6, 1e6)])
+    return Fit(np.zeros(size), still, model.decode(np.zeros(size), level=1), 1, precision, np.zeros(1), {}, True)
+
+
+@pytest.fixture
+def scan(model):
+    mesh = model.template.mesh(1)
+    return types.SimpleNamespace(for_fit=types.SimpleNamespace(mesh=mesh))
+
+
+def higher_nose(model) -> Observations:
+    """The nose, two millimetres farther out than the mean face has it."""
+    count, faces = model.template.counts[LEVEL], model.template.faces[LEVEL]
+    vertices = model.template.vertices[:count]
+    nose = model.template.region[:count] == model.template.region_names.index("nose")
+    corners = faces[nose[faces].all(axis=1)]
+    normals = vertex_normals(vertices, faces)[corners[:, 0]]
+    at = vertices[corners].mean(axis=1)
+    shares = np.full((len(corners), 3), 1 / 3)
+    return Observations(corners, shares, at + HIGHER_MM * normals, normals, np.full(len(corners), 0.1))
+
+
+def test_pictures_move_the_face_and_make_nobody_surer(model, fitted, scan, monkeypatch):
+    seen = higher_nose(model)
+    monkeypatch.setattr(module, "guide", lambda *_, **__: Guidance(seen, ()))
+    after, problems = guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+    before, moved = (model.decode(f.code, level=LEVEL) for f in (fitted, after))
+    out = np.einsum("nd,nd->n", (moved - before)[seen.corners[:, 0]], seen.normals)
+    assert 0.6 * HIGHER_MM < out.mean() < 1.2 * HIGHER_MM
+    assert np.array_equal(after.precision, fitted.precision)
+    assert problems == ()
+
+
+def test_without_pictures_the_fit_is_the_same_object(model, fitted, scan, monkeypatch):
+    assert guide_fit(scan, model, fitted, "none", CompletionSettings()) == (fitted, ())
+    monkeypatch.setattr(module, "guide", lambda *_, **__: Guidance(None, (), warnings=("view below: nothing",)))
+    assert guide_fit(scan, model, fitted, "shipped", CompletionSettings()) == (fitted, ("view below: nothing",))
+
+
+def test_auto_goes_on_with_a_warning_and_a_named_source_does_not(model, fitted, scan, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("the mask covers the whole face")
+
+    monkeypatch.setattr(module, "guide", fail)
+    monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
+    after, problems = guide_fit(scan, model, fitted, "auto", CompletionSettings())
+    assert after is fitted
+    assert problems == ("no guidance by pictures: the mask covers the whole face",)
+    with pytest.raises(ValueError, match="covers the whole face"):
+        guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+    monkeypatch.setattr(module, "AUTO_USES_PICTURES", False)
+    assert guide_fit(scan, model, replace(fitted), "auto", CompletionSettings())[1] == ()
