@@ -34,6 +34,7 @@ from facecom.completion import (
 from facecom.errors import FacecomError
 from facecom.evaluation.defects import DEFECTS
 from facecom.evaluation.partial import ScanSettings, partial_scan
+from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear import LinearGenerator
@@ -92,10 +93,17 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     try:
         if found["passed"]:
             fitted = fit_face(scan, model, start, {}, settings)
+            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading(fitted, settings)}
             found["coverage"] = face_coverage(model.template, project_face(scan, model, fitted, settings), settings)
     except FacecomError as error:
         found["refused"] = str(error)
     return found | {"completed": found.get("coverage", 0.0) >= verdict.least_seen}
+
+
+def leading(fitted: Fit, settings: CompletionSettings) -> float:
+    """Mean square of the leading entries of the code, those that the search moved, after the whole fit."""
+    count = settings.start.rounds[-1][1].modes
+    return float(np.mean(fitted.code[:count] ** 2))
 
 
 def bounds_of(verdict: Verdict) -> dict[str, float]:
@@ -106,10 +114,10 @@ def bounds_of(verdict: Verdict) -> dict[str, float]:
 
 def cases(model: LinearGenerator, options: argparse.Namespace) -> Iterator[Case]:
     """All meshes of a run."""
-    for k in range(options.number):
-        yield f"thing {options.seed} {k}", "no", "mm", partial(thing, k, options.seed)
     for path in options.faces:
         yield from kept_faces(path)
+    for k in range(options.number):
+        yield f"thing {options.seed} {k}", "no", "mm", partial(thing, k, options.seed)
     for k in range(options.drawn):
         yield f"drawn {options.seed} {k}", "yes", "mm", partial(drawn_face, model, k, options.seed)
     for k in range(options.pairs):
