@@ -190,7 +190,8 @@ def _train(
     mean, sd = faces.mean(0, dtype=np.float64), faces.std(0, dtype=np.float64) + 1e-6
     weights = [weight for part in parts for weight in part.parameters()]
     optimizer = torch.optim.Adam(weights, lr=budget.rate, weight_decay=5e-4 if len(parts) > 1 else 0.0)
-    rng, since, errors = np.random.default_rng(budget.seed), time.process_time(), [float("nan")]
+    rng, since = np.random.default_rng(budget.seed), time.process_time()
+    errors: list[float] = []
     if len(parts) == 1:
         _keep_statistics(decoder)
     while (share := (time.process_time() - since) / max(60 * budget.minutes, 1e-9)) < 1.0:
@@ -205,9 +206,8 @@ def _train(
         optimizer.step()
         errors.append(float((gap.detach().abs().mean(1) * torch.tensor(sd, dtype=torch.float32)).mean()))
     spent = (time.process_time() - since) / 60
-    return Trained(
-        FaceComSource(decoder, template.faces[2], mean, sd), len(errors) - 1, spent, float(np.mean(errors[-10:]))
-    )
+    source = FaceComSource(decoder, template.faces[2], mean, sd)
+    return Trained(source, len(errors), spent, float(np.mean(errors[-10:])) if errors else float("nan"))
 
 
 def _keep_statistics(decoder: FaceComDecoder) -> None:

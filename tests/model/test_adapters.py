@@ -267,7 +267,7 @@ def test_the_decoder_gives_what_its_published_arithmetic_gives(published, source
 
 def test_many_codes_at_once_are_each_alone(source):
     codes = np.random.default_rng(5).normal(size=(3, Z))
-    np.testing.assert_allclose(source.decode(codes), [source.decode(code) for code in codes], atol=1e-6)
+    np.testing.assert_allclose(source.decode(codes), [source.decode(code) for code in codes], atol=1e-5)
 
 
 def test_a_converted_decoder_needs_the_originals_no_more(source, tmp_path):
