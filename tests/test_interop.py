@@ -177,7 +177,7 @@ def test_pyvista_goes_there_and_back(request, pyvista, kind):
         (to_trimesh, "trimesh", "pip install 'trimesh'"),
         (to_open3d, "open3d", "pip install 'open3d'"),
         (to_pytorch3d, "pytorch3d", "build it from source"),
-        (to_pyvista, "pyvista", r"facecom\[viewer\]"),
+        (to_pyvista, "pyvista", "pip install 'pyvista'"),
     ],
 )
 def test_a_package_that_is_not_there_is_named(monkeypatch, ball, there, package, advice):
