@@ -11,7 +11,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.solids import crossings
 
 
-def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rounds: int = 12) -> tuple[Mesh, Bools]:
+def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds: int = 12) -> tuple[Mesh, Bools]:
     """The mesh with the folds in which it crosses itself drawn smooth.
 
     Around each crossing a patch is replaced by the smoothest surface that joins what lies around it, value and slope
@@ -21,6 +21,7 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rounds: int = 12) -> tu
     Parameters
     ----------
     fixed : (V,) bool or None, vertices that stay where they are
+    rings : of faces by which a patch reaches farther than what crosses
     rounds : after so many what still crosses is left
 
     Returns
@@ -50,7 +51,7 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rounds: int = 12) -> tu
             break
         fresh = np.zeros(len(free), bool)
         fresh[bad] = True
-        patch |= _ringed(mesh.faces, fresh, 2) & free
+        patch |= _ringed(mesh.faces, fresh, rings) & free
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
     return moved, (moved.vertices != mesh.vertices).any(1)

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.inner import inner_solid
+from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness, slack
@@ -76,6 +77,7 @@ def build_shell(
     shown = _thick_enough(shown, (core, stop), thickness.edge)
     whole = to_solid(below(shown, floor=floor))
     solid, warnings = _outer_piece(whole - core - stop, shown)
+    solid = _mended(solid, shown)
     final = Sheet(shown, outer.inward, outer.weights)
     return Shell(solid, whole, stop, final, thickness.at(outer.inward), floor, warnings)
 
@@ -96,6 +98,14 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh
             np.maximum.at(short, outer.faces.ravel(), around)
         outer = outer.with_vertices(outer.vertices + short[:, None] * vertex_normals(outer.vertices, outer.faces))
     return outer
+
+
+def _mended(solid: Any, outer: Mesh) -> Any:
+    """The solid with what crosses drawn smooth, its outer face left alone: short edges left by the cuts may cross."""
+    part = to_mesh(solid)
+    shown = cKDTree(outer.vertices).query(part.vertices, distance_upper_bound=1e-6)[0] < 1e-6
+    mended, moved = uncrossed(part, fixed=shown, rings=0)
+    return to_solid(mended) if moved.any() else solid
 
 
 def _outer_piece(solid: Any, outer: Mesh) -> tuple[Any, tuple[str, ...]]:
