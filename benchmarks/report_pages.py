@@ -79,15 +79,15 @@ def check(chrome: Any, file: Path, *, pictures: Path | None = None) -> Checked:
     def kept(name: str) -> dict[str, str]:
         return {"path": str(pictures / f"{name}.png")} if pictures else {}
 
-    with _page(chrome, file, DESK, problems) as page:
+    with opened(chrome, file, DESK, problems) as page:
         page.screenshot(**kept("desk"))
         clicked = tuple(_click_all(page, problems, kept))
-    with _page(chrome, file, PHONE, problems, is_mobile=True, has_touch=True) as page:
+    with opened(chrome, file, PHONE, problems, is_mobile=True, has_touch=True) as page:
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > PHONE[0]:
             problems.append(f"{file} is {wide} pixels wide on a phone of {PHONE[0]}")
         page.screenshot(**kept("phone"))
-    with _page(chrome, file, SHEET, problems) as page:
+    with opened(chrome, file, SHEET, problems) as page:
         page.emulate_media(media="print")
         page.screenshot(**kept("print"))
         sheets = page.pdf(format="A4").count(b"/Type /Page\n")
@@ -95,7 +95,7 @@ def check(chrome: Any, file: Path, *, pictures: Path | None = None) -> Checked:
 
 
 @contextmanager
-def _page(chrome: Any, file: Path, size: tuple[int, int], problems: list[str], **more: Any) -> Iterator[Any]:
+def opened(chrome: Any, file: Path, size: tuple[int, int], problems: list[str], **more: Any) -> Iterator[Any]:
     """The page, drawn; whatever it complains of and asks for is added to the problems."""
     context = chrome.new_context(viewport={"width": size[0], "height": size[1]}, **more)
     page = context.new_page()
@@ -120,14 +120,14 @@ def _click_all(page: Any, problems: list[str], kept: Callable[[str], dict[str, s
     """Click every button of the view in turn; names of those that changed what is seen."""
     view = page.locator("#view")
     view.scroll_into_view_if_needed()
-    before = _drawn(view)
+    before = drawn(view)
     for button in page.locator("button[data-key]").all():
         key, value, pressed = (button.get_attribute(f) for f in ("data-key", "data-value", "aria-pressed"))
         name = f"{key} {value}"
         button.click()
         if button.get_attribute("aria-pressed") != "true":
             problems.append(f"button {name} does not stay pressed")
-        after = _drawn(view, unlike=None if pressed == "true" else before)
+        after = drawn(view, unlike=None if pressed == "true" else before)
         if key == "colour":
             page.screenshot(**kept(f"colour_{value}"))
             if value == "plain" and colourful(after) > 0.01:
@@ -139,7 +139,7 @@ def _click_all(page: Any, problems: list[str], kept: Callable[[str], dict[str, s
         before = after
 
 
-def _drawn(view: Any, *, unlike: bytes | None = None) -> bytes:
+def drawn(view: Any, *, unlike: bytes | None = None) -> bytes:
     """The view's pixels, once they have changed or stayed for long enough."""
     seen = view.screenshot()
     for _ in range(20):
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = check(chrome, page, pictures=folder)
             wrong += len(found.problems)
             print(f"{page}: {page.stat().st_size / 1e6:.2f} MB, {len(found.clicked)} buttons, {found.sheets} sheets")
-            print(*(f"  {problem}" for problem in found.problems or ("nothing wrong",)), sep="\n")
+            print(*(f"  {problem}" for problem in found.problems or ("nothing wrong",)), sep="\n", flush=True)
     return int(wrong > 0)
 
 
