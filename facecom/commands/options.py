@@ -81,9 +81,24 @@ def _prosthesis_verb(verbs: Any) -> None:
 
 def _made_options(verb: argparse.ArgumentParser) -> None:
     about = "make skin relief for what was missing: own (from this person's skin), synthetic where there is none"
-    pictures = "whether inpainted pictures of the scan pull the fit; auto is what docs/guidance.md finds best"
-    verb.add_argument("--guidance", choices=("auto", "none", "shipped"), default="auto", help=pictures)
+    pictures = (
+        "whether inpainted pictures of the scan pull the fit: auto (what docs/guidance.md finds best), none, shipped, "
+    )
+    pictures += "or a pipeline of your own: a folder, or owner/name@commit"
+    verb.add_argument("--guidance", type=_pictures, metavar="HOW", default="auto", help=pictures)
     verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=about)
+
+
+def _pictures(text: str) -> str:
+    """A word for --guidance, checked before any work begins."""
+    if text not in ("auto", "none", "shipped"):
+        from facecom.guidance.pipeline import named_pipeline
+
+        try:
+            named_pipeline(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _register_verb(verbs: Any) -> None:
