@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.inpaint import DepthInpainter, Filled, Pair, hole_mask
+from facecom.guidance.inpaint import DepthInpainter, Filled, Pair, hole_mask, known_residual
 from facecom.guidance.parsing import BACKGROUND, FaceParser, Parse
 from facecom.guidance.pipeline import PipelineSettings, fill_normals, load_pipeline, named_pipeline
 from facecom.guidance.render import Render, Scene, render
@@ -36,6 +36,9 @@ class GuidanceSettings:
     """Distance over which the pictures repeat their errors."""
     sigma_scale: float = 0.1
     """Factor on the sigma of the pictures: they hold what the fit knew, which must not hold them back a second time."""
+    both_sides: bool = False
+    """Whether only those pixels count whose place on the other side of the face the scan shows: elsewhere the shipped
+    network knows no more of this face than the fit does. A pipeline's pixels all count."""
     parse: bool = True
     """Whether the parser says which regions are seen."""
     drop_clutter: bool = False
@@ -47,13 +50,17 @@ class GuidanceSettings:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One view: pictures of scan and fitted face, what the parser saw (in its own size), what was filled in."""
+    """One view: pictures of scan and fitted face, what the parser saw (in its own size), what was filled in.
+
+    believed : (H, W) bool, the filled pixels that are handed on to the fit
+    """
 
     name: str
     scan: Render
     face: Render
     parse: Parse | None
     filled: Filled
+    believed: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +121,7 @@ def guide(
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
     for name, camera in cameras.items():
         try:
-            view = _view(name, camera, studio, fill, parser, settings, seen)
+            view = _view(name, camera, studio, fill, parser, settings, seen, pipeline=source != "shipped")
         except ValueError as error:
             warnings.append(f"view {name}: {error}")
             continue
@@ -122,7 +129,7 @@ def guide(
             views.append(view)
     if len(warnings) == len(cameras):
         raise ValueError(f"no view can guide the fit; {warnings[-1]}")
-    targets = [_target(view.face.camera, view.filled, settings.sigma_scale) for view in views]
+    targets = [_target(view, settings.sigma_scale) for view in views if view.believed.any()]
     found = observations(targets, face.vertices, face.faces, correlation_mm=settings.correlation_mm)
     return Guidance(found, tuple(views), seen, tuple(warnings), time.perf_counter() - start)
 
@@ -182,6 +189,8 @@ def _view(
     parser: FaceParser | None,
     settings: GuidanceSettings,
     seen: dict[str, float],
+    *,
+    pipeline: bool,
 ) -> View | None:
     scan, face = studio.pictures(camera)
     parse, clutter = None, None
@@ -197,7 +206,13 @@ def _view(
     mask = hole_mask(scan, face, reach_mm=settings.reach_mm, clutter=clutter)
     if mask.sum() < settings.least_pixels:
         return None
-    return View(name, scan, face, parse, fill(scan, face, mask, studio.other_side(camera)))
+    other = studio.other_side(camera)
+    filled = fill(scan, face, mask, other)
+    believed = mask & np.isfinite(filled.depth)
+    if settings.both_sides and not pipeline:
+        nothing = np.zeros_like(mask)
+        believed &= nothing if other is None else known_residual(*other, nothing)[1][:, ::-1]
+    return View(name, scan, face, parse, filled, believed)
 
 
 def _resized(picture: Bools, like: Render) -> Bools:
@@ -206,7 +221,7 @@ def _resized(picture: Bools, like: Render) -> Bools:
     return picture[pick][:, pick]
 
 
-def _target(camera: Camera, filled: Filled, sigma_scale: float) -> ImageTarget:
-    usable = filled.mask & np.isfinite(filled.depth)
-    sigma: Floats = np.where(usable, sigma_scale * filled.sigma_mm, 0.0)
-    return ImageTarget(camera, filled.depth, filled.normals, sigma, usable)
+def _target(view: View, sigma_scale: float) -> ImageTarget:
+    filled = view.filled
+    sigma: Floats = np.where(view.believed, sigma_scale * filled.sigma_mm, 0.0)
+    return ImageTarget(view.face.camera, filled.depth, filled.normals, sigma, view.believed)

@@ -54,7 +54,7 @@ def damaged(ball) -> Mesh:
 
 
 def test_a_hole_gives_observations_in_the_hole(ball, damaged, networks):
-    found = guide(damaged, ball)
+    found = guide(damaged, ball, settings=GuidanceSettings(both_sides=False))
     assert {view.name for view in found.views} == {"front", "left", "right", "below"}
     assert not found.warnings
     assert len(found.observations.points) > 50
@@ -90,6 +90,20 @@ def test_clutter_that_the_parser_sees_is_filled_in(ball, damaged, networks, monk
     )
     assert dropped.sum() > kept.sum() + 20
     assert (dropped | ~kept).all()
+
+
+def test_only_what_the_other_side_shows_is_believed_unless_asked(ball, networks):
+    """The hole reaches over the middle: of its left half the right side shows the mirror image, of the rest neither."""
+    middle = ball.vertices[ball.faces].mean(1)
+    scan = ball.submesh(np.linalg.norm(middle - [25, 5, 15], axis=1) > 30)[0]
+    careful, all_of_it = (
+        guide(scan, ball, settings=GuidanceSettings(views=("front",), both_sides=both)) for both in (True, False)
+    )
+    believed, every = careful.views[0].believed, all_of_it.views[0].believed
+    assert (every == all_of_it.views[0].filled.mask).all()
+    assert 0 < believed.sum() < every.sum() and (every | ~believed).all()
+    assert not (believed & believed[:, ::-1]).any()
+    assert careful.observations.points[:, 0].min() > 0 > all_of_it.observations.points[:, 0].min()
 
 
 def test_a_whole_scan_needs_no_guidance(ball, networks):
@@ -150,5 +164,5 @@ def test_real_networks_of_few_weights_work_through(ball, damaged, tmp_path, monk
     )
     inpainter = DepthInpainter.from_pretrained(tmp_path)
     monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: inpainter)
-    found = guide(damaged, ball, settings=GuidanceSettings(parse=False))
+    found = guide(damaged, ball, settings=GuidanceSettings(parse=False, both_sides=False))
     assert np.isfinite(found.observations.points).all()
