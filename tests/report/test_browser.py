@@ -1,8 +1,10 @@
 """The page in a real browser, where there is one."""
 
+import importlib
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,3 +46,26 @@ def test_the_view_is_drawn_and_the_console_is_quiet(completion, tmp_path):
 
 def test_a_broken_script_is_heard(tmp_path):
     assert opened("<!doctype html><script>nothing.at.all()</script>", tmp_path)[1]
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """The script that opens report pages as people do."""
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    return importlib.import_module("report_pages")
+
+
+def test_the_colours_of_one_view_do_not_stay_in_the_next(pages, completion, tmp_path):
+    """Plotly keeps the colours of a mesh that is given others of another sort."""
+    file, problems = tmp_path / "report.html", []
+    file.write_text(report_html(completion, name="scan", overview=np.zeros((8, 8, 3), np.uint8)), encoding="utf-8")
+    with pages.browser() as chrome, pages.opened(chrome, file, (700, 600), problems) as page:
+        view, before = page.locator("#view"), b""
+        shares = {}
+        for value in ("scan+patch", "plain", "provenance"):
+            page.locator(f'button[data-value="{value}"]').click()
+            before = pages.drawn(view, unlike=before)
+            shares[value] = pages.colourful(before)
+    assert not problems
+    assert shares["plain"] < 0.001 < 0.02 < shares["provenance"]
