@@ -162,6 +162,17 @@ def test_dragged_point_moves_and_measured_skin_does_not(done, model):
     assert np.linalg.norm(again.face.vertices[tip] - done.face.vertices[tip]) < 0.4
 
 
+def test_what_a_moved_completion_rests_on_moves_along(done):
+    """A part is designed on the join in the face frame: it must be the join of this face, not of the first one."""
+    tip = done.evidence.model.template.landmark_index(NOSE_TIP)
+    goal = done.face.vertices[tip] + done.pose.inverse().rotate(np.array([[0.0, 0.0, 1.0]]))[0]
+    for moved in (done.refit({NOSE_TIP: goal}), done.samples(1, seed=4)[0]):
+        joined = moved.evidence.joined
+        assert np.abs(moved.merged.vertices - done.merged.vertices).max() > 0.3
+        assert np.abs(joined.merged.vertices - moved.pose.apply(moved.merged.vertices)).max() < 1e-3
+        assert np.array_equal(joined.patch.vertices, joined.merged.vertices[joined.patch_vertices])
+
+
 def test_measured_points_cannot_be_dragged(done):
     with pytest.raises(ValueError, match="measured surface"):
         done.refit({"left_cheilion": np.zeros(3)})

@@ -124,7 +124,7 @@ class Completion(Convertible):
         drawn = draw(own.fit.precision, count=count, seed=seed)
         return [self._moved(own.displacement(factor * deviation)) for deviation in drawn]
 
-    def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.1) -> Completion:
+    def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.02) -> Completion:
         """The most likely completion in which some points of the face lie where they are dragged.
 
         Parameters
@@ -163,13 +163,9 @@ class Completion(Convertible):
         merged = Mesh(vertices, self.merged.faces, colors=self.merged.colors)
         fresh = np.arange(len(merged.faces)) >= len(own.scan.mesh.faces)
         projected = replace(own.projected, vertices=own.projected.vertices + displacement)
-        return replace(
-            self,
-            face=face,
-            merged=merged,
-            patch=merged.submesh(fresh)[0] if fresh.any() else self.patch,
-            evidence=replace(own, projected=projected),
-        )
+        patch = merged.submesh(fresh)[0] if fresh.any() else self.patch
+        evidence = replace(own, projected=projected, joined=_joined_moved(own.joined, scan_count, displacement))
+        return replace(self, face=face, merged=merged, patch=patch, evidence=evidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +204,15 @@ class Evidence:
     def to_scan(self, pose: Similarity) -> Similarity:
         """Face frame, mm -> the scan's own frame and unit."""
         return Similarity(scale=1.0 / self.scan.mm_per_unit) @ pose.inverse()
+
+
+def _joined_moved(joined: Joined, scan_count: int, displacement: Floats) -> Joined:
+    """The join in the face frame with its new vertices moved by (V, 3) mm of the face."""
+    vertices = joined.merged.vertices.copy()
+    vertices[scan_count:] += joined.weights @ displacement
+    merged = joined.merged.with_vertices(vertices)
+    patch = joined.patch.with_vertices(vertices[joined.patch_vertices])
+    return replace(joined, merged=merged, patch=patch)
 
 
 def short(vertices: Floats) -> Floats:

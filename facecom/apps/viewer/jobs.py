@@ -6,7 +6,6 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -67,11 +66,7 @@ def design_parts(face: Completion, *, margin_mm: float, wall_mm: float, progress
     from facecom.prosthesis import design_all
 
     progress("design", 0.0)
-    own = face.evidence
-    # a sample and a refit move `merged`, on which the part is to be designed, not what is kept of the join
-    joined = replace(own.joined, merged=own.joined.merged.with_vertices(face.pose.apply(face.merged.vertices)))
-    now = replace(face, evidence=replace(own, joined=joined))
-    return tuple(design_all(now, margin_mm=margin_mm, wall_mm=wall_mm))
+    return tuple(design_all(face, margin_mm=margin_mm, wall_mm=wall_mm))
 
 
 def pack_results(face: Completion, *, name: str, progress: Progress) -> bytes:
