@@ -28,22 +28,24 @@ from facecom.completion import (
     face_coverage,
     find_face,
     fit_face,
+    leading_prior,
     prepare_scan,
     project_face,
 )
 from facecom.errors import FacecomError
 from facecom.evaluation.defects import DEFECTS
 from facecom.evaluation.partial import ScanSettings, partial_scan
-from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear import LinearGenerator
 from facecom.scan.files import read_scan
 
-EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9)
+EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9, most_fitted_prior=1e9)
 """Refuses nothing, so that the figures of what would be refused are seen too."""
-FIGURES = {"score": min, "rms_mm": max, "prior": max, "coverage": min}
+FIGURES = {"score": min, "rms_mm": max, "prior": max, "fit_prior": max, "coverage": min}
 """The figures of the verdict, and which end of each comes closest to its bound for a face."""
+OF_THE_SEARCH = ("score", "rms_mm", "prior")
+"""Those of them that are known before the fit."""
 Row = dict[str, Any]
 Case = tuple[str, str, str, Callable[[], tuple[str, Mesh]]]
 """Name, whether it is a face ("no", "yes", "two"), unit, and what makes its kind and mesh."""
@@ -79,36 +81,39 @@ def kept_faces(path: Path) -> Iterator[Case]:
 
 
 def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
-    """What the search for a face says of a scan, and how much of the face is seen where that lets it pass."""
+    """What the search for a face says of a scan, and where that lets it pass what the fit says."""
     settings = CompletionSettings()
-    verdict, began = settings.verdict, time.perf_counter()
+    open_door, began = replace(settings, verdict=EVERYTHING), time.perf_counter()
     try:
         scan = prepare_scan(mesh, unit=unit, settings=settings)
-        start, scan = find_face(scan, model, {}, replace(settings, verdict=EVERYTHING))
+        start, scan = find_face(scan, model, {}, open_door)
     except FacecomError as error:
-        return {"refused": str(error), "passed": False, "completed": False}
+        return {"refused": str(error)}
     found: Row = {"score": start.score, "rms_mm": start.rms_mm, "prior": start.prior}
     found["seconds"] = round(time.perf_counter() - began, 2)
-    found["passed"] = not any(_beyond(found, key, bounds_of(verdict)) for key in FIGURES)
     try:
-        if found["passed"]:
-            fitted = fit_face(scan, model, start, {}, settings)
-            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading(fitted, settings)}
+        if judged(found)["passed"]:
+            fitted = fit_face(scan, model, start, {}, open_door)
+            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading_prior(fitted, settings)}
             found["coverage"] = face_coverage(model.template, project_face(scan, model, fitted, settings), settings)
     except FacecomError as error:
         found["refused"] = str(error)
-    return found | {"completed": found.get("coverage", 0.0) >= verdict.least_seen}
+    return found
 
 
-def leading(fitted: Fit, settings: CompletionSettings) -> float:
-    """Mean square of the leading entries of the code, those that the search moved, after the whole fit."""
-    count = settings.start.rounds[-1][1].modes
-    return float(np.mean(fitted.code[:count] ** 2))
+def judged(row: Row) -> Row:
+    """The same with whether the shipped verdict lets it pass the search, and whether it is completed in the end."""
+    bounds = bounds_of(CompletionSettings().verdict)
+    passed = "score" in row and not any(_beyond(row, key, bounds) for key in OF_THE_SEARCH)
+    completed = passed and "coverage" in row and not any(_beyond(row, key, bounds) for key in FIGURES)
+    return row | {"passed": passed, "completed": completed}
 
 
 def bounds_of(verdict: Verdict) -> dict[str, float]:
     """The bound of each figure."""
-    values = (verdict.least_score, verdict.most_rms_mm, verdict.most_prior, verdict.least_seen)
+    values = (
+        verdict.least_score, verdict.most_rms_mm, verdict.most_prior, verdict.most_fitted_prior, verdict.least_seen
+    )  # fmt: skip
     return dict(zip(FIGURES, values, strict=True))
 
 
@@ -141,7 +146,7 @@ def run(model: LinearGenerator, options: argparse.Namespace) -> list[Row]:
             if options.log:
                 with options.log.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(known[name]) + "\n")
-        rows.append(known[name])
+        rows.append(judged(known[name]))
     return rows
 
 
@@ -155,7 +160,7 @@ def table(rows: list[Row]) -> Iterator[str]:
         if not own:
             continue
         sound = [r for r in own if "score" in r]
-        middle = [f"{np.median([r[k] for r in sound]):.2f}" if sound else "" for k in ("score", "rms_mm", "prior")]
+        middle = [f"{np.median([r[k] for r in sound]):.2f}" if sound else "" for k in OF_THE_SEARCH]
         counts = [sum(r[k] for r in own) for k in ("passed", "completed")]
         yield f"| {name} | {own[0]['face']} | {len(own)} | {counts[0]} | {counts[1]} | {' | '.join(middle)} |"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete, find_face, prepare_scan
+from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete, find_face, fit_face, prepare_scan
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh, vertex_normals
@@ -228,3 +228,13 @@ def test_two_faces_in_one_scan_are_refused_unless_landmarks_say_which(model):
     meant = {n: beside.apply(second.vertices[[model.template.landmark_index(n)]])[0] for n in names}
     start, _ = find_face(scan, model, meant, settings)
     assert np.abs(start.pose.apply(meant["nose_tip"][None])).max() < 15.0
+
+
+def test_a_shape_that_no_face_has_is_refused_after_the_fit(partial, model):
+    picky = CompletionSettings()
+    picky = replace(picky, verdict=replace(picky.verdict, most_fitted_prior=0.01))
+    scan = prepare_scan(partial.scan, unit="auto", settings=picky)
+    start, scan = find_face(scan, model, {}, picky)
+    with pytest.raises(FitError, match=r"a shape \d\.\d times as unusual as a face \(at most 0.01\), 0\.\d\d mm from"):
+        fit_face(scan, model, start, {}, picky)
+    assert fit_face(scan, model, start, {}, CompletionSettings()).converged

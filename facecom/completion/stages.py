@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
+
 from facecom.completion.finding import face_proper, face_trust
 from facecom.completion.values import CompletionSettings, Scan
-from facecom.errors import CheckpointError, MissingDependency
+from facecom.errors import CheckpointError, FitError, MissingDependency
 from facecom.fitting.fit import Fit, fit, take_in
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.fitting.start import Start
@@ -27,9 +29,15 @@ from facecom.refine.project import Find, Projected, project
 def fit_face(
     scan: Scan, model: LinearGenerator, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> Fit:
-    """Pose and code, from the pose that `find_face` chose; named landmarks in the scan's frame, mm."""
+    """Pose and code, from the pose that `find_face` chose; named landmarks in the scan's frame, mm.
+
+    Raises
+    ------
+    FitError
+        When too little matches, or the shape it ends at is no face's; with the figures.
+    """
     template = model.template
-    return fit(
+    fitted = fit(
         scan.for_fit,
         model,
         start.pose,
@@ -38,6 +46,18 @@ def fit_face(
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
     )
+    odd, verdict = leading_prior(fitted, settings), settings.verdict
+    if odd > verdict.most_fitted_prior:
+        raise FitError(
+            f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
+            f"(at most {verdict.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
+        )
+    return fitted
+
+
+def leading_prior(fitted: Fit, settings: CompletionSettings) -> float:
+    """Mean square of the leading entries of the code, those that the search moves: a face has about one or less."""
+    return float(np.mean(fitted.code[: settings.start.rounds[-1][1].modes] ** 2))
 
 
 def guide_fit(

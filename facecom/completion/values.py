@@ -27,12 +27,14 @@ class Verdict:
 
     least_score: float = 0.17
     """Share of the face proper that must be explained by the rough fit."""
-    least_seen: float = 0.12
+    least_seen: float = 0.3
     """Share of the face proper that must be measured in the end."""
     most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0
     """Squared code for each entry of the rough fit: a face has about one."""
+    most_fitted_prior: float = 2.0
+    """The same after the whole fit, which can bend another thing's shape far enough to lie on it."""
     least_beside_mm2: float = 6000.0
     """Surface beside the head found that is searched for a second face."""
     sure_score: float = 0.35
