@@ -65,6 +65,8 @@ $(VENV)/.browser: | $(BIN)/python
 
 demo: setup
 	$(BIN)/python -m facecom demo --out out/demo
+	# Once more with the hole's picture: rendered, parsed, inpainted, taken into the fit (off unless asked for).
+	$(BIN)/python -m facecom complete data/demo/nose.ply --out out/demo/nose_guided --guidance shipped
 
 test: setup $(VENV)/.browser
 	$(BIN)/python -m pytest -n $(WORKERS)
