@@ -94,7 +94,7 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     try:
         if judged(found)["passed"]:
             fitted = fit_face(scan, model, start, {}, open_door)
-            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading_prior(fitted, settings)}
+            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading_prior(fitted, model, settings)}
             found["coverage"] = face_coverage(model.template, project_face(scan, model, fitted, settings), settings)
     except FacecomError as error:
         found["refused"] = str(error)

@@ -46,7 +46,7 @@ def fit_face(
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
     )
-    odd, verdict = leading_prior(fitted, settings), settings.verdict
+    odd, verdict = leading_prior(fitted, model, settings), settings.verdict
     if odd > verdict.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
@@ -55,9 +55,10 @@ def fit_face(
     return fitted
 
 
-def leading_prior(fitted: Fit, settings: CompletionSettings) -> float:
+def leading_prior(fitted: Fit, model: LinearGenerator, settings: CompletionSettings) -> float:
     """Mean square of the leading entries of the code, those that the search moves: a face has about one or less."""
-    return float(np.mean(fitted.code[: settings.start.rounds[-1][1].modes] ** 2))
+    count = min(settings.start.rounds[-1][1].modes or model.code_size, model.identity_size)
+    return float(np.mean(fitted.code[:count] ** 2))
 
 
 def guide_fit(

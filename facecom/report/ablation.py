@@ -213,7 +213,9 @@ class _Runs:
 def refit(own: Evidence) -> tuple[Fit, Projected]:
     """Fit and projection of a completion once more, from the pose that it found."""
     start = Start(own.fit.pose, np.zeros(own.model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
-    fitted = fit_face(own.scan, own.model, start, {}, own.settings)
+    # whether it is a face was judged with all stages in place
+    judged = replace(own.settings, verdict=replace(own.settings.verdict, most_fitted_prior=np.inf))
+    fitted = fit_face(own.scan, own.model, start, {}, judged)
     return fitted, project_face(own.scan, own.model, fitted, own.settings)
 
 
