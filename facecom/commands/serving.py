@@ -27,11 +27,14 @@ def serve(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in ("upload_mb", "vertices", "sessions")}
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
     token = new_token() if options.token else None
-    with viewer(host=options.host, port=options.port, token=token, limits=limits) as running:
-        print(f"open {running.address} in a browser; Ctrl-C ends it", flush=True)
-        if not is_local(options.host):
-            print("what is sent is not encrypted: outside a network that you trust, use an SSH tunnel or a TLS proxy")
-        try:
+    try:
+        with viewer(host=options.host, port=options.port, token=token, limits=limits) as running:
+            said = [f"open {running.address} in a browser; Ctrl-C ends it"]
+            if not is_local(options.host):
+                said.append(
+                    "what is sent is not encrypted: outside a network that you trust, use an SSH tunnel or a TLS proxy"
+                )
+            print("\n".join(said), flush=True)
             threading.Event().wait()
-        except KeyboardInterrupt:
-            print("ended")
+    except KeyboardInterrupt:
+        print("ended")
