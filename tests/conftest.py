@@ -1,12 +1,18 @@
 """Fixtures and settings that all tests share; arrays are read-only, so a function that changes its input fails."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from facecom.geometry.mesh import Mesh
+
+if TYPE_CHECKING:
+    from facecom.model.linear import LinearGenerator
 
 # The same examples on each run, and no clock: a busy machine must not fail a property.
 settings.register_profile("facecom", derandomize=True, deadline=None, max_examples=25)
@@ -41,3 +47,30 @@ def sheet() -> Callable[..., Mesh]:
         return Mesh(np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1), faces)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def leading_model() -> Callable[[int, int], "LinearGenerator"]:
+    """Factory of the shipped model's leading modes and fields, `leading_model(modes, fields)`: quick to fit."""
+    from facecom.model.linear import LinearGenerator
+
+    def make(modes: int, fields: int) -> LinearGenerator:
+        whole = LinearGenerator.load()
+        return replace(
+            whole,
+            modes=whole.modes[:modes],
+            mode_odd=whole.mode_odd[:modes],
+            fields=whole.fields[:fields],
+            field_odd=whole.field_odd[:fields],
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; tests of pages are skipped where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium here; apt-get install chromium")
+    return found

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 import zipfile
 
 import numpy as np
@@ -18,24 +17,20 @@ from playwright.sync_api import Page, expect, sync_playwright
 from facecom.apps.viewer import viewer
 from facecom.scan.writers import ply_bytes
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 PATIENCE_MS = 120_000
 """Drawing without a graphics card on a machine that has other work."""
 expect.set_options(timeout=PATIENCE_MS)
 
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium here; apt-get install chromium"),
-    # what the browser leaves open when it is closed is not ours
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+# what the browser leaves open when it is closed is not ours
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
-def served(small_model):
+def served(chromium, small_model):
     """A browser and the address of a viewer."""
     with viewer(port=0, model=small_model) as running, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser, running.address
         browser.close()
 

@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,22 +10,19 @@ import pytest
 
 from facecom.report.html import report_html
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--enable-logging=stderr",
     "--virtual-time-budget=20000", "--window-size=800,600",
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here; apt-get install chromium")
 
-
-def opened(html: str, folder) -> tuple[str, list[str]]:
+def opened(chromium: str, html: str, folder) -> tuple[str, list[str]]:
     """The page as it stands after its scripts ran, and what they said to the console."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
     done = subprocess.run(
-        [BROWSER, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", file.as_uri()],
+        [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", file.as_uri()],
         capture_output=True,
         text=True,
         timeout=120,
@@ -36,16 +32,16 @@ def opened(html: str, folder) -> tuple[str, list[str]]:
     return done.stdout, [line for line in said if re.search(r"Uncaught|Refused|[Ee]rror|violates", line)]
 
 
-def test_the_view_is_drawn_and_the_console_is_quiet(completion, tmp_path):
+def test_the_view_is_drawn_and_the_console_is_quiet(chromium, completion, tmp_path):
     html = report_html(completion, name="scan", overview=np.zeros((8, 8, 3), np.uint8))
-    dom, errors = opened(html, tmp_path)
+    dom, errors = opened(chromium, html, tmp_path)
     assert not errors
     assert re.search(r'<div id="view"[^>]*data-ready="true"', dom)
     assert "<canvas" in dom
 
 
-def test_a_broken_script_is_heard(tmp_path):
-    assert opened("<!doctype html><script>nothing.at.all()</script>", tmp_path)[1]
+def test_a_broken_script_is_heard(chromium, tmp_path):
+    assert opened(chromium, "<!doctype html><script>nothing.at.all()</script>", tmp_path)[1]
 
 
 @pytest.fixture
@@ -56,7 +52,7 @@ def pages(monkeypatch):
     return importlib.import_module("report_pages")
 
 
-def test_the_colours_of_one_view_do_not_stay_in_the_next(pages, completion, tmp_path):
+def test_the_colours_of_one_view_do_not_stay_in_the_next(chromium, pages, completion, tmp_path):
     """Plotly keeps the colours of a mesh that is given others of another sort."""
     file, problems = tmp_path / "report.html", []
     file.write_text(report_html(completion, name="scan", overview=np.zeros((8, 8, 3), np.uint8)), encoding="utf-8")
