@@ -27,7 +27,6 @@ import numpy as np
 from speed import DEMO, resized
 
 from facecom.completion import complete
-from facecom.errors import need
 from facecom.model.linear import LinearGenerator
 from facecom.scan.files import read_scan, write_mesh
 
@@ -122,22 +121,21 @@ def lines(table: list[Row]) -> Iterator[str]:
 
 def plot(table: list[Row]) -> bytes:
     """Seconds against vertices on logarithmic axes, with n log n through the first large size (PNG bytes)."""
-    from facecom.report import figures
+    from facecom.report.figures import line_plot
 
     vertices, found = np.array([row["vertices"] for row in table], float), series(table)
-    main = sorted((n for n in found if n not in ("all stages", PROCESSOR)), key=lambda n: -found[n][-1])[:4]
-    with figures._figure(1, size=(5.2, 3.6)) as (figure, (axis,)):
-        for name, colour in zip(main, figures.SERIES, strict=False):
-            axis.loglog(vertices, found[name], color=colour, linewidth=1, marker=".", label=name)
-        axis.loglog(vertices, found["all stages"], color="black", linewidth=2, marker="o", label="all stages")
-        first = int(np.argmax(vertices >= 0.95 * LARGE))
-        growth = vertices * np.log(vertices)
-        shape = growth / growth[first] * found["all stages"][first]
-        axis.loglog(vertices[first:], shape[first:], color="#888888", linestyle="--", label="n log n")
-        axis.set(xlabel="vertices of the scan", ylabel="seconds", title="Cost against size")
-        axis.xaxis.set_major_formatter(need("matplotlib.ticker").FuncFormatter(lambda n, _: f"{n:,.0f}"))
-        axis.legend(loc="upper left")
-        return figures._png(figure)
+    total = np.array(found["all stages"])
+    longest = sorted((n for n in found if n not in ("all stages", PROCESSOR)), key=lambda n: -found[n][-1])[:4]
+    first = int(np.argmax(vertices >= 0.95 * LARGE))
+    growth = vertices * np.log(vertices)
+    return line_plot(
+        {name: (vertices, found[name]) for name in ("all stages", *longest)},
+        xlabel="vertices of the scan",
+        ylabel="seconds",
+        title="Cost against size",
+        logarithmic=True,
+        reference={"n log n": (vertices[first:], (growth / growth[first] * total[first])[first:])},
+    )
 
 
 def main() -> None:

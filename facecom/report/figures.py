@@ -156,6 +156,52 @@ def bar_plot(series: Mapping[str, Mapping[str, float]], *, ylabel: str, title: s
         return _png(figure)
 
 
+def line_plot(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    logarithmic: bool = False,
+    reference: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+) -> bytes:
+    """Lines through points (PNG bytes).
+
+    Parameters
+    ----------
+    series : name -> x and y, (N,) float each
+    logarithmic : both axes
+    reference : the same for what the series are held against: dashed, grey, without points
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to plot, or a line has not as many x as y.
+
+    Examples
+    --------
+    >>> line_plot({"measured": ([1, 2, 4], [3, 5, 9])}, xlabel="n", ylabel="seconds", logarithmic=True)[1:4]
+    b'PNG'
+    """
+    held, drawn = dict(reference or {}), dict(series)
+    if not drawn:
+        raise ValueError("there is nothing to plot: no series was given")
+    for name, (x, y) in (drawn | held).items():
+        if np.shape(x) != np.shape(y) or np.ndim(x) != 1:
+            raise ValueError(f"the line {name!r} needs as many x as y, got shapes {np.shape(x)} and {np.shape(y)}")
+    with _figure(1, size=(5.2, 3.6)) as (figure, (axis,)):
+        for k, (name, (x, y)) in enumerate(drawn.items()):
+            axis.plot(x, y, color=SERIES[k % len(SERIES)], linewidth=1.5, marker=".", label=name)
+        for name, (x, y) in held.items():
+            axis.plot(x, y, color="#888888", linewidth=1.5, linestyle="--", label=name, zorder=1)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        if logarithmic:
+            axis.set(xscale="log", yscale="log")
+            axis.xaxis.set_major_formatter(need("matplotlib.ticker").FuncFormatter(lambda n, _: f"{n:,.10g}"))
+        axis.legend(loc="upper left")
+        return _png(figure)
+
+
 def write_figure(path: str | Path, png: bytes) -> Path:
     """Write a figure; returns its path."""
     Path(path).write_bytes(png)

@@ -64,6 +64,8 @@ def test_calibration_of_honest_and_of_boastful_errors():
         (lambda dome: figures.calibration_plot([1.0], [1.0, 2.0]), "one length"),
         (lambda dome: figures.calibration_plot([1.0], [0.0]), "positive"),
         (lambda dome: figures.bar_plot({}, ylabel="mm"), "nothing to plot"),
+        (lambda dome: figures.line_plot({}, xlabel="n", ylabel="s"), "nothing to plot"),
+        (lambda dome: figures.line_plot({"a": ([1, 2], [1])}, xlabel="n", ylabel="s"), "'a' needs as many x as y"),
         (lambda dome: colours.colour_values([1.0], colours.SEQUENTIAL, low=1, high=1), "above low"),
     ],
 )
@@ -89,6 +91,18 @@ def test_bars_leave_a_gap_for_what_is_not_known():
     assert amount(figures.bar_plot(longer, ylabel="mm"), colour) > 1.8 * amount(
         figures.bar_plot(series, ylabel="mm"), colour
     )
+
+
+def test_what_is_straight_on_logarithmic_axes_lies_on_its_reference_and_the_rest_does_not():
+    n = np.array([1.0, 10.0, 100.0])
+    grey = [0x88 / 255] * 3
+
+    def open_grey(power: float) -> int:
+        """How much of the reference n^2 the line of a power leaves to be seen."""
+        other, line = {"b": (n, n**2)}, {"a": (n, n**power)}
+        return amount(figures.line_plot(line, xlabel="n", ylabel="s", logarithmic=True, reference=other), grey)
+
+    assert open_grey(1.0) > 2 * open_grey(2.0)
 
 
 def test_a_figure_is_written_as_it_is(tmp_path):
