@@ -205,11 +205,12 @@ class ReachedError(Exception):
     """Carries what a job read."""
 
 
-@pytest.fixture(params=["complete", "register"])
+@pytest.fixture(params=["complete", "register", "design", "design_all", "alternatives"])
 def job(request, monkeypatch):
     """What a public function makes of a scan before its first stage."""
     import facecom
     from facecom.completion import recipe
+    from facecom.prosthesis import alternatives, design, design_all
     from facecom.registration import correspondence
 
     def stop(mesh, **_):
@@ -218,9 +219,17 @@ def job(request, monkeypatch):
     for module in (recipe, correspondence):
         monkeypatch.setattr(module, "prepare_scan", stop)
 
+    jobs = {
+        "complete": facecom.complete,
+        "register": lambda scan: facecom.register([scan]),
+        "design": lambda scan: design(scan, wall_mm=2.5, completing={"unit": "mm"}),
+        "design_all": design_all,
+        "alternatives": lambda scan: alternatives(scan, 1),
+    }
+
     def read(scan):
         with pytest.raises(ReachedError) as caught:
-            facecom.complete(scan) if request.param == "complete" else facecom.register([scan])
+            jobs[request.param](scan)
         return caught.value.args[0]
 
     return read

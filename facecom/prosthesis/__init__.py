@@ -7,10 +7,10 @@ Examples
 True
 """
 
-from facecom.prosthesis.making import Prosthesis as Prosthesis
 from facecom.prosthesis.making import alternatives as alternatives
 from facecom.prosthesis.making import design as design
 from facecom.prosthesis.making import design_all as design_all
+from facecom.prosthesis.part import Prosthesis as Prosthesis
 from facecom.prosthesis.settings import DesignSettings as DesignSettings
 
 __all__ = ["DesignSettings", "Prosthesis", "alternatives", "design", "design_all"]

@@ -14,7 +14,7 @@ from facecom.prosthesis.axis import axis_frame
 from facecom.prosthesis.pictures import captioned, shaded, thickness_colors, yawed
 
 if TYPE_CHECKING:
-    from facecom.prosthesis.making import Prosthesis
+    from facecom.prosthesis.part import Prosthesis
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from facecom.scan.files import write_bytes
 from facecom.scan.writers import ply_bytes, stl_bytes
 
 if TYPE_CHECKING:
-    from facecom.prosthesis.making import Prosthesis
+    from facecom.prosthesis.part import Prosthesis
 
 FORMAT, VERSION = "facecom-prosthesis", 1
 

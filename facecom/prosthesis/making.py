@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.completion import Completion, complete
+from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import build_mould
 from facecom.prosthesis.outer import cut_outer
+from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.sheet import find_defects, vector_area
@@ -21,64 +24,14 @@ from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, mirrored, pick_defect, without_ear, without_region
 from facecom.prosthesis.thickness import Thickness, slack
 
-if TYPE_CHECKING:
-    import os
 
-    from facecom.completion import Completion
-
-
-@dataclass(frozen=True, eq=False)
-class Prosthesis:
-    """A part and its mould in the scan's own frame, in mm: a design aid, no medical device; a clinician decides.
+def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> Prosthesis:
+    """Design the part that a face lacks, and its mould.
 
     Parameters
     ----------
-    shell, mould_a, mould_b : Mesh, closed; a shapes the visible skin, b the inner face
-    provenance : (V,) int for each vertex of `shell`: 0 measured, 1 mirrored, 2 made, -1 where it is not the outer face
-    sigma_mm : (V,) float, NaN where it is not the outer face
-    axis : (3,) float, unit, withdrawal axis in the scan's frame
-    to_face : Similarity, scan frame in mm -> face frame
-    inspection : Inspection
-    settings : DesignSettings
-    input_sha256 : of the completed surface that it was made from
-    versions : of the packages that took part
-    warnings : tuple of str
-    """
-
-    shell: Mesh
-    mould_a: Mesh
-    mould_b: Mesh
-    provenance: Ints
-    sigma_mm: Floats
-    axis: Floats
-    to_face: Similarity
-    inspection: Inspection
-    settings: DesignSettings
-    input_sha256: str
-    versions: dict[str, str]
-    warnings: tuple[str, ...]
-
-    def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write shell.stl, .3mf and .ply, mould_a.stl, mould_b.stl, inspection.json and .png, and prosthesis.json.
-
-        Equal parts give equal bytes; a file appears under its name only when it is complete.
-
-        Raises
-        ------
-        ScanError
-            When the folder cannot be written.
-        """
-        from facecom.prosthesis.files import save_prosthesis
-
-        save_prosthesis(self, directory)
-
-
-def design(completion: Completion, **options: Any) -> Prosthesis:
-    """Design the part that a completed face lacks, and its mould.
-
-    Parameters
-    ----------
-    completion : Completion
+    scan : Completion, or a scan in any form that `facecom.complete` takes; it is completed first
+    completing : options of `facecom.complete`, where a scan is given: unit, landmarks, detail and the like
     options : the fields of `DesignSettings`
 
     Returns
@@ -88,20 +41,25 @@ def design(completion: Completion, **options: Any) -> Prosthesis:
     Raises
     ------
     ScanError
-        When nothing is missing, or what is missing has no healthy skin around it.
+        When nothing is missing, or what is missing has no healthy skin around it; and as `facecom.complete` does.
     ValueError
         On lengths that do not fit together, an unknown region, or an impossible axis.
+
+    Examples
+    --------
+    >>> design("face.ply", wall_mm=2.5, completing={"unit": "mm"})  # doctest: +SKIP
     """
     settings = DesignSettings(**options)
-    return design_source(_prepared(completion, settings), settings)
+    return design_source(_prepared(_completion(scan, completing), settings), settings)
 
 
-def design_all(completion: Completion, **options: Any) -> list[Prosthesis]:
-    """Design a part for each missing part of a completed face, largest first; see `design`.
+def design_all(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> list[Prosthesis]:
+    """Design a part for each missing part of a face, largest first; see `design`.
 
     Where a region is named there is one part.
     """
     settings = DesignSettings(**options)
+    completion = _completion(scan, completing)
     if settings.region is not None:
         return [design(completion, **options)]
     source = Source.of(completion)
@@ -109,7 +67,9 @@ def design_all(completion: Completion, **options: Any) -> list[Prosthesis]:
     return [design_source(source, replace(settings, part=k)) for k in range(len(found))]
 
 
-def alternatives(completion: Completion, count: int, **options: Any) -> list[Prosthesis]:
+def alternatives(
+    scan: Any, count: int, *, completing: Mapping[str, Any] | None = None, **options: Any
+) -> list[Prosthesis]:
     """Design the part for other faces that explain the scan as well, drawn from the posterior; see `design`.
 
     Only shape is drawn: these designs carry no skin relief.
@@ -120,9 +80,21 @@ def alternatives(completion: Completion, count: int, **options: Any) -> list[Pro
         When `count` is negative.
     """
     settings = DesignSettings(**options)
-    source = _prepared(completion, settings)
+    source = _prepared(_completion(scan, completing), settings)
     others = source.completion.samples(count, seed=settings.seed)
     return [design_source(source.moved(other), settings) for other in others]
+
+
+def _completion(scan: Any, completing: Mapping[str, Any] | None) -> Completion:
+    """What is given, completed where it is a scan."""
+    if not isinstance(scan, Completion):
+        return complete(scan, **(completing or {}))
+    if completing:
+        raise ValueError(
+            f"the face is completed already, so that {', '.join(completing)} can change nothing; "
+            "give the scan, or complete it with these options"
+        )
+    return scan
 
 
 def _prepared(completion: Completion, settings: DesignSettings) -> Source:

@@ -13,7 +13,7 @@ from facecom.prosthesis.axis import axis_frame
 from facecom.prosthesis.pictures import captioned, drawn_section, provenance_colors, shaded, thickness_colors, yawed
 
 if TYPE_CHECKING:
-    from facecom.prosthesis.making import Prosthesis
+    from facecom.prosthesis.part import Prosthesis
 
 _PART, _FACE_HALF, _BACK_HALF, _SKIN = (30, 60, 160), (40, 140, 60), (190, 60, 40), (150, 150, 150)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
@@ -106,8 +107,8 @@ def template() -> Template:
 
 
 @pytest.fixture(scope="session")
-def completion_of(template: Template) -> Callable[..., SimpleNamespace]:
-    """A completed face without a network: a face of which a region counts as made, and what the scan may show there."""
+def completion_of(template: Template) -> Callable[..., Completion]:
+    """A completed face without a fit: a face of which a region counts as made, and what the scan may show there."""
 
     def make(mask: Bools, face: Floats | None = None, *, scanned: Mesh | None = None) -> SimpleNamespace:
         points = template.vertices if face is None else face
@@ -132,14 +133,18 @@ def completion_of(template: Template) -> Callable[..., SimpleNamespace]:
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),
         )
-        return SimpleNamespace(
-            evidence=evidence,
+        back = pose.inverse()
+        return Completion(
+            face=Mesh(back.apply(points), template.faces[3]),
+            merged=merged.with_vertices(back.apply(merged.vertices)),
+            patch=Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)),
             provenance=provenance,
+            sigma_mm=np.where(provenance > 0, 0.8, 0.1),
             merged_provenance=provenance[order],
             merged_sigma_mm=np.where(provenance[order] > 0, 0.8, 0.1),
-            sigma_mm=np.where(provenance > 0, 0.8, 0.1),
             pose=pose,
-            detail=None,
+            report=None,
+            evidence=evidence,
         )
 
     return make

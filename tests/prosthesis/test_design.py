@@ -41,6 +41,22 @@ def test_the_figures_say_what_the_part_is(part):
     assert np.array_equal(np.isnan(part.sigma_mm), part.provenance < 0)
 
 
+def test_a_part_converts_to_other_packages(part, monkeypatch):
+    solid = part.to_trimesh()
+    assert solid.is_watertight and np.array_equal(solid.vertices, part.shell.vertices)
+    assert np.array_equal(np.asarray(part.to_open3d().triangles), part.shell.faces)
+    # The other two are not installed everywhere; what they are given is the same.
+    monkeypatch.setattr("facecom.interop.to_pyvista", lambda mesh: mesh)
+    monkeypatch.setattr("facecom.interop.to_pytorch3d", lambda mesh, *, device: (mesh, device))
+    assert part.to_pyvista() is part.shell and part.to_pytorch3d(device="cuda") == (part.shell, "cuda")
+
+
+def test_options_of_completing_are_refused_where_nothing_is_completed(part, template, completion_of):
+    done = completion_of(region_mask(template, "nose"))
+    with pytest.raises(ValueError, match="completed already, so that unit can change nothing"):
+        design(done, completing={"unit": "mm"})
+
+
 def test_saved_files_are_whole_and_the_same_each_time(part, tmp_path):
     part.save(tmp_path / "a")
     part.save(tmp_path / "b")
