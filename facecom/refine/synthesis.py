@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-import scipy.sparse as sp
-from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
-from scipy.sparse.csgraph import maximum_flow
+from scipy.ndimage import map_coordinates, spline_filter
 from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Floats, Ints
+from facecom.refine.overlap import patch_share, raster
 from facecom.refine.relief import Charts, Singles, distance_transform_edt_stack, tangent_frames
 
 
@@ -166,7 +165,7 @@ def _lay(
     ids, offsets = _window(target, tree, centre, settings.radius_mm)
     wide = int(np.ceil(settings.radius_mm / pixel))
     relief, there = state.relief(ids)
-    image, mask = _raster(offsets[there], relief[there], wide, pixel)
+    image, mask = raster(offsets[there], relief[there], wide=wide, pixel=pixel)
     cost = _cost(bank, target, centre, image, mask, settings)
     pick = _draw(cost, settings.choices, rng)
     sampled, energy = bank.sample(pick, offsets)
@@ -174,7 +173,7 @@ def _lay(
     # One factor a patch and band: skin is patchy, and evening out each spot would take that away.
     sampled = sampled * np.exp(np.clip(0.5 * (target.energy[ids] - energy).mean(0), -limit, limit))
     old = state.filled[ids]
-    share = _share(offsets, old, image, mask, sampled, wide, pixel, settings.feather_mm)
+    share = patch_share(offsets, old, sampled.sum(1), image=image, wide=wide, pixel=pixel, feather=settings.feather_mm)
     state.bands[ids] = share[:, None] * sampled + (1 - share[:, None]) * state.bands[ids]
     state.source[ids] = np.where(share > 0.5, bank.allowed[pick, 0], state.source[ids])
     state.filled[ids] = True
@@ -192,23 +191,6 @@ def _window(target: Target, tree: cKDTree, centre: int, radius: float) -> tuple[
     return ids, flat * np.clip(stretch, 1.0, 1.5)[:, None]
 
 
-def _raster(offsets: Floats, values: Floats, wide: int, pixel: float) -> tuple[Singles, Singles]:
-    """Scattered values as an image of side 2 wide + 1 and the mask of pixels that have one."""
-    side = 2 * wide + 1
-    at = np.rint(offsets / pixel).astype(int) + wide
-    inside = ((at >= 0) & (at < side)).all(1)
-    flat = at[inside, 1] * side + at[inside, 0]
-    number = np.bincount(flat, minlength=side * side).reshape(side, side).astype(np.float32)
-    total = np.bincount(flat, values[inside], minlength=side * side).reshape(side, side).astype(np.float32)
-    spread = gaussian_filter(number, 0.7)
-    image = gaussian_filter(total, 0.7) / np.maximum(spread, 1e-3)
-    direct = number > 0
-    image[direct] = total[direct] / number[direct]
-    grid = np.arange(side) - wide
-    disc = grid[:, None] ** 2 + grid[None] ** 2 <= (wide - 0.5) ** 2
-    return image, ((spread > 0.2) & disc).astype(np.float32)
-
-
 def _cost(bank: _Bank, target: Target, centre: int, image: Singles, mask: Singles, settings: QuiltSettings) -> Floats:
     wanted = target.energy[centre]
     cost = settings.energy_weight * ((bank.energy - wanted) ** 2).mean(1)
@@ -222,60 +204,6 @@ def _cost(bank: _Bank, target: Target, centre: int, image: Singles, mask: Single
 def _draw(cost: Floats, choices: int, rng: np.random.Generator) -> int:
     best = np.argpartition(cost, min(choices, len(cost) - 1))[:choices]
     return int(best[rng.integers(len(best))])
-
-
-def _share(
-    offsets: Floats, old: Bools, image: Singles, mask: Singles, sampled: Floats, wide: int, pixel: float, feather: float
-) -> Floats:
-    """Share of the new patch at each vertex: one where nothing lay, cut along the least difference elsewhere."""
-    if not old.any():
-        return np.ones(len(old))
-    fresh, _ = _raster(offsets, sampled.sum(1), wide, pixel)
-    _, laid = _raster(offsets[old], np.zeros(old.sum()), wide, pixel)
-    free = np.zeros_like(laid)
-    if (~old).any():
-        free = _raster(offsets[~old], np.zeros((~old).sum()), wide, pixel)[1]
-    new = _cut((fresh - image) ** 2, laid > 0, free > 0, wide)
-    soft = gaussian_filter(new.astype(np.float32), feather / pixel)
-    share = map_coordinates(soft, offsets[:, ::-1].T / pixel + wide, order=1, mode="nearest")
-    return np.where(old, share, 1.0)
-
-
-def _cut(error: Singles, laid: Bools, free: Bools, wide: int) -> Bools:
-    """Pixels of the new side of the minimal cut between the outer laid pixels and the free ones."""
-    side = 2 * wide + 1
-    grid = np.arange(side) - wide
-    radius = np.hypot(grid[:, None], grid[None])
-    keep = laid & ~free & (radius > wide - 3)
-    take = free | ((radius < 0.3 * wide) if not free.any() else False)
-    if not keep.any() or not take.any():
-        return take | ~laid
-    weight = 1.0 + 1000.0 * error / max(float(error[laid].mean()), 1e-12)
-    index = np.arange(side * side).reshape(side, side)
-    rows, columns, capacity = [], [], []
-    for a, b in ((index[:, :-1], index[:, 1:]), (index[:-1], index[1:])):
-        a, b = a.ravel(), b.ravel()
-        value = np.minimum(weight.ravel()[a] + weight.ravel()[b], 1e6)
-        rows += [a, b]
-        columns += [b, a]
-        capacity += [value, value]
-    source, sink = side * side, side * side + 1
-    for node, chosen in ((source, take), (sink, keep)):
-        where = index[chosen]
-        ends = (np.full(len(where), node), where) if node == source else (where, np.full(len(where), node))
-        rows.append(ends[0])
-        columns.append(ends[1])
-        capacity.append(np.full(len(where), 1e8))
-    parts = (np.concatenate(capacity).astype(np.int32), (np.concatenate(rows), np.concatenate(columns)))
-    graph = sp.coo_matrix(parts, shape=(sink + 1, sink + 1)).tocsr()
-    flow = maximum_flow(graph, source, sink).flow
-    residual = graph - flow
-    residual.data = np.maximum(residual.data, 0)
-    residual.eliminate_zeros()
-    reach = sp.csgraph.breadth_first_order(residual, source, return_predecessors=False)
-    new = np.zeros(sink + 1, bool)
-    new[reach] = True
-    return new[:-2].reshape(side, side)
 
 
 def continue_over_rim(quilted: Floats, target: Target, *, reach_mm: float) -> Floats:
