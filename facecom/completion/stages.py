@@ -126,7 +126,8 @@ def project_face(
     fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
     levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
     find = partners_of(scan, fitted.pose)
-    return project(levels, template.prolongation(2, scheme="loop"), find, settings=settings.project)
+    prolongations = template.prolongation(1, scheme="loop"), template.prolongation(2, scheme="loop")
+    return project(levels, prolongations, find, settings=settings.project)
 
 
 def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:

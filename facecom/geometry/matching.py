@@ -77,7 +77,7 @@ class OrientedSurface:
         near = self._may_reach(query, reach_mm) if many_far else np.arange(len(query))
         found = self.surface.closest(query[near])
         corners = self.mesh.faces[found.faces]
-        own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals[corners]))
+        own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals.take(corners, axis=0)))
         inner = np.sum(found.barycentric * ~self.on_rim[corners], axis=1)
         turned, partner = normals.astype(float), points.astype(float)
         turned[near], partner[near] = pose.rotate(own), pose.apply(found.points)

@@ -86,7 +86,7 @@ class Mesh:
 
 def face_cross(vertices: Floats, faces: Ints) -> Floats:
     """Cross product of two edges of each face, (F, 3): normal direction, length twice the area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))  # `take` is quicker than an index here
     return np.cross(b - a, c - a)
 
 
@@ -102,10 +102,11 @@ def face_normals(mesh: Mesh) -> Floats:
 
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Area-weighted unit normals, (V, 3); zero where no face meets."""
-    cross = face_cross(vertices, faces)
-    total = np.empty((len(vertices), 3))
+    cross, count = face_cross(vertices, faces), len(vertices)
+    total = np.zeros((count, 3))
     for k in range(3):
-        total[:, k] = np.bincount(faces.ravel(), np.repeat(cross[:, k], 3), minlength=len(vertices))
+        for corner in faces.T:
+            total[:, k] += np.bincount(corner, cross[:, k], minlength=count)
     return unit(total)
 
 
@@ -124,10 +125,11 @@ def unique_edges(faces: Ints) -> tuple[Ints, Ints, Ints]:
     edge_of_corner : (3F,) int, the edge of corners (0,1), (1,2), (2,0) in blocks of F
     count : (E,) int, how many faces use each edge
     """
-    corners = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    corners = np.sort(corners, axis=1)
-    base = int(corners.max()) + 1 if len(corners) else 1
-    key, inverse, count = np.unique(corners[:, 0] * base + corners[:, 1], return_inverse=True, return_counts=True)
+    start = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
+    end = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
+    base = int(faces.max()) + 1 if len(faces) else 1
+    keys = np.minimum(start, end) * base + np.maximum(start, end)
+    key, inverse, count = np.unique(keys, return_inverse=True, return_counts=True)
     return np.stack([key // base, key % base], axis=1), inverse.ravel(), count
 
 

@@ -73,7 +73,7 @@ class Surface:
             self._tensor(np.ascontiguousarray(query - self._centre, np.float32))
         )
         faces = answer["primitive_ids"].numpy().astype(np.int64)
-        corners = self.mesh.vertices[self.mesh.faces[faces]]
+        corners = self.mesh.vertices.take(self.mesh.faces.take(faces, axis=0), axis=0)
         weights = closest_barycentric(query, corners)
         found = np.einsum("qk,qkd->qd", weights, corners)
         return Closest(found, faces, weights, np.linalg.norm(found - query, axis=1))

@@ -79,7 +79,8 @@ def fill_plane(
     if not len(edges):
         return Filling(np.zeros((0, 3), np.int64), np.zeros((0, 3)), sp.csr_matrix((0, len(face.vertices))))
     sizes = rim_sizes(rims.feet, edges, rims.length, grading=grading)
-    weights = sample_face(face, missing=evidence, border=border, sizes=sizes)
+    own = own_lengths(face)
+    weights = sample_face(face, own=own, missing=evidence, border=border, sizes=sizes)
     new_uv, feet = weights @ plane, weights @ face.vertices
     used = np.unique(edges)
     local = np.full(count, -1)
@@ -89,7 +90,7 @@ def fill_plane(
     opinion = np.concatenate([np.full(len(used), np.nan), weights @ evidence])
     rim = local[edges]
     walls = _walls(uv, rim, _border_edges(weights, border, len(used)), _exits(rims, edges, local, uv, weights, border))
-    size = np.concatenate([rims.length[used], sizes.at(feet, weights @ own_lengths(face))[0]])
+    size = np.concatenate([rims.length[used], sizes.at(feet, weights @ own)[0]])
     gap = np.concatenate([rim_gaps(rims)[used], np.zeros(len(feet))])
     triangles, _ = missing_triangles(
         uv, rim, walls, evidence=opinion, positions=positions, size=size, gap=gap, domain=plane[border]

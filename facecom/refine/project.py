@@ -97,14 +97,21 @@ def smooth_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, toler
 
 
 def robust_field(
-    precision: sp.csr_matrix, gap: Floats, weight: Floats, *, trend_weight: Floats, robust_mm: float
+    precision: sp.csr_matrix,
+    gap: Floats,
+    weight: Floats,
+    *,
+    trend_weight: Floats,
+    trend_basis: sp.csr_matrix,
+    robust_mm: float,
 ) -> Floats:
     """The same where the field is long: solved directly for the trend, then with less belief in gaps that leave it.
 
-    `weight`, `trend_weight` : (V,), 1/variance of each gap for the field and for the trend.
+    `weight`, `trend_weight` : (V,), 1/variance of each gap for the field and for the trend; `trend_basis` : (V, C), the
+    trend is a mean of its columns, so that its system is small.
     """
-    factor = _factorised(precision + sp.diags(trend_weight))
-    trend = factor.solve(trend_weight * gap)
+    system = trend_basis.T @ (precision + sp.diags(trend_weight)) @ trend_basis
+    trend = trend_basis @ _factorised(system).solve(trend_basis.T @ (trend_weight * gap))
     weight = weight / (1 + ((gap - trend) / robust_mm) ** 2) ** 2
     return _factorised(precision + sp.diags(weight)).solve(weight * gap)
 
@@ -121,7 +128,7 @@ def along_normals(vertices: Floats, normals: Floats, points: Floats, point_norma
 
 def project(
     levels: tuple[tuple[Floats, Ints], tuple[Floats, Ints]],
-    prolongation: sp.csr_matrix,
+    prolongations: tuple[sp.csr_matrix, sp.csr_matrix],
     find: Find,
     *,
     settings: ProjectSettings | None = None,
@@ -131,7 +138,7 @@ def project(
     Parameters
     ----------
     levels : vertices (V, 3), mm, and faces of the fitted face on two nested levels, coarse and fine
-    prolongation : sparse (V fine, V coarse), carries values from the coarse to the fine level
+    prolongations : sparse, (V coarse, V still coarser) and (V fine, V coarse); each carries values a level down
     find : answers the partners of vertices with normals within a reach in mm
 
     Returns
@@ -140,8 +147,9 @@ def project(
     """
     settings = settings or ProjectSettings()
     (coarse, coarse_faces), (fine, fine_faces) = levels
+    trend_basis, prolongation = prolongations
     coarse_normals = even_normals(coarse, coarse_faces, passes=settings.even_passes)
-    offset = _coarse_offset(coarse, coarse_faces, coarse_normals, find, settings)
+    offset = _coarse_offset(coarse, coarse_faces, coarse_normals, trend_basis, find, settings)
     normals = unit(prolongation @ coarse_normals)
     total = prolongation @ offset
     short = matern_precision(
@@ -200,7 +208,9 @@ def even_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
     return normals
 
 
-def _coarse_offset(vertices: Floats, faces: Ints, directions: Floats, find: Find, settings: ProjectSettings) -> Floats:
+def _coarse_offset(
+    vertices: Floats, faces: Ints, directions: Floats, trend_basis: sp.csr_matrix, find: Find, settings: ProjectSettings
+) -> Floats:
     found = find(vertices, vertex_normals(vertices, faces), settings.reach_mm)
     gap = np.where(found.valid, along_normals(vertices, directions, found.points, found.normals), 0.0)
     long = matern_precision(vertices, faces, correlation_mm=settings.correlation_mm, sigma_mm=settings.sigma_mm)
@@ -209,5 +219,6 @@ def _coarse_offset(vertices: Floats, faces: Ints, directions: Floats, find: Find
         gap,
         found.valid / settings.coarse_noise_mm**2,
         trend_weight=found.valid / settings.trend_noise_mm**2,
+        trend_basis=trend_basis,
         robust_mm=settings.robust_mm,
     )

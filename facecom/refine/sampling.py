@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 
 _FINEST = 4  # halvings of a template edge; 1 mm becomes 0.06 mm
@@ -34,7 +34,7 @@ class Sizes:
         """
         spread = max(np.ptp(self.sample_size), np.max(own, initial=0.0), self.sample_size.max())
         reach = max(spread / self.grading, 10.0 * spread)
-        distance, nearest = self.samples.query(points, distance_upper_bound=reach)
+        distance, nearest = self.samples.query(points, distance_upper_bound=reach, workers=-1)
         start = np.append(self.sample_size, 0.0)[nearest]
         step = self.grading * distance
         return np.where(start < own, np.minimum(own, start + step), np.maximum(own, start - step)), distance
@@ -52,20 +52,21 @@ def rim_sizes(feet: Floats, edges: Ints, length: Floats, *, grading: float) -> S
 
 
 def own_lengths(face: Mesh) -> Floats:
-    """Mean length of the edges at each vertex, (V,), mm."""
-    edges, _, _ = unique_edges(face.faces)
-    length = np.linalg.norm(face.vertices[edges[:, 0]] - face.vertices[edges[:, 1]], axis=1)
-    count = np.maximum(np.bincount(edges.ravel(), minlength=len(face.vertices)), 1)
-    return np.bincount(edges.ravel(), np.repeat(length, 2), minlength=len(face.vertices)) / count
+    """Mean length of the edges at each vertex, (V,), mm; an edge counts once for each of its faces."""
+    ends = np.stack([face.faces, np.roll(face.faces, -1, axis=1)], axis=-1).reshape(-1, 2)
+    length = np.linalg.norm(face.vertices[ends[:, 0]] - face.vertices[ends[:, 1]], axis=1)
+    count = np.maximum(np.bincount(ends.ravel(), minlength=len(face.vertices)), 1)
+    return np.bincount(ends.ravel(), np.repeat(length, 2), minlength=len(face.vertices)) / count
 
 
-def sample_face(face: Mesh, *, missing: Floats, border: Ints, sizes: Sizes) -> sp.csr_matrix:
+def sample_face(face: Mesh, *, own: Floats, missing: Floats, border: Ints, sizes: Sizes) -> sp.csr_matrix:
     """Choose the points to triangulate.
 
     Parameters
     ----------
     face : Mesh
         Vertices in nested order (coarse first) thin out evenly where the rim is coarser than the template.
+    own : (V,), its `own_lengths`
     missing : (V,) float in 0..1, how surely the scan lacks the face here
     border : (B,) int, the vertices of the face's border, which stay wherever the rim does not pass
     sizes : Sizes
@@ -74,7 +75,6 @@ def sample_face(face: Mesh, *, missing: Floats, border: Ints, sizes: Sizes) -> s
     -------
     (P, V) sparse; each row gives a point as a mean of face vertices
     """
-    own = own_lengths(face)
     wanted, distance = sizes.at(face.vertices, own)
     keep = _template_points(face, missing, own, wanted, distance)
     keep[border] = distance[border] > 0.3 * wanted[border]

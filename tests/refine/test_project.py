@@ -28,13 +28,16 @@ def square(sheet):
 
 @pytest.fixture(scope="module")
 def levels(sheet):
-    """A bent sheet on two nested levels, and how values go from the one to the other."""
-    flat = sheet(24, 24)
-    x, y = (flat.vertices[:, :2] * 4.0 - 48.0).T
-    coarse = Mesh(np.stack([x, y, -0.006 * (x**2 + y**2)], 1), flat.faces)
-    faces, parents = split_faces(coarse.faces, len(coarse.vertices))
-    carry = midpoint_matrix(parents, len(coarse.vertices))
-    return ((coarse.vertices, coarse.faces), (carry @ coarse.vertices, faces)), carry
+    """A bent sheet on two nested levels, and how values go to each from the level above it."""
+    flat = sheet(12, 12)
+    halves = [split_faces(flat.faces, len(flat.vertices))]
+    halves.append(split_faces(halves[0][0], len(flat.vertices) + len(halves[0][1])))
+    (middle_faces, first), (fine_faces, second) = halves
+    to_middle = midpoint_matrix(first, len(flat.vertices))
+    to_fine = midpoint_matrix(second, len(flat.vertices) + len(first))
+    x, y = (to_middle @ flat.vertices[:, :2] * 8.0 - 48.0).T
+    bent = np.stack([x, y, -0.006 * (x**2 + y**2)], 1)
+    return ((bent, middle_faces), (to_fine @ bent, fine_faces)), (to_middle, to_fine)
 
 
 def finder(scan):
@@ -97,12 +100,24 @@ def test_what_leaves_the_trend_is_not_followed(square):
     spike = np.zeros(len(gap), bool)
     spike[len(gap) // 3 :: 97] = True
     weight = np.full(len(gap), 1 / 0.15**2)
-    options = {"trend_weight": np.full(len(gap), 1 / 2.0**2), "robust_mm": 1.0}
+    options = {"trend_weight": np.full(len(gap), 1 / 2.0**2), "trend_basis": sp.eye(len(gap)), "robust_mm": 1.0}
     clean = robust_field(precision, gap, weight, **options)
     spiked = robust_field(precision, gap + 6.0 * spike, weight, **options)
     followed = sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * (gap + 6.0 * spike))
     assert np.abs(spiked - clean)[spike].max() < 0.15
     assert np.abs(followed - clean)[spike].min() > 0.4
+
+
+def test_a_trend_on_the_level_above_is_as_good(levels):
+    ((vertices, faces), _), (basis, _) = levels
+    precision = matern_precision(vertices, faces, correlation_mm=14.0, sigma_mm=0.5)
+    rng = np.random.default_rng(4)
+    gap = np.sin(vertices[:, 0] / 15.0) + 3.0 * (rng.random(len(vertices)) < 0.03)
+    weight = (np.hypot(*vertices[:, :2].T) > 15.0) / 0.15**2
+    options = {"trend_weight": weight * 0.15**2 / 2.0**2, "robust_mm": 1.0}
+    full = robust_field(precision, gap, weight, trend_basis=sp.eye(len(gap)), **options)
+    small = robust_field(precision, gap, weight, trend_basis=basis, **options)
+    assert np.std(full - small) < 0.03 * np.std(full)
 
 
 def test_even_normals_are_unit_and_turn_slowly():
@@ -173,7 +188,7 @@ def test_what_no_scan_comes_near_stays(levels):
 
 
 def test_offset_runs_along_the_even_normals(levels):
-    ((coarse, coarse_faces), (fine, _)), prolongation = levels
+    ((coarse, coarse_faces), (fine, _)), (_, prolongation) = levels
     done = project(*levels, finder(bumpy(levels)), settings=ProjectSettings(even_passes=4))
     along = unit(prolongation @ even_normals(coarse, coarse_faces, passes=4))
     assert np.allclose(done.vertices, fine + done.offset[:, None] * along)
