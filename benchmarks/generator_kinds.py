@@ -118,15 +118,16 @@ def _linear(
 
 def facecom(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """FaceCom's architecture from random weights, its recipe but for the length."""
-    from training.facecom_baseline import Budget, train_facecom
+    from training.train_facecom import Budget, train_facecom
 
-    trained = train_facecom(faces, template, code_size=options.code, budget=Budget(options.minutes, seed=options.seed))
+    budget = Budget(options.minutes, seed=options.seed)
+    trained = train_facecom(faces, template, code_size=options.code, budget=budget, folder=folder / "training")
     return _facecom_entry("(b) FaceCom's architecture", trained, template, folder, ordered=False)
 
 
 def facecom_from_pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """FaceCom's decoder, started as PCA: where its shape ends when training is short."""
-    from training.facecom_baseline import Budget, train_from_pca
+    from training.train_facecom import Budget, train_from_pca
 
     modes = np.load(folder.parent / "pca" / "modes.npy")
     offsets = (faces - faces.mean(0, dtype=np.float64).astype(np.float32)).reshape(len(faces), -1)

@@ -6,7 +6,7 @@ import pytest
 from facecom.model.linear import LinearGenerator
 from facecom.model.mixing import mixed_faces
 from facecom.model.training import principal_modes
-from training.facecom_baseline import Budget, train_facecom, train_from_pca
+from training.train_facecom import Budget, train_facecom, train_from_pca
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,191 @@
+"""Training FaceCom's architecture by its own recipe, for the comparison in benchmarks/generators.py.
+
+Losses and steps are those of its released configuration: L1 + MSE on standardised coordinates, 0.001 on the code's
+distance from the unit sphere, Adam 1e-3 with weight decay 5e-4, epochs over all faces. The step size stays for the
+first six tenths of the processor minutes told and falls to nothing along a cosine.
+
+What makes a step cheap changes nothing in it: Adam in one pass, large products in bfloat16, and memory that the
+allocator keeps (MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 in the environment: 3.1 to 1.05 seconds).
+State is written now and then; a run that was stopped goes on, also with another number of minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facecom.errors import CheckpointError
+from facecom.model.adapters.facecom_files import FaceComSource
+from facecom.model.adapters.facecom_network import FaceComDecoder
+from facecom.model.stored import Kind, read_stored, write_stored
+from facecom.model.template import Template
+from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of, start_at_pca
+
+LOG = logging.getLogger(__name__)
+STATE = Kind("facecom-baseline-training", 1)
+HELD, LAST = 0.6, 47
+"""Share of the minutes before the step size falls; how many errors besides the newest are averaged."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The decoder in our level-2 topology, steps made, processor minutes, mean error of the last steps (mm)."""
+
+    source: FaceComSource
+    steps: int
+    minutes: float
+    error_mm: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, in processor minutes, and how."""
+
+    minutes: float
+    batch: int = 32
+    rate: float = 1e-3
+    keep_every: float = 6.0
+    """Processor minutes from one state on disk to the next, where a folder is told."""
+    seed: int = 0
+
+    def rate_at(self, share: float) -> float:
+        """Step size after a share of the minutes."""
+        return self.rate * 0.5 * (1.0 + np.cos(np.pi * np.clip((share - HELD) / (1.0 - HELD), 0.0, 1.0)))
+
+
+def train_facecom(
+    faces: np.ndarray, template: Template, *, code_size: int, budget: Budget, folder: Path | None = None
+) -> Trained:
+    """Train encoder and decoder on faces (N, V2, 3), mm, from random weights; a folder keeps state and curve."""
+    torch.manual_seed(budget.seed)
+    levels = levels_of(template)
+    encoder = Encoder(code_size, levels)
+    decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
+    for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
+        nn.init.normal_(layer.weight, 0.0, 0.1)
+    run = _Run(faces, decoder, encoder, budget, folder)
+    return run.trained(lambda x, _: encoder(x), template)
+
+
+def train_from_pca(
+    faces: np.ndarray, template: Template, codes: np.ndarray, modes: np.ndarray, *, budget: Budget
+) -> Trained:
+    """Train the decoder alone, from weights with which it is PCA but for its smoothing.
+
+    Parameters
+    ----------
+    codes : (N, M) of the faces, standard normal; modes : (M, V2, 3), mm for one standard deviation
+    """
+    torch.manual_seed(budget.seed)
+    levels = levels_of(template)
+    decoder = FaceComDecoder(codes.shape[1], WIDE, NARROW, around=levels.around, ups=levels.ups)
+    run = _Run(faces, decoder, None, budget, None)
+    start_at_pca(decoder, levels, modes / run.deviation)
+    decoder.eval()  # the statistics that there are leave PCA's features as they are
+    z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32)
+    return run.trained(lambda _, rows: z[torch.from_numpy(rows)], template)
+
+
+class _Run:
+    """Networks, optimizer, faces and what was spent."""
+
+    def __init__(
+        self, faces: np.ndarray, decoder: FaceComDecoder, encoder: Encoder | None, budget: Budget, folder: Path | None
+    ) -> None:
+        self.faces, self.decoder, self.budget, self.folder = faces, decoder, budget, folder
+        self.mean, self.deviation = faces.mean(0, dtype=np.float64), faces.std(0, dtype=np.float64) + 1e-6
+        self.parts = nn.ModuleDict({"decoder": decoder} | ({} if encoder is None else {"encoder": encoder}))
+        decay = 0.0 if encoder is None else 5e-4
+        self.optimizer = torch.optim.Adam(self.parts.parameters(), lr=budget.rate, weight_decay=decay, fused=True)
+        self.steps, self.minutes = 0, 0.0
+        self.errors: list[float] = []
+
+    @property
+    def error_mm(self) -> float:
+        """Mean of the last steps' errors; nan before the first."""
+        return float(np.mean(self.errors)) if self.errors else float("nan")
+
+    def trained(self, code_of: Callable[[Tensor, np.ndarray], Tensor], template: Template) -> Trained:
+        """Train until the minutes are spent."""
+        self.resume()
+        since, before, kept = time.process_time(), self.minutes, self.minutes
+        while self.minutes < self.budget.minutes:
+            error = self.step(code_of)
+            self.errors = [*self.errors[-LAST:], error]
+            self.steps += 1
+            self.minutes = before + (time.process_time() - since) / 60
+            if self.minutes - kept > self.budget.keep_every:
+                kept = self.minutes
+                self.keep()
+        if self.folder is not None and self.minutes > kept:
+            self.keep()
+        self.decoder.eval()
+        source = FaceComSource(self.decoder, template.faces[2], self.mean, self.deviation)
+        return Trained(source, self.steps, self.minutes, self.error_mm)
+
+    def step(self, code_of: Callable[[Tensor, np.ndarray], Tensor]) -> float:
+        """One step; its mean absolute coordinate error in mm."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.budget.rate_at(self.minutes / self.budget.minutes)
+        rows = self.rows()
+        x = torch.tensor((self.faces[rows] - self.mean) / self.deviation, dtype=torch.float32).transpose(0, 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            z = code_of(x, rows).float()
+            gap = self.decoder(z)[0].float() - x
+        loss = gap.abs().mean() + (gap**2).mean() + 1e-3 * ((z.norm(dim=1) - 1.0) ** 2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float((gap.detach().abs().mean(1) * torch.tensor(self.deviation, dtype=torch.float32)).mean())
+
+    def rows(self) -> np.ndarray:
+        """Which faces the next step takes: each epoch takes all in an order of its own."""
+        each = max(len(self.faces) // self.budget.batch, 1)
+        order = np.random.default_rng((self.budget.seed, self.steps // each)).permutation(len(self.faces))
+        return np.sort(order[self.steps % each :: each][: self.budget.batch])
+
+    def keep(self) -> None:
+        """Write the state, whole or not at all, and a line of the curve."""
+        LOG.info("%.1f min, %d steps, %.3f mm", self.minutes, self.steps, self.error_mm)
+        if self.folder is None:
+            return
+        arrays = {f"weights.{name}": value.numpy() for name, value in self.parts.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            arrays |= {f"optimizer.{index}.{name}": value.numpy() for name, value in moments.items()}
+        text = {"steps": self.steps, "minutes": self.minutes, "errors": self.errors, "seed": self.budget.seed}
+        partial, state = self.folder / "state.partial", self.folder / "state"
+        write_stored(partial, arrays, text, kind=STATE)
+        shutil.rmtree(state, ignore_errors=True)
+        partial.rename(state)
+        with (self.folder / "curve.jsonl").open("a") as curve:
+            line = {"minutes": round(self.minutes, 2), "steps": self.steps, "mm": self.error_mm}
+            curve.write(json.dumps(line) + "\n")
+
+    def resume(self) -> None:
+        """Take up the state on disk, where there is one."""
+        if self.folder is None or not (self.folder / "state").is_dir():
+            return
+        arrays, text = read_stored(self.folder / "state", kind=STATE)
+        if text["seed"] != self.budget.seed:
+            raise CheckpointError(f"{self.folder / 'state'}: belongs to a run with another seed; use another folder")
+        of: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}}
+        for name, value in arrays.items():
+            group, rest = name.split(".", 1)
+            of[group][rest] = torch.from_numpy(value.copy())
+        self.parts.load_state_dict(of["weights"])
+        state = self.optimizer.state_dict()
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in of["optimizer"].items():
+            index, kind = name.split(".")
+            moments.setdefault(int(index), {})[kind] = tensor
+        self.optimizer.load_state_dict({**state, "state": moments})
+        self.steps, self.minutes, self.errors = int(text["steps"]), float(text["minutes"]), list(text["errors"])
