@@ -3,8 +3,9 @@
 from facecom.completion.finding import face_proper, face_trust, find_face, prepare_scan, references
 from facecom.completion.recipe import Progress, complete
 from facecom.completion.reporting import scan_to_face
-from facecom.completion.result import Completion, Evidence
+from facecom.completion.result import Completion, Evidence, Pictures
 from facecom.completion.stages import (
+    believe_pictures,
     face_coverage,
     face_sigma,
     fit_face,
@@ -14,6 +15,7 @@ from facecom.completion.stages import (
     partners_of,
     project_face,
     skin_detail,
+    take_pictures,
 )
 from facecom.completion.values import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
 
@@ -24,10 +26,12 @@ __all__ = [
     "CompletionSettings",
     "DetailChoice",
     "Evidence",
+    "Pictures",
     "Progress",
     "Report",
     "Scan",
     "Verdict",
+    "believe_pictures",
     "complete",
     "face_coverage",
     "face_proper",
@@ -44,4 +48,5 @@ __all__ = [
     "references",
     "scan_to_face",
     "skin_detail",
+    "take_pictures",
 ]

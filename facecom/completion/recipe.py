@@ -12,15 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from facecom.completion.finding import find_face, prepare_scan
 from facecom.completion.reporting import completion_of
-from facecom.completion.result import Completion, Evidence
+from facecom.completion.result import Completion, Evidence, Pictures
 from facecom.completion.stages import (
+    believe_pictures,
     face_coverage,
     face_sigma,
     fit_face,
-    guide_fit,
     join_face,
     project_face,
     skin_detail,
+    take_pictures,
 )
 from facecom.completion.values import CompletionSettings, DetailChoice
 from facecom.errors import FitError
@@ -112,7 +113,8 @@ def _complete(
     clock.begin("fit")  # 4
     unguided = fit_face(prepared, model, start, points, settings)
     clock.begin("guide")  # 5
-    fitted, problems = guide_fit(prepared, model, unguided, guidance, settings)
+    found, problems = take_pictures(prepared, model, unguided, guidance, settings)
+    fitted = believe_pictures(unguided, model, found)
     clock.begin("project")  # 6
     projected = project_face(prepared, model, fitted, settings)
     coverage = face_coverage(model.template, projected, settings)
@@ -130,7 +132,8 @@ def _complete(
         skin, skin_problems = skin_detail(prepared, model.template, fitted, projected, detail, settings)
         problems += skin_problems
     clock.begin("report")  # 10
-    evidence = Evidence(prepared, model, fitted, projected, joined, settings)
+    pictures = None if found is None else Pictures(guidance, found, unguided)
+    evidence = Evidence(prepared, model, fitted, projected, joined, settings, pictures)
     done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin, unguided=unguided)
     clock.end()
     report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problems)

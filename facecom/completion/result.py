@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from facecom.refine.detail import Detail
 from facecom.refine.join import Joined
 from facecom.refine.project import Projected
 from facecom.scan.files import write_mesh
+
+if TYPE_CHECKING:
+    from facecom.guidance.guide import Guidance
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +172,18 @@ class Completion(Convertible):
 
 
 @dataclass(frozen=True, eq=False)
+class Pictures:
+    """What inpainted pictures told a fit.
+
+    source : what they were asked of; found : Guidance; before : Fit, the fit before it looked at them
+    """
+
+    source: Any
+    found: Guidance
+    before: Fit
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What a completion rests on, kept so that it can be sampled and refitted."""
 
@@ -178,6 +193,7 @@ class Evidence:
     projected: Projected
     joined: Joined
     settings: CompletionSettings
+    pictures: Pictures | None = None
 
     @functools.cached_property
     def freedom(self) -> Floats:

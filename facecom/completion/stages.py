@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from facecom.refine.color import color_detail, face_colors
 from facecom.refine.detail import Detail, add_detail
 from facecom.refine.join import Joined, join
 from facecom.refine.project import Find, Projected, project
+
+if TYPE_CHECKING:
+    from facecom.guidance.guide import Guidance
 
 
 def fit_face(
@@ -66,6 +69,17 @@ def guide_fit(
 ) -> tuple[Fit, tuple[str, ...]]:
     """The fit after it has looked at inpainted pictures of the scan, and what went wrong with them.
 
+    Parameters and errors as of `take_pictures`.
+    """
+    pictures, problems = take_pictures(scan, model, fitted, source, settings)
+    return believe_pictures(fitted, model, pictures), problems
+
+
+def take_pictures(
+    scan: Scan, model: LinearGenerator, fitted: Fit, source: Any, settings: CompletionSettings
+) -> tuple[Guidance | None, tuple[str, ...]]:
+    """Inpainted pictures of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
+
     Parameters
     ----------
     source : "auto", "none", "shipped", or a pipeline: its `PipelineSettings`, or what `named_pipeline` takes for them;
@@ -77,11 +91,11 @@ def guide_fit(
         When the pictures were asked for by name and cannot be made.
     """
     if source == "none":
-        return fitted, ()
+        return None, ()
     from facecom.guidance.guide import AUTO_USES_PICTURES, GuidanceSettings, guide
 
     if source == "auto" and not AUTO_USES_PICTURES:
-        return fitted, ()
+        return None, ()
     template, level = model.template, 2
     vertices = model.decode(fitted.code, level=level)
     in_face = scan.for_fit.mesh.with_vertices(fitted.pose.apply(scan.for_fit.mesh.vertices))
@@ -97,12 +111,18 @@ def guide_fit(
     except (ValueError, CheckpointError, MissingDependency) as error:
         if source != "auto":
             raise
-        return fitted, (f"no guidance by pictures: {error}",)
-    if found.observations is None:
-        return fitted, found.warnings
-    rows = found.observations.rows(vertices, model.jacobian(fitted.code, level=level))
+        return None, (f"no guidance by pictures: {error}",)
+    return found, found.warnings
+
+
+def believe_pictures(fitted: Fit, model: LinearGenerator, pictures: Guidance | None) -> Fit:
+    """The fit after one step with what pictures say; the same where they say nothing."""
+    if pictures is None or pictures.observations is None:
+        return fitted
+    vertices = model.decode(fitted.code, level=2)
+    rows = pictures.observations.rows(vertices, model.jacobian(fitted.code, level=2))
     # What a network expects is no measurement: the face is as unsure as without the pictures.
-    return replace(take_in(fitted, *rows), precision=fitted.precision), found.warnings
+    return replace(take_in(fitted, *rows), precision=fitted.precision)
 
 
 def partners_of(scan: Scan, pose: Similarity) -> Find:
