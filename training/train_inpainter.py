@@ -3,8 +3,8 @@
 python -m training.train_inpainter --residuals out/guidance/residuals --minutes 60 --out facecom/assets/inpainter
 
 First a linear readout of each pixel's surroundings is found by least squares; the network starts from its answer and
-learns what it leaves over. A run that was stopped goes on from its
-last state (`--out`) with the rest of its minutes.
+learns what it leaves over. Minutes are of processor time. A run that was stopped goes on from its last state (`--out`)
+with the rest of them.
 """
 
 from __future__ import annotations
@@ -212,9 +212,9 @@ def train(arguments: argparse.Namespace) -> None:
     optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
     run.model.train()
     told, began = run.seconds, run.step
-    while run.seconds < 60 * arguments.minutes:
+    while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
-        warm, share = min(1.0, (run.step - began + 1) / 50), run.seconds / (60 * arguments.minutes)
+        warm = min(1.0, (run.step - began + 1) / 50)
         for group in optimiser.param_groups:
             group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
         pick = rng.choice(own, arguments.batch)
@@ -246,8 +246,8 @@ def train(arguments: argparse.Namespace) -> None:
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--residuals", type=Path, required=True, help="folder that training.guidance_residuals wrote")
-    p.add_argument("--minutes", type=float, default=60.0)
-    p.add_argument("--told", type=float, default=3.0, help="minutes between two states that are kept")
+    p.add_argument("--minutes", type=float, default=60.0, help="of processor time")
+    p.add_argument("--told", type=float, default=3.0, help="minutes by the clock between two states that are kept")
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--rate", type=float, default=1.5e-3)
     p.add_argument("--width", type=int, default=16)

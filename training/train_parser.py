@@ -3,7 +3,8 @@
 python -m training.train_parser --pictures out/guidance/faces.npz --minutes 30 --out facecom/assets/parser
 
 The pictures are damaged beforehand, `--variants` times each, and kept beside them as a memory-mapped array, so that the
-network never waits. A run that was stopped goes on from its last state (`--out`) with the rest of its minutes.
+network never waits. Minutes are of processor time. A run that was stopped goes on from its last state (`--out`) with
+the rest of them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate, one_hot
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
-from facecom.guidance.parsing import BACKGROUND, WEIGHTS
+from facecom.guidance.parsing import BACKGROUND
 from facecom.model.template import Template
 from training.guidance_data import FacePictures, damaged, load_pictures
 
@@ -99,15 +100,13 @@ def intersection_over_union(found: torch.Tensor, truth: torch.Tensor, classes: i
 
 def save(model: SegformerForSemanticSegmentation, folder: Path, size: int, note: dict[str, object]) -> None:
     """config.json, model.safetensors in half precision, how to prepare pictures, and how it was trained."""
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
-    model.config.save_pretrained(folder)
+    # A network that was loaded keeps the names of the file it came from; a fresh one has those that all releases read.
+    halves = SegformerForSemanticSegmentation(model.config)
+    halves.load_state_dict(model.state_dict())
+    halves.half().save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text())
-    config["architectures"] = [type(model).__name__]
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
-    halves = {name: value.detach().half().contiguous() for name, value in model.state_dict().items()}
-    save_file(halves, folder / WEIGHTS, metadata={"format": "pt"})
     prepare = {"size": {"height": size, "width": size}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(prepare, indent=1) + "\n")
     (folder / "training.json").write_text(json.dumps(note, indent=1) + "\n")
@@ -156,7 +155,7 @@ def train(arguments: argparse.Namespace) -> None:
     optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
     told, began = run.seconds, run.step
     run.model.train()
-    while (share := run.seconds / (60 * arguments.minutes)) < 1:
+    while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
         for group in optimiser.param_groups:
             warm = min(1.0, (run.step - began + 1) / 100)
@@ -189,8 +188,8 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--pictures", type=Path, required=True)
     p.add_argument("--variants", type=int, default=3)
-    p.add_argument("--minutes", type=float, default=30.0)
-    p.add_argument("--told", type=float, default=3.0, help="minutes between two states that are kept")
+    p.add_argument("--minutes", type=float, default=30.0, help="of processor time")
+    p.add_argument("--told", type=float, default=3.0, help="minutes by the clock between two states that are kept")
     p.add_argument("--batch", type=int, default=12)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=0)

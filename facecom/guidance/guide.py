@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.guidance.camera import Camera, view_cameras
@@ -119,14 +120,16 @@ def guide(
     studio, views, warnings = _Studio(Scene(scan), Scene(face), labels), [], []
     seen: dict[str, float] = {}
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
-    for name, camera in cameras.items():
-        try:
-            view = _view(name, camera, studio, fill, parser, settings, seen, pipeline=source != "shipped")
-        except ValueError as error:
-            warnings.append(f"view {name}: {error}")
-            continue
-        if view is not None:
-            views.append(view)
+    # the networks are small: more threads wait for each other longer than they work
+    with threadpool_limits(1 if source == "shipped" else None, user_api="openmp"):
+        for name, camera in cameras.items():
+            try:
+                view = _view(name, camera, studio, fill, parser, settings, seen, pipeline=source != "shipped")
+            except ValueError as error:
+                warnings.append(f"view {name}: {error}")
+                continue
+            if view is not None:
+                views.append(view)
     if len(warnings) == len(cameras):
         raise ValueError(f"no view can guide the fit; {warnings[-1]}")
     targets = [_target(view, settings.sigma_scale) for view in views if view.believed.any()]

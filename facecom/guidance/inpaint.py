@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
-from facecom.errors import CheckpointError, need
+from facecom.errors import CheckpointError, MissingDependency, need
 from facecom.geometry.mesh import Bools, Floats, unit
 from facecom.guidance.render import Render
 
@@ -68,7 +69,7 @@ class DepthInpainter:
 
     Parameters
     ----------
-    network : diffusers' UNet2DModel, used in one step
+    network : diffusers' UNet2DModel or `plain.PlainUNet`, used in one step
     size : side of its pictures in pixels
     scale_mm : offset that stands for one in the network's numbers
     readout : (K,), what the surroundings of a pixel count in the first answer, to which the network adds
@@ -98,9 +99,9 @@ class DepthInpainter:
         CheckpointError
             When files are missing, damaged or of another kind.
         MissingDependency
-            When diffusers is not installed.
+            When diffusers is not installed, which the shipped one does not need.
         """
-        return _shipped() if folder is None else _load(Path(folder))
+        return _shipped() if folder is None else _load(Path(folder), _diffusers_network)
 
     def fill(
         self, scan: Render, face: Render, mask: Bools, *, other: Pair | None = None, seed: int | None = None
@@ -205,24 +206,25 @@ def _smooth_noise(shape: tuple[int, int], seed: int) -> Floats:
 @functools.cache
 def _shipped() -> DepthInpainter:
     with resources.as_file(resources.files("facecom").joinpath("assets", "inpainter")) as folder:
-        return _load(folder)
+        return _load(folder, _plain_network)
 
 
-def _load(folder: Path) -> DepthInpainter:
-    diffusers = need("diffusers", extra="guidance")
+def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> DepthInpainter:
     from facecom.guidance.network import CHANNELS, OUTPUTS, READINGS
 
     for name in ("config.json", WEIGHTS, SETTINGS):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name}: is missing; the inpainter needs it")
     try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        config, settings = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", SETTINGS))
         size, pack, readout = int(settings["size"]), int(settings["pack"]), [float(x) for x in settings["readout"]]
         scale, sigma_scale = float(settings["scale_mm"]), float(settings["sigma_scale"])
-        network = diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        found = (config["in_channels"], config["out_channels"])
+        network = read(folder, config)
+    except MissingDependency:
+        raise
     except Exception as error:
         raise CheckpointError(f"{folder}: cannot be read ({type(error).__name__}: {error})") from error
-    found = (network.config.in_channels, network.config.out_channels)
     needed = (CHANNELS * pack**2, OUTPUTS * pack**2)
     if found != needed:
         raise CheckpointError(f"{folder}: has {found} channels in and out, {needed} are needed")
@@ -231,3 +233,14 @@ def _load(folder: Path) -> DepthInpainter:
     return DepthInpainter(
         network.float(), size=size, scale_mm=scale, readout=readout, pack=pack, sigma_scale=sigma_scale
     )
+
+
+def _plain_network(folder: Path, config: Mapping[str, Any]) -> Any:
+    from facecom.guidance.plain import PlainUNet, read_weights
+
+    return PlainUNet(config, read_weights(folder / WEIGHTS))
+
+
+def _diffusers_network(folder: Path, _: Mapping[str, Any]) -> Any:
+    diffusers = need("diffusers", extra="guidance")
+    return diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)

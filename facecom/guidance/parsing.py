@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.errors import CheckpointError, need
+from facecom.errors import CheckpointError, MissingDependency, need
 from facecom.geometry.mesh import Bools, Floats, Ints
 
 BACKGROUND = "background"
@@ -105,13 +105,13 @@ class FaceParser:
         ValueError
             When a Hub id comes without the commit.
         MissingDependency
-            When transformers is not installed.
+            When transformers is not installed, which the shipped one does not need.
         """
         if source is None:
             return _shipped()
         if Path(source).is_dir():
-            return _load(Path(source))
-        return _load(_from_hub(str(source), revision, download))
+            return _load(Path(source), _transformers_network)
+        return _load(_from_hub(str(source), revision, download), _transformers_network)
 
     def parse(self, picture: ArrayLike) -> Parse:
         """Name each pixel of a picture (H, W, 3) in 0..1.
@@ -143,11 +143,10 @@ class FaceParser:
 @functools.cache
 def _shipped() -> FaceParser:
     with resources.as_file(resources.files("facecom").joinpath("assets", "parser")) as folder:
-        return _load(folder)
+        return _load(folder, _plain_network)
 
 
-def _load(folder: Path) -> FaceParser:
-    transformers = need("transformers", extra="guidance")
+def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceParser:
     config = _read_json(folder / "config.json")
     prepare = _read_json(folder / "preprocessor_config.json", optional=True)
     if config.get("model_type") != "segformer":
@@ -156,18 +155,32 @@ def _load(folder: Path) -> FaceParser:
         raise CheckpointError(f"{folder}: there is no {WEIGHTS}; other formats can run code and are not read")
     names = _names(config.get("id2label"), folder)
     try:
-        with _silence(transformers):
-            network, info = transformers.SegformerForSemanticSegmentation.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, output_loading_info=True
-            )
+        network = read(folder, config)
+    except (CheckpointError, MissingDependency):
+        raise
     except Exception as error:
         raise CheckpointError(f"{folder}: the weights cannot be read ({_first_line(error)})") from error
-    if info["missing_keys"]:
-        raise CheckpointError(f"{folder}: weights are missing, such as {sorted(info['missing_keys'])[0]}")
     size = prepare.get("size", DEFAULT_SIZE)
     size = size.get("height", size.get("shortest_edge", DEFAULT_SIZE)) if isinstance(size, Mapping) else size
     mean, std = prepare.get("image_mean", [0.485, 0.456, 0.406]), prepare.get("image_std", [0.229, 0.224, 0.225])
     return FaceParser(network.float(), names, size=int(size), mean=mean, std=std)
+
+
+def _plain_network(folder: Path, config: Mapping[str, Any]) -> Any:
+    from facecom.guidance.plain import PlainSegformer, read_weights
+
+    return PlainSegformer(config, read_weights(folder / WEIGHTS))
+
+
+def _transformers_network(folder: Path, _: Mapping[str, Any]) -> Any:
+    transformers = need("transformers", extra="guidance")
+    with _silence(transformers):
+        network, info = transformers.SegformerForSemanticSegmentation.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    if info["missing_keys"]:
+        raise CheckpointError(f"{folder}: weights are missing, such as {sorted(info['missing_keys'])[0]}")
+    return network
 
 
 @contextmanager
