@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, frozen
-from facecom.model.stored import Kind, read_stored, write_stored
+from facecom.model.stored import Kind, matching, read_stored, write_stored
 
 LEVEL = 1
 KIND = Kind("facecom-expressions", 1)
@@ -80,7 +79,5 @@ def _shipped() -> Expressions:
 
 def _read(folder: Path) -> Expressions:
     arrays, text = read_stored(folder, kind=KIND)
-    try:
+    with matching(folder, kind=KIND):
         return Expressions(tuple(text["names"]), arrays["modes"] * arrays["scale"][:, None, None])
-    except (KeyError, ValueError, IndexError) as error:
-        raise CheckpointError(f"{folder / KIND.arrays}: does not fit its description ({error})") from error

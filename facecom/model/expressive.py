@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 
 MODE_LEVEL = 2
-
-
-class Identity(Protocol):
-    """The generator of people: `LinearGenerator`, `FaceGenerator` or a carried model."""
-
-    @property
-    def template(self) -> Template:
-        """Its mean face."""
-
-    @property
-    def code_size(self) -> int:
-        """Number M of code entries."""
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """Where it is from."""
-
-    def decode(self, code: Floats, *, level: int) -> Floats:
-        """Vertices of a level, (V, 3), mm, face frame."""
-
-    def jacobian(self, code: Floats, *, level: int) -> Floats:
-        """Derivative of the vertices, (3 V, M), mm."""
-
-    def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements to a finer level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +40,7 @@ class ExpressiveGenerator:
     True
     """
 
-    person: Identity
+    person: FaceModel
     expressions: Expressions = field(default_factory=Expressions.load)
     weight_sd: float = 0.15
 
@@ -81,7 +57,7 @@ class ExpressiveGenerator:
     @property
     def identity_size(self) -> int:
         """Number of leading code entries that random faces draw."""
-        return int(getattr(self.person, "identity_size", self.person.code_size))
+        return self.person.identity_size
 
     @property
     def description(self) -> dict[str, Any]:

@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.model.card import model_card
 from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.network import COARSE, FINE, FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
-from facecom.model.stored import Kind, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.stored import Kind, matching, write_stored
+from facecom.model.template import read_on_template
 
 KIND = Kind("facecom-generator", 2)
 
@@ -148,10 +147,8 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         CheckpointError
             When a file is missing, damaged, of another version or of another kind; names the file and the reason.
         """
-        folder = Path(directory)
-        arrays, text = read_stored(folder, kind=KIND)
-        template = Template.load(folder / "template")
-        try:
+        arrays, text, template = read_on_template(directory, kind=KIND)
+        with matching(directory, kind=KIND):
             modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
             sizes = Sizes(**text["sizes"])
             kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}
@@ -159,9 +156,6 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
             model = cls(template, modes.reshape(shape), sizes=sizes, weights=weights, description=kept)
             state = {name: torch.from_numpy(array) for name, array in arrays.items()}
             model.load_state_dict({**state, "modes": model.modes})
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise CheckpointError(f"{folder / KIND.arrays}: does not fit its description ({reason})") from error
         return model.eval()
 
     def _save_pretrained(self, save_directory: Path) -> None:

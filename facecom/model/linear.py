@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, vertex_normals
 from facecom.model.population import MIRROR
-from facecom.model.stored import Kind, read_stored, write_stored
+from facecom.model.stored import Kind, matching, read_stored, write_stored
 from facecom.model.template import Template
 
 KIND = Kind("facecom-linear", 1)
@@ -206,7 +205,7 @@ def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) ->
 def _read(folder: Path) -> LinearGenerator:
     stored, text = read_stored(folder, kind=KIND)
     template = Template.load(folder / "template") if (folder / "template").is_dir() else Template.load()
-    try:
+    with matching(folder, kind=KIND):
         odd, field_odd = stored["mode_odd"].astype(bool), stored["field_odd"].astype(bool)
         modes = stored["modes"].astype(np.float32) * stored["mode_scale"][:, None].astype(np.float32)
         fields = stored["fields"].astype(np.float32) * stored["field_scale"][:, None].astype(np.float32)
@@ -219,5 +218,3 @@ def _read(folder: Path) -> LinearGenerator:
             field_odd=field_odd,
             description={k: v for k, v in text.items() if k not in ("format", "version", "sha256")},
         )
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{folder / KIND.arrays}: does not fit its template ({error})") from error

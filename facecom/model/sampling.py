@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.geometry.mesh import Floats, Mesh
+from facecom.model.protocol import FaceModel
 
 
-class Generator(Protocol):
-    """What makes faces from codes with prior N(0, I)."""
-
-    @property
-    def code_size(self) -> int:
-        """Number M of code entries."""
-
-    def faces(self, level: int) -> Ints:
-        """Triangles of a level, (F, 3)."""
-
-    def decode(self, code: Floats, *, level: int) -> Floats:
-        """Vertices of a level, (V, 3), mm, face frame."""
-
-
-def sample_codes(model: Generator, count: int, *, seed: int, identity_only: bool = True) -> Floats:
+def sample_codes(model: FaceModel, count: int, *, seed: int, identity_only: bool = True) -> Floats:
     """Codes (count, M) drawn from the prior; the same seed gives the same codes.
 
     Parameters
@@ -46,11 +31,11 @@ def sample_codes(model: Generator, count: int, *, seed: int, identity_only: bool
         raise ValueError(f"the number of faces must not be negative, got {count}")
     codes = np.random.default_rng(seed).normal(size=(count, model.code_size))
     if identity_only:
-        codes[:, getattr(model, "identity_size", model.code_size) :] = 0.0
+        codes[:, model.identity_size :] = 0.0
     return codes
 
 
-def sample_meshes(model: Generator, count: int, *, seed: int, level: int = 3) -> list[Mesh]:
+def sample_meshes(model: FaceModel, count: int, *, seed: int, level: int = 3) -> list[Mesh]:
     """Faces drawn from the prior, face frame, mm; face k does not depend on how many are drawn."""
     codes = sample_codes(model, count, seed=seed)
     return [Mesh(model.decode(code, level=level), model.faces(level)) for code in codes]

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def read_stored(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray
     if hashlib.sha256(data).hexdigest() != text.get("sha256"):
         raise CheckpointError(f"{path}: damaged or truncated, its hash is not the one in {kind.description}")
     return _arrays(path, data), text
+
+
+@contextmanager
+def matching(folder: str | Path, *, kind: Kind) -> Iterator[None]:
+    """What goes wrong while a model is made from arrays and description that `read_stored` gave.
+
+    Raises
+    ------
+    CheckpointError
+        Instead of whatever an array that is missing or of another shape raised.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{Path(folder) / kind.arrays}: does not fit its description ({reason})") from error
 
 
 def read_description(path: Path, *, kind: Kind) -> dict[str, Any]:

@@ -15,10 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.stored import Kind, read_stored, write_stored
+from facecom.model.stored import Kind, matching, read_stored, write_stored
 
 LEVELS = 4
 KIND = Kind("facecom-template", 1, "template.npz", "template.json")
@@ -245,6 +244,17 @@ class Template:
         return _read(Path(directory))
 
 
+def read_on_template(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any], Template]:
+    """Arrays, description and template of a model's folder.
+
+    Raises
+    ------
+    CheckpointError
+        When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+    """
+    return (*read_stored(folder, kind=kind), Template.load(Path(folder) / "template"))
+
+
 @functools.cache
 def _shipped() -> Template:
     with resources.as_file(resources.files("facecom").joinpath("assets", "template")) as folder:
@@ -259,10 +269,8 @@ def _checked_level(level: int) -> int:
 
 def _read(folder: Path) -> Template:
     arrays, description = read_stored(folder, kind=KIND)
-    try:
+    with matching(folder, kind=KIND):
         return _from_arrays(arrays, description)
-    except (KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder / KIND.arrays}: not a facecom template ({error})") from error
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:

@@ -348,7 +348,7 @@ def rewrite(folder, **changes):
         (damage_json, "template.json", "JSON"),
         (damage_kind, "template.json", "its format"),
         (damage_version, "template.json", "version 99"),
-        (damage_landmarks, "template.npz", "not a facecom template"),
+        (damage_landmarks, "template.npz", "does not fit its description"),
     ],
 )
 def test_a_damaged_template_is_refused_with_file_and_reason(saved, tmp_path, damage, file, reason):

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 from facecom.model.adapters.source import LinearSource, Source, mean_mesh
-from facecom.model.stored import Kind, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.stored import Kind, matching, write_stored
+from facecom.model.template import Template, read_on_template
 
 LEVEL = 2
 KIND = Kind("facecom-carried", 1)
@@ -135,18 +134,14 @@ class CarriedGenerator:
         CheckpointError
             When a file is missing, damaged, of another version or of another kind; names the file and the reason.
         """
-        folder = Path(directory)
-        arrays, text = read_stored(folder, kind=KIND)
-        template = Template.load(folder / "template")
-        try:
-            source = _stored_source(folder, arrays, text["credit"])
+        arrays, text, template = read_on_template(directory, kind=KIND)
+        with matching(directory, kind=KIND):
+            source = _stored_source(Path(directory), arrays, text["credit"])
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             rows = sp.csr_matrix(parts, shape=(template.counts[LEVEL], text["vertices"]))
             pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
             if text["vertices"] != len(source.mean):
                 raise ValueError(f"the source has {len(source.mean)} vertices, not {text['vertices']}")
-        except (KeyError, ValueError, IndexError, TypeError) as error:
-            raise CheckpointError(f"{folder / KIND.arrays}: does not fit its description ({error})") from error
         return cls(template, source, rows, pose)
 
 

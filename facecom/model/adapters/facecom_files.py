@@ -14,7 +14,7 @@ from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats, Ints, frozen
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import triangles_of
-from facecom.model.stored import Kind, read_stored, write_stored
+from facecom.model.stored import Kind, matching, read_stored, write_stored
 
 KIND = Kind("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
@@ -91,7 +91,7 @@ class FaceComSource:
         """
         folder = Path(directory)
         arrays, text = read_stored(folder, kind=KIND)
-        try:
+        with matching(folder, kind=KIND):
             steps = range(len(text["wide"]) - 1)
             around, ups = ([_stored(arrays, f"{name}_{k}") for k in steps] for name in ("around", "up"))
             decoder = FaceComDecoder(text["code"], text["wide"], text["narrow"], around=around, ups=ups)
@@ -99,8 +99,6 @@ class FaceComSource:
             state = {k[len(prefix) :]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
             decoder.load_state_dict(state)
             return cls(decoder, arrays["triangles"], arrays["offset"], arrays["scale"])
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{folder}: does not fit its description ({' '.join(str(error).split())})") from error
 
 
 def _stored(arrays: dict[str, np.ndarray], name: str) -> Tensor:
