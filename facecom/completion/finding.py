@@ -13,7 +13,7 @@ from facecom.fitting.start import Start, best_start
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import OrientedSurface, cluster_vertices
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
-from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 from facecom.scan.align import Alignment, align, align_landmarks
 from facecom.scan.clean import CleanReport, clean_scan
@@ -74,7 +74,7 @@ def face_trust(template: Template, *, level: int, settings: CompletionSettings) 
 
 
 def find_face(
-    scan: Scan, model: LinearGenerator, landmarks: Mapping[str, Floats], settings: CompletionSettings
+    scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> tuple[Start, Scan]:
     """The pose in which the scan is most a face, and the scan with its triangles outwards."""
     template, found = model.template, []
@@ -100,7 +100,7 @@ def find_face(
     return start, side
 
 
-def _refuse_second(start: Start, scan: Scan, model: LinearGenerator, settings: CompletionSettings) -> None:
+def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
     """Which of two faces is meant only the caller knows: what lies beside the head found must not be one."""
     in_face = start.pose.apply(scan.for_fit.mesh.vertices)
     beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
@@ -142,7 +142,7 @@ def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
 
 
 def _starts(
-    scan: Scan, model: LinearGenerator, poses: list[Alignment], settings: CompletionSettings
+    scan: Scan, model: FaceModel, poses: list[Alignment], settings: CompletionSettings
 ) -> list[tuple[Start, Scan]]:
     """The best rough fit for each orientation of the triangles that the poses suggest."""
     weights = face_trust(model.template, level=1, settings=settings)

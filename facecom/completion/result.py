@@ -19,7 +19,7 @@ from facecom.fitting.posterior import draw, freedom, motion_rows, pull, variance
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.interop import Convertible
-from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.refine.detail import Detail
 from facecom.refine.join import Joined
 from facecom.refine.project import Projected
@@ -94,7 +94,7 @@ class Completion(Convertible):
     def load(
         directory: str | os.PathLike[str],
         *,
-        model: LinearGenerator | None = None,
+        model: FaceModel | None = None,
         settings: CompletionSettings | None = None,
     ) -> Completion:
         """The completion that `save` wrote with `keep`, to be sampled or refitted again; without its detail.
@@ -188,7 +188,7 @@ class Evidence:
     """What a completion rests on, kept so that it can be sampled and refitted."""
 
     scan: Scan
-    model: LinearGenerator
+    model: FaceModel
     fit: Fit
     projected: Projected
     joined: Joined

@@ -18,7 +18,7 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
-from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 from facecom.refine.color import color_detail, face_colors
 from facecom.refine.detail import Detail, add_detail
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def fit_face(
-    scan: Scan, model: LinearGenerator, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
+    scan: Scan, model: FaceModel, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> Fit:
     """Pose and code, from the pose that `find_face` chose; named landmarks in the scan's frame, mm.
 
@@ -58,14 +58,14 @@ def fit_face(
     return fitted
 
 
-def leading_prior(fitted: Fit, model: LinearGenerator, settings: CompletionSettings) -> float:
+def leading_prior(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> float:
     """Mean square of the leading entries of the code, those that the search moves: a face has about one or less."""
     count = min(settings.start.rounds[-1][1].modes or model.code_size, model.identity_size)
     return float(np.mean(fitted.code[:count] ** 2))
 
 
 def guide_fit(
-    scan: Scan, model: LinearGenerator, fitted: Fit, source: Any, settings: CompletionSettings
+    scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
 ) -> tuple[Fit, tuple[str, ...]]:
     """The fit after it has looked at inpainted pictures of the scan, and what went wrong with them.
 
@@ -76,7 +76,7 @@ def guide_fit(
 
 
 def take_pictures(
-    scan: Scan, model: LinearGenerator, fitted: Fit, source: Any, settings: CompletionSettings
+    scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
 ) -> tuple[Guidance | None, tuple[str, ...]]:
     """Inpainted pictures of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
 
@@ -115,7 +115,7 @@ def take_pictures(
     return found, found.warnings
 
 
-def believe_pictures(fitted: Fit, model: LinearGenerator, pictures: Guidance | None) -> Fit:
+def believe_pictures(fitted: Fit, model: FaceModel, pictures: Guidance | None) -> Fit:
     """The fit after one step with what pictures say; the same where they say nothing."""
     if pictures is None or pictures.observations is None:
         return fitted
@@ -135,7 +135,7 @@ def partners_of(scan: Scan, pose: Similarity) -> Find:
 
 
 def project_face(
-    scan: Scan, model: LinearGenerator, fitted: Fit, settings: CompletionSettings, *, coarse: Floats | None = None
+    scan: Scan, model: FaceModel, fitted: Fit, settings: CompletionSettings, *, coarse: Floats | None = None
 ) -> Projected:
     """The fitted face on the finest level, moved onto the scan where it was seen.
 
@@ -157,7 +157,7 @@ def face_coverage(template: Template, projected: Projected, settings: Completion
     return float(area @ projected.measured / area.sum())
 
 
-def face_sigma(model: LinearGenerator, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:
+def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:
     """Standard deviation of each vertex of the finest level along its normal, (V,), mm."""
     template, level = model.template, 1
     vertices = projected.vertices[: template.counts[level]]

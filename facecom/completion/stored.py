@@ -20,6 +20,7 @@ from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.model.stored import Kind, read_stored, write_stored
 from facecom.refine.project import Projected
 from facecom.scan.clean import CleanReport
@@ -64,7 +65,7 @@ def keep_completion(completion: Completion, directory: str | os.PathLike[str]) -
 def load_completion(
     directory: str | os.PathLike[str],
     *,
-    model: LinearGenerator | None = None,
+    model: FaceModel | None = None,
     settings: CompletionSettings | None = None,
 ) -> Completion:
     """The completion that `keep_completion` wrote; parameters and errors as of `Completion.load`."""

@@ -41,7 +41,7 @@ class FaceModel(Protocol):
     def faces(self, level: int) -> Ints:
         """Triangles of a level, (F, 3)."""
 
-    def decode(self, code: Floats, *, level: int) -> Floats:
+    def decode(self, code: Floats, *, level: int = 3) -> Floats:
         """Vertices of a level for a code (M,): (V, 3), mm, face frame."""
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:

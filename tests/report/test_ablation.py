@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facecom.geometry.mesh import Mesh
+from facecom.model.expressive import ExpressiveGenerator
 from facecom.report import ablation as stages
 from facecom.report.ablation import FULL, LEAVINGS, ablate
 from facecom.report.answer import answer
@@ -164,3 +165,10 @@ def test_without_a_hidden_place_the_rest_is_the_same(completion, found):
 def test_a_radius_must_be_positive(completion):
     with pytest.raises(ValueError, match="positive"):
         ablate(completion, radius_mm=0)
+
+
+def test_another_kind_of_model_is_refused_with_a_sentence(completion):
+    own = completion.evidence
+    other = replace(completion, evidence=replace(own, model=ExpressiveGenerator(own.model)))
+    with pytest.raises(ValueError, match="linear models alone"):
+        ablate(other, radius_mm=None)
