@@ -25,7 +25,9 @@ def completion_of(
 ) -> Completion:
     """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
     report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
-    return assembled(evidence, sigma, replace(report, guidance_mm=_guidance_change(evidence, unguided)), skin=skin)
+    seen = None if evidence.pictures is None else dict(evidence.pictures.found.seen_share)
+    report = replace(report, guidance_mm=_guidance_change(evidence, unguided), seen_share=seen)
+    return assembled(evidence, sigma, report, skin=skin)
 
 
 def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:

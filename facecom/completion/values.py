@@ -85,6 +85,7 @@ class Report:
     removed : what cleaning took out
     detail : what skin relief was made, and from what; None unless asked for
     guidance_mm : how far inpainted pictures moved the fitted face, mean by region; None where none were used
+    seen_share : share of each region that the face parser saw in the pictures of the scan; None where it was not asked
     """
 
     unit: str
@@ -106,6 +107,7 @@ class Report:
     warnings: tuple[str, ...]
     detail: Mapping[str, Any] | None = None
     guidance_mm: Mapping[str, float] | None = None
+    seen_share: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

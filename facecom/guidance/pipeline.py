@@ -17,6 +17,7 @@ from facecom.guidance.render import Render
 from facecom.guidance.targets import depth_from_normals
 
 Bytes = NDArray[np.uint8]
+WORDS = ("auto", "none", "shipped")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,26 @@ def named_pipeline(text: str) -> PipelineSettings:
         "guidance must be auto, none, shipped, a folder with an inpainting pipeline, or a Hub id with the 40 digits of "
         f"its commit (owner/name@commit), got {text!r}"
     )
+
+
+def check_source(source: Any) -> None:
+    """Raise unless `source` says how pictures are to be made.
+
+    Parameters
+    ----------
+    source : "auto", "none", "shipped", `PipelineSettings`, or what `named_pipeline` takes for them
+
+    Raises
+    ------
+    ValueError
+        Naming the words that are known.
+
+    Examples
+    --------
+    >>> check_source("shipped")
+    """
+    if not isinstance(source, PipelineSettings) and source not in WORDS:
+        named_pipeline(str(source))
 
 
 def load_pipeline(settings: PipelineSettings) -> Any:
