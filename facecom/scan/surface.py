@@ -10,7 +10,8 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_cross, unit
+from facecom.geometry.mesh import Floats, Ints, Mesh, unit
+from facecom.scan.gaps import bridges, edge_limit, fill_small_gaps
 from facecom.scan.topology import oriented_surface
 from facecom.scan.weld import weld
 
@@ -21,7 +22,8 @@ def surface_from_points(
     cloud: Mesh,
     *,
     method: SurfaceMethod = "pivot",
-    radii: tuple[float, ...] = (1.0, 1.5, 2.2, 3.0),
+    radii: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.2, 3.0),
+    outlier: float = 3.0,
     fill_edges: int = 12,
     joggle: float = 1e-3,
     max_points: int = 250_000,
@@ -38,7 +40,9 @@ def surface_from_points(
     method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
         vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
     radii : for "pivot", ball radii in units of the spacing, smallest first
-    fill_edges : for "pivot", gaps with at most this many edges are closed; they are chance, not holes
+    outlier : for "pivot", faces with edges this many standard deviations longer than the cloud's own, for the spacing
+        around them, lie over a hole and are taken away: the larger balls bridge the rims of holes
+    fill_edges : for "pivot", gaps with at most this many edges, none of them that long, are closed; they are chance
     joggle : for "pivot", points are rolled over as if moved by this share of the spacing, since even grids have no one
         triangulation; the vertices stay where the points are
     max_points : for "pivot", larger clouds are thinned evenly to about this many
@@ -78,10 +82,12 @@ def surface_from_points(
         mesh = _poisson(local, normals, depth, trim)
         return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
     faces = _pivot(local + joggle * np.random.default_rng(seed).normal(size=local.shape), normals, radii)
-    for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
-        faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges)])
     if not len(faces):
         raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
+    limit = edge_limit(local, faces, outlier=outlier)
+    faces = faces[~bridges(local, faces, limit)]
+    for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
+        faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges, limit=limit)])
     kept_normals = cloud.normals
     if given is None or kept_normals is None:
         kept_normals = np.zeros_like(cloud.vertices)
@@ -186,57 +192,3 @@ def _carried(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:
         return mesh
     nearest = cKDTree(cloud.vertices[finite]).query(mesh.vertices)[1]
     return Mesh(mesh.vertices, mesh.faces, colors=cloud.colors[finite][nearest])
-
-
-def fill_small_gaps(vertices: Floats, faces: Ints, max_edges: int) -> Ints:
-    """Faces that close the boundary loops of at most `max_edges` edges, without new vertices, (N, 3).
-
-    Each loop is closed by the triangulation of least area.
-    """
-    loops = [loop for loop in boundary_loops(faces) if 3 <= len(loop) <= max_edges]
-    if len(loops) == 0:
-        return np.zeros((0, 3), np.int64)
-    faces_near = faces[np.isin(faces, np.concatenate(loops)).sum(axis=1) >= 2]
-    present = {tuple(sorted(face)) for face in faces_near.tolist()}
-    edges = {tuple(sorted(edge)) for face in present for edge in zip(face, face[1:] + face[:1], strict=True)}
-    out: list[tuple[int, int, int]] = []
-    for loop in loops:
-        corner = loop[::-1].tolist()
-        taken = np.array([[tuple(sorted((i, k))) in edges for k in corner] for i in corner])
-        patch = _least_area(vertices, loop[::-1], taken)
-        if patch and not {tuple(sorted(face)) for face in patch} & present:
-            out += patch
-            edges |= {tuple(sorted(edge)) for face in patch for edge in zip(face, face[1:] + face[:1], strict=True)}
-    return np.array(out, np.int64).reshape(-1, 3)
-
-
-def _least_area(vertices: Floats, loop: Ints, taken: Bools) -> list[tuple[int, int, int]]:
-    """Triangulation of least area of a closed polygon (Barequet and Sharir 1995), by dynamic programming.
-
-    No diagonal i-k with `taken[i, k]` is used, for it is an edge already; empty where that leaves no triangulation.
-    """
-    n = len(loop)
-    corner = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    area = np.linalg.norm(face_cross(vertices[loop], corner), axis=1).reshape(n, n, n)
-    best = np.zeros((n, n))
-    split = np.zeros((n, n), np.int64)
-    for span in range(2, n):
-        for i in range(n - span):
-            k = i + span
-            middle = np.arange(i + 1, k)
-            cost = best[i, middle] + best[middle, k] + area[i, middle, k]
-            at = int(np.argmin(cost))
-            best[i, k], split[i, k] = cost[at], middle[at]
-            if taken[i, k] and span < n - 1:
-                best[i, k] = np.inf
-    out: list[tuple[int, int, int]] = []
-    if not np.isfinite(best[0, n - 1]):
-        return out
-    open_spans = [(0, n - 1)]
-    while open_spans:
-        i, k = open_spans.pop()
-        if k - i >= 2:
-            j = int(split[i, k])
-            out.append((int(loop[i]), int(loop[j]), int(loop[k])))
-            open_spans += [(i, j), (j, k)]
-    return out

@@ -4,7 +4,8 @@ import pytest
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, face_normals, unique_edges
 from facecom.scan.clean import clean_scan
-from facecom.scan.surface import estimate_normals, fill_small_gaps, point_spacing, surface_from_points
+from facecom.scan.gaps import fill_small_gaps
+from facecom.scan.surface import estimate_normals, point_spacing, surface_from_points
 
 
 @pytest.fixture(scope="module")
