@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -109,7 +110,7 @@ class _Grid:
         self.points = samples.points.astype(np.float32)
         self.normals = samples.normals.astype(np.float32)
 
-    def lookup(self, points: Floats) -> Ints:
+    def lookup(self, points: NDArray[np.floating]) -> Ints:
         cell = np.rint((points - self.low) / np.float32(self.voxel)).astype(np.int32)
         cell = np.clip(cell, 0, self.shape - 1)
         return self.owner[(cell[..., 0] * self.shape[1] + cell[..., 1]) * self.shape[2] + cell[..., 2]]
