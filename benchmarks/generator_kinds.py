@@ -17,6 +17,9 @@ from facecom.model.stored import Kind, write_stored
 from facecom.model.template import Template
 from facecom.model.training import TrainSettings, face_weights, iterate_training, principal_modes
 
+RELINEARISE = 0.3
+"""How far a code goes, in standard deviations of each entry, before FaceCom's derivative is taken anew."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -76,18 +79,19 @@ def plain_entry(name: str, model: LinearGenerator, *, megabytes: float = float("
 
 def pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """Modes of the faces, every vertex alike."""
-    return _linear("(a) PCA", faces, template, folder, options.code, weights=None)
+    return linear_entry("(a) PCA", faces, template, folder, options.code, weights=None)
 
 
 def weighted_pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """Modes that lose least on the face proper: what ours starts from."""
     weights = face_weights(template, outer=TrainSettings().outer_weight)
-    return _linear("(a') PCA, weighted as ours", faces, template, folder, options.code, weights=weights)
+    return linear_entry("(a') PCA, weighted as ours", faces, template, folder, options.code, weights=weights)
 
 
-def _linear(
+def linear_entry(
     name: str, faces: np.ndarray, template: Template, folder: Path, size: int, *, weights: Floats | None
 ) -> Entry:
+    """Principal modes of the faces, which lose least where the weights are large; written into a folder."""
     since = time.process_time()
     mean = faces.mean(0, dtype=np.float64)
     modes = principal_modes(faces, mean.astype(np.float32), count=size, weights=weights)
@@ -141,9 +145,14 @@ def facecom_from_pca(faces: np.ndarray, template: Template, folder: Path, option
 def _facecom_entry(name: str, trained: Any, template: Template, folder: Path, *, ordered: bool) -> Entry:
     source = trained.source
     source.save(folder)
-    # its derivative costs most of a second: all steps use the one at code zero, and the steps are more
-    straight = source.jacobian(np.zeros(source.code_size))
     print(f"{name}: {trained.steps} steps, training error {trained.error_mm:.3f} mm", flush=True)
+    # its derivative costs most of a second: it is taken anew only where the code has gone far, and the steps are more
+    held: list[tuple[Floats, Floats]] = []
+
+    def slopes(code: Floats, level: int) -> Floats:
+        if not held or np.linalg.norm(code - held[0][0]) > RELINEARISE * np.sqrt(len(code)):
+            held[:] = [(code.copy(), source.jacobian(code))]
+        return held[0][1][: 3 * template.counts[level]]
 
     def decoded(code: Floats, level: int) -> Floats:
         count = template.counts[level]
@@ -154,7 +163,7 @@ def _facecom_entry(name: str, trained: Any, template: Template, folder: Path, *,
         code_size=source.code_size,
         template=template,
         decoded=decoded,
-        slopes=lambda code, level: straight[: 3 * template.counts[level]],
+        slopes=slopes,
         iterations=5,
         parameters=sum(p.numel() for p in source.decoder.parameters()),
         megabytes=_megabytes(folder),

@@ -3,11 +3,13 @@
 python -m training.make_faces --count 2304 --makehuman ... --vitruvian ... --out FACES.npy
 python -m benchmarks.generators register DATA --out REGISTERED.npz
 python -m benchmarks.generators table FACES.npy REGISTERED.npz BENCH --out DIR [--code 128] [--minutes 3]
-python -m benchmarks.generators holes BENCH MODEL ... [--every 1]
+python -m benchmarks.generators holes BENCH MODEL ... --out DIR [--every 1]
+python -m benchmarks.generators weights FACES.npy REGISTERED.npz BENCH --out DIR
 
 `register` lays the template on heads that no generator was trained on. `table` trains each generator that DIR lacks,
 fits its code to the registered heads and to the scans of the dev suite, and prints the table; what DIR has is not made
-again. `holes` fits models that lie in folders to the dev suite alone, by head.
+again. `holes` fits models that lie in folders to the dev suite alone, by head. `weights` chooses how much a PCA counts
+what lies beyond the face, head by head without the head that judges.
 
 `seen` is the mean distance along the normal at the vertices of level 1 that were measured, correspondence told; `hole`
 that of the true missing surface to the fitted face on the dev suite, from the pose that the shipped model finds with
@@ -20,18 +22,16 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.generator_holes import GROUPS, group_of, hole_errors
 from benchmarks.generator_kinds import KINDS, Entry, plain_entry
-from facecom.completion import CompletionSettings, face_trust, find_face, prepare_scan
-from facecom.errors import FitError
-from facecom.fitting.fit import fit
+from benchmarks.generator_weights import weighted_entries, weights_markdown
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import fit_similarity
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
@@ -42,7 +42,6 @@ HEADS = {
     "james": ("menpo_james/james.obj", "mm", 1.0),
     "lps": ("lee_perry_smith/LeePerrySmith.glb", "mm", 45.7),
 }
-GROUPS = ("simpop", "james", "lps")
 NOISE_MM = 0.3
 Arrays = dict[str, np.ndarray]
 
@@ -126,34 +125,6 @@ def seen_errors(entry: Entry, template: Template, heads: Arrays) -> dict[str, fl
     return found
 
 
-def hole_errors(entries: list[Entry], template: Template, cases: list[Path]) -> dict[str, dict[str, float]]:
-    """Mean distance in mm of the true missing surface, by generator and case, from the shipped model's rough pose."""
-    settings, shipped = CompletionSettings(), LinearGenerator.load()
-    weights = face_trust(template, level=1, settings=settings)
-    found: dict[str, dict[str, float]] = {entry.name: {} for entry in entries}
-    for case in cases if entries else []:
-        start, scan = find_face(
-            prepare_scan(read_scan(case / "scan.ply"), unit="auto", settings=settings), shipped, {}, settings
-        )
-        with np.load(case / "truth.npz", allow_pickle=False) as truth:
-            missing = truth["missing"] * scan.mm_per_unit
-        for entry in entries:
-            stages = (
-                settings.fit.stages if entry.ordered else tuple(replace(s, modes=None) for s in settings.fit.stages)
-            )
-            try:
-                done = fit(
-                    scan.for_fit, entry, start.pose, settings=replace(settings.fit, stages=stages), weights=weights
-                )
-                pose, vertices = done.pose, entry.decode(done.code, level=2)
-            except FitError:
-                pose, vertices = start.pose, entry.decode(np.zeros(entry.code_size), level=2)
-            surface = Surface(Mesh(pose.inverse().apply(vertices), template.faces[2]))
-            found[entry.name][case.name] = float(surface.closest(missing).distance.mean())
-        print(case.name, {name: round(errors[case.name], 3) for name, errors in found.items()}, flush=True)
-    return found
-
-
 def milliseconds(decode: Callable[[Floats], Any], codes: Floats) -> float:
     """Shortest of several decodings, processor time."""
     times = []
@@ -225,7 +196,7 @@ def table(options: argparse.Namespace) -> str:
     for name in wanted:
         entries[name] = KINDS[name](faces, template, options.out / name, options)
         print(f"{name}: trained, {entries[name].minutes:.1f} min", flush=True)
-    holes = hole_errors(list(entries.values()), template, cases)
+    holes = hole_errors(list(entries.values()), template, cases, kept=options.out / "holes.json")
     for name, entry in entries.items():
         stored[name] = asdict(measured(entry, template, heads, holes[entry.name]))
         kept.write_text(json.dumps(stored, indent=1))
@@ -238,13 +209,28 @@ def holes(options: argparse.Namespace) -> str:
     shipped = LinearGenerator.load()
     entries = [plain_entry("shipped", shipped)]
     entries += [plain_entry(path.name, LinearGenerator.load(path)) for path in options.models]
-    found = hole_errors(entries, shipped.template, cases)
-    of_heads = {case: group for case in found["shipped"] for group in GROUPS if case.startswith(group)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = hole_errors(entries, shipped.template, cases, kept=options.out / "holes.json")
+    of_heads = {case: group_of(case) for case in found["shipped"]}
     lines = ["| model | " + " | ".join((*GROUPS, "all")) + " |", "| --- " * (len(GROUPS) + 2) + "|"]
     for name, errors in found.items():
         means = [np.mean([errors[case] for case, of in of_heads.items() if of == group]) for group in GROUPS]
         lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in [*means, np.mean(list(errors.values()))]) + " |")
     return "\n".join(lines)
+
+
+def weights(options: argparse.Namespace) -> str:
+    """Shares of what lies beyond the face, and what comes out where other heads choose; Markdown."""
+    template = Template.load()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with np.load(options.registered, allow_pickle=False) as arrays:
+        heads = dict(arrays)
+    faces = np.load(options.faces, mmap_mode="r")
+    entries = weighted_entries(faces, template, options.out, code_size=options.code)
+    seen = {entry.name: seen_errors(entry, template, heads) for entry in entries}
+    cases = sorted(p.parent for p in options.bench.glob("cases/*/scan.ply"))[:: options.every]
+    found = hole_errors(entries, template, cases, kept=options.out / "holes.json")
+    return weights_markdown(seen, found)
 
 
 def main() -> None:
@@ -254,25 +240,28 @@ def main() -> None:
     verb = verbs.add_parser("register")
     verb.add_argument("data", type=Path)
     verb.add_argument("--out", type=Path, required=True)
-    verb = verbs.add_parser("table")
-    for name in ("faces", "registered", "bench"):
-        verb.add_argument(name, type=Path)
-    verb.add_argument("--out", type=Path, required=True)
-    verb.add_argument("--code", type=int, default=128)
+    for name in ("table", "weights"):
+        verb = verbs.add_parser(name)
+        for path in ("faces", "registered", "bench"):
+            verb.add_argument(path, type=Path)
+        verb.add_argument("--out", type=Path, required=True)
+        verb.add_argument("--code", type=int, default=128)
+        verb.add_argument("--every", type=int, default=1, help="take every so manieth case of the dev suite")
+    verb = verbs.choices["table"]
     verb.add_argument("--minutes", type=float, default=3.0, help="processor minutes for each network")
     verb.add_argument("--epochs", type=int, default=12, help="of ours")
-    verb.add_argument("--every", type=int, default=1, help="take every so manieth case of the dev suite")
     verb.add_argument("--only", nargs="*", choices=list(KINDS), help="measure these now")
     verb.add_argument("--seed", type=int, default=0)
     verb = verbs.add_parser("holes")
     verb.add_argument("bench", type=Path)
     verb.add_argument("models", type=Path, nargs="*")
+    verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--every", type=int, default=1)
     options = parser.parse_args()
     if options.verb == "register":
         register(options.data, options.out)
     else:
-        print(table(options) if options.verb == "table" else holes(options))
+        print({"table": table, "holes": holes, "weights": weights}[options.verb](options))
 
 
 if __name__ == "__main__":
