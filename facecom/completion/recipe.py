@@ -25,8 +25,10 @@ from facecom.completion.stages import (
 )
 from facecom.completion.values import CompletionSettings, DetailChoice
 from facecom.errors import FitError
+from facecom.guidance.pipeline import check_source
 from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.refine.detail import Detail
 from facecom.scan.units import UnitChoice
 
@@ -39,7 +41,7 @@ def complete(
     *,
     unit: UnitChoice = "auto",
     landmarks: Mapping[str, Any] | None = None,
-    model: LinearGenerator | None = None,
+    model: FaceModel | None = None,
     guidance: Any = "auto",
     detail: DetailChoice = "none",
     settings: CompletionSettings | None = None,
@@ -52,7 +54,7 @@ def complete(
     scan : path, Mesh, or any form that `as_mesh` takes; any pose
     unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
-    model : the face model; the shipped one unless given
+    model : any FaceModel; the shipped one unless given
     guidance : "auto", "none", "shipped" or a `PipelineSettings`: whether inpainted pictures of the scan pull the fit;
         "auto" is what docs/guidance.md finds best, today none
     detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
@@ -76,6 +78,7 @@ def complete(
     for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
         if given not in get_args(allowed):
             raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
+    check_source(guidance)
     # the matrices are small: more threads in BLAS wait for each other longer than they work
     with threadpool_limits(1, user_api="blas"):
         return _complete(
@@ -95,7 +98,7 @@ def _complete(
     *,
     unit: UnitChoice,
     landmarks: Mapping[str, Any],
-    model: LinearGenerator | None,
+    model: FaceModel | None,
     guidance: Any,
     detail: DetailChoice,
     settings: CompletionSettings,

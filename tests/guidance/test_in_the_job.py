@@ -6,12 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import CompletionSettings, guide_fit
+from facecom.completion import CompletionSettings, complete, guide_fit
+from facecom.errors import CheckpointError
+from facecom.evaluation.partial import partial_scan
 from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.guidance import guide as module
 from facecom.guidance.guide import Guidance
+from facecom.guidance.inpaint import DepthInpainter
+from facecom.guidance.pipeline import PipelineSettings
 from facecom.guidance.targets import Observations
 from facecom.model.linear import LinearGenerator
 
@@ -79,3 +83,40 @@ def test_auto_goes_on_with_a_warning_and_a_named_source_does_not(model, fitted, 
         guide_fit(scan, model, fitted, "shipped", CompletionSettings())
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", False)
     assert guide_fit(scan, model, replace(fitted), "auto", CompletionSettings())[1] == ()
+
+
+def test_missing_weights_stop_a_job_that_named_them_and_warn_one_that_left_it_open(model, fitted, scan, monkeypatch):
+    def fail():
+        raise CheckpointError("assets/inpainter/config.json: is missing; the inpainter needs it")
+
+    monkeypatch.setattr(DepthInpainter, "from_pretrained", fail)
+    monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
+    after, problems = guide_fit(scan, model, fitted, "auto", CompletionSettings())
+    assert after is fitted
+    assert problems == ("no guidance by pictures: assets/inpainter/config.json: is missing; the inpainter needs it",)
+    with pytest.raises(CheckpointError, match="is missing"):
+        guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+
+
+@pytest.mark.parametrize("source", ["magic", "owner/name@main", None, 3])
+def test_a_wrong_word_costs_nothing(source):
+    """The scan is not even looked for."""
+    with pytest.raises(ValueError, match="guidance must be auto, none, shipped, a folder"):
+        complete("there/is/no/such/scan.ply", guidance=source)
+
+
+def test_a_pipeline_that_is_not_there_is_named(model, fitted, scan, tmp_path):
+    pytest.importorskip("diffusers")
+    with pytest.raises(CheckpointError, match="pipeline .* cannot be had"):
+        guide_fit(scan, model, fitted, PipelineSettings(source=str(tmp_path)), CompletionSettings())
+
+
+def test_the_report_says_what_pictures_moved_and_what_they_showed(model):
+    pytest.importorskip("torch")
+    face = model.sample(3, level=2)
+    front = face.submesh((face.vertices[face.faces][..., 2] > -75.0).all(1))[0]
+    done = complete(partial_scan(front, "nose", seed=1).scan, model=model, guidance="shipped")
+    moved, seen = done.report.guidance_mm, done.report.seen_share
+    assert moved["nose"] > moved["skin"] > 0
+    assert set(seen) <= set(model.template.region_names)
+    assert seen["skin"] > 0.8 > seen["nose"]
