@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from facecom.commands import training
 from facecom.commands import verbs as run
 from facecom.commands.serving import serve_verb
 
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--level", type=int, choices=range(4), default=3, help="resolution, 0 coarse to 3 fine")
     verb.set_defaults(run=run.sample)
     verb = verbs.add_parser("train", help="train a face model", description="Train the network generator on faces.")
-    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces (mm, template topology)")
+    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces of one topology")
     verb.add_argument("--out", type=Path, required=True, help="folder for the model; a run that was killed goes on")
     verb.add_argument("--faces", type=int, default=2000, help="without a folder: faces drawn from the shipped model")
     verb.add_argument("--code", type=int, default=128, help="entries of the code")
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--fresh", action="store_true", help="begin anew where the folder holds a run")
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
-    verb.set_defaults(run=run.train)
+    verb.set_defaults(run=training.train)
     return whole
 
 

@@ -121,49 +121,6 @@ def register(options: argparse.Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def train(options: argparse.Namespace) -> None:
-    """Train a network generator."""
-    from facecom.model.expressions import Expressions
-    from facecom.model.linear import LinearGenerator
-    from facecom.model.mixing import mixed_faces
-    from facecom.model.network import Sizes
-    from facecom.model.training import TrainSettings, iterate_training
-
-    sizes = Sizes(code=options.code)
-    settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
-    model = LinearGenerator.load()
-    bar = Bar("train", quiet=options.quiet or not sys.stderr.isatty())
-    bar.show("faces", 0.0)
-    if options.data:
-        faces = _registered(options.data)
-    else:
-        faces = mixed_faces(model, options.faces, seed=options.seed, expressions=Expressions.load())
-    for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
-        bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
-    bar.close()
-    print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
-
-
-def _registered(folder: Path) -> Any:
-    import numpy as np
-
-    from facecom.scan.files import read_scan
-
-    if not folder.is_dir():
-        raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
-    files = sorted(p for p in folder.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off"))
-    if not files:
-        raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
-    first = read_scan(files[0])
-    out = np.empty((len(files), *first.vertices.shape), np.float32)
-    for k, path in enumerate(files):
-        mesh = read_scan(path)
-        if mesh.faces.shape != first.faces.shape or not np.array_equal(mesh.faces, first.faces):
-            raise ScanError(f"{path} has other triangles than {files[0].name}; register them to one topology first")
-        out[k] = mesh.vertices
-    return out
-
-
 def explain(options: argparse.Namespace) -> None:
     """Say what each stage is worth on a scan."""
     from facecom.report.ablation import ablate

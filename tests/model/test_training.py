@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from facecom.__main__ import main
+from facecom.commands.training import on_template
 from facecom.errors import CheckpointError
-from facecom.geometry.mesh import Mesh
+from facecom.geometry.mesh import Mesh, vertex_normals
+from facecom.geometry.transform import rotation_from_vector
+from facecom.model.adapters.own_faces import superimposed
 from facecom.model.generator import FaceGenerator
 from facecom.model.linear import LinearGenerator
 from facecom.model.mixing import mixed_faces
@@ -121,3 +124,20 @@ def test_the_command_trains_on_a_folder_of_meshes(curved, template, tmp_path, ca
     write_mesh(tmp_path / "data" / "z.ply", Mesh(template.vertices, template.faces[3]))
     assert main(arguments) == 2
     assert "z.ply has other triangles" in capsys.readouterr().err
+
+
+def test_faces_of_another_topology_come_onto_the_template(curved, template):
+    """Level 1 in another order, unit and pose: a user's own registered faces."""
+    count = template.counts[1]
+    own = np.random.default_rng(0).permutation(count)
+    triangles = np.argsort(own)[template.faces[1]]
+    turns = [rotation_from_vector([0.1 * k, 0.2, 0.0]) for k in range(4)]
+    faces = np.stack([(face[own] @ turn.T + 7.0) / 10.0 for face, turn in zip(curved, turns, strict=False)])
+    found = on_template(faces.astype(np.float32), triangles, template)
+    assert found.shape == (4, template.counts[2], 3)
+    proper = np.linalg.norm(template.vertices[:count], axis=1) < 80.0
+    wanted, got = superimposed(curved[:4, :count]), superimposed(found[:, :count])
+    normals = vertex_normals(wanted.mean(axis=0), template.faces[1])[proper]
+    moved, kept = (np.einsum("kvd,vd->kv", (f - f.mean(axis=0))[:, proper], normals) for f in (wanted, got))
+    assert np.abs(moved).mean() > 0.2
+    assert np.abs(kept - moved).mean() < 0.1 * np.abs(moved).mean()

@@ -1,0 +1,135 @@
+"""Every adapter once, from a file as its owner has it to a completed scan.
+
+python -m benchmarks.adapters ICT.npz CASE --out DIR [--facecom FOLDER]
+
+ICT-FaceKit's modes are written in each of the forms that are read (its npz, the folder of a checkout in centimetres,
+mean + basis + sigma, FLAME's names in metres as npz and as safetensors), read again, carried onto the template, and
+complete the scan of a case of the dev suite. FOLDER holds a trained decoder of FaceCom's architecture, as
+benchmarks/generators.py leaves it; it is written as FaceCom's own three files and converted from those.
+Printed: the form, code entries, vertices, mean error in mm of the missing surface, and seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from facecom.completion import complete
+from facecom.geometry.mesh import Mesh
+from facecom.geometry.nearest import Surface
+from facecom.geometry.transform import Similarity
+from facecom.model.adapters.carried import CarriedGenerator, carry
+from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
+from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
+from facecom.model.adapters.source import LinearSource, Source, mean_mesh
+from facecom.model.linear import LinearGenerator
+from facecom.model.protocol import FaceModel
+from facecom.model.template import Template
+from facecom.scan.files import write_mesh
+
+MODES = 100
+
+
+def write_checkout(source: LinearSource, folder: Path) -> Path:
+    """The files of a checkout: a neutral OBJ and one for each mode, in centimetres."""
+    folder.mkdir(parents=True, exist_ok=True)
+    faces = ["f " + " ".join(str(corner + 1) for corner in triangle) for triangle in source.triangles]
+    shapes = {"generic_neutral_mesh": source.mean}
+    shapes |= {f"identity{k:03d}": source.mean + mode for k, mode in enumerate(source.modes)}
+    for name, vertices in shapes.items():
+        places = [f"v {x:.8f} {y:.8f} {z:.8f}" for x, y, z in vertices / 10.0]
+        (folder / f"{name}.obj").write_text("\n".join([*places, *faces]) + "\n")
+    return folder
+
+
+def linear_forms(ict: Path, folder: Path) -> dict[str, Callable[[], LinearSource]]:
+    """Name -> reader of each form, the files written into a folder."""
+    source = read_ict_facekit(ict, modes=MODES)
+    sigma = np.linalg.norm(source.modes.reshape(MODES, -1), axis=1)
+    basis = np.moveaxis(source.modes / sigma[:, None, None], 0, 2)
+    np.savez(folder / "linear.npz", mean=source.mean, basis=basis, sigma=sigma, faces=source.triangles)
+    flame = {"v_template": source.mean / 1000.0, "shapedirs": np.moveaxis(source.modes, 0, 2) / 1000.0}
+    flame = {name: np.ascontiguousarray(values) for name, values in flame.items()} | {"f": source.triangles.copy()}
+    np.savez(folder / "flame.npz", **flame)
+    save_file(flame, folder / "flame.safetensors")
+    checkout = write_checkout(source, folder / "FaceXModel")
+    return {
+        "ICT-FaceKit, npz": lambda: read_ict_facekit(ict, modes=MODES),
+        "ICT-FaceKit, checkout": lambda: read_ict_facekit(checkout, modes=MODES),
+        "mean, basis, sigma, npz": lambda: read_linear(folder / "linear.npz"),
+        "FLAME's names, npz": lambda: read_linear(folder / "flame.npz", mm_per_unit=1000.0),
+        "FLAME's names, safetensors": lambda: read_linear(folder / "flame.safetensors", mm_per_unit=1000.0),
+    }
+
+
+def facecom_form(trained: Path, folder: Path) -> FaceComSource:
+    """A decoder in FaceCom's own files, converted."""
+    source = FaceComSource.load(trained)
+    torch.save(source.decoder.state_dict(), folder / "checkpoint_decoder.pt")
+    norm = {"mean": source.offset, "std": source.scale}
+    torch.save({name: torch.tensor(values) for name, values in norm.items()}, folder / "norm.pt")
+    write_mesh(folder / "template.ply", Mesh(source.offset, source.triangles))
+    levels = {}
+    for k in range(source.decoder.steps):
+        levels[f"up_{k}"] = getattr(source.decoder, f"up_{k}").to_dense().numpy()
+        levels[f"edges_{k}"] = getattr(source.decoder, f"around_{k}").coalesce().indices().numpy()[::-1]
+    np.savez_compressed(folder / "levels.npz", **levels)
+    names = ("checkpoint_decoder.pt", "norm.pt", "template.ply")
+    return convert_facecom(*(folder / name for name in names), levels=folder / "levels.npz")
+
+
+def carried(source: Source, template: Template) -> CarriedGenerator:
+    """A source on the template, by completing its mean face; one that is on the template already needs none."""
+    if len(source.mean) == template.counts[2]:
+        placed = template.vertices + template.prolong(
+            source.mean - template.vertices[: template.counts[2]], from_level=2, to_level=3, scheme="loop"
+        )
+        return carry(source, template, placed, pose=Similarity())
+    done = complete(mean_mesh(source), unit="mm")
+    return carry(source, template, done.face.vertices, pose=done.pose)
+
+
+def row(name: str, read: Callable[[], Source], case: Path, folder: Path) -> str:
+    """Read, carry, save, load, complete; a line of the table."""
+    since = time.process_time()
+    source = read()
+    carried(source, Template.load()).save(folder / "carried")
+    error = hole_error(case, CarriedGenerator.load(folder / "carried"))
+    seconds = time.process_time() - since
+    return f"| {name} | {source.code_size} | {len(source.mean)} | {error:.3f} | {seconds:.0f} |"
+
+
+def hole_error(case: Path, model: FaceModel) -> float:
+    """Mean distance in mm of the true missing surface to the completed face."""
+    done = complete(case / "scan.ply", model=model)
+    with np.load(case / "truth.npz", allow_pickle=False) as truth:
+        return float(Surface(done.face).closest(truth["missing"]).distance.mean() * done.report.mm_per_unit)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ict", type=Path)
+    parser.add_argument("case", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--facecom", type=Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    forms: dict[str, Callable[[], Source]] = dict(linear_forms(options.ict, options.out))
+    if options.facecom:
+        forms["FaceCom's three files"] = lambda: facecom_form(options.facecom, options.out)
+    print("| form | code | vertices | hole mm | processor s |\n| --- | --- | --- | --- | --- |", flush=True)
+    shipped = LinearGenerator.load()
+    print(f"| the shipped model | {shipped.code_size} | | {hole_error(options.case, shipped):.3f} | |", flush=True)
+    for name, read in forms.items():
+        print(row(name, read, options.case, options.out), flush=True)
+
+
+if __name__ == "__main__":
+    main()

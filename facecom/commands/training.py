@@ -1,0 +1,79 @@
+"""`facecom train`: faces from a folder or from the shipped model, and a network generator from them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facecom.commands.running import Bar
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Ints, Mesh
+
+if TYPE_CHECKING:
+    from facecom.model.template import Template
+
+MESHES = (".ply", ".obj", ".stl", ".glb", ".off")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a network generator."""
+    from facecom.model.expressions import Expressions
+    from facecom.model.linear import LinearGenerator
+    from facecom.model.mixing import mixed_faces
+    from facecom.model.network import Sizes
+    from facecom.model.training import TrainSettings, iterate_training
+
+    sizes = Sizes(code=options.code)
+    settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
+    model = LinearGenerator.load()
+    bar = Bar("train", quiet=options.quiet or not sys.stderr.isatty())
+    bar.show("faces", 0.0)
+    if options.data:
+        faces = on_template(*read_faces(options.data), model.template)
+    else:
+        faces = mixed_faces(model, options.faces, seed=options.seed, expressions=Expressions.load())
+    for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
+        bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
+    bar.close()
+    print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
+
+
+def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
+    """All meshes of a folder, (N, V, 3) float32, and the triangles that they share.
+
+    Raises
+    ------
+    ScanError
+        When there are none, one cannot be read, or they are not of one topology.
+    """
+    from facecom.scan.files import read_scan
+
+    if not folder.is_dir():
+        raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
+    files = sorted(p for p in folder.glob("*") if p.suffix in MESHES)
+    if not files:
+        raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
+    first = read_scan(files[0])
+    out = np.empty((len(files), *first.vertices.shape), np.float32)
+    for k, path in enumerate(files):
+        mesh = read_scan(path)
+        if mesh.faces.shape != first.faces.shape or not np.array_equal(mesh.faces, first.faces):
+            raise ScanError(f"{path} has other triangles than {files[0].name}; register them to one topology first")
+        out[k] = mesh.vertices
+    return out, first.faces
+
+
+def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.ndarray:
+    """Faces as training takes them: those of another topology are carried over, by completing their mean."""
+    if any(np.array_equal(triangles, template.faces[level]) for level in (2, 3)):
+        return faces
+    from facecom.completion import complete
+    from facecom.model.adapters.own_faces import faces_on_template, superimposed
+
+    moved = superimposed(faces)
+    done = complete(Mesh(moved.mean(axis=0), triangles))
+    return faces_on_template(moved, triangles, template, placed=done.face.vertices, pose=done.pose)
