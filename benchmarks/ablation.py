@@ -23,8 +23,9 @@ import numpy as np
 from facecom.completion import complete
 from facecom.errors import FacecomError
 from facecom.geometry.nearest import Surface
-from facecom.report.ablation import LEAVINGS, Ablation, ablate
+from facecom.report.ablation import Ablation, ablate
 from facecom.report.explain import explain_html, explain_json
+from facecom.report.leaving import LEAVINGS
 
 Case = Mapping[str, Any]
 

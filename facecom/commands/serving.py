@@ -17,6 +17,7 @@ def serve_verb(verbs: Any) -> None:
     verb.add_argument("--upload-mb", type=int, metavar="MB", help="size of an uploaded file at most")
     verb.add_argument("--vertices", type=int, help="vertices of a scan at most")
     verb.add_argument("--sessions", type=int, help="pages open at once")
+    verb.add_argument("--keep-minutes", type=int, metavar="MINUTES", help="how long a session waits for its page")
     verb.set_defaults(run=serve)
 
 
@@ -24,7 +25,7 @@ def serve(options: argparse.Namespace) -> None:
     """Serve the viewer until Ctrl-C."""
     from facecom.apps.viewer import Limits, is_local, new_token, viewer
 
-    given = {name: getattr(options, name) for name in ("upload_mb", "vertices", "sessions")}
+    given = {name: getattr(options, name) for name in ("upload_mb", "vertices", "sessions", "keep_minutes")}
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
     token = new_token() if options.token else None
     try:

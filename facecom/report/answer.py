@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from facecom.report.ablation import FULL, Ablation, Outcome
-from facecom.report.layers import MIRRORED
+from facecom.report.ablation import Ablation, Outcome
+from facecom.report.leaving import FULL
 from facecom.report.markup import tag
 from facecom.report.relief import relief_by_region
 from facecom.report.words import REGION_TITLES, mm, percent
@@ -39,7 +39,7 @@ def _structure(ablation: Ablation, whole: Outcome, without: Outcome) -> str:
 
 def _sides(ablation: Ablation, whole: Outcome, without: Outcome) -> str:
     layers = ablation.layers
-    seen = percent(layers.share(layers.kind == MIRRORED, of=layers.made)) if layers.made.any() else "none"
+    seen = percent(layers.share(layers.mirrored, of=layers.made)) if layers.made.any() else "none"
     return (
         f"Traits of the missing part are found on the other side of the face, which the scan shows for {seen} of what "
         f"was made up: {_lost(ablation, whole, without, 'when the sides know nothing of each other')}"

@@ -11,6 +11,8 @@ MEASURED = (0.82, 0.82, 0.80)
 MADE = (0.93, 0.56, 0.25)
 MADE_MIRRORED = (0.35, 0.62, 0.86)
 """Made up, while the scan shows the same place on the other side of the face."""
+MADE_GUIDED = (0.36, 0.72, 0.55)
+MADE_SYNTHESISED = (0.72, 0.50, 0.78)
 UNSEEN = (0.72, 0.72, 0.74)
 """Where there is nothing to compare with."""
 PLAIN = (0.82, 0.80, 0.77)

@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.completion import Completion
 from facecom.report import colours, sources
-from facecom.report.layers import KIND_COLOURS, KIND_NAMES, MIRRORED, Layers
+from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
 from facecom.report.markup import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
 from facecom.report.preview import preview
@@ -95,10 +95,12 @@ def _view(layers: Layers) -> Iterator[str]:
         return
     source, _ = plotting
     shown = (("face", "Whole face"), ("scan", "Scan"), ("patch", "Patch"), ("scan+patch", "Scan and patch"))
-    colour = (
+    colour = [
         ("provenance", "What was made up"), ("sigma", "How sure"), ("distance", "Distance scan to face"),
         ("plain", "Plain"),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if layers.face_colours is not None:
+        colour.append(("colour", "As scanned"))
     views = (("0", "Front"), ("0.7", "Subject's left"), ("-0.7", "Subject's right"), ("1.571", "Left profile"))
     yield '<div class="screen">'
     yield _buttons("Show", "show", shown, chosen="face")
@@ -106,8 +108,8 @@ def _view(layers: Layers) -> Iterator[str]:
     yield _buttons("From", "view", views, chosen=None)
     yield '<div id="view" role="img" aria-label="The face in three dimensions; drag to turn it"></div>'
     keys = "".join(
-        f'<span class="key"><i style="background:{colours.css(c)}"></i>{n}</span>'
-        for n, c in zip(KIND_NAMES, KIND_COLOURS, strict=True)
+        f'<span class="key"><i style="background:{colours.css(KIND_COLOURS[k])}"></i>{KIND_NAMES[k]}</span>'
+        for k in layers.kinds
     )
     yield f'<p id="kinds" class="soft">{keys}</p>'
     yield tag("p", "Drag to turn, pinch or scroll to come closer. Large scans are shown coarser.", kind="soft")
@@ -212,7 +214,7 @@ def _story(stages: Sequence[Stage]) -> Iterator[str]:
 
 def _why(layers: Layers) -> Iterator[str]:
     report, own = layers.result.report, layers.result.evidence
-    mirrored = percent(layers.share(layers.kind == MIRRORED, of=layers.made))
+    mirrored = percent(layers.share(layers.mirrored, of=layers.made))
     seen = layers.mean_of(layers.face_to_scan, layers.measured)
     pores = (
         "No pores or wrinkles were invented in this run: the stages that took no part are named as such above."

@@ -6,18 +6,37 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facecom.completion import Completion, face_proper
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
+from facecom.refine.color import face_colors
+from facecom.refine.detail import MEASURED as SKIN_MEASURED
+from facecom.refine.detail import NONE as SKIN_NONE
 from facecom.report import colours
 from facecom.report.shading import View
 
-SEEN, MIRRORED, ALONE = 0, 1, 2
-"""Measured; made up while the other side of the face was seen; made up from the model and what surrounds it."""
-KIND_NAMES = ("measured", "made up, other side seen", "made up")
-KIND_COLOURS = (colours.MEASURED, colours.MADE_MIRRORED, colours.MADE)
+SEEN, MIRRORED, ALONE, GUIDED, SYNTHESISED = range(5)
+"""Measured; made up while the other side of the face was seen; made up from the model and what surrounds it; made up
+while inpainted pictures told the fit; made up with skin relief laid on. What comes later goes before."""
+KIND_NAMES = (
+    "measured",
+    "mirrored (made up, other side seen)",
+    "model (made up)",
+    "guided (made up, a picture had a say)",
+    "synthesised (made up, skin relief laid on)",
+)
+KIND_COLOURS = (
+    colours.MEASURED,
+    colours.MADE_MIRRORED,
+    colours.MADE,
+    colours.MADE_GUIDED,
+    colours.MADE_SYNTHESISED,
+)
+LAID_MM = 1.0
+"""Skin relief belongs to what of the face it lies this near to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +111,59 @@ class Layers:
         return ~self.measured & self.proper
 
     @cached_property
+    def mirrored(self) -> Bools:
+        """Vertices of the face that were made up while the scan shows the other side, (V,)."""
+        return ~self.measured & self.measured[self.result.evidence.model.template.mirror]
+
+    @cached_property
+    def sides(self) -> Ints:
+        """What the scan shows of each vertex, (V,): itself `SEEN`, its other side `MIRRORED`, or neither."""
+        return np.where(self.measured, SEEN, np.where(self.mirrored, MIRRORED, ALONE))
+
+    @cached_property
+    def guided(self) -> Bools:
+        """Vertices of the face that were made up while a pixel of an inpainted picture told where they are, (V,)."""
+        own = self.result.evidence
+        seen = own.pictures.found.observations if own.pictures else None
+        if seen is None:
+            return np.zeros(len(self.measured), bool)
+        template = own.model.template
+        told = np.zeros(template.counts[2])
+        told[seen.corners] = 1.0
+        return ~self.measured & (template.prolong(told, from_level=2, to_level=3) > 0.5)
+
+    @cached_property
+    def synthesised(self) -> Bools:
+        """Vertices of the face that were made up and have skin relief laid on, (V,)."""
+        skin, out = self.result.detail, np.zeros(len(self.measured), bool)
+        if skin is not None:
+            laid = skin.smooth.vertices[(skin.provenance != SKIN_MEASURED) & (skin.provenance != SKIN_NONE)]
+            if len(laid):
+                out = ~self.measured & (cKDTree(laid).query(self.face.vertices)[0] < LAID_MM)
+        return out
+
+    @cached_property
     def kind(self) -> Ints:
-        """How each vertex of the face came about, (V,): `SEEN`, `MIRRORED` or `ALONE`."""
-        mirror = self.result.evidence.model.template.mirror
-        return np.where(self.measured, SEEN, np.where(self.measured[mirror], MIRRORED, ALONE))
+        """How each vertex of the face came about, (V,): one of `KIND_NAMES`."""
+        kind = self.sides.copy()
+        kind[self.guided] = GUIDED
+        kind[self.synthesised] = SYNTHESISED
+        return kind
 
     @cached_property
     def merged_kind(self) -> Ints:
         """The same for each vertex of the merged mesh, (M,)."""
         joined = self.result.evidence.joined
         kind = np.where(joined.provenance == 0, SEEN, ALONE)
-        made = joined.weights @ (self.kind == MIRRORED) > 0.5
-        fresh = len(kind) - len(made) + np.flatnonzero(made)
-        kind[fresh] = MIRRORED
+        for other in (MIRRORED, GUIDED, SYNTHESISED):
+            made = joined.weights @ (self.kind == other) > 0.5
+            kind[len(kind) - len(made) + np.flatnonzero(made)] = other
         return kind
+
+    @cached_property
+    def kinds(self) -> tuple[int, ...]:
+        """The kinds that this completion has, in their order."""
+        return tuple(np.union1d(self.kind, self.merged_kind).tolist())
 
     @cached_property
     def face_to_scan(self) -> Floats:
@@ -114,6 +172,16 @@ class Layers:
         if self.measured.any():
             out[self.measured] = Surface(self.scan).closest(self.face.vertices[self.measured]).distance
         return out
+
+    @cached_property
+    def face_colours(self) -> Floats | None:
+        """Colours of the whole face, (V, 3) in 0..1: the scan's, filled in where it shows nothing; None without any."""
+        own = self.result.evidence
+        mesh = own.scan.mm.mesh
+        if mesh.colors is None or not self.measured.any():
+            return None
+        scan = Mesh(self.scan.vertices, self.scan.faces, colors=np.nan_to_num(mesh.colors))
+        return face_colors(scan, self.face, measured=self.measured, mirror=own.model.template.mirror)
 
     @cached_property
     def view(self) -> View:

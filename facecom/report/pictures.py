@@ -52,6 +52,10 @@ class Painter:
         """The surface, what was made up in colour."""
         return Picture(jpeg_bytes(self._draw(mesh, np.asarray(KIND_COLOURS)[kind])), caption)
 
+    def painted(self, mesh: Mesh, paint: Floats, caption: str) -> Picture:
+        """The surface in colours of its own, (V, 3) in 0..1."""
+        return Picture(jpeg_bytes(self._draw(mesh, np.nan_to_num(paint))), caption)
+
     def heat(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
         """Lengths of at least zero as colours, light is small; the scale ends at a round number."""
         high = _end(values, shown)

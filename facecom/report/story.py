@@ -10,9 +10,10 @@ import numpy as np
 from facecom.geometry.mesh import Floats, vertex_normals
 from facecom.refine.detail import PROVENANCE_NAMES
 from facecom.report import sources
-from facecom.report.layers import ALONE, MIRRORED, Layers
+from facecom.report.layers import Layers
 from facecom.report.pictures import Painter, Picture
 from facecom.report.relief import relief_by_region
+from facecom.report.seen import picture_figures, view_pictures
 from facecom.report.shading import Frame
 from facecom.report.sources import Source
 from facecom.report.words import REGION_TITLES, mm, percent
@@ -126,14 +127,14 @@ def _symmetry(layers: Layers, painter: Painter) -> Stage:
         figures={
             "offset beside the code, seen part": mm(layers.rms_of(moved, layers.measured)),
             "offset beside the code, made part": mm(layers.rms_of(moved, made)),
-            "made part whose other side was seen": percent(layers.share(layers.kind == MIRRORED, of=made)),
-            "made part seen on neither side": percent(layers.share(layers.kind == ALONE, of=made)),
+            "made part whose other side was seen": percent(layers.share(layers.mirrored, of=made)),
+            "made part seen on neither side": percent(layers.share(~layers.mirrored, of=made)),
             "left-right difference of the fitted face": mm(layers.rms_of(_length(odd), layers.proper)),
         },
         pictures=(
             painter.signed(layers.fitted, moved, "offset beside the code"),
             painter.plain(layers.fitted, "the fitted face"),
-            painter.kinds(layers.face, layers.kind, "grey: seen; blue: made, other side seen; orange: made"),
+            painter.kinds(layers.face, layers.sides, "grey: seen; blue: made, other side seen; orange: made"),
         ),
     )
 
@@ -195,14 +196,23 @@ def _join(layers: Layers, painter: Painter) -> Stage:
             "borders closed": f"{joined.n_loops_filled}",
         },
         pictures=(
-            painter.kinds(layers.merged, layers.merged_kind, "the patch in colour"),
+            painter.kinds(layers.merged, layers.merged_kind, "what was made, in colour"),
             painter.plain(layers.merged, "scan and patch"),
+            *(
+                ()
+                if result.merged.colors is None
+                else (
+                    painter.painted(
+                        layers.merged, result.merged.colors, "in the scan's colours, filled in on the patch"
+                    ),
+                )
+            ),
         ),
     )
 
 
 def _guidance(layers: Layers) -> Stage:
-    moved = layers.result.report.guidance_mm
+    moved, asked = layers.result.report.guidance_mm, layers.result.evidence.pictures
     return Stage(
         "A picture as a further witness",
         "Depth and normals drawn from the scan, with the hole in them.",
@@ -210,7 +220,9 @@ def _guidance(layers: Layers) -> Stage:
         "that the user names.",
         "Pixels in the hole, each with its own standard deviation, which the fit takes in.",
         "The small networks, trained on our own pictures.",
-        figures={f"moved the fitted face, {REGION_TITLES.get(k, k)}": mm(v) for k, v in (moved or {}).items()},
+        figures={f"moved the fitted face, {REGION_TITLES.get(k, k)}": mm(v) for k, v in (moved or {}).items()}
+        | ({} if asked is None else picture_figures(asked.found)),
+        pictures=() if asked is None else tuple(view_pictures(asked.found)),
         sources=(sources.FACECOM, sources.PARSER, sources.SDFD, sources.FPGA),
         used=moved is not None,
     )

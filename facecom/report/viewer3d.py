@@ -29,7 +29,9 @@ def scene(layers: Layers) -> dict[str, Any]:
     the eye. Large scans and patches are coarsened.
     """
     result = layers.result
-    scan, own = _coarser(layers.scan, layers.scan.vertices, MOST_SCAN_FACES)
+    paint = result.evidence.scan.mm.mesh.colors
+    scan, own = _coarser(layers.scan, _with_colours(layers.scan.vertices, paint), MOST_SCAN_FACES)
+    own, scan_paint = own[:, :3], own[:, 3:]
     scan_distance = Surface(layers.face).closest(own).distance
     near = scan_distance < BESIDE_MM
     shown = np.concatenate([scan_distance[near], layers.face_to_scan[layers.measured]])
@@ -38,18 +40,22 @@ def scene(layers: Layers) -> dict[str, Any]:
     patch, values = _patch(layers)
     step = max(float(np.abs(m.vertices).max()) for m in (scan, layers.face, patch) if len(m.vertices)) / 32_000
     objects = {
-        "scan": _packed(scan, step) | {"distance": _bytes(scan_distance, far, near), "sigma": None, "provenance": None},
+        "scan": _packed(scan, step)
+        | {"distance": _bytes(scan_distance, far, near), "sigma": None, "provenance": None}
+        | {"colour": _paint(scan_paint)},
         "face": _packed(layers.face, step)
         | {
             "distance": _bytes(layers.face_to_scan, far, layers.measured),
             "sigma": _bytes(result.sigma_mm, unsure),
             "provenance": _array(layers.kind.astype(np.uint8)),
+            "colour": None if layers.face_colours is None else _paint(layers.face_colours),
         },
         "patch": _packed(patch, step)
         | {
             "distance": None,
             "sigma": _bytes(values[:, 0], unsure),
             "provenance": _array(np.round(values[:, 1]).astype(np.uint8)),
+            "colour": _paint(values[:, 2:]),
         },
     }
     return {
@@ -91,7 +97,7 @@ def json_for_script(value: Any) -> str:
 
 
 def _patch(layers: Layers) -> tuple[Mesh, Floats]:
-    """The patch, and for each of its vertices sigma and kind (P, 2)."""
+    """The patch, and for each of its vertices sigma, kind, and where there are any its colours (P, 2 or 5)."""
     merged, joined = layers.merged, layers.result.evidence.joined
     faces = merged.faces[(joined.provenance[merged.faces] != 0).any(axis=1)]
     if not len(faces):
@@ -101,8 +107,17 @@ def _patch(layers: Layers) -> tuple[Mesh, Floats]:
     # a vertex of the rim is measured, its triangle in the patch is not
     rim = joined.provenance[used] == 0
     values[rim, 1] = layers.merged_kind[used[~rim]].max(initial=1)
-    mesh = Mesh(merged.vertices[used], corner.reshape(-1, 3))
-    return _coarser(mesh, values, MOST_PATCH_FACES)
+    mesh, paint = Mesh(merged.vertices[used], corner.reshape(-1, 3)), layers.result.merged.colors
+    return _coarser(mesh, _with_colours(values, None if paint is None else paint[used]), MOST_PATCH_FACES)
+
+
+def _with_colours(values: Floats, paint: Floats | None) -> Floats:
+    return values if paint is None else np.concatenate([values, np.nan_to_num(paint)], axis=1)
+
+
+def _paint(paint: Floats) -> dict[str, str] | None:
+    """Colours (V, 3) as bytes, None where there are none."""
+    return _array(np.rint(255 * np.clip(paint, 0, 1)).astype(np.uint8)) if paint.shape[1] else None
 
 
 def _coarser(mesh: Mesh, values: Floats, most_faces: int) -> tuple[Mesh, Floats]:

@@ -22,8 +22,8 @@ PATIENCE_MS = 120_000
 """Drawing without a graphics card on a machine that has other work."""
 expect.set_options(timeout=PATIENCE_MS)
 
-# what the browser leaves open when it is closed is not ours
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+# what the browser leaves open when it is closed is not ours, and what is told to a page that has just gone is lost
+pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.filterwarnings("ignore:Queued a ")]
 
 
 @pytest.fixture(scope="module")
@@ -158,15 +158,52 @@ def test_from_upload_to_download(page, scan, tmp_path):
         assert set(archive.namelist()) == {"face.ply", "merged.ply", "patch.ply", "report.json", "report.html"}
 
     assert heard == []
-    own = page.url.rstrip("/")
+    own = page.url.rpartition("/")[0]
     assert [url for url in asked if not url.startswith((own, f"blob:{own}", "data:"))] == []
+
+
+def blue(r, g, b):
+    return (b > r + 40) & (b > g + 15)
+
+
+def test_the_found_region_is_corrected_and_a_reload_loses_nothing(page, scan):
+    drop(page, "mine.ply", ply_bytes(scan))
+    expect(page.get_by_text("mine.ply: done")).to_be_visible()
+    places = pixels(page, orange)
+    inside = places[np.linalg.norm(places - places.mean(axis=0), axis=1).argmin()].astype(float)
+
+    choose(page, "Pointer", "leave open")
+    expect(page.get_by_text("paint on the scan")).to_be_visible()
+    drag(page, inside, inside + [10, 4])
+    told = page.get_by_text("of what was found missing is to stay open")
+    expect(told).to_be_visible()
+    share = int(re.search(r"(\d+)%", told.inner_text())[1])
+    assert 5 < share < 95
+    open_before, left_before = len(pixels(page, blue)), len(pixels(page, orange))
+    assert left_before < len(places)
+
+    address = page.url
+    page.reload()
+    expect(page.get_by_role("button", name="Complete", exact=True)).to_be_visible()
+    assert page.url == address
+    assert len(pixels(page, blue)) == pytest.approx(open_before, rel=0.05)
+
+    page.get_by_role("button", name="Complete", exact=True).click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.reload()  # the job goes on
+    expect(page.get_by_text("completion: done")).to_be_visible()
+    expect(page.get_by_role("button", name="Results (zip)")).to_be_visible()
+    assert len(pixels(page, orange)) > 20
+    page.reload()
+    expect(page.get_by_role("button", name="Results (zip)")).to_be_visible()
+    assert len(pixels(page, orange)) > 20
 
 
 def test_two_visitors_see_nothing_of_each_other(page, served, scan):
     drop(page, "mine.ply", ply_bytes(scan))
     expect(page.get_by_text("mine.ply").first).to_be_visible()
     other = served[0].new_page(viewport={"width": 500, "height": 400})
-    other.goto(page.url)
+    other.goto(page.url)  # the same address in another browser
     expect(other.get_by_text("Upload a scan, or drop it anywhere")).to_be_visible()
     expect(page.get_by_text("mine.ply: done")).to_be_visible()
     assert other.get_by_text("mine.ply").count() == 0

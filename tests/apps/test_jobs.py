@@ -44,7 +44,7 @@ def test_a_job_ends_when_nobody_waits_for_it(scan, small_model):
         raise LeftError
 
     with pytest.raises(LeftError):
-        jobs.finish_face(scan, model=small_model, relief=False, progress=stop)
+        jobs.finish_face(Session().load(Uploaded("s", scan)), model=small_model, relief=False, progress=stop)
 
 
 def test_points_get_a_surface_and_surfaces_stay(sheet):
@@ -57,9 +57,9 @@ def test_what_is_marked_is_made_up_and_not_measured(scan, small_model, completio
     """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
     face = completion.pose.apply(scan.vertices)
     cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12
-    cut = Session().load(Uploaded("s", scan)).mark(np.flatnonzero(cheek)).cut()
+    marked = Session().load(Uploaded("s", scan)).mark(np.flatnonzero(cheek))
     assert 20 < cheek.sum() < 2000
-    done = jobs.finish_face(cut, model=small_model, relief=False, progress=told([]))
+    done = jobs.finish_face(marked, model=small_model, relief=False, progress=told([]))
     kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
     assert not kept & set(map(tuple, scan.vertices[cheek]))
     assert done.report.made_share > completion.report.made_share

@@ -15,9 +15,9 @@ pytest.importorskip("viser", reason="the viewer extra is not installed")
 import websockets.asyncio.client
 import websockets.exceptions
 
-from facecom.apps.viewer.access import COOKIE, Access
+from facecom.apps.viewer.access import BROWSER, COOKIE, Access, is_visit, key_of, new_browser, new_visit
 from facecom.apps.viewer.limits import Limits
-from facecom.apps.viewer.server import start, stop
+from facecom.apps.viewer.server import VISIT, start, stop
 
 TOKEN = "the token of this test"
 
@@ -67,8 +67,16 @@ def test_the_token_leads_to_the_page_and_a_cookie(guarded):
     assert (status, body) == (303, b"")
     cookie = re.search(r"Set-Cookie: (\S+); Path=/; HttpOnly; SameSite=Strict", head)[1]
     assert TOKEN not in head
-    status, head, body = ask(server.get_port(), headers=[f"Cookie: {cookie}", "Accept-Encoding: gzip"])
+    status, head, body = ask(server.get_port(), headers=[f"Cookie: {cookie}"])
+    assert (status, body) == (303, b"")
+    visit, browser = re.search(r"Location: (/\S+)", head)[1], re.search(r"Set-Cookie: (\S+); Path=/; HttpOnly", head)[1]
+    assert is_visit(visit)
+    status, head, body = ask(
+        server.get_port(), visit, headers=[f"Cookie: {cookie}; {browser}", "Accept-Encoding: gzip"]
+    )
     assert status == 200
+    assert "set-cookie" not in head.lower()
+    assert f"connect-src 'self' data: blob: ws://127.0.0.1:{server.get_port()} wss" in head
     assert b"<title>facecom</title>" in body
     assert b"window.facecomUploads" in body
     for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control"):
@@ -81,15 +89,34 @@ def test_nothing_but_the_page_is_there(guarded):
         assert ask(server.get_port(), target, headers=[f"Cookie: {COOKIE}={access.cookie_value()}"])[0] == 404, target
 
 
-def connect(server, access, *, cookie=True, origin=None):
+def connect(server, access, *, cookie=True, origin=None, path="/", more=""):
     port = server.get_port()
     return websockets.asyncio.client.connect(
-        f"ws://127.0.0.1:{port}/",
+        f"ws://127.0.0.1:{port}{path}",
         subprotocols=["viser-v1.1.1"],
         origin=origin or f"http://127.0.0.1:{port}",
-        additional_headers={"Cookie": f"{COOKIE}={access.cookie_value()}"} if cookie else {},
+        additional_headers={"Cookie": f"{COOKIE}={access.cookie_value()}{more}"} if cookie else {},
         proxy=None,
     )
+
+
+def test_a_page_brings_the_key_of_its_session_and_no_other_browser_has_it(guarded, monkeypatch):
+    server, access = guarded
+    heard = []
+    monkeypatch.setattr(server._websock_server, "_client_connect_cb", [lambda page: heard.append(VISIT.get())])
+    visit, mine, other = new_visit(), new_browser(), new_browser()
+    told = [(visit, mine), (visit, mine), (visit, other), (new_visit(), mine), ("/", mine), (visit, "../../x")]
+
+    async def talk():
+        for path, browser in told:
+            async with connect(server, access, path=path, more=f"; {BROWSER}={browser}"):
+                await asyncio.sleep(0.1)
+
+    asyncio.run(talk())
+    assert heard[0] == heard[1] == key_of(visit, [f"{BROWSER}={mine}"])
+    assert heard[4:] == [None, None]
+    assert len(set(heard)) == 4
+    assert not any(mine in str(key) or visit in str(key) for key in heard)
 
 
 def status_of(server, access, **options):

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from facecom.geometry.mesh import Mesh
+from facecom.geometry.nearest import Surface
 from facecom.model.expressive import ExpressiveGenerator
 from facecom.report import ablation as stages
-from facecom.report.ablation import FULL, LEAVINGS, ablate
+from facecom.report.ablation import ablate
 from facecom.report.answer import answer
 from facecom.report.explain import explain_html, explain_json, explain_text
 from facecom.report.layers import Layers
+from facecom.report.leaving import FULL, LEAVINGS, PICTURES, Runs, leavings
 from facecom.report.relief import relief_by_region
 from facecom.report.variants import only_size, sides_apart, symmetric, without_fields
 from facecom.report.words import mm
@@ -172,3 +174,26 @@ def test_another_kind_of_model_is_refused_with_a_sentence(completion):
     other = replace(completion, evidence=replace(own, model=ExpressiveGenerator(own.model)))
     with pytest.raises(ValueError, match="linear models alone"):
         ablate(other, radius_mm=None)
+
+
+def test_pictures_are_left_out_in_turn_where_there_were_some(completion, guided, monkeypatch):
+    """Without them the face is the one before them; with a place hidden they are taken anew, once."""
+    assert leavings(completion) == LEAVINGS
+    assert leavings(guided) == (*LEAVINGS, PICTURES)
+    runs, own, asked = Runs(Layers(guided)), guided.evidence, []
+    with_them, without = (runs.run(own.scan, name)[0] for name in (FULL, PICTURES.name))
+    middle = own.pictures.found.observations.corners[:, 0]
+    away = np.linalg.norm(with_them - without, axis=1)
+    assert away[middle].mean() > 1.0
+    seen = Surface(runs.layers.scan).closest(with_them[guided.provenance == 0])
+    assert np.median(seen.distance) < 0.02
+
+    def taken(scan, model, before, source, settings):
+        asked.append((scan, source))
+        return own.pictures.found, ()
+
+    monkeypatch.setattr("facecom.report.leaving.take_pictures", taken)
+    covered = stages._cut(own, stages.hidden_place(Layers(guided), radius_mm=18.0), 18.0)
+    hidden = [runs.run(covered, name)[0] for name in (FULL, "projection", PICTURES.name)]
+    assert asked == [(covered, "shipped")]
+    assert np.linalg.norm(hidden[0] - hidden[2], axis=1)[middle].mean() > 1.0

@@ -3,13 +3,16 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.mesh import Mesh
 from facecom.report import viewer3d
 from facecom.report.html import report_html
-from facecom.report.layers import ALONE, MIRRORED, SEEN, Layers
+from facecom.report.layers import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, Layers
 from facecom.report.markup import link, picture, tag
 
 MOST_BYTES = 8_000_000
@@ -182,3 +185,55 @@ def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_n
     shown = levels[lifted] * scene["high"]["distance"] / scene["levels"]
     assert lifted.sum() > 20 and (levels[lifted] < 255).all() and np.median(shown) > 1.0
     assert (levels[hair] == 255).mean() > 0.9
+
+
+def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(completion, guided):
+    """Nothing that was measured, and all of it where pixels were; the stage shows what the networks saw."""
+    plain, layers = Layers(completion), Layers(guided)
+    assert GUIDED not in plain.kinds
+    told = np.unique(guided.evidence.pictures.found.observations.corners)
+    told = told[~layers.measured[told]]
+    assert len(told) > 5
+    assert (layers.kind[told] == GUIDED).all()
+    assert (layers.kind[layers.measured] == SEEN).all()
+    assert (layers.merged_kind == GUIDED).any()
+    page = report_html(guided, name="g", overview=np.zeros((4, 8, 3), np.uint8))
+    words = Page(page).text
+    assert "guided (made up, a picture had a say)" in words
+    assert "painted in, view front" in words
+    assert "seen by the parser, nose" in words
+    assert "regions, view front" not in words
+    assert page.count("data:image/jpeg") == 3 + report_html(
+        completion, name="g", overview=np.zeros((4, 8, 3), np.uint8)
+    ).count("data:image/jpeg")
+
+
+def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
+    layers = Layers(completion)
+    made, seen = np.flatnonzero(layers.made)[:50], np.flatnonzero(layers.measured)[:50]
+    points = layers.face.vertices[np.concatenate([made, seen])]
+    skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=np.repeat([2, 0], 50))
+    own = Layers(replace(completion, detail=skin))
+    assert (own.kind[made] == SYNTHESISED).all()
+    assert (own.kind[seen] == SEEN).all()
+    assert SYNTHESISED in own.kinds and SYNTHESISED not in layers.kinds
+
+
+def test_colours_are_shown_where_the_scan_has_them(completion, html):
+    """Filled in on what was made; a scan without any has no such button."""
+    assert "As scanned" not in html
+    assert viewer3d.scene(Layers(completion))["objects"]["face"]["colour"] is None
+    own = completion.evidence
+    mesh = own.scan.mm.mesh
+    paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
+    painted = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
+    merged = replace(completion.merged, colors=np.tile([0.8, 0.4, 0.2], (len(completion.merged.vertices), 1)))
+    coloured = replace(completion, merged=merged, evidence=replace(own, scan=painted))
+    for name, packed in viewer3d.scene(Layers(coloured))["objects"].items():
+        shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
+        count = len(b64decode(packed["xyz"]["data"])) // 6
+        assert len(shown) == count, name
+        assert np.abs(shown - [204.0, 102.0, 51.0]).max() < 2, name
+    page = report_html(coloured, name="c", overview=np.zeros((4, 8, 3), np.uint8))
+    assert "As scanned" in page
+    assert "scan's colours, filled in on the patch" in Page(page).text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from enum import Enum
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
-COOKIE = "facecom"
+COOKIE, BROWSER = "facecom", "facecom-browser"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -106,6 +107,42 @@ class Access:
         pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
         right = [_same(value, self.cookie_value()) for name, _, value in pairs if name == COOKIE]
         return any(right)  # after every cookie of that name was looked at to its end
+
+
+def new_browser() -> str:
+    """What a browser is known by among others of the same token: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def new_visit() -> str:
+    """The path of a new session: it names the session among those of one browser, and says nothing without that."""
+    return "/" + secrets.token_urlsafe(16)
+
+
+def is_visit(path: str) -> bool:
+    """Whether a path is one that `new_visit` might have made.
+
+    Examples
+    --------
+    >>> is_visit(new_visit()), is_visit("/../../etc/passwd")
+    (True, False)
+    """
+    return re.fullmatch(r"/[A-Za-z0-9_-]{22}", path) is not None
+
+
+def browser_of(cookies: Iterable[str]) -> str | None:
+    """The browser that cookie headers name, None unless it is exactly one."""
+    pairs = [pair.strip().partition("=") for header in cookies for pair in header.split(";")]
+    named = [value for name, _, value in pairs if name == BROWSER]
+    return named[0] if len(named) == 1 and re.fullmatch(r"[A-Za-z0-9_-]{43}", named[0]) else None
+
+
+def key_of(path: str, cookies: Iterable[str]) -> str | None:
+    """What a session is kept under: the browser and the path, hashed; None where either is lacking."""
+    browser = browser_of(cookies)
+    if browser is None or not is_visit(path):
+        return None
+    return hashlib.sha256(f"{browser}{path}".encode()).hexdigest()
 
 
 def _same(given: str, wanted: str) -> bool:

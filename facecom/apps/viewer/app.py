@@ -1,7 +1,8 @@
-"""The viewer as a whole: a server, a line and a visitor for each open page."""
+"""The viewer as a whole: a server, a line, and the visitors whose pages are open or will come back."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from facecom.apps.viewer.access import Access, is_local, new_token
+from facecom.apps.viewer.cloakroom import Cloakroom
 from facecom.apps.viewer.limits import Limits
 from facecom.apps.viewer.line import Line
-from facecom.apps.viewer.server import start, stop
+from facecom.apps.viewer.server import VISIT, start, stop
 from facecom.apps.viewer.visitor import Shop, Visitor
 from facecom.model.linear import LinearGenerator
 
@@ -64,12 +66,15 @@ def viewer(
         token = new_token()
     server = start(host, port, access=Access(token, is_local(host)), limits=limits)
     line = Line(limits.waiting)
+    shop = Shop(line, model or LinearGenerator.load(), limits)
+    room = Cloakroom(lambda: Visitor(shop), limits)
     try:
-        _receive(server, Shop(line, model or LinearGenerator.load(), limits))
+        _receive(server, room)
         number = server.get_port()
         yield Running(f"http://{_name(host)}:{number}/" + (f"?token={token}" if token else ""), number)
     finally:
         line.close()
+        room.close()
         stop(server)
 
 
@@ -80,18 +85,14 @@ def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _receive(server: Any, shop: Shop) -> None:
-    visitors: dict[int, Visitor] = {}
-
+def _receive(server: Any, room: Cloakroom[Visitor]) -> None:
     @server.on_client_connect
-    def _(client: Any) -> None:
-        visitor = visitors[client.client_id] = Visitor(client, shop)
+    async def _(client: Any) -> None:
+        key = VISIT.get()
+        await asyncio.get_running_loop().run_in_executor(None, room.enter, key, client)
         if client.client_id not in server.get_clients():  # it was closed while it was furnished
-            visitors.pop(client.client_id, None)
-            visitor.leave()
+            room.gone(client.client_id)
 
     @server.on_client_disconnect
     def _(client: Any) -> None:
-        gone = visitors.pop(client.client_id, None)
-        if gone is not None:
-            gone.leave()
+        room.gone(client.client_id)

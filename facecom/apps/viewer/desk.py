@@ -1,4 +1,4 @@
-"""A page's side of the line: one job at a time, its progress and what became of it told on the page."""
+"""A visitor's side of the line: one job at a time, its progress and what became of it told on the page."""
 
 from __future__ import annotations
 
@@ -31,34 +31,46 @@ def plain(text: str) -> str:
 
 
 class Desk:
-    """Lines up for a page.
+    """Lines up for a visitor, and tells the page, where there is one.
 
     Parameters
     ----------
-    panel : Panel of the page
     line : Line of all visitors
     lock : held while what a job has made is taken in
     """
 
-    def __init__(self, panel: Panel, line: Line, lock: threading.RLock) -> None:
-        self._panel, self._line, self._lock = panel, line, lock
+    def __init__(self, line: Line, lock: threading.RLock) -> None:
+        self._line, self._lock = line, lock
+        self._panel: Panel | None = None
         self._ticket: Ticket | None = None
-        self._closed = False
+        self._words, self._share = "", 0.0
+
+    def open(self, panel: Panel) -> None:
+        """Tell a page from now on, and what was told last."""
+        with self._lock:
+            self._panel = panel
+            if self._words:
+                panel.status.content = self._words
+            panel.bar.value = 100.0 * self._share
+            panel.bar.visible = panel.leave.visible = self.busy
+
+    def shut(self) -> None:
+        """The page is gone: what is in line goes on."""
+        with self._lock:
+            self._panel = None
 
     def say(self, words: str) -> None:
         """Tell the visitor."""
-        if not self._closed:
-            self._panel.status.content = plain(words)
+        self._tell(plain(words))
 
     def complain(self, words: str) -> None:
         """Tell the visitor what went wrong."""
-        if not self._closed:
-            self._panel.status.content = f"**{plain(words).strip()}**"
+        self._tell(f"**{plain(words).strip()}**")
 
-    def close(self) -> None:
-        """The page is gone: nothing more is told, and nobody waits."""
-        self._closed = True
-        self.leave()
+    def _tell(self, words: str) -> None:
+        self._words, panel = words, self._panel
+        if panel is not None:
+            panel.status.content = words
 
     def safely(self, act: Callable[[], None]) -> Callable[[Any], None]:
         """A handler of events: what goes wrong is told; what should not have gone wrong is logged as well."""
@@ -66,6 +78,8 @@ class Desk:
         def handler(event: Any) -> None:
             try:
                 act()
+            except LeftError:
+                pass  # the page is gone
             except (FacecomError, ValueError) as error:
                 self.complain(str(error))
             except Exception:
@@ -96,7 +110,8 @@ class Desk:
             self.must_be_idle()
             job = lambda ticket: self._do(ticket, what, work, then)  # noqa: E731
             self._ticket = self._line.join(job, on_move=lambda place: self._moved(what, place))
-            self._panel.leave.visible = True
+            if self._panel is not None:
+                self._panel.leave.visible = True
 
     def leave(self) -> None:
         """Give up the job that is in line, if there is one; what it gives is not taken in."""
@@ -110,8 +125,9 @@ class Desk:
 
         def progress(stage: str, share: float) -> None:
             ticket.go_on()
-            if not self._closed:
-                self._panel.bar.value = 100.0 * share
+            self._share, panel = share, self._panel
+            if panel is not None:
+                panel.bar.value = 100.0 * share
             self.say(f"{what}: {stage}")
 
         tell: Callable[[], None] = lambda: self.say(f"{what}: stopped")  # noqa: E731
@@ -135,9 +151,10 @@ class Desk:
                 tell()
 
     def _moved(self, what: str, place: int) -> None:
-        if not self._closed:
-            self._panel.bar.visible = True
-            self._panel.bar.animated = place > 0
+        panel = self._panel
+        if panel is not None:
+            panel.bar.visible = True
+            panel.bar.animated = place > 0
         self.say(f"{what}: begins" if place == 0 else f"{what}: number {place} in line")
 
     def _over(self, ticket: Ticket) -> bool:
@@ -145,8 +162,8 @@ class Desk:
         with self._lock:
             ours = self._ticket in (ticket, None) and not ticket.left
             if self._ticket is ticket:
-                self._ticket = None
-                if not self._closed:
+                self._ticket, self._share = None, 0.0
+                if self._panel is not None:
                     self._panel.bar.visible = self._panel.leave.visible = False
                     self._panel.bar.value = 0.0
             return ours

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from facecom.apps.viewer.session import Found
+from facecom.apps.viewer.session import Found, Session
 from facecom.completion import Completion, CompletionSettings, complete, face_proper, find_face, prepare_scan
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
@@ -55,10 +55,10 @@ def find_missing(scan: Mesh, *, model: LinearGenerator, progress: Progress, reac
     return Found(start.pose @ Similarity(scale=prepared.mm_per_unit), missing)
 
 
-def finish_face(scan: Mesh, *, model: LinearGenerator, relief: bool, progress: Progress) -> Completion:
-    """Complete the scan; what was marked has been cut out of it."""
+def finish_face(session: Session, *, model: LinearGenerator, relief: bool, progress: Progress) -> Completion:
+    """Complete the scan of a session without what is marked, and open what is to stay open."""
     detail: Literal["own", "none"] = "own" if relief else "none"
-    return complete(scan, model=model, detail=detail, progress=progress)
+    return session.opened(complete(session.cut(), model=model, detail=detail, progress=progress))
 
 
 def design_parts(face: Completion, *, margin_mm: float, wall_mm: float, progress: Progress) -> tuple[Prosthesis, ...]:

@@ -12,10 +12,12 @@ class Limits:
     Parameters
     ----------
     upload_mb : size of one uploaded file at most, in units of 1e6 bytes
-    uploads : files that one session may upload
+    uploads : files that one page may upload
     vertices : vertices of a scan at most
     sessions : pages open at once
     waiting : jobs in line at once, the running one included
+    kept : sessions kept while their page is away
+    keep_minutes : how long
     samples : faces drawn from the posterior for the slider
 
     Raises
@@ -34,6 +36,8 @@ class Limits:
     vertices: int = 400_000
     sessions: int = 8
     waiting: int = 8
+    kept: int = 8
+    keep_minutes: int = 20
     samples: int = 8
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http
 import json
+import re
 from importlib import resources
 from typing import Any
 
@@ -13,14 +14,15 @@ from facecom.apps.viewer.uploads import SUFFIXES
 from facecom.errors import need
 
 # viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
-# nothing may come from or go to another place.
+# nothing may come from or go to another place, and no address may name another server for its websocket.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob: data:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob: ws://{host} wss://{host}; worker-src 'self' blob: data:; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'none'; object-src 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob: data:; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "connect-src 'self' data: blob: ws: wss:; worker-src 'self' blob: data:; "
-        "frame-ancestors 'none'; form-action 'none'; base-uri 'none'; object-src 'none'"
-    ),
+    "Content-Security-Policy": "default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -33,20 +35,30 @@ def text(status: http.HTTPStatus, words: str) -> Any:
     return _response(status, words.encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
-def redirect(cookie: str) -> Any:
-    """The way to the page without the token in its address, with the cookie that stands for it."""
-    return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": "/", "Set-Cookie": cookie})
+def redirect(path: str, cookie: str | None = None) -> Any:
+    """The way to another path, with a cookie to keep."""
+    return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": path} | _kept(cookie))
 
 
-def dressed(response: Any, path: str, limits: Limits) -> Any:
-    """viser's answer with our headers; its page with our title and script."""
+def dressed(response: Any, path: str, limits: Limits, *, host: str, cookie: str | None = None) -> Any:
+    """viser's answer with our headers; its page with our title and script.
+
+    host : name and port under which the page was asked for
+    """
     kind = response.headers.get("Content-Type", "text/plain")
     body = response.body
     if response.headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
     if path.partition("?")[0] in ("/", "/index.html"):
         body = _with_script(body.decode(), limits).encode()
-    return _response(http.HTTPStatus(response.status_code), body, {"Content-Type": kind})
+    own = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host) else ""
+    headers = {"Content-Type": kind, "Content-Security-Policy": POLICY.format(host=own)}
+    return _response(http.HTTPStatus(response.status_code), body, headers | _kept(cookie))
+
+
+def _kept(cookie: str | None) -> dict[str, str]:
+    """A cookie, name=value, that scripts cannot read and that other sites cannot send."""
+    return {} if cookie is None else {"Set-Cookie": f"{cookie}; Path=/; HttpOnly; SameSite=Strict"}
 
 
 def _with_script(html: str, limits: Limits) -> str:

@@ -13,7 +13,7 @@ from facecom.apps.viewer import scene
 from facecom.apps.viewer.brush import Brush, Eye
 from facecom.apps.viewer.line import Latest
 from facecom.apps.viewer.stage import STROKE, Stage
-from facecom.geometry.mesh import Ints
+from facecom.geometry.mesh import Bools, Ints
 
 
 class Painter:
@@ -34,10 +34,18 @@ class Painter:
         self._canvas: scene.Painted | None = None
         self._brush: Brush | None = None
 
-    def begin(self, canvas: scene.Painted, *, radius_mm: Callable[[], float], missing: Callable[[], bool]) -> None:
-        """Listen to the pointer over a scan; the radius and whether it marks are asked for with each stretch."""
+    def begin(
+        self, canvas: scene.Painted, *, radius_mm: Callable[[], float], drawn: Callable[[Bools], scene.Painted | None]
+    ) -> None:
+        """Listen to the pointer over a canvas.
+
+        Parameters
+        ----------
+        radius_mm : asked for with each stretch of a stroke
+        drawn : what is to be seen of a stroke that has touched these vertices (V,) so far
+        """
         self._canvas, self._brush = canvas, Brush(canvas.mesh)
-        self._radius_mm, self._missing = radius_mm, missing
+        self._radius_mm, self._drawn = radius_mm, drawn
         self._stage.paint_with(self._pointed)
 
     def end(self) -> None:
@@ -69,7 +77,7 @@ class Painter:
         else:
             where = np.zeros(len(canvas.mesh.vertices), bool)
             where[touched] = True
-            growing = scene.stroke(canvas, where, missing=self._missing())
+            growing = self._drawn(where)
             if growing is not None:
                 self._stage.put(STROKE, growing)
         self._take_in(touched, over)

@@ -7,11 +7,20 @@ from typing import Any
 
 from facecom.apps.viewer.limits import Limits
 from facecom.apps.viewer.scene import BODIES, LAYERS
+from facecom.apps.viewer.session import Session
 from facecom.report.html import AID
 
 NOBODY = "none"
-LOOK, MARK, BACK = "turn the view", "mark as missing", "take back"
+LOOK, MARK, OPEN, BACK = "turn the view", "mark as missing", "leave open", "take back"
 RADIUS_MM, MARGIN_MM, WALL_MM = (2.0, 20.0), (1.0, 20.0), (0.6, 10.0)
+
+
+def between(value: Any, bounds: tuple[float, float]) -> float:
+    """A length that a page sent; ValueError where its control does not allow it."""
+    low, high = bounds
+    if not (isinstance(value, int | float) and low <= value <= high):
+        raise ValueError(f"a length there must be from {low:g} to {high:g} mm")
+    return float(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +70,35 @@ class Panel:
         gui.add_markdown(f"*{AID}*")
         return cls(**made)
 
+    def follow(self, session: Session) -> None:
+        """Show the controls that a session has a use for, and what it holds."""
+        done = session.result is not None
+        self.missing.visible = session.scan is not None
+        self.result.visible = self.others.visible = self.prosthesis.visible = self.download.visible = done
+        self.parts.visible = bool(session.parts)
+        names = (NOBODY, *session.handles())
+        if tuple(self.point.options) != names:
+            self.point.options = names
+            self.point.value = NOBODY
+        if self.sample.value != session.sample:
+            self.sample.value = session.sample
+
+    def hide(self, words: str) -> None:
+        """Nothing can be done here any more, and why."""
+        for control in (self.missing, self.result, self.others, self.prosthesis, self.download, self.upload):
+            control.visible = False
+        self.bar.visible = self.leave.visible = self.legend.visible = False
+        self.status.content = f"**{words}**"
+
 
 def _missing(gui: Any, limits: Limits) -> dict[str, Any]:
     folder = gui.add_folder("1 · What is missing", visible=False)
     with folder:
         return {
             "missing": folder,
-            "brush": gui.add_dropdown("Pointer", (LOOK, MARK, BACK)),
+            "brush": gui.add_dropdown(
+                "Pointer", (LOOK, MARK, OPEN, BACK), hint="a scan is marked; what was found missing may be left open"
+            ),
             "radius": gui.add_slider("Brush, mm", min=RADIUS_MM[0], max=RADIUS_MM[1], step=0.5, initial_value=7.0),
             "clear": gui.add_button("Take all marks back", color="gray"),
             "relief": gui.add_checkbox(

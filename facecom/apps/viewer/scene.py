@@ -15,13 +15,20 @@ from facecom.geometry.nearest import Surface
 from facecom.report import colours
 from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
 
-Layer = Literal["provenance", "sigma", "distance", "detail", "plain"]
-LAYERS: tuple[Layer, ...] = ("provenance", "sigma", "distance", "detail", "plain")
+Layer = Literal["provenance", "sigma", "distance", "detail", "colour", "plain"]
+LAYERS: tuple[Layer, ...] = ("provenance", "sigma", "distance", "detail", "colour", "plain")
 Body = Literal["scan and patch", "whole face"]
 BODIES: tuple[Body, ...] = ("scan and patch", "whole face")
 
 MISSING = (0.93, 0.56, 0.25)
 MARKED = (0.80, 0.15, 0.45)
+SPARED = (0.45, 0.66, 0.86)
+"""What was found missing and is to stay open."""
+LACKING = {
+    "detail": "no skin relief was made; tick it and complete again, or choose another layer",
+    "colour": "the scan carries no colours; choose another layer",
+}
+FILLED = "the scan's colours; on what was made they are filled in from the rim and the other side"
 PART = (0.62, 0.78, 0.70)
 
 
@@ -65,32 +72,42 @@ class View:
 
 
 def scan_view(session: Session) -> View:
-    """The scan, what was found missing and what is marked."""
+    """The scan, what was found missing, what of it is to stay open, and what is marked."""
     if session.scan is None:
         return View({}, "")
+    sheet = canvas(session)
+    own = np.arange(len(sheet.mesh.vertices)) < len(session.scan.vertices)
+    there = np.asarray(own[sheet.mesh.faces].all(axis=1))
+    surfaces = {"scan": sheet.part(there)} | ({} if there.all() else {"missing": sheet.part(~there)})
+    marked = stroke(sheet, np.append(session.marked, np.zeros(np.count_nonzero(~own), bool)), MARKED)
+    legend = "**grey** scan · **orange** found missing · **purple** marked as missing · **blue** to stay open"
+    return View(surfaces | ({} if marked is None else {"marked": marked}), legend)
+
+
+def canvas(session: Session) -> Painted:
+    """What can be painted on: the scan's vertices in their order, and behind them those of what was found missing."""
     whole = shown_scan(session)
-    painted = Painted.of(whole, colours.MEASURED if whole.colors is None else np.nan_to_num(whole.colors))
-    surfaces = {"scan": painted}
-    if session.found is not None and len(session.found.missing.faces):
-        surfaces["missing"] = Painted.of(session.found.missing, MISSING)
-    legend = "**grey** scan · **orange** found missing · **purple** marked as missing"
-    return View(surfaces | marks(session, painted), legend)
+    paint = np.broadcast_to(colours.MEASURED, whole.vertices.shape) if whole.colors is None else whole.colors
+    scan = Painted.of(whole, np.nan_to_num(paint))
+    if session.found is None or not len(session.found.missing.faces):
+        return scan
+    found = Painted.of(session.found.missing, np.where(session.spared[:, None], SPARED, MISSING))
+    faces = np.concatenate([whole.faces, found.mesh.faces + len(whole.vertices)])
+    both = Mesh(np.concatenate([whole.vertices, found.mesh.vertices]), faces)
+    paint, normals = (
+        np.concatenate([getattr(part, name) for part in (scan, found)]) for name in ("colours", "normals")
+    )
+    return Painted(both, paint, normals)
 
 
-def marks(session: Session, scan: Painted) -> dict[str, Painted]:
-    """What is marked, lifted off the scan as it is shown; empty where nothing is."""
-    marked = stroke(scan, session.marked, missing=True)
-    return {} if marked is None else {"marked": marked}
-
-
-def stroke(scan: Painted, touched: Bools, *, missing: bool) -> Painted | None:
-    """What a stroke has touched of the scan (V,), above the scan and its marks, or None."""
-    chosen = np.asarray(touched[scan.mesh.faces].any(axis=1))
+def stroke(sheet: Painted, touched: Bools, paint: tuple[float, float, float] | None) -> Painted | None:
+    """What a stroke has touched of a canvas (V,), a little above it; in the canvas' own colours without a paint."""
+    chosen = np.asarray(touched[sheet.mesh.faces].any(axis=1))
     if not chosen.any():
         return None
-    part = scan.part(chosen)
-    paint = np.broadcast_to(MARKED if missing else colours.MEASURED, part.mesh.vertices.shape)
-    return Painted(part.mesh, paint, part.normals).lifted(0.4 if missing else 0.6)
+    part = sheet.part(chosen)
+    own = part.colours if paint is None else np.broadcast_to(paint, part.mesh.vertices.shape)
+    return Painted(part.mesh, own, part.normals).lifted(0.6 if paint is None else 0.4)
 
 
 def shown_scan(session: Session) -> Mesh:
@@ -101,6 +118,12 @@ def shown_scan(session: Session) -> Mesh:
     points = np.where(sound[:, None], session.scan.vertices, session.scan.vertices[sound].mean(axis=0))
     faces = session.scan.faces[sound[session.scan.faces].all(axis=1)]
     return Mesh(session.to_display.apply(points), faces, colors=session.scan.colors)
+
+
+def layers_of(face: Completion) -> tuple[Layer, ...]:
+    """The layers that a completion has."""
+    lacking = {"detail": face.detail is None, "colour": face.merged.colors is None}
+    return tuple(layer for layer in LAYERS if not lacking.get(layer))
 
 
 def result_view(session: Session, layer: Layer, body: Body) -> View:
@@ -114,6 +137,8 @@ def result_view(session: Session, layer: Layer, body: Body) -> View:
     face = session.shown
     if face is None:
         raise ValueError("there is no result yet; complete the scan first")
+    if layer not in layers_of(face):
+        raise ValueError(LACKING[layer])
     if layer == "detail":
         surfaces, legend = _detail(face)
     elif body == "whole face":
@@ -133,7 +158,7 @@ def result_view(session: Session, layer: Layer, body: Body) -> View:
 def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
     own, count = Layers(face), len(face.merged.vertices)
     if layer == "provenance":
-        return np.asarray(KIND_COLOURS)[own.merged_kind], _kinds()
+        return np.asarray(KIND_COLOURS)[own.merged_kind], _kinds(own)
     if layer == "sigma":
         return _heat(face.merged_sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
@@ -142,23 +167,27 @@ def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
         gap[scanned] = Surface(own.face).closest(own.merged.vertices[scanned]).distance
         # what lies farther off is hair, a collar or the neck
         return _heat(gap, scanned & (gap < 5.0), "distance of scan and whole face")
+    if layer == "colour" and face.merged.colors is not None:
+        return np.nan_to_num(face.merged.colors), FILLED
     return np.broadcast_to(colours.PLAIN, (count, 3)), "no layer: the surface as it is"
 
 
 def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
     own, count = Layers(face), len(face.face.vertices)
     if layer == "provenance":
-        return np.asarray(KIND_COLOURS)[own.kind], _kinds()
+        return np.asarray(KIND_COLOURS)[own.kind], _kinds(own)
     if layer == "sigma":
         return _heat(face.sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
         return _heat(own.face_to_scan, own.measured, "distance of whole face and scan")
+    if layer == "colour" and own.face_colours is not None:
+        return own.face_colours, FILLED
     return np.broadcast_to(colours.PLAIN, (count, 3)), "no layer: the surface as it is"
 
 
 def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
     if face.detail is None:
-        raise ValueError("no skin relief was made; tick it and complete again, or choose another layer")
+        raise ValueError(LACKING["detail"])
     made = face.detail.provenance > 0
     paint = np.where(made[:, None], colours.MADE, colours.MEASURED)
     return {"detail": Painted.of(face.detail.mesh, paint)}, "**orange** skin relief that was made · **grey** measured"
@@ -171,9 +200,9 @@ def _heat(values: Floats, where: Bools, what: str) -> tuple[Floats, str]:
     return paint, f"{what}: light 0 mm, dark {high:g} mm and more" + ("" if where.all() else "; grey: none")
 
 
-def _kinds() -> str:
-    words = ("grey", "blue", "orange")
-    return " · ".join(f"**{word}** {name}" for word, name in zip(words, KIND_NAMES, strict=True))
+def _kinds(own: Layers) -> str:
+    words = ("grey", "blue", "orange", "green", "violet")
+    return " · ".join(f"**{words[k]}** {KIND_NAMES[k]}" for k in own.kinds)
 
 
 def _parts(session: Session) -> dict[str, Painted]:

@@ -9,10 +9,22 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from facecom.apps.viewer import page
-from facecom.apps.viewer.access import COOKIE, Access, Answer
+from facecom.apps.viewer.access import (
+    BROWSER,
+    COOKIE,
+    Access,
+    Answer,
+    browser_of,
+    is_visit,
+    key_of,
+    new_browser,
+    new_visit,
+)
 from facecom.apps.viewer.limits import Limits
 from facecom.apps.viewer.messages import MOST_BYTES, Meter
 from facecom.errors import need
@@ -32,6 +44,10 @@ REFUSALS = {
 }
 
 
+VISIT: ContextVar[str | None] = ContextVar("VISIT", default=None)
+"""What the session of the page that is being heard is kept under."""
+
+
 class Gate:
     """Wraps viser's handlers: `request` stands before every request, `talk` around every websocket."""
 
@@ -48,22 +64,36 @@ class Gate:
             every = request.headers.get_all
             answer = self.access.judge(request.path, host=every("Host"), origin=every("Origin"), cookie=every("Cookie"))
             if answer is Answer.WELCOME:
-                return page.redirect(f"{COOKIE}={self.access.cookie_value()}; Path=/; HttpOnly; SameSite=Strict")
+                return page.redirect("/", f"{COOKIE}={self.access.cookie_value()}")
             if answer is not Answer.ENTER:
                 return page.text(*REFUSALS[answer])
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 if self.talking >= self.limits.sessions:
                     return page.text(http.HTTPStatus.SERVICE_UNAVAILABLE, "As many pages are open as there may be.")
                 return None
-            return page.dressed(inner(connection, request), request.path, self.limits)
+            return self._page(inner, connection, request)
 
         return process
+
+    def _page(self, inner: Callable[..., Any], connection: Any, request: Any) -> Any:
+        """viser's page under the path of a session; whoever has none is sent to a new one."""
+        path = request.path.partition("?")[0]
+        known = browser_of(request.headers.get_all("Cookie"))
+        cookie = None if known else f"{BROWSER}={new_browser()}"
+        if path in ("/", "/index.html"):
+            return page.redirect(new_visit(), cookie)
+        if is_visit(path):
+            path = "/"
+        answer = inner(connection, replace(request, path=path))
+        return page.dressed(answer, path, self.limits, host=request.headers["Host"], cookie=cookie)
 
     def talk(self, inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """A handler of websocket connections that hears only what `Meter` admits."""
 
         async def handler(connection: Any) -> None:
             self.talking += 1
+            said = connection.request
+            VISIT.set(key_of(said.path.partition("?")[0], said.headers.get_all("Cookie")))
             try:
                 await inner(_Filtered(connection, Meter(self.limits)))
             finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facecom.apps.viewer.opening import leave_open
 from facecom.apps.viewer.uploads import Uploaded
 from facecom.completion import Completion
 from facecom.errors import ScanError
@@ -32,6 +33,11 @@ class Found:
     pose: Similarity
     missing: Mesh
 
+    @property
+    def in_scan(self) -> Floats:
+        """Vertices (M, 3) of the missing region in the scan's own frame and unit."""
+        return self.pose.inverse().apply(self.missing.vertices)
+
 
 @dataclass(frozen=True, eq=False)
 class Session:
@@ -43,6 +49,7 @@ class Session:
     scan : Mesh with faces or None, own frame and unit
     marked : (V,) bool, vertices of the scan that count as missing
     found : Found or None
+    spared : (M,) bool, vertices of what was found missing around which nothing is to be made
     result : Completion or None, the most likely one
     dragged : name of a landmark -> (3,) where it was dragged, face frame, mm
     samples : other faces from the posterior
@@ -61,6 +68,7 @@ class Session:
     scan: Mesh | None = None
     marked: Bools = field(default_factory=lambda: np.zeros(0, bool))
     found: Found | None = None
+    spared: Bools = field(default_factory=lambda: np.zeros(0, bool))
     result: Completion | None = None
     dragged: Mapping[str, Floats] = field(default_factory=dict)
     samples: tuple[Completion, ...] = ()
@@ -98,7 +106,7 @@ class Session:
 
     def find(self, found: Found) -> Session:
         """Take in where the face is."""
-        return replace(self, found=found)
+        return replace(self, found=found, spared=np.zeros(len(found.missing.vertices), bool))
 
     def mark(self, vertices: Ints, *, missing: bool = True) -> Session:
         """Mark vertices of the scan as missing, or take the mark back; a result that there was is dropped."""
@@ -106,9 +114,20 @@ class Session:
         marked[vertices] = missing
         return self._without_result(marked=marked)
 
+    def spare(self, vertices: Ints, *, spared: bool = True) -> Session:
+        """Leave what was found missing open around some of its vertices, or do not; a result that there was is dropped.
+
+        Parameters
+        ----------
+        vertices : (N,) int, of the mesh that was found missing
+        """
+        now = self.spared.copy()
+        now[vertices] = spared
+        return self._without_result(spared=now)
+
     def unmark(self) -> Session:
         """Take all marks back."""
-        return self._without_result(marked=np.zeros_like(self.marked))
+        return self._without_result(marked=np.zeros_like(self.marked), spared=np.zeros_like(self.spared))
 
     def cut(self) -> Mesh:
         """The scan without what is marked, own frame and unit.
@@ -186,11 +205,18 @@ class Session:
         """Take in the prostheses of the completion that is shown."""
         return replace(self, parts=parts)
 
-    def _without_result(self, *, marked: Bools | None = None, result: Completion | None = None) -> Session:
+    def opened(self, result: Completion) -> Completion:
+        """A completion of the scan with that left open which is to stay so."""
+        return result if self.found is None else leave_open(result, self.found.in_scan, self.spared)
+
+    def _without_result(
+        self, *, marked: Bools | None = None, spared: Bools | None = None, result: Completion | None = None
+    ) -> Session:
         return Session(
             name=self.name,
             scan=self.scan,
             marked=self.marked if marked is None else marked,
             found=self.found,
+            spared=self.spared if spared is None else spared,
             result=result,
         )

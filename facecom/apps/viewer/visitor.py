@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,55 +13,82 @@ import numpy as np
 
 from facecom.apps.viewer import jobs, panel, scene
 from facecom.apps.viewer.desk import Desk
-from facecom.apps.viewer.limits import Limits
-from facecom.apps.viewer.line import Latest, Line
+from facecom.apps.viewer.line import Latest, LeftError
 from facecom.apps.viewer.painting import Painter
 from facecom.apps.viewer.panel import Panel
+from facecom.apps.viewer.rooms import Page, Shop
 from facecom.apps.viewer.session import Session
 from facecom.apps.viewer.stage import Stage
 from facecom.apps.viewer.uploads import Uploaded, read_upload
 from facecom.completion import Completion
-from facecom.geometry.mesh import Ints
-from facecom.model.linear import LinearGenerator
-
-
-@dataclass(frozen=True, eq=False)
-class Shop:
-    """What all visitors share: the line, the face model and the limits."""
-
-    line: Line
-    model: LinearGenerator
-    limits: Limits
+from facecom.geometry.mesh import Bools, Ints
 
 
 class Visitor:
-    """A page and its session.
+    """A session, and the page that shows it while there is one.
 
     Parameters
     ----------
-    client : viser's handle of the page
     shop : Shop
     """
 
-    def __init__(self, client: Any, shop: Shop) -> None:
-        self._client, self._shop = client, shop
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
         self.session = Session()
         self._lock = threading.RLock()
-        self._stage = Stage(client)
-        self._panel = Panel.of(client.gui, shop.limits)
-        self._desk = Desk(self._panel, shop.line, self._lock)
-        self._painter = Painter(self._stage, self._painted)
+        self._page: Page | None = None
+        self._desk = Desk(shop.line, self._lock)
         self._dragging = Latest()
-        self._wire()
+
+    def open(self, client: Any) -> None:
+        """Show the session on a page."""
+        stage = Stage(client)
+        page = Page(client, stage, Panel.of(client.gui, self._shop.limits), Painter(stage, self._painted))
+        with self._lock:
+            self._page = page
+            self._wire(page)
+            self._desk.open(page.panel)
+            self._set(self.session)
+            if self.session.scan is not None:
+                stage.look_from_front()
+
+    def shut(self, *, moved: bool = False) -> None:
+        """The page is gone, or the session has moved to another page; the session and its job stay."""
+        with self._lock:
+            page, self._page = self._page, None
+            self._desk.shut()
+            if page is not None and moved:
+                page.painter.end()
+                page.panel.hide("This work has moved to another page.")
 
     def leave(self) -> None:
-        """The page was closed: give up the place in line and forget everything."""
+        """Give up the place in line and forget everything."""
         with self._lock:
-            self._desk.close()
+            self.shut()
+            self._desk.leave()
             self.session = Session()
 
-    def _wire(self) -> None:
-        p, safely = self._panel, self._desk.safely
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would be lost."""
+        return self.session.scan is None and not self._desk.busy
+
+    @property
+    def _panel(self) -> Panel:
+        return self._shown.panel
+
+    @property
+    def _shown(self) -> Page:
+        if self._page is None:
+            raise LeftError
+        return self._page
+
+    def _wire(self, page: Page) -> None:
+        p = page.panel
+
+        def safely(act: Callable[[], None]) -> Callable[[Any], None]:
+            return self._desk.safely(lambda: act() if self._page is page else None)
+
         p.upload.on_upload(safely(lambda: self._uploaded(p.upload.value.name, p.upload.value.content)))
         p.leave.on_click(safely(self._stop))
         p.brush.on_update(safely(self._choose_pointer))
@@ -100,47 +126,63 @@ class Visitor:
             if self.session.scan is None:
                 self._open(found[0])
             self._set(self.session.find(found[1]))
-            self._stage.look_from_front()
+            self._look_from_front()
 
         self._desk.line_up(upload.name, work, then)
 
     def _open(self, upload: Uploaded) -> None:
         self._set(Session().load(upload))
-        self._stage.look_from_front()
+        self._look_from_front()
 
     def _choose_pointer(self) -> None:
         with self._lock:
             if self._panel.brush.value == panel.LOOK or self.session.scan is None:
-                self._painter.end()
+                self._shown.painter.end()
                 return
             if self.session.result is not None:
                 chosen = self._panel.brush.value
                 self._edit(lambda s: s.mark(np.zeros(0, np.int64)))  # back to the scan
                 self._panel.brush.value = chosen
-            self._painter.begin(
-                scene.scan_view(self.session).surfaces["scan"],
-                radius_mm=lambda: _between(self._panel.radius.value, panel.RADIUS_MM),
-                missing=lambda: self._panel.brush.value == panel.MARK,
-            )
+            self._begin_to_paint(self._panel, scene.canvas(self.session))
         self._desk.say("paint on the scan; beside it, the pointer still turns the view")
 
+    def _begin_to_paint(self, controls: Panel, canvas: scene.Painted) -> None:
+        own = np.arange(len(canvas.mesh.vertices)) < len(self.session.marked)
+        bare = scene.canvas(self.session.unmark())
+
+        def drawn(touched: Bools) -> scene.Painted | None:
+            if controls.brush.value == panel.MARK:
+                return scene.stroke(canvas, touched & own, scene.MARKED)
+            if controls.brush.value == panel.OPEN:
+                return scene.stroke(canvas, touched & ~own, scene.SPARED)
+            return scene.stroke(bare, touched, None)
+
+        radius: Callable[[], float] = lambda: panel.between(controls.radius.value, panel.RADIUS_MM)  # noqa: E731
+        self._shown.painter.begin(canvas, radius_mm=radius, drawn=drawn)
+
     def _painted(self, touched: Ints, over: bool) -> None:
-        """Mark what a stroke has touched; the marks are drawn anew when the pointer is let go."""
+        """Take in what a stroke has touched; it is drawn anew when the pointer is let go."""
         with self._lock:
-            if self._desk.busy or self.session.scan is None:
+            if self._desk.busy or self.session.scan is None or self._page is None:
                 return
-            self.session = self.session.mark(touched, missing=self._panel.brush.value == panel.MARK)
+            how, count = self._panel.brush.value, len(self.session.marked)
+            scan, found = touched[touched < count], touched[touched >= count] - count
+            if how != panel.OPEN:
+                self.session = self.session.mark(scan, missing=how == panel.MARK)
+            if how != panel.MARK:
+                self.session = self.session.spare(found, spared=how == panel.OPEN)
             if over:
                 self._draw()
-                self._desk.say(f"{np.count_nonzero(self.session.marked)} vertices of the scan are marked as missing")
+                self._desk.say(_counted(self.session))
 
     # ---- the result
 
     def _complete(self) -> None:
-        scan, relief = self.session.cut(), bool(self._panel.relief.value)
+        now, relief = self.session, bool(self._panel.relief.value)
+        now.cut()  # what is wrong with the marks is said at once
 
         def work(progress: jobs.Progress) -> Completion:
-            return jobs.finish_face(scan, model=self._shop.model, relief=relief, progress=progress)
+            return jobs.finish_face(now, model=self._shop.model, relief=relief, progress=progress)
 
         self._desk.line_up("completion", work, lambda result: self._set(self.session.finish(result)))
 
@@ -153,7 +195,7 @@ class Visitor:
             await asyncio.get_running_loop().run_in_executor(None, self._dragging.offer, lambda: self._drag(name, goal))
 
         with self._lock:
-            self._stage.hold(self.session.handles().get(name), moved)
+            self._shown.stage.hold(self.session.handles().get(name), moved)
 
     def _drag(self, name: str, goal: Any) -> None:
         since = time.perf_counter()
@@ -178,8 +220,8 @@ class Visitor:
     def _design(self) -> None:
         face, p = self._wanted(), self._panel
         lengths = {
-            "margin_mm": _between(p.margin.value, panel.MARGIN_MM),
-            "wall_mm": _between(p.wall.value, panel.WALL_MM),
+            "margin_mm": panel.between(p.margin.value, panel.MARGIN_MM),
+            "wall_mm": panel.between(p.wall.value, panel.WALL_MM),
         }
 
         def work(progress: jobs.Progress) -> tuple[Any, ...]:
@@ -209,7 +251,9 @@ class Visitor:
         return self.session.shown
 
     def _send(self, name: str, data: bytes) -> None:
-        self._client.send_file_download(name, data, save_immediately=True)
+        with self._lock:
+            if self._page is not None:
+                self._page.client.send_file_download(name, data, save_immediately=True)
 
     # ---- what is shown
 
@@ -220,22 +264,23 @@ class Visitor:
 
     def _set(self, session: Session) -> None:
         """Take in a session and show it; where the scan lies elsewhere now, the pointer goes back to the view."""
-        if session.scan is not self.session.scan or session.frame is not self.session.frame:
-            self._panel.brush.value = panel.LOOK
-            self._painter.end()
-        self.session = session
-        p, done = self._panel, session.result is not None
-        p.missing.visible = session.scan is not None
-        p.result.visible = p.others.visible = p.prosthesis.visible = p.download.visible = done
-        p.parts.visible = bool(session.parts)
-        names = (panel.NOBODY, *session.handles())
-        if tuple(p.point.options) != names:
-            p.point.options = names
-            p.point.value = panel.NOBODY
-        if p.sample.value != session.sample:
-            p.sample.value = session.sample
-        self._draw()
-        self._hold()
+        with self._lock:
+            moved = session.scan is not self.session.scan or session.frame is not self.session.frame
+            self.session = session
+            if self._page is None:
+                return
+            if moved:
+                self._panel.brush.value = panel.LOOK
+                self._page.painter.end()
+            self._panel.follow(session)
+            if session.shown is not None and self._panel.layer.value not in scene.layers_of(session.shown):
+                self._panel.layer.value = scene.LAYERS[0]
+            self._draw()
+            self._hold()
+
+    def _look_from_front(self) -> None:
+        if self._page is not None:
+            self._page.stage.look_from_front()
 
     def _draw(self) -> None:
         with self._lock:
@@ -243,13 +288,12 @@ class Visitor:
                 view = scene.scan_view(self.session)
             else:
                 view = scene.result_view(self.session, self._panel.layer.value, self._panel.body.value)
-            self._stage.show(view)
+            self._shown.stage.show(view)
             self._panel.legend.content, self._panel.legend.visible = view.legend, bool(view.legend)
 
 
-def _between(value: Any, bounds: tuple[float, float]) -> float:
-    """A length that a page sent; ValueError where its control does not allow it."""
-    low, high = bounds
-    if not (isinstance(value, int | float) and low <= value <= high):
-        raise ValueError(f"a length there must be from {low:g} to {high:g} mm")
-    return float(value)
+def _counted(session: Session) -> str:
+    words = f"{np.count_nonzero(session.marked)} vertices of the scan are marked as missing"
+    if not session.spared.any():
+        return words
+    return f"{words}; {np.mean(session.spared):.0%} of what was found missing is to stay open"

@@ -17,13 +17,21 @@
     return out;
   }
 
+  function painted(bytes) {
+    if (!bytes) return null;
+    const out = new Array(bytes.length / 3);
+    for (let i = 0; i < out.length; i++) out[i] = `rgb(${bytes[3 * i]},${bytes[3 * i + 1]},${bytes[3 * i + 2]})`;
+    return out;
+  }
+
   const meshes = {};
   for (const [name, packed] of Object.entries(scene.objects)) {
     const xyz = unpack(packed.xyz), faces = unpack(packed.faces);
     meshes[name] = {
       x: column(xyz, 0, scene.step_mm), y: column(xyz, 1, scene.step_mm), z: column(xyz, 2, scene.step_mm),
       i: column(faces, 0, 1), j: column(faces, 1, 1), k: column(faces, 2, 1), faces,
-      distance: unpack(packed.distance), sigma: unpack(packed.sigma), provenance: unpack(packed.provenance)
+      distance: unpack(packed.distance), sigma: unpack(packed.sigma), provenance: unpack(packed.provenance),
+      paint: painted(unpack(packed.colour))
     };
   }
 
@@ -69,6 +77,7 @@
       return mesh.provenance ? {...base, ...byKind(mesh)} : {...base, color: scene.kinds[0].colour};
     }
     if (colour === "plain") return {...base, color: scene.plain};
+    if (colour === "colour") return mesh.paint ? {...base, vertexcolor: mesh.paint} : {...base, color: scene.unseen};
     if (!mesh[colour]) return {...base, color: scene.unseen};
     return {...base, intensity: mesh[colour], colorscale: ramp(), cmin: 0, cmax: 255, showscale: first,
       colorbar: bar(colour)};

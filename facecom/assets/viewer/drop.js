@@ -19,6 +19,9 @@
     if (files[0].size > bytes) return `The file is larger than ${bytes / 1e6} MB.`;
     return null;
   };
+  // viser writes its server into the address, which names the session and says that already.
+  const rename = history.replaceState.bind(history);
+  history.replaceState = (state, title) => rename(state, title, location.pathname);
   const input = () => document.querySelector('input[type="file"]');
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {

@@ -1,0 +1,58 @@
+"""What the networks of the picture stage saw of a scan, and what they made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from facecom.errors import need
+from facecom.geometry.mesh import Floats, unit
+from facecom.guidance.guide import Guidance, View
+from facecom.guidance.render import AMBIENT, HEADLIGHT
+from facecom.report.pictures import Picture, jpeg_bytes
+from facecom.report.shading import Image
+from facecom.report.words import REGION_TITLES, mm, percent
+
+HOLE = (0.93, 0.56, 0.25)
+_REGIONS = np.array(
+    [[0.25, 0.25, 0.27], [0.85, 0.80, 0.74], [0.93, 0.56, 0.25], [0.14, 0.34, 0.56], [0.35, 0.62, 0.86],
+     [0.30, 0.45, 0.20], [0.36, 0.72, 0.55], [0.55, 0.35, 0.60], [0.72, 0.50, 0.78], [0.45, 0.10, 0.15],
+     [0.78, 0.20, 0.30], [0.92, 0.45, 0.50], [0.60, 0.50, 0.40]]
+)  # fmt: skip
+
+
+def picture_figures(found: Guidance) -> dict[str, str]:
+    """What the pictures say, in figures."""
+    out = {}
+    if found.observations is not None:
+        out["pixels in the hole that the fit took in"] = f"{len(found.observations.sigma_mm):,}"
+        out["standard deviation of one of them, mean"] = mm(float(found.observations.sigma_mm.mean()))
+    for name, share in found.seen_share.items():
+        out[f"seen by the parser, {REGION_TITLES.get(name, name)}"] = percent(share)
+    return out
+
+
+def view_pictures(found: Guidance, *, most: int = 2) -> Iterator[Picture]:
+    """For the views with the largest holes: the scan's picture, its regions, the hole, and what was painted there."""
+    largest = sorted(found.views, key=lambda view: -np.count_nonzero(view.believed))[:most]
+    for view in largest:
+        for drawn, caption in zip(_panels(view), ("picture of the scan", "regions", "hole", "painted in"), strict=True):
+            if drawn is not None:
+                yield Picture(jpeg_bytes(_enlarged(drawn)), f"{caption}, view {view.name}")
+
+
+def _panels(view: View) -> Iterator[Floats | None]:
+    grey = np.repeat(view.scan.shading[..., None], 3, axis=2)
+    yield grey
+    yield None if view.parse is None else _REGIONS[view.parse.labels % len(_REGIONS)]
+    yield np.where(view.filled.mask[..., None], HOLE, grey)
+    towards = view.filled.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
+    lit = AMBIENT + (1 - AMBIENT) * np.clip(np.nan_to_num(towards), 0.0, 1.0)
+    yield np.where((view.scan.mask | view.filled.mask)[..., None], lit[..., None], 0.0) * np.ones(3)
+
+
+def _enlarged(picture: Floats, *, side: int = 240) -> Image:
+    image = need("PIL.Image")
+    pixels = image.fromarray(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
+    return np.asarray(pixels.resize((side, side), image.Resampling.BICUBIC))
