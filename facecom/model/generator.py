@@ -39,6 +39,7 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
     """
 
     _hub_mixin_config = {"model_type": KIND.format}
+    _pushed_as: str | None = None
 
     code_size = property(lambda self: self.sizes.code, doc="Number M of code entries.")
     identity_size = property(lambda self: self.sizes.code, doc="Number of leading code entries that random faces draw.")
@@ -158,10 +159,24 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
             model.load_state_dict({**state, "modes": model.modes})
         return model.eval()
 
+    def push_to_hub(self, repo_id: str, **options: Any) -> Any:
+        """Upload to "owner/name" on the Hub, with a card that asks for it by that name.
+
+        Parameters
+        ----------
+        options : those of `huggingface_hub.PyTorchModelHubMixin.push_to_hub`
+        """
+        self._pushed_as = repo_id
+        try:
+            return super().push_to_hub(repo_id, **options)
+        finally:
+            self._pushed_as = None
+
     def _save_pretrained(self, save_directory: Path) -> None:
         self.save(save_directory)
         count = sum(weight.numel() for weight in self.parameters())
-        card = model_card(self.description, name=save_directory.name, code_size=self.code_size, parameters=count)
+        name = self._pushed_as or save_directory.name
+        card = model_card(self.description, name=name, code_size=self.code_size, parameters=count)
         (save_directory / "README.md").write_text(card, encoding="utf-8")
 
     @classmethod

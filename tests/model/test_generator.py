@@ -1,6 +1,8 @@
 """The network generator: derivative, nesting, codes that come back, checkpoints, and the Hub's folder form."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,6 +118,39 @@ def test_saving_and_loading_gives_the_same_face(model, written):
     card = (written / "README.md").read_text()
     for wanted in ("## Data and licences\n\n- x\n", "Intended use", "Limits", f"code entries | {CODE} |"):
         assert wanted in card
+
+
+def test_what_is_pushed_is_all_that_reading_back_needs(model, tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    seen = {}
+
+    def upload(self, *, repo_id, folder_path, revision, **_):
+        seen.update(repo=repo_id, revision=revision)
+        shutil.copytree(folder_path, tmp_path / "there")
+        return "done"
+
+    monkeypatch.setattr(hub.HfApi, "create_repo", lambda self, repo_id, **_: SimpleNamespace(repo_id=repo_id))
+    monkeypatch.setattr(hub.HfApi, "upload_folder", upload)
+    assert model.push_to_hub("me/faces", branch="v1") == "done"
+    assert seen == {"repo": "me/faces", "revision": "v1"}
+    back = FaceGenerator.from_pretrained(tmp_path / "there")
+    np.testing.assert_allclose(back.decode(code_of(1), level=1), model.decode(code_of(1), level=1), atol=2e-3)
+    assert 'from_pretrained("me/faces")' in (tmp_path / "there" / "README.md").read_text()
+
+
+def test_a_pinned_revision_and_offline_are_passed_on(written, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    asked = {}
+    monkeypatch.setattr(hub, "snapshot_download", lambda name, **given: asked.update(given, name=name) or str(written))
+    FaceGenerator.from_pretrained("me/faces", revision="abc123", local_files_only=True)
+    assert asked == {"name": "me/faces", "revision": "abc123", "local_files_only": True}
+
+
+def test_random_faces_and_the_way_between_two_need_only_the_seed(model):
+    np.testing.assert_array_equal(model.sample(3, level=1).vertices, model.sample(3, level=1).vertices)
+    way = model.interpolate(code_of(1), code_of(2), 4)
+    np.testing.assert_array_equal(way[[0, -1]], [code_of(1), code_of(2)])
+    assert np.linalg.norm(way, axis=1).min() >= min(np.linalg.norm(way[0]), np.linalg.norm(way[-1])) - 1e-9
 
 
 def test_what_is_not_there_is_refused_without_a_download(tmp_path):
