@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Figures for a paper
 #
-# A face is drawn from the model, a piece is cut out of it and completed, and what is wrong with the completion is shown:
-# meshes side by side, error and standard deviation on the surface, their calibration, and errors by region. It is a
-# face of the model's own family, so the figures say little about real heads. All figures have one look and need no display. With a truth of your own, put it in the place of `TRUTH`.
+# A face is drawn from the model, a piece is cut out of it and completed, and what is wrong with the completion is
+# shown: meshes side by side, error and standard deviation on the surface, their calibration, and errors by region.
+# It is a face of the model's own family, so the figures say little about real heads; with a truth of your own, put it
+# in the place of `TRUTH`. All figures have one look and need no display.
 
 # %%
 from pathlib import Path
