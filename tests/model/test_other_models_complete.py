@@ -87,3 +87,22 @@ def test_complete_takes_any_model(make, modes, scanned):
     error = np.linalg.norm(found - whole, axis=1)
     mean = POSE.apply(model.template.vertices[: len(whole)])
     assert error[nose].mean() < min(1.0, 0.5 * np.linalg.norm(mean - whole, axis=1)[nose].mean())
+
+
+def test_a_partial_scan_with_a_smile_is_completed_and_relaxed(modes):
+    """From a scan that smiles and lacks its nose to the same person at rest, nose and all."""
+    whole = LinearGenerator.load()
+    parts = {"modes": modes, "mode_odd": whole.mode_odd[:CODE], "fields": whole.fields[:1]}
+    model = ExpressiveGenerator(LinearGenerator(whole.template, field_odd=whole.field_odd[:1], description={}, **parts))
+    person = np.random.default_rng(2).normal(size=model.person.code_size)
+    code = model.code_of(person, {"mouthSmile_L": 0.6, "mouthSmile_R": 0.6, "jawOpen": 0.2})
+    smiling, rest = model.decode(code, level=1), model.person.decode(person, level=1)
+    faces, nose = model.faces(1), np.linalg.norm(rest, axis=1) < 25.0
+    done = complete(Mesh(POSE.apply(smiling), faces[~nose[faces].any(axis=1)]), unit="mm", model=model)
+    fitted = done.evidence.fit
+    relaxed = fitted.pose.inverse().apply(model.decode(model.relaxed(fitted.code), level=1))
+    away = np.linalg.norm(smiling - rest, axis=1)
+    left = np.linalg.norm(relaxed - POSE.apply(rest), axis=1)
+    assert left[away > 2.0].mean() < 0.4 * away[away > 2.0].mean()
+    assert left[nose].mean() < 1.5
+    assert model.weights(fitted.code)["mouthSmile_L"] > 0.3
