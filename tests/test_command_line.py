@@ -14,7 +14,7 @@ import pytest
 import facecom.completion
 from facecom.__main__ import main
 from facecom.commands.running import read_landmarks
-from facecom.completion import CompletionSettings, complete, prepare_scan
+from facecom.completion import CompletionSettings, Seen, complete, prepare_scan
 from facecom.errors import ScanError
 from facecom.evaluation.partial import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
@@ -185,7 +185,7 @@ def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
     )
     for name in ("fit_face", "project_face", "face_sigma"):
         monkeypatch.setattr(facecom.completion.recipe, name, lambda *_: None)
-    monkeypatch.setattr(facecom.completion.recipe, "face_coverage", lambda *_: 1.0)
+    monkeypatch.setattr(facecom.completion.recipe, "face_seen", lambda *_: Seen(1.0, 1.0, 1.0))
     monkeypatch.setattr(facecom.completion.recipe, "join_face", stopped)
     refused(scan_file, 130, "stopped")
 

@@ -202,7 +202,7 @@ def test_landmarks_lead_to_the_same_face_and_unknown_names_are_refused(done, par
 
 def test_too_little_is_refused_with_figures(partial, model):
     demanding = CompletionSettings()
-    demanding = replace(demanding, verdict=replace(demanding.verdict, least_seen=0.99))
+    demanding = replace(demanding, verdict=replace(demanding.verdict, least_seen=0.99, least_piece=0.99))
     points = {
         name: partial.pose.apply(model.template.vertices[[model.template.landmark_index(name)]])[0]
         for name in ("left_exocanthion", "right_exocanthion", "left_cheilion")

@@ -4,6 +4,7 @@ from facecom.completion.finding import face_proper, face_trust, find_face, prepa
 from facecom.completion.recipe import Progress, complete
 from facecom.completion.reporting import scan_to_face
 from facecom.completion.result import Completion, Evidence, Pictures
+from facecom.completion.seen import Seen, face_seen, judge_seen
 from facecom.completion.stages import (
     believe_pictures,
     face_coverage,
@@ -30,17 +31,20 @@ __all__ = [
     "Progress",
     "Report",
     "Scan",
+    "Seen",
     "Verdict",
     "believe_pictures",
     "complete",
     "face_coverage",
     "face_proper",
+    "face_seen",
     "face_sigma",
     "face_trust",
     "find_face",
     "fit_face",
     "guide_fit",
     "join_face",
+    "judge_seen",
     "leading_prior",
     "partners_of",
     "prepare_scan",

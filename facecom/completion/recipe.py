@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 from facecom.completion.finding import find_face, prepare_scan
 from facecom.completion.reporting import completion_of
 from facecom.completion.result import Completion, Evidence, Pictures
+from facecom.completion.seen import face_seen, judge_seen, seen_warnings
 from facecom.completion.stages import (
     believe_pictures,
-    face_coverage,
     face_sigma,
     fit_face,
     join_face,
@@ -24,7 +24,6 @@ from facecom.completion.stages import (
     take_pictures,
 )
 from facecom.completion.values import CompletionSettings, DetailChoice
-from facecom.errors import FitError
 from facecom.guidance.pipeline import check_source
 from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
@@ -120,11 +119,9 @@ def _complete(
     fitted = believe_pictures(unguided, model, found)
     clock.begin("project")  # 6
     projected = project_face(prepared, model, fitted, settings)
-    coverage = face_coverage(model.template, projected, settings)
-    if coverage < settings.verdict.least_seen:
-        raise FitError(
-            f"only {coverage:.0%} of the face is seen in the scan, at least {settings.verdict.least_seen:.0%} is needed"
-        )
+    seen = face_seen(prepared, model.template, fitted, projected, settings)
+    judge_seen(seen, settings.verdict)
+    problems += seen_warnings(seen, settings.verdict)
     clock.begin("uncertainty")  # 7
     sigma = face_sigma(model, fitted, projected, settings)
     clock.begin("join")  # 8
@@ -137,7 +134,7 @@ def _complete(
     clock.begin("report")  # 10
     pictures = None if found is None else Pictures(guidance, found, unguided)
     evidence = Evidence(prepared, model, fitted, projected, joined, settings, pictures)
-    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin, unguided=unguided)
+    done = completion_of(evidence, start, sigma, coverage=seen.coverage, skin=skin, unguided=unguided)
     clock.end()
     report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problems)
     return replace(done, report=report)

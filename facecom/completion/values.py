@@ -29,6 +29,17 @@ class Verdict:
     """Share of the face proper that must be explained by the rough fit."""
     least_seen: float = 0.3
     """Share of the face proper that must be measured in the end."""
+    least_piece: float = 0.15
+    """The same for a piece of a face and nothing else: a scan of which `piece_share` lies on the face proper."""
+    piece_share: float = 0.25
+    """Share of the scan. A head whose face was cut away shows little of one too, but much besides."""
+    most_shrinkage: float = 1.6
+    """How many times smaller, by area, what was measured may be than on the mean face: a fit that settles on something
+    else draws the face together. A face of four fifths the size has 1.56."""
+    on_mm: float = 2.0
+    """A triangle of the scan this near to the face in the end lies on it."""
+    plainly_seen: float = 0.6
+    """With this share of the face measured the shrinkage is not asked for."""
     most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0

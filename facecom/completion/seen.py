@@ -1,0 +1,74 @@
+"""What a scan shows of the face that was found in it, and whether that is enough to believe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facecom.completion.finding import face_proper
+from facecom.completion.values import CompletionSettings, Scan, Verdict
+from facecom.errors import FitError
+from facecom.fitting.fit import Fit
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Mesh, face_areas
+from facecom.geometry.nearest import Surface
+from facecom.model.template import Template
+from facecom.refine.project import Projected
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How much of the face proper was seen, how large that is, and how much of the scan it is.
+
+    coverage : share of the face proper that was measured, by area on the mean face
+    shrinkage : how many times smaller the measured part is than on the mean face, by area: about one for a face, more
+        where a face was drawn together to lie on another thing
+    scan_share : share of the scan that lies on the face proper
+    """
+
+    coverage: float
+    shrinkage: float
+    scan_share: float
+
+
+def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Seen:
+    """What the scan shows of the projected face."""
+    proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
+    measured = np.flatnonzero(projected.measured & proper)
+    mean, own = (vertex_areas(vertices, template.faces[3]) for vertices in (template.vertices, projected.vertices))
+    mesh, faces, count = scan.for_fit.mesh, template.faces[2], template.counts[2]
+    area, middle = face_areas(mesh), mesh.vertices[mesh.faces].mean(axis=1)
+    found = Surface(Mesh(projected.vertices[:count], faces)).closest(fitted.pose.apply(middle))
+    on_face = (found.distance < settings.verdict.on_mm) & np.all(proper[faces], axis=1)[found.faces]
+    return Seen(
+        coverage=float(mean[measured].sum() / mean[proper].sum()),
+        shrinkage=float(mean[measured].sum() / max(own[measured].sum(), 1e-9)),
+        scan_share=float(area @ on_face / area.sum()),
+    )
+
+
+def judge_seen(seen: Seen, verdict: Verdict) -> None:
+    """Refuse a face of which too little was seen, or which is drawn together there.
+
+    Raises
+    ------
+    FitError
+        With the figures.
+    """
+    piece = seen.scan_share >= verdict.piece_share
+    needed = verdict.least_piece if piece else verdict.least_seen
+    if seen.coverage < needed:
+        raise FitError(f"only {seen.coverage:.0%} of the face is seen in the scan, at least {needed:.0%} is needed")
+    if seen.coverage < verdict.plainly_seen and seen.shrinkage > verdict.most_shrinkage:
+        raise FitError(
+            f"the scan does not look like a face: what is seen of one is {seen.shrinkage:.1f} times smaller than a "
+            f"face's (at most {verdict.most_shrinkage:g})"
+        )
+
+
+def seen_warnings(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
+    """What to say of a face of which only a piece was seen."""
+    if seen.coverage >= verdict.least_seen:
+        return ()
+    return (f"only {seen.coverage:.0%} of the face was seen: where the rest lies is as unsure as its shape",)
