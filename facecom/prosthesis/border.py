@@ -71,8 +71,10 @@ def crossed(points: Floats) -> Bools:
     count = len(points)
     start, end = points, np.roll(points, -1, axis=0)
     low, high = np.minimum(start, end), np.maximum(start, end)
-    near = ((low[:, None] <= high) & (low <= high[:, None])).all(2)
-    i, j = np.nonzero(np.triu(near, 2))
+    beside = (low[:, None, 0] <= high[:, 0]) & (low[:, 0] <= high[:, None, 0])
+    i, j = np.nonzero(np.triu(beside, 2))
+    near = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
+    i, j = i[near], j[near]
     apart = ~((i == 0) & (j == count - 1))
     i, j = i[apart], j[apart]
     meet = (_side(start[i], end[i], start[j]) * _side(start[i], end[i], end[j]) <= 0) & (

@@ -11,7 +11,7 @@ from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import trimmed
 from facecom.prosthesis.levels import level_surface
 from facecom.prosthesis.mending import uncrossed
-from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
+from facecom.prosthesis.solids import below, crossings, to_mesh, to_solid
 
 
 def inner_solid(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> Any:
@@ -25,10 +25,10 @@ def inner_solid(block: Mesh, around: Mesh, wanted: Floats, spacing: float) -> An
     spacing : cell of the grid, mm
     """
     field = _Depth(_reach(block, around), around, wanted)
-    rough = to_mesh(to_solid(_level(block, field, spacing)).simplify(0.01 * spacing))
-    exact = _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+    rough = to_mesh(to_solid(_level(block, field, spacing)).simplify(0.02 * spacing))
+    exact, crosses = _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
     # Taking triangles away can make a few others cross.
-    return to_solid(uncrossed(exact)[0])
+    return to_solid(uncrossed(exact)[0] if crosses else exact)
 
 
 def _level(block: Mesh, field: _Depth, spacing: float) -> Mesh:
@@ -38,17 +38,22 @@ def _level(block: Mesh, field: _Depth, spacing: float) -> Mesh:
     return level_surface(sample_level(field, low, count, spacing), origin=low, spacing=spacing)
 
 
-def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> Mesh:
-    """The mesh with its vertices moved, except around places where it would then cross itself."""
+def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> tuple[Mesh, bool]:
+    """The mesh with its vertices moved, except around places where it would then cross itself; and if it still does."""
+    changed = None
     for _ in range(rounds):
-        bad = np.unique(crossing_edges(mesh.with_vertices(moved)))
+        bad = np.unique(crossings(mesh.with_vertices(moved), moved=changed)[0])
         if not len(bad):
-            return mesh.with_vertices(moved)
+            return mesh.with_vertices(moved), False
         for _ in range(2):
             bad = np.unique(mesh.faces[np.isin(mesh.faces, bad).any(1)])
+        if np.array_equal(moved[bad], mesh.vertices[bad]):
+            break
         moved = moved.copy()
         moved[bad] = mesh.vertices[bad]
-    return mesh
+        changed = np.zeros(len(moved), bool)
+        changed[bad] = True
+    return mesh.with_vertices(moved), True
 
 
 def _reach(block: Mesh, around: Mesh) -> Mesh:

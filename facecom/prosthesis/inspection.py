@@ -165,7 +165,7 @@ def inspect_part(
         shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
         sigma_mm=Spread.of(sigma[provenance > 0]),
         relief_rms_mm=relief_rms_mm,
-        watertight=_watertight(part),
+        watertight=_watertight(part, volume),
         self_crossing_edges=len(crossing_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
     )
@@ -255,8 +255,8 @@ def _asymmetries(source: Source, part: Floats) -> tuple[float, float, float]:
     return mean(before[near[kept]]), mean(whole[near]), mean(whole[missing])
 
 
-def _watertight(part: Mesh) -> bool:
-    import trimesh
-
-    solid = trimesh.Trimesh(part.vertices, part.faces, process=False)
-    return bool(solid.is_watertight and solid.is_winding_consistent and solid.volume > 0)
+def _watertight(part: Mesh, volume_mm3: float) -> bool:
+    """Whether each edge has one face on either side of it, which run through it in opposite ways, around a volume."""
+    start, end, base = part.faces.ravel(), np.roll(part.faces, -1, axis=1).ravel(), len(part.vertices)
+    there, back = np.sort(start * base + end), np.sort(end * base + start)
+    return bool(volume_mm3 > 0 and np.array_equal(there, back) and (np.diff(there) > 0).all())

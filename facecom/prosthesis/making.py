@@ -14,11 +14,11 @@ from facecom.geometry.transform import Similarity
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import build_mould
-from facecom.prosthesis.outer import cut_outer
+from facecom.prosthesis.outer import cut_outer, rough_outer
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import find_defects, vector_area
+from facecom.prosthesis.sheet import Sheet, find_defects, neighbourhood, vector_area
 from facecom.prosthesis.shell import build_shell
 from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, mirrored, pick_defect, without_ear, without_region
@@ -126,12 +126,12 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         settings.blend_mm,
     )
     looks = vector_area(source.merged, defect.faces)
-    rough = cut_outer(replace(source, skin=None), defect, settings, thickness, towards=looks)
-    seat, _ = rough.sheet.mesh.submesh(np.asarray((rough.sheet.inward[rough.sheet.mesh.faces] <= 1e-9).all(1)))
-    axis = choose_axis(rough.sheet.mesh, seat, looks, given=settings.axis)
-    least = axis if settings.axis == "auto" else choose_axis(rough.sheet.mesh, seat, looks, given="auto")
+    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm)
+    axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
     turn = axis_frame(axis)
-    outer = cut_outer(source, defect, settings, thickness, towards=axis)
+    if source.skin is not None:
+        near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, longest_mm=settings.relief_edge_mm)
+    outer = cut_outer(source, near, settings, thickness, towards=axis)
     shell = build_shell(
         outer.sheet,
         outer.around,
@@ -160,6 +160,13 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         versions=_versions(),
         warnings=(*shell.warnings, *_doubts(found.inspection, settings)),
     )
+
+
+def _axes(rough: Sheet, looks: Floats, settings: DesignSettings) -> tuple[Floats, Floats]:
+    """The withdrawal axis as it is asked for, and that along which least catches; (3,) each."""
+    seat, _ = rough.mesh.submesh(np.asarray((rough.inward[rough.mesh.faces] <= 1e-9).all(1)))
+    axis = choose_axis(rough.mesh, seat, looks, given=settings.axis)
+    return axis, axis if settings.axis == "auto" else choose_axis(rough.mesh, seat, looks, given="auto")
 
 
 def _placed(mesh: Mesh, turn: Floats, home: Similarity) -> Mesh:

@@ -44,21 +44,22 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     step = uniform_laplacian(mesh.faces, len(mesh.vertices))
     bending = (step.T @ step).tocsr()
     patch = np.zeros(len(free), bool)
-    moved = mesh
+    moved, changed = mesh, None
     for _ in range(rounds):
-        bad = _crossing_vertices(moved)
+        bad = _crossing_vertices(moved, changed)
         if not len(bad):
             break
         fresh = np.zeros(len(free), bool)
         fresh[bad] = True
         patch |= _ringed(mesh.faces, fresh, rings) & free
+        changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
     return moved, (moved.vertices != mesh.vertices).any(1)
 
 
-def _crossing_vertices(mesh: Mesh) -> Ints:
-    edges, faces = crossings(mesh)
+def _crossing_vertices(mesh: Mesh, moved: Bools | None) -> Ints:
+    edges, faces = crossings(mesh, moved=moved)
     return np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
 
 

@@ -68,7 +68,8 @@ def build_mould(shell: Shell, *, settings: MouldSettings) -> Mould:
     low, high = frame[:, :2].min(0), frame[:, :2].max(0)
     box = _box([*low, floor], [*high, highest + settings.wall])
     keys = _keys(frame, settings)
-    face = box - under - _stack(keys, grow=settings.play) - shell.solid
+    # The part lies under its outer face, so that nothing of it is in this half.
+    face = box - under - _stack(keys, grow=settings.play)
     sprue, vents = channel_points(part, shell.outer.mesh, settings)
     channels = [_rod(sprue, settings.sprue, floor)] + [_rod(v, settings.vent, floor) for v in vents]
     back = (under + _stack(keys, grow=0.0)) - shell.solid - _joined(channels)

@@ -11,7 +11,7 @@ from facecom.prosthesis.border import trimmed
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.relief import with_relief
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Defect, Sheet, cut_sheet
+from facecom.prosthesis.sheet import Neighbourhood, Sheet, cut_sheet
 from facecom.prosthesis.source import Source
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import above_tissue, even_normals, tissue_mesh
@@ -33,20 +33,13 @@ class Outer:
 
 
 def cut_outer(
-    source: Source, defect: Defect, settings: DesignSettings, thickness: Thickness, *, towards: Floats
+    source: Source, near: Neighbourhood, settings: DesignSettings, thickness: Thickness, *, towards: Floats
 ) -> Outer:
     """Cut the outer face out, with its relief, lift it off the skin, and mend what then crosses.
 
-    towards : (3,) float, the withdrawal axis, or where the defect looks while there is none
+    near : Neighbourhood of the defect; towards : (3,) float, the withdrawal axis
     """
-    sheet, wide, own = cut_sheet(
-        source.merged,
-        defect,
-        margin_mm=settings.margin_mm,
-        beyond_mm=3.0,
-        towards=towards,
-        longest_mm=1.2 if source.skin is None else settings.relief_edge_mm,
-    )
+    sheet, wide, own = cut_sheet(near, towards=towards)
     tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
     shown, rms = wide, float("nan")
     if source.skin is not None:
@@ -57,6 +50,14 @@ def cut_outer(
     around = replace(lifted, mesh=raised if raised is lifted.mesh else uncrossed(raised)[0])
     mesh, kept = trimmed(sheet.mesh.with_vertices(own @ around.mesh.vertices), towards)
     return Outer(Sheet(mesh, kept @ sheet.inward, (kept @ sheet.weights).tocsr()), around, tissue, rms)
+
+
+def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:
+    """The outer face as far as the choice of an axis asks for it: without relief, and whatever lies under it."""
+    sheet, wide, own = cut_sheet(near, towards=towards)
+    lifted, _ = uncrossed(outer_face(wide, thickness))
+    mesh, kept = trimmed(sheet.mesh.with_vertices(own @ lifted.vertices), towards)
+    return Sheet(mesh, kept @ sheet.inward, (kept @ sheet.weights).tocsr())
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:

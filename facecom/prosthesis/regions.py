@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import get_args
 
 import numpy as np
@@ -48,6 +49,7 @@ def region_mask(template: Template, name: str) -> Bools:
     return mask[template.mirror] if (side == "right" and left) or (side == "left" and not left) else mask
 
 
+@functools.lru_cache(maxsize=8)
 def auricle(
     template: Template, name: str, *, around_mm: float = 16.0, least_mm: float = 2.5, root_mm: float = 3.0
 ) -> Bools:
@@ -81,7 +83,9 @@ def auricle(
     height = Surface(Mesh(flat, faces[free[faces].all(1)])).closest(vertices[free]).distance
     high = np.flatnonzero(free)[height > least_mm]
     taken = np.isfinite(geodesic_distance(whole, high, reach_mm=root_mm))
-    return ~_largest(faces, ~taken)
+    out = ~_largest(faces, ~taken)
+    out.setflags(write=False)  # it is kept for the next call
+    return out
 
 
 def _largest(faces: np.ndarray, mask: Bools) -> Bools:

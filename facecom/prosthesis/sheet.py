@@ -130,53 +130,78 @@ def _defect(merged: Mesh, rows: Ints) -> Defect:
     return Defect(mask, float(area.sum()), centre)
 
 
-def cut_sheet(
-    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float, towards: Floats, longest_mm: float = 1.2
-) -> tuple[Sheet, Sheet, sp.csr_matrix]:
-    """The defect's made skin with the band of `margin_mm` around it, and the same with a band wider by `beyond_mm`.
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """A defect and the skin around it, on triangles so small that a border runs smoothly over them.
+
+    mesh : Mesh, mm ; within : (F,) bool, faces of the defect
+    weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
+    margin_mm, beyond_mm : the band that is to be cut, and by how much a wider one is wider; skin for both is there
+    """
+
+    mesh: Mesh
+    within: Bools
+    weights: sp.csr_matrix
+    margin_mm: float
+    beyond_mm: float
+
+    @property
+    def reach_mm(self) -> float:
+        """How far the skin reaches around the defect."""
+        return self.margin_mm + 2.0 * self.beyond_mm
+
+
+def neighbourhood(
+    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float = 3.0, longest_mm: float = 1.2
+) -> Neighbourhood:
+    """The surroundings of a defect, with edges longer than `longest_mm` split where they are.
+
+    Raises
+    ------
+    ScanError
+        When the defect touches no skin.
+    """
+    rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
+    if not len(rim):
+        raise ScanError("the missing part touches no skin of the scan; scan wider")
+    near = np.isfinite(geodesic_distance(merged, rim, reach_mm=margin_mm + 2.0 * beyond_mm))
+    kept = defect.faces | near[merged.faces].any(1)
+    local, used = merged.submesh(kept)
+    pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
+    mesh, within, finer = _refined(local, defect.faces[kept], longest_mm=longest_mm)
+    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm)
+
+
+def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp.csr_matrix]:
+    """The defect's made skin with the band of healthy skin around it, and the same with a wider band.
 
     The third value gives each vertex of the first as a mean of vertices of the second. Both are discs: small
     openings in them are closed. The wider one ends where the skin ends, and neither follows skin that turns out of
-    sight, seen along `towards`: into a mouth, a nostril, under a lid. Edges longer than `longest_mm` are
-    split where they are, so that the border runs smoothly over a coarse scan.
+    sight, seen along `towards`: into a mouth, a nostril, under a lid.
 
     Raises
     ------
     ScanError
         When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
     """
-    far = margin_mm + 2.0 * beyond_mm
-    local, within, carry = _neighbourhood(merged, defect, reach_mm=far)
-    mesh, within, finer = _refined(local, within, longest_mm=longest_mm)
-    seen = seen_faces(mesh, within, towards)
-    turned_away = np.zeros(len(mesh.vertices), bool)
-    turned_away[mesh.faces[~seen].ravel()] = True
-    mesh, used = mesh.submesh(seen)
-    within, finer, turned_away = within[seen], finer[used], turned_away[used]
+    margin, far = near.margin_mm, near.reach_mm
+    seen = seen_faces(near.mesh, near.within, towards)
+    turned_away = np.zeros(len(near.mesh.vertices), bool)
+    turned_away[near.mesh.faces[~seen].ravel()] = True
+    mesh, used = near.mesh.submesh(seen)
+    within, finer, turned_away = near.within[seen], near.weights[used], turned_away[used]
     inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
     inside[mesh.faces[within].ravel()] = True
     outside[mesh.faces[~within].ravel()] = True
     distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(inside & outside), reach_mm=far), 2.0 * far)
-    whole = Sheet(mesh, np.where(inside, distance, -distance), (finer @ carry).tocsr())
-    part, first = largest_piece(*clip_faces(mesh, -whole.inward, margin_mm + beyond_mm))
+    inward = np.where(inside, distance, -distance)
+    part, first = largest_piece(*clip_faces(mesh, -inward, margin + near.beyond_mm))
     part, first = closed_inside(part, first)
-    wide = Sheet(part, first @ whole.inward, (first @ whole.weights).tocsr())
-    narrow, own = largest_piece(*clip_faces(wide.mesh, -wide.inward, margin_mm))
-    _check_border(narrow, own @ wide.inward, own @ (first @ turned_away.astype(float)) > 0, margin_mm)
+    wide = Sheet(part, first @ inward, (first @ finer).tocsr())
+    narrow, own = largest_piece(*clip_faces(wide.mesh, -wide.inward, margin))
+    _check_border(narrow, own @ wide.inward, own @ (first @ turned_away.astype(float)) > 0, margin)
     closed, own = closed_inside(narrow, own)
     return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
-
-
-def _neighbourhood(merged: Mesh, defect: Defect, *, reach_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
-    """The defect and the skin around it, which of the faces are the defect's, and the old vertex of each new one."""
-    rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
-    if not len(rim):
-        raise ScanError("the missing part touches no skin of the scan; scan wider")
-    near = np.isfinite(geodesic_distance(merged, rim, reach_mm=reach_mm))
-    kept = defect.faces | near[merged.faces].any(1)
-    local, used = merged.submesh(kept)
-    pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
-    return local, defect.faces[kept], pick
 
 
 def _refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:

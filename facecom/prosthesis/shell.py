@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
+from facecom.prosthesis.border import trimmed
 from facecom.prosthesis.inner import inner_solid
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.sheet import Sheet
@@ -74,12 +75,13 @@ def build_shell(
     stop = to_solid(ground_under(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
-    shown = _thick_enough(shown, (core, stop), thickness.edge)
+    # What was raised may lean over its neighbours: the border is to be seen whole again.
+    shown, kept = trimmed(_thick_enough(shown, (core, stop), thickness.edge), np.array([0.0, 0.0, 1.0]))
     whole = to_solid(below(shown, floor=floor))
     solid, warnings = _outer_piece(whole - core - stop, shown)
     solid = _mended(solid, shown)
-    final = Sheet(shown, outer.inward, outer.weights)
-    return Shell(solid, whole, stop, final, thickness.at(outer.inward), floor, warnings)
+    final = Sheet(shown, kept @ outer.inward, (kept @ outer.weights).tocsr())
+    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, warnings)
 
 
 def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from facecom.errors import need
-from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_loops, face_cross, unique_edges, unit
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_cross, unique_edges, unit
 from facecom.geometry.nearest import Surface
 
 
@@ -111,15 +111,35 @@ def crossing_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:
     return np.unique(crossings(mesh, least_mm=least_mm)[0], axis=0)
 
 
-def crossings(mesh: Mesh, *, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
+def crossings(mesh: Mesh, *, moved: Bools | None = None, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
     """Edges that pierce a triangle with which they share no vertex, (C, 2), and these triangles, (C,).
 
     Every triangle that an edge meets is looked at. Both ends must lie at least `least_mm` on either side of it, which
     the rounding of the ray test does not; float32, which files hold, is no finer an arm's length from the origin.
+
+    Parameters
+    ----------
+    moved : (V,) bool or None, where given only crossings of which an edge or a triangle has such a vertex
     """
     edges, _, _ = unique_edges(mesh.faces)
+    if moved is None:
+        return _crossings(mesh, edges, np.arange(len(mesh.faces)), least_mm)
+    fresh, near = moved[edges].any(1), np.flatnonzero(moved[mesh.faces].any(1))
+    if not len(near):
+        return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
+    box = mesh.vertices[mesh.faces[near]].reshape(-1, 3)
+    ends = mesh.vertices[edges]
+    beside = ~fresh & ((ends.max(1) >= box.min(0)) & (ends.min(1) <= box.max(0))).all(1)
+    own = _crossings(mesh, edges[fresh], np.arange(len(mesh.faces)), least_mm)
+    others = _crossings(mesh, edges[beside], near, least_mm)
+    return np.concatenate([own[0], others[0]]), np.concatenate([own[1], others[1]])
+
+
+def _crossings(mesh: Mesh, edges: Ints, looked_at: Ints, least_mm: float) -> tuple[Ints, Ints]:
+    """Of some edges and of some faces those that cross, as `crossings` gives them."""
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    rays, faces = _pierced(Surface(mesh), start, end - start)
+    rays, hit = _pierced(Surface(Mesh(mesh.vertices, mesh.faces[looked_at])), start, end - start)
+    faces = looked_at[hit]
     corners = mesh.faces[faces]
     apart = ~(corners[:, :, None] == edges[rays][:, None, :]).any((1, 2))
     rays, faces, corners = rays[apart], faces[apart], corners[apart]

@@ -15,7 +15,7 @@ from facecom.model.template import Template
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.outer import outer_face
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, vector_area
+from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, neighbourhood, vector_area
 from facecom.prosthesis.shell import Shell, build_shell
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import tissue_mesh
@@ -69,7 +69,7 @@ def make_skin(seed: int, *, spacing: float = 2.0, half: float = 26.0, radius: fl
 def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 0.8, thickness=THICKNESS) -> Built:
     defect = find_defects(skin.merged, skin.made, margin_mm=thickness.margin, least_mm2=100.0)[0]
     looks = vector_area(skin.merged, defect.faces)
-    sheet, wide, own = cut_sheet(skin.merged, defect, margin_mm=thickness.margin, beyond_mm=3.0, towards=looks)
+    sheet, wide, own = cut_sheet(neighbourhood(skin.merged, defect, margin_mm=thickness.margin), towards=looks)
     around, _ = uncrossed(outer_face(wide, thickness))
     outer = Sheet(sheet.mesh.with_vertices(own @ around.vertices), sheet.inward, sheet.weights)
     seat, _ = sheet.mesh.submesh((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1))

@@ -11,7 +11,7 @@ from facecom.prosthesis import design
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.regions import auricle
 from facecom.prosthesis.sheet import Sheet
-from facecom.prosthesis.solids import crossing_edges
+from facecom.prosthesis.solids import crossing_edges, crossings
 from facecom.prosthesis.source import MIRRORED, Source, mirrored
 from facecom.prosthesis.tissue import above_tissue
 
@@ -105,6 +105,19 @@ def test_folds_are_mended_and_nothing_else_is_moved():
     assert not moved[np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) > 9.0].any()
     fixed = np.abs(plate.vertices[:, 0]) < 0.5
     assert np.array_equal(uncrossed(crossed, fixed=fixed)[0].vertices[fixed], folded[fixed])
+
+
+def test_what_moved_is_looked_at_alone_and_misses_nothing():
+    plate, rng = _plate(), np.random.default_rng(3)
+    shaken = plate.vertices.copy()
+    moved = np.linalg.norm(plate.vertices[:, :2] - [-3.0, 2.0], axis=1) < 3.5
+    shaken[moved] += rng.normal(scale=0.9, size=(int(moved.sum()), 3))
+    crossed = plate.with_vertices(shaken)
+    pairs = lambda found: {(*edge, face) for edge, face in zip(map(tuple, found[0]), found[1], strict=True)}  # noqa: E731
+    every = pairs(crossings(crossed))
+    assert len(every) > 10 and pairs(crossings(crossed, moved=moved)) == every
+    assert not len(crossings(crossed, moved=np.zeros(len(moved), bool))[0])
+    assert pairs(crossings(crossed, moved=plate.vertices[:, 0] > 2.0)) < every
 
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):

@@ -13,7 +13,7 @@ from facecom.prosthesis.axis import choose_axis
 from facecom.prosthesis.clipping import clip_faces
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import cut_sheet, find_defects
+from facecom.prosthesis.sheet import cut_sheet, find_defects, neighbourhood
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness
 
@@ -149,7 +149,7 @@ def test_bad_defects_are_refused_with_a_sentence(workshop):
         find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
     defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=10.0)[0]
     with pytest.raises(ScanError, match="larger than the face"):
-        cut_sheet(skin.merged, defect, margin_mm=20.0, beyond_mm=3.0, towards=np.array([0.0, 0.0, 1.0]))
+        cut_sheet(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
 
 
 def test_impossible_axes_are_refused_with_a_sentence(built):
