@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,8 @@ def train(options: argparse.Namespace) -> None:
     sizes = Sizes(code=options.code)
     settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
     model = LinearGenerator.load()
-    bar = Bar("train", quiet=options.quiet or not sys.stderr.isatty())
+    leads = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
+    bar = Bar("train", quiet=options.quiet or not leads or not sys.stderr.isatty())
     bar.show("faces", 0.0)
     if options.data:
         faces = on_template(*read_faces(options.data), model.template)
@@ -39,7 +41,8 @@ def train(options: argparse.Namespace) -> None:
     for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
         bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
     bar.close()
-    print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
+    if leads:
+        print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
 
 
 def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:

@@ -95,6 +95,8 @@ class FaceNetwork(nn.Module):
         self.register_buffer("average_1_first", sparse(first), persistent=False)
         for level in range(2):
             self.register_buffer(f"up_{level}", sparse(template.prolongation(level)), persistent=False)
+        # DistributedDataParallel sends what is not named here to all processes, and cannot send what is sparse
+        self._ddp_params_and_buffers_to_ignore = [name for name, value in self.named_buffers() if value.is_sparse]
 
     def _add_layers(self) -> None:
         size, coarsest = self.sizes, self.template.counts[0]

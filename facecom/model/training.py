@@ -189,7 +189,8 @@ class _Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = settings.rate * 0.5 * (1.0 + np.cos(np.pi * share))
             sums += self._step(rows[self.accelerator.process_index :: self.accelerator.num_processes])
-        error, prior = sums / len(batches)
+        means = torch.as_tensor(sums / len(batches), dtype=torch.float32, device=self.accelerator.device)
+        error, prior = self.accelerator.reduce(means, reduction="mean").tolist()
         self.seconds += time.perf_counter() - since
         self.processor += time.process_time() - used
         return TrainState(epoch, settings.epochs, error, prior, self.seconds)
@@ -233,7 +234,7 @@ class _Run:
 
     def forget(self) -> int:
         """Remove the states on disk; the epoch to begin with."""
-        for folder in _states(self.folder):
+        for folder in _states(self.folder) if self.accelerator.is_main_process else []:
             shutil.rmtree(folder)
         return 0
 
@@ -258,8 +259,11 @@ class _Run:
     def finish(self) -> None:
         """Calibrate the prior on the training faces and write the model."""
         plain = self.accelerator.unwrap_model(self.model).eval()
-        if not self.accelerator.is_main_process:
-            return
+        if self.accelerator.is_main_process:
+            self._write(plain)
+        self.accelerator.wait_for_everyone()
+
+    def _write(self, plain: FaceGenerator) -> None:
         with torch.no_grad():
             rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(64)]
         plain.calibrate(torch.cat(rows))

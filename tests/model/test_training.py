@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from facecom.__main__ import main
 from facecom.commands.training import on_template
@@ -141,3 +142,20 @@ def test_faces_of_another_topology_come_onto_the_template(curved, template):
     moved, kept = (np.einsum("kvd,vd->kv", (f - f.mean(axis=0))[:, proper], normals) for f in (wanted, got))
     assert np.abs(moved).mean() > 0.2
     assert np.abs(kept - moved).mean() < 0.1 * np.abs(moved).mean()
+
+
+@pytest.fixture
+def group(tmp_path):
+    """A group of one process, as a launcher makes one of several."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
+def test_several_processes_can_share_the_training(curved, template, group):
+    model = FaceGenerator(template, LinearGenerator.load().modes[:2], sizes=SMALL.sizes)
+    shared = torch.nn.parallel.DistributedDataParallel(model)
+    found, raw = shared(torch.from_numpy(curved[:2]))
+    (found.mean() + raw.mean()).backward()
+    assert all(weight.grad is not None for weight in model.parameters())
