@@ -1,9 +1,10 @@
 """How often a thing that is no face passes for one, and how often a face is refused: prints two tables.
 
-    python benchmarks/refusal.py [--number 200] [--seed 0] [--faces PATH ...] [--log FILE]
+    python benchmarks/refusal.py [--number 200] [--seed 0] [--large 40] [--faces PATH ...] [--log FILE]
 
 The things come from things.py. The faces are drawn from the model and cut by every defect of
-`facecom.evaluation.defects`, and, with --faces, are the scans named: files, or folders of folders with a scan.ply each.
+`facecom.evaluation.defects`, --large more by those that leave the least, and, with --faces, are the scans named: files,
+or folders of folders with a scan.ply each.
 Two faces in one scan are shown too, but count as neither. With --log each mesh is a line of JSON in that file, and what
 the file holds already is not run again.
 """
@@ -24,10 +25,12 @@ from things import thing
 
 from facecom.completion import (
     CompletionSettings,
+    Seen,
     Verdict,
-    face_coverage,
+    face_seen,
     find_face,
     fit_face,
+    judge_seen,
     leading_prior,
     prepare_scan,
     project_face,
@@ -42,8 +45,10 @@ from facecom.scan.files import read_scan
 
 EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9, most_fitted_prior=1e9)
 """Refuses nothing, so that the figures of what would be refused are seen too."""
-FIGURES = {"score": min, "rms_mm": max, "prior": max, "fit_prior": max, "coverage": min}
+FIGURES = {"score": min, "rms_mm": max, "prior": max, "fit_prior": max, "coverage": min, "shrinkage": max}
 """The figures of the verdict, and which end of each comes closest to its bound for a face."""
+LARGE = ("half", "one_sided", "lower_third", "eye_band", "central_slab", "diagonal_band", "strips")
+"""The defects that leave the least of a face, `only_chin` apart."""
 OF_THE_SEARCH = ("score", "rms_mm", "prior")
 """Those of them that are known before the fit."""
 Row = dict[str, Any]
@@ -57,6 +62,14 @@ def drawn_face(model: LinearGenerator, case: int, seed: int) -> tuple[str, Mesh]
     defect, number = known[case % len(known)], case + 1000 * seed
     settings = ScanSettings(clutter=3 * (case % 2), max_angle=np.pi)
     return defect, partial_scan(model.sample(number, level=2), defect, seed=number, settings=settings).scan
+
+
+def large_defect(model: LinearGenerator, case: int, seed: int) -> tuple[str, Mesh]:
+    """A face of the model with a large defect, turned by up to 180 degrees, every other time with junk about it."""
+    defect, number = LARGE[case % len(LARGE)], 9000 + case + 1000 * seed
+    face = model.sample(number, level=2, discrepancy=True)
+    settings = ScanSettings(clutter=4 * (case % 2), max_angle=np.pi)
+    return f"large {defect}", partial_scan(face, defect, seed=number, settings=settings).scan
 
 
 def two_faces(model: LinearGenerator, case: int, seed: int) -> tuple[str, Mesh]:
@@ -95,7 +108,8 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
         if judged(found)["passed"]:
             fitted = fit_face(scan, model, start, {}, open_door)
             found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading_prior(fitted, model, settings)}
-            found["coverage"] = face_coverage(model.template, project_face(scan, model, fitted, settings), settings)
+            seen = face_seen(scan, model.template, fitted, project_face(scan, model, fitted, settings), settings)
+            found |= vars(seen)
     except FacecomError as error:
         found["refused"] = str(error)
     return found
@@ -105,14 +119,29 @@ def judged(row: Row) -> Row:
     """The same with whether the shipped verdict lets it pass the search, and whether it is completed in the end."""
     bounds = bounds_of(CompletionSettings().verdict)
     passed = "score" in row and not any(_beyond(row, key, bounds) for key in OF_THE_SEARCH)
-    completed = passed and "coverage" in row and not any(_beyond(row, key, bounds) for key in FIGURES)
+    completed = passed and "coverage" in row and not _beyond(row, "fit_prior", bounds) and enough_seen(row)
     return row | {"passed": passed, "completed": completed}
+
+
+def enough_seen(row: Row) -> bool:
+    """Whether the shipped verdict takes what was seen."""
+    try:
+        judge_seen(Seen(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share", 0.0)), Verdict())
+    except FacecomError:
+        return False
+    return True
+
+
+def is_whole(row: Row) -> bool:
+    """Whether a logged row has what the verdict asks for: with much of the face seen the last two figures count not."""
+    return "coverage" not in row or "shrinkage" in row or row["coverage"] >= Verdict().plainly_seen
 
 
 def bounds_of(verdict: Verdict) -> dict[str, float]:
     """The bound of each figure."""
     values = (
-        verdict.least_score, verdict.most_rms_mm, verdict.most_prior, verdict.most_fitted_prior, verdict.least_seen
+        verdict.least_score, verdict.most_rms_mm, verdict.most_prior, verdict.most_fitted_prior, verdict.least_piece,
+        verdict.most_shrinkage,
     )  # fmt: skip
     return dict(zip(FIGURES, values, strict=True))
 
@@ -125,6 +154,8 @@ def cases(model: LinearGenerator, options: argparse.Namespace) -> Iterator[Case]
         yield f"thing {options.seed} {k}", "no", "mm", partial(thing, k, options.seed)
     for k in range(options.drawn):
         yield f"drawn {options.seed} {k}", "yes", "mm", partial(drawn_face, model, k, options.seed)
+    for k in range(options.large):
+        yield f"large {options.seed} {k}", "yes", "mm", partial(large_defect, model, k, options.seed)
     for k in range(options.pairs):
         yield f"two {options.seed} {k}", "two", "mm", partial(two_faces, model, k, options.seed)
 
@@ -133,7 +164,8 @@ def logged(path: Path | None) -> dict[str, Row]:
     """The rows that a run before this one wrote, by name."""
     if path is None or not path.exists():
         return {}
-    return {row["name"]: row for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {row["name"]: row for row in rows if is_whole(row)}
 
 
 def run(model: LinearGenerator, options: argparse.Namespace) -> list[Row]:
@@ -169,17 +201,24 @@ def margins(rows: list[Row]) -> Iterator[str]:
     """Lines of the table of bounds: how near the faces that pass come to each, and how many things it alone refuses."""
     bounds = bounds_of(CompletionSettings().verdict)
     things = [r for r in rows if r["face"] == "no" and "score" in r]
-    yield "| figure | bound | the face nearest to it | its figure | things that only this bound refuses |"
-    yield "| --- | ---: | --- | ---: | ---: |"
+    yield "| figure | bound | nearest face | its figure | next | its figure | things that only this bound refuses |"
+    yield "| --- | ---: | --- | ---: | --- | ---: | ---: |"
     for key, nearest in FIGURES.items():
-        faces = [r for r in rows if r["face"] == "yes" and r["completed"] and key in r]
-        if not faces:
+        faces = sorted((r for r in rows if r["completed"] and asked_of(r, key)), key=lambda r, key=key: r[key])
+        if len(faces) < 2:
             continue
-        worst = nearest(faces, key=lambda r, key=key: r[key])
+        ends = faces[:2] if nearest is min else faces[:-3:-1]
         alone = sum(
             _beyond(r, key, bounds) and not any(_beyond(r, k, bounds) for k in bounds if k != key) for r in things
         )
-        yield f"| {key} | {bounds[key]:g} | {worst['kind']}: {worst['name']} | {worst[key]:.2f} | {alone} |"
+        named = " | ".join(f"{r['kind']}: {r['name']} | {r[key]:.2f}" for r in ends)
+        yield f"| {key} | {bounds[key]:g} | {named} | {alone} |"
+
+
+def asked_of(row: Row, key: str) -> bool:
+    """Whether a row is that of a face which the bound on this figure could have refused."""
+    seen_plainly = key == "shrinkage" and row.get("coverage", 0.0) >= Verdict().plainly_seen
+    return row["face"] == "yes" and key in row and not seen_plainly
 
 
 def _beyond(row: Row, key: str, bounds: dict[str, float]) -> bool:
@@ -191,6 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=200, help="how many things")
     parser.add_argument("--drawn", type=int, default=25, help="how many faces of the model, the defects in turn")
+    parser.add_argument("--large", type=int, default=40, help="how many faces of the model with large defects")
     parser.add_argument("--pairs", type=int, default=6, help="how many scans of two faces")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -61,6 +61,7 @@ def test_what_is_cut_off_a_head_holds_no_face(things):
 
 def row(name, face, **figures):
     sound = {"score": 0.5, "rms_mm": 0.5, "prior": 1.0, "coverage": 0.5, "passed": True, "completed": True}
+    sound |= {"shrinkage": 1.0, "scan_share": 0.5}
     return {"name": name, "kind": name, "face": face} | sound | figures
 
 
@@ -79,8 +80,29 @@ def test_margins_name_the_nearest_face_and_what_one_bound_alone_refuses(refusal)
         row("odd", "no", prior=9.0, **refused), row("both", "no", prior=9.0, score=0.0, **refused),
     ]  # fmt: skip
     lines = {line.split(" | ")[0].strip("| "): line for line in refusal.margins(rows)}
-    assert lines["score"].endswith("| near: near | 0.20 | 0 |")
-    assert lines["prior"].endswith("| easy: easy | 2.00 | 1 |")
+    assert lines["score"].endswith("| near: near | 0.20 | easy: easy | 0.50 | 0 |")
+    assert lines["prior"].endswith("| easy: easy | 2.00 | near: near | 1.00 | 1 |")
+
+
+def test_shrinkage_is_near_its_bound_only_where_little_of_the_face_was_seen(refusal):
+    rows = [row("whole", "yes", coverage=0.9, shrinkage=1.5), row("half", "yes", shrinkage=1.2), row("third", "yes")]
+    lines = {line.split(" | ")[0].strip("| "): line for line in refusal.margins(rows)}
+    assert "| half: half | 1.20 | third: third | 1.00 |" in lines["shrinkage"]
+
+
+def test_a_row_that_lacks_what_the_verdict_asks_for_is_run_again(refusal):
+    old = {k: v for k, v in row("a", "no").items() if k not in ("shrinkage", "scan_share")}
+    assert not refusal.is_whole(old)
+    assert refusal.is_whole(old | {"coverage": 0.9}) and refusal.is_whole(row("a", "no"))
+    assert not refusal.judged(row("a", "no", shrinkage=9.0))["completed"]
+
+
+def test_a_large_defect_leaves_little(refusal):
+    model = refusal.LinearGenerator.load()
+    kind, scan = refusal.large_defect(model, 0, 0)
+    whole = model.sample(9000, level=2, discrepancy=True)
+    assert kind == "large half"
+    assert face_areas(scan).sum() < 0.7 * face_areas(whole).sum()
 
 
 def test_a_log_is_not_run_again(refusal, tmp_path, monkeypatch, icosphere):
