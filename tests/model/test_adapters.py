@@ -58,6 +58,25 @@ def test_safetensors_and_quads_are_read(arrays, tmp_path):
     )
 
 
+def test_flames_names_in_safetensors_are_read_in_metres(arrays, tmp_path):
+    from safetensors.numpy import save_file
+
+    basis = np.ascontiguousarray(np.moveaxis(arrays["basis"], 0, 2))
+    save_file({"v_template": arrays["mean"], "shapedirs": basis, "f": arrays["faces"]}, tmp_path / "f.safetensors")
+    source = read_linear(tmp_path / "f.safetensors", mm_per_unit=1000.0)
+    np.testing.assert_allclose(source.decode(np.array([0.0, 1.0])), 1000.0 * (arrays["mean"] + arrays["basis"][1]))
+    np.testing.assert_array_equal(source.triangles, arrays["faces"])
+
+
+def test_an_npz_of_ict_is_read_as_it_is_with_its_credit(arrays, tmp_path):
+    quads = np.array([[0, 1, 2, 3]])
+    np.savez(tmp_path / "ict.npz", neutral=arrays["mean"], identity=arrays["basis"], quads=quads)
+    source = read_ict_facekit(tmp_path / "ict.npz", modes=1)
+    assert source.code_size == 1
+    assert "ICT-FaceKit" in source.credit
+    np.testing.assert_allclose(source.decode(np.array([2.0])), arrays["mean"] + 2.0 * arrays["basis"][0])
+
+
 def test_what_is_unsafe_damaged_or_something_else_is_refused(arrays, tmp_path):
     def refused(name, reason):
         with pytest.raises(CheckpointError, match=reason) as caught:
