@@ -129,6 +129,8 @@ class _Run:
         if self.folder is not None and self.minutes > kept:
             self.keep()
         self.decoder.eval()
+        if "encoder" in self.parts and self.steps:
+            self.calibrate()
         source = FaceComSource(self.decoder, template.faces[2], self.mean, self.deviation)
         return Trained(source, self.steps, self.minutes, self.error_mm)
 
@@ -146,6 +148,27 @@ class _Run:
         loss.backward()
         self.optimizer.step()
         return float((gap.detach().abs().mean(1) * torch.tensor(self.deviation, dtype=torch.float32)).mean())
+
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        """Put mean and covariance of the training faces' codes into the first layer: codes N(0, I) are then such faces.
+
+        A linear map before a linear layer changes neither the architecture nor the faces that it can make; without it
+        the prior of the fit would say nothing true of a code that was held near a sphere and no more.
+        """
+        encoder = self.parts["encoder"].eval()
+        codes = []
+        for first in range(0, len(self.faces), 64):
+            part = self.faces[first : first + 64]
+            x = torch.tensor((part - self.mean) / self.deviation, dtype=torch.float32).transpose(0, 1)
+            codes.append(encoder(x).double())
+        z = torch.cat(codes)
+        values, vectors = torch.linalg.eigh(torch.cov(z.T))
+        spread = (vectors * values.clamp_min(1e-12).sqrt()).flip(1) * np.sqrt(z.shape[1])
+        enter = self.decoder.decoder_lin
+        weight = enter.weight.double()
+        enter.bias.copy_(enter.bias.double() + weight @ z.mean(0))
+        enter.weight.copy_(weight @ spread)
 
     def rows(self) -> np.ndarray:
         """Which faces the next step takes: each epoch takes all in an order of its own."""

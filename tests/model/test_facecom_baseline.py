@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
+from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.linear import LinearGenerator
 from facecom.model.mixing import mixed_faces
 from facecom.model.training import principal_modes
-from training.train_facecom import Budget, train_facecom, train_from_pca
+from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of
+from training.train_facecom import Budget, _Run, train_facecom, train_from_pca
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +37,31 @@ def test_a_step_of_the_whole_architecture_runs_and_is_counted(faces):
     assert made.steps == 1
     assert np.isfinite(made.error_mm)
     assert made.source.decode(np.zeros(2)).shape == (template.counts[2], 3)
+
+
+def test_a_run_goes_on_where_it_stood(faces, tmp_path):
+    template = LinearGenerator.load().template
+    short = Budget(minutes=1e-6, batch=3)
+    first = train_facecom(faces, template, code_size=2, budget=short, folder=tmp_path)
+    again = train_facecom(faces, template, code_size=2, budget=short, folder=tmp_path)
+    assert again.steps == first.steps == 1
+    assert again.minutes == first.minutes
+    np.testing.assert_allclose(again.source.decode(np.ones(2)), first.source.decode(np.ones(2)), atol=1e-3)
+    longer = Budget(minutes=2 * first.minutes, batch=3)
+    assert train_facecom(faces, template, code_size=2, budget=longer, folder=tmp_path).steps > 1
+
+
+def test_codes_of_the_training_faces_are_made_standard(faces):
+    torch.manual_seed(0)
+    levels = levels_of(LinearGenerator.load().template)
+    decoder = FaceComDecoder(2, WIDE, NARROW, around=levels.around, ups=levels.ups)
+    encoder = Encoder(2, levels)
+    run = _Run(faces, decoder, encoder, Budget(minutes=0.0), None)
+    x = torch.tensor((faces - run.mean) / run.deviation, dtype=torch.float32).transpose(0, 1)
+    enter = decoder.decoder_lin
+    with torch.no_grad():
+        entered = enter(encoder.eval()(x))
+        run.calibrate()
+        codes = np.sqrt(2) * torch.linalg.lstsq(enter.weight.double(), (entered - enter.bias).double().T).solution
+    np.testing.assert_allclose(codes.mean(1), 0.0, atol=1e-3)
+    np.testing.assert_allclose(torch.cov(codes), np.eye(2), atol=1e-2)
