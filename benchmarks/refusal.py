@@ -126,7 +126,7 @@ def judged(row: Row) -> Row:
 def enough_seen(row: Row) -> bool:
     """Whether the shipped verdict takes what was seen."""
     try:
-        judge_seen(Seen(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share", 0.0)), Verdict())
+        judge_seen(Seen(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")), Verdict())
     except FacecomError:
         return False
     return True

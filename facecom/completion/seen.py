@@ -11,7 +11,7 @@ from facecom.completion.values import CompletionSettings, Scan, Verdict
 from facecom.errors import FitError
 from facecom.fitting.fit import Fit
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Mesh, face_areas
+from facecom.geometry.mesh import Bools, Mesh, face_areas
 from facecom.geometry.nearest import Surface
 from facecom.model.template import Template
 from facecom.refine.project import Projected
@@ -24,12 +24,12 @@ class Seen:
     coverage : share of the face proper that was measured, by area on the mean face
     shrinkage : how many times smaller the measured part is than on the mean face, by area: about one for a face, more
         where a face was drawn together to lie on another thing
-    scan_share : share of the scan that lies on the face proper
+    scan_share : share of the scan that lies on the face proper; None where so much was seen that it is not asked for
     """
 
     coverage: float
     shrinkage: float
-    scan_share: float
+    scan_share: float | None
 
 
 def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Seen:
@@ -37,15 +37,25 @@ def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected,
     proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
     measured = np.flatnonzero(projected.measured & proper)
     mean, own = (vertex_areas(vertices, template.faces[3]) for vertices in (template.vertices, projected.vertices))
-    mesh, faces, count = scan.for_fit.mesh, template.faces[2], template.counts[2]
-    area, middle = face_areas(mesh), mesh.vertices[mesh.faces].mean(axis=1)
-    found = Surface(Mesh(projected.vertices[:count], faces)).closest(fitted.pose.apply(middle))
-    on_face = (found.distance < settings.verdict.on_mm) & np.all(proper[faces], axis=1)[found.faces]
+    coverage = float(mean[measured].sum() / mean[proper].sum())
+    share = None
+    if coverage < settings.verdict.plainly_seen:
+        in_face = scan.for_fit.mesh.with_vertices(fitted.pose.apply(scan.for_fit.mesh.vertices))
+        share = _share_on(in_face, template, projected, proper, on_mm=settings.verdict.on_mm)
     return Seen(
-        coverage=float(mean[measured].sum() / mean[proper].sum()),
+        coverage=coverage,
         shrinkage=float(mean[measured].sum() / max(own[measured].sum(), 1e-9)),
-        scan_share=float(area @ on_face / area.sum()),
+        scan_share=share,
     )
+
+
+def _share_on(scan: Mesh, template: Template, projected: Projected, chosen: Bools, *, on_mm: float) -> float:
+    """Share of a scan's area that lies on the chosen part of the face; on its coarser level, which is near enough."""
+    faces, count = template.faces[2], template.counts[2]
+    found = Surface(Mesh(projected.vertices[:count], faces)).closest(scan.vertices[scan.faces].mean(axis=1))
+    on_face = (found.distance < on_mm) & np.all(chosen[faces], axis=1)[found.faces]
+    area = face_areas(scan)
+    return float(area @ on_face / area.sum())
 
 
 def judge_seen(seen: Seen, verdict: Verdict) -> None:
@@ -56,7 +66,7 @@ def judge_seen(seen: Seen, verdict: Verdict) -> None:
     FitError
         With the figures.
     """
-    piece = seen.scan_share >= verdict.piece_share
+    piece = seen.scan_share is not None and seen.scan_share >= verdict.piece_share
     needed = verdict.least_piece if piece else verdict.least_seen
     if seen.coverage < needed:
         raise FitError(f"only {seen.coverage:.0%} of the face is seen in the scan, at least {needed:.0%} is needed")
