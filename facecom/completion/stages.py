@@ -147,7 +147,7 @@ def project_face(
     levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
     find = partners_of(scan, fitted.pose)
     prolongations = template.prolongation(1, scheme="loop"), template.prolongation(2, scheme="loop")
-    return project(levels, prolongations, find, settings=settings.project)
+    return project(levels, prolongations, find, mirror=template.mirror, settings=settings.project)
 
 
 def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:

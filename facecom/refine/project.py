@@ -56,6 +56,8 @@ class ProjectSettings:
     """Distance at which the offset has lost most of its memory there."""
     carry_sigma_mm: float = 1.0
     """Standard deviation of the offset there, where nothing is seen."""
+    mirror_share: float = 0.6
+    """Share of the other side's offset that is expected there, where the other side was seen."""
     measured_mm: float = 0.6
     """A vertex this close to its partner in the end counts as measured."""
 
@@ -131,6 +133,7 @@ def project(
     prolongations: tuple[sp.csr_matrix, sp.csr_matrix],
     find: Find,
     *,
+    mirror: Ints | None = None,
     settings: ProjectSettings | None = None,
 ) -> Projected:
     """Move the fitted face onto the scan, coarse offsets first.
@@ -140,6 +143,7 @@ def project(
     levels : vertices (V, 3), mm, and faces of the fitted face on two nested levels, coarse and fine
     prolongations : sparse, (V coarse, V still coarser) and (V fine, V coarse); each carries values a level down
     find : answers the partners of vertices with normals within a reach in mm
+    mirror : (V,) int or None, the vertex of the fine level on the other side
 
     Returns
     -------
@@ -163,15 +167,19 @@ def project(
         total = total + smooth_field(short, gap, weight)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
-    total = carried_offset(Mesh(vertices, fine_faces), total, found.valid, settings=settings)
+    total = carried_offset(Mesh(vertices, fine_faces), total, found.valid, mirror=mirror, settings=settings)
     return Projected(fine + total[:, None] * normals, found.valid, total)
 
 
-def carried_offset(face: Mesh, offset: Floats, measured: Bools, *, settings: ProjectSettings) -> Floats:
+def carried_offset(
+    face: Mesh, offset: Floats, measured: Bools, *, mirror: Ints | None = None, settings: ProjectSettings
+) -> Floats:
     """The offset (V,) solved anew, to the end, at unseen vertices within `carry_mm` of measured ones.
 
     Conjugate gradients stop before the rim's slope has reached the middle of a hole; a direct solve of the few
-    vertices around it does not, and so carries the trend over the rim, not its value alone.
+    vertices around it does not, and so carries the trend over the rim, not its value alone. What this person's face
+    has and the model does not expect is much the same on both sides: where the other side was measured, a share of
+    its offset is what the field falls back to.
     """
     lost = np.flatnonzero(~measured)
     if not len(lost) or len(lost) == len(measured):
@@ -192,8 +200,16 @@ def carried_offset(face: Mesh, offset: Floats, measured: Bools, *, settings: Pro
     precision = matern_precision(
         part.vertices, part.faces, correlation_mm=settings.carry_correlation_mm, sigma_mm=settings.carry_sigma_mm
     )
-    weight = given / settings.noise_mm**2
-    carried = _factorised(precision + sp.diags(weight)).solve(weight * offset[used])
+
+    def continued(values: Floats, known: Bools) -> Floats:
+        weight = known / settings.noise_mm**2
+        return _factorised(precision + sp.diags(weight)).solve(weight * values)
+
+    expected = np.zeros(len(used))
+    if mirror is not None and settings.mirror_share > 0 and measured[mirror[used]].any():
+        other = mirror[used]
+        expected = settings.mirror_share * continued(offset[other], measured[other])
+    carried = expected + continued(offset[used] - expected, given)
     out = offset.copy()
     out[used[~given]] = carried[~given]
     return out

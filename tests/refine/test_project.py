@@ -4,6 +4,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import linalg as sparse_linalg
+from scipy.spatial import cKDTree
 
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh, unit
@@ -216,3 +217,20 @@ def test_a_whole_or_an_unseen_face_has_nothing_to_carry(levels):
     offset = np.sin(fine[:, 0])
     for measured in (np.ones(len(fine), bool), np.zeros(len(fine), bool)):
         assert carried_offset(Mesh(fine, faces), offset, measured, settings=ProjectSettings()) is offset
+
+
+def test_what_the_other_side_has_beside_the_model_comes_back(levels):
+    """A bump on both sides, one of them in a hole that the rim does not announce."""
+    (_, (fine, faces)), _ = levels
+    mirror = cKDTree(fine).query(fine * [-1.0, 1.0, 1.0])[1]
+    bump = np.exp(-((np.abs(fine[:, 0]) - 25.0) ** 2 + fine[:, 1] ** 2) / (2 * 5.0**2))
+    measured = np.hypot(fine[:, 0] - 25.0, fine[:, 1]) > 14.0
+    given, top = np.where(measured, bump, 0.0), np.hypot(fine[:, 0] - 25.0, fine[:, 1]).argmin()
+    sheet = Mesh(fine, faces)
+    alone, led, none = (
+        carried_offset(sheet, given, measured, mirror=m, settings=ProjectSettings(mirror_share=share))
+        for m, share in ((None, 0.6), (mirror, 0.6), (mirror, 0.0))
+    )
+    assert abs(alone[top]) < 0.2 and np.array_equal(alone, none)
+    assert led[top] == pytest.approx(0.6, abs=0.12)
+    assert np.array_equal(led[measured], given[measured])
