@@ -1,11 +1,12 @@
 """Open report pages in a headless Chromium as people would, and say what is wrong with them.
 
-    python benchmarks/report_pages.py DIR/report.html ... [--pictures FOLDER]
+    python benchmarks/report_pages.py DIR/report.html ... [--pictures FOLDER] [--sheets docs/images]
 
 Each page is opened from its file, with every request noted, at the width of a desk and of a phone; each button is
 clicked and must change the picture, and the page is printed. It fails, with the list, where the console held an error,
 anything was asked of a network, a button did nothing, the page is wider than a phone, or the file is larger than 8 MB.
-Chromium is Debian's (apt-get install chromium), driven by playwright.
+Chromium is Debian's (apt-get install chromium), driven by playwright. With --sheets, one picture for each page is put
+together from its screenshots: report_DIR.png.
 """
 
 from __future__ import annotations
@@ -156,12 +157,37 @@ def colourful(png: bytes) -> float:
     return float((np.ptp(pixels, axis=2) > 40).mean())
 
 
+def sheet(folder: Path, out: Path) -> None:
+    """Put the screenshots of a page together: desk, phone and print above, the colourings of the view below."""
+    image = need("PIL.Image")
+
+    def row(names: Sequence[str], crop: tuple[int, int, int, int] | None, high: int) -> list[Any]:
+        shots = [image.open(folder / f"{name}.png").convert("RGB") for name in names]
+        shots = [shot.crop(crop) if crop else shot for shot in shots]
+        return [shot.resize((round(shot.width * high / shot.height), high), image.LANCZOS) for shot in shots]
+
+    above = row(("desk", "phone", "print"), None, 560)
+    keys = ("provenance", "sigma", "distance", "colour" if (folder / "colour_colour.png").exists() else "plain")
+    below = row([f"colour_{key}" for key in keys], (190, 340, 1070, 890), 212)
+    wide = max(sum(shot.width + 10 for shot in shots) for shots in (above, below)) - 10
+    paper = image.new("RGB", (wide, above[0].height + below[0].height + 10), (225, 228, 232))
+    for shots, top in ((above, 0), (below, above[0].height + 10)):
+        left = 0
+        for shot in shots:
+            paper.paste(shot, (left, top))
+            left += shot.width + 10
+    paper.quantize(160, dither=image.Dither.NONE).save(out, optimize=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the pages; 1 where something is wrong with one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path, nargs="+", help="report.html of completed scans")
     parser.add_argument("--pictures", type=Path, help="folder for screenshots, one folder within for each page")
+    parser.add_argument("--sheets", type=Path, help="folder for one picture put together for each page")
     options = parser.parse_args(arguments)
+    if options.sheets and not options.pictures:
+        parser.error("--sheets puts together what --pictures keeps; give both")
     wrong = 0
     with browser() as chrome:
         for page in options.pages:
@@ -170,6 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder.mkdir(parents=True, exist_ok=True)
             found = check(chrome, page, pictures=folder)
             wrong += len(found.problems)
+            if folder and options.sheets:
+                sheet(folder, options.sheets / f"report_{folder.name}.png")
             print(f"{page}: {page.stat().st_size / 1e6:.2f} MB, {len(found.clicked)} buttons, {found.sheets} sheets")
             print(*(f"  {problem}" for problem in found.problems or ("nothing wrong",)), sep="\n", flush=True)
     return int(wrong > 0)

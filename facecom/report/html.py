@@ -88,9 +88,9 @@ def _sentence(text: str) -> str:
 
 
 def _view(layers: Layers) -> Iterator[str]:
-    yield tag("h2", "Look at it")
     plotting = script()
     if plotting is None:
+        yield tag("h2", "Look at it")
         yield tag("p", "The 3D view needs plotly; install facecom[report] and run again. The pictures below do not.")
         return
     source, _ = plotting
@@ -103,6 +103,7 @@ def _view(layers: Layers) -> Iterator[str]:
         colour.append(("colour", "As scanned"))
     views = (("0", "Front"), ("0.7", "Subject's left"), ("-0.7", "Subject's right"), ("1.571", "Left profile"))
     yield '<div class="screen">'
+    yield tag("h2", "Look at it")
     yield _buttons("Show", "show", shown, chosen="face")
     yield _buttons("Colours", "colour", colour, chosen="provenance")
     yield _buttons("From", "view", views, chosen=None)
@@ -112,6 +113,7 @@ def _view(layers: Layers) -> Iterator[str]:
         for k in layers.kinds
     )
     yield f'<p id="kinds" class="soft">{keys}</p>'
+    yield '<p id="scale" class="soft" hidden>0 <i></i> <b></b>; grey: nothing to show</p>'
     yield tag("p", "Drag to turn, pinch or scroll to come closer. Large scans are shown coarser.", kind="soft")
     yield f"<script>{source}</script>"
     yield f'<script type="application/json" id="scene">{json_for_script(scene(layers))}</script>'

@@ -8,11 +8,12 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Floats, Mesh, face_areas
 from facecom.geometry.nearest import Surface
 from facecom.report import colours
-from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.layers import ALONE, KIND_COLOURS, KIND_NAMES, Layers
 from facecom.report.shading import Cells
 
 MOST_SCAN_FACES = 40_000
@@ -106,7 +107,10 @@ def _patch(layers: Layers) -> tuple[Mesh, Floats]:
     values = np.stack([layers.result.merged_sigma_mm[used], layers.merged_kind[used]], axis=1)
     # a vertex of the rim is measured, its triangle in the patch is not
     rim = joined.provenance[used] == 0
-    values[rim, 1] = layers.merged_kind[used[~rim]].max(initial=1)
+    values[rim, 1] = ALONE
+    if not rim.all():
+        nearest = cKDTree(merged.vertices[used[~rim]]).query(merged.vertices[used[rim]])[1]
+        values[rim, 1] = values[~rim, 1][nearest]
     mesh, paint = Mesh(merged.vertices[used], corner.reshape(-1, 3)), layers.result.merged.colors
     return _coarser(mesh, _with_colours(values, None if paint is None else paint[used]), MOST_PATCH_FACES)
 

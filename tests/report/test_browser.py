@@ -63,5 +63,12 @@ def test_the_colours_of_one_view_do_not_stay_in_the_next(chromium, pages, comple
             page.locator(f'button[data-value="{value}"]').click()
             before = pages.drawn(view, unlike=before)
             shares[value] = pages.colourful(before)
+        scale = page.locator("#scale")
+        assert scale.is_hidden()
+        for value in ("sigma", "distance"):
+            page.locator(f'button[data-value="{value}"]').click()
+            assert re.search(r"^0 +[\d.]+ mm and more; grey", scale.inner_text())
+            assert "linear-gradient" in scale.locator("i").evaluate("e => getComputedStyle(e).backgroundImage")
+        assert page.locator(".colorbar").count() == 0
     assert not problems
     assert shares["plain"] < 0.001 < 0.02 < shares["provenance"]

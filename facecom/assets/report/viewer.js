@@ -48,15 +48,6 @@
     return scale.concat([[top, scene.unseen], [1, scene.unseen]]);
   }
 
-  function bar(key) {
-    const title = key === "sigma" ? "sd, mm" : "mm";
-    const ticks = [0, 0.25, 0.5, 0.75, 1];
-    return {
-      title: {text: title}, thickness: 12, len: 0.6, tickvals: ticks.map(t => t * scene.levels),
-      ticktext: ticks.map(t => String(Number((t * scene.high[key]).toPrecision(3))))
-    };
-  }
-
   function byKind(mesh) {
     const kinds = scene.kinds, count = mesh.faces.length / 3, cells = new Uint8Array(count), own = mesh.provenance;
     for (let f = 0; f < count; f++) {
@@ -68,7 +59,16 @@
       showscale: false};
   }
 
-  function trace(name, colour, first) {
+  // Drawn here and not by plotly, whose bars stay when the colours change, and are black in a page from a file.
+  function legend() {
+    const box = document.getElementById("scale"), high = scene.high[state.colour];
+    box.hidden = high === undefined;
+    if (box.hidden) return;
+    box.querySelector("i").style.background = `linear-gradient(to right, ${scene.ramp.join(", ")})`;
+    box.querySelector("b").textContent = `${high} mm and more`;
+  }
+
+  function trace(name, colour) {
     const mesh = meshes[name];
     // of its own for each colouring: plotly keeps the old colours of a trace that is given others of another sort
     const uid = `${name} ${colour}`;
@@ -79,8 +79,7 @@
     if (colour === "plain") return {...base, color: scene.plain};
     if (colour === "colour") return mesh.paint ? {...base, vertexcolor: mesh.paint} : {...base, color: scene.unseen};
     if (!mesh[colour]) return {...base, color: scene.unseen};
-    return {...base, intensity: mesh[colour], colorscale: ramp(), cmin: 0, cmax: 255, showscale: first,
-      colorbar: bar(colour)};
+    return {...base, intensity: mesh[colour], colorscale: ramp(), cmin: 0, cmax: 255, showscale: false};
   }
 
   const state = {show: "face", colour: "provenance"};
@@ -97,11 +96,8 @@
 
   function draw() {
     const names = state.show.split("+").filter(name => meshes[name].faces.length);
-    const own = names.map((name, k) => trace(name, state.colour, k === 0));
-    if (own.length && own.every(t => !t.showscale)) {
-      const scaled = own.find(t => t.colorbar);
-      if (scaled) scaled.showscale = true;
-    }
+    const own = names.map(name => trace(name, state.colour));
+    legend();
     document.getElementById("kinds").hidden = state.colour !== "provenance";
     return Plotly.react(place, own, layout, options);
   }
