@@ -1,6 +1,6 @@
 """The pictures of docs/viewer.md and the seconds that its steps take, in a headless Chromium.
 
-    python benchmarks/viewer_pictures.py [SCAN] [--out docs/images]
+    python benchmarks/viewer_pictures.py [SCAN] [--out docs/images] [--relief]
 
 Needs facecom[viewer,dev] and Chromium.
 """
@@ -88,7 +88,7 @@ def arrow(shot: np.ndarray) -> np.ndarray:
     return np.array([columns[tip].mean() - 4, rows[tip].mean()])
 
 
-def walk(page: Any, scan: Path, out: Path) -> None:
+def walk(page: Any, scan: Path, out: Path, *, relief: bool) -> None:
     """One visit from upload to download."""
     hand = Hand(page, out)
     page.get_by_text("drop it anywhere").wait_for()
@@ -102,14 +102,28 @@ def walk(page: Any, scan: Path, out: Path) -> None:
     middle = np.array([0.32 * WIDTH, 0.53 * HEIGHT])
     hand.drag(middle + [40, 45], middle + [70, 20])
     hand.done("vertices of the scan are marked", "stroke of the brush")
+    hand.choose("Pointer", "leave open")
+    hand.done("paint on the scan", "brush for what is to stay open")
+    hand.drag(middle + [-12, 18], middle + [6, 22])
+    hand.done("is to stay open", "stroke over the hole")
     hand.keep("marked")
+    hand.begin()
+    page.reload()
+    hand.done("is to stay open", "reload")
+    page.get_by_role("alert").get_by_role("button").click()
     hand.press("Take all marks back")
+    if relief:
+        page.get_by_role("checkbox").check()
     hand.press("Complete")
     hand.done("completion: done", "complete")
     hand.keep("result")
     hand.choose("Layer", "sigma")
     hand.done("standard deviation: light", "layer")
     hand.keep("sigma")
+    if relief:
+        hand.choose("Layer", "detail")
+        hand.done("skin relief that was made", "layer of relief")
+        hand.keep("detail")
     hand.choose("Layer", "provenance")
     hand.choose("Landmark", "nose_bridge_4")
     tip = arrow(hand.look())
@@ -145,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scan", type=Path, nargs="?", default=Path("data/demo/nose.ply"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--relief", action="store_true", help="skin relief as well, and a picture of it")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -156,7 +171,7 @@ def main() -> None:
         page.goto(running.address)
         page.get_by_text("drop it anywhere").wait_for()
         print(f"{'page':28s} {time.perf_counter() - since:6.2f} s", flush=True)
-        walk(page, options.scan, options.out)
+        walk(page, options.scan, options.out, relief=options.relief)
         browser.close()
 
 
