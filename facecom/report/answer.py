@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from facecom.report.ablation import Ablation, Outcome
-from facecom.report.leaving import FULL
+from facecom.report.leaving import FULL, PICTURES
 from facecom.report.markup import tag
 from facecom.report.relief import relief_by_region
 from facecom.report.words import REGION_TITLES, mm, percent
@@ -20,9 +20,11 @@ NO_DIFFERENCE = 0.02
 def answer(ablation: Ablation) -> tuple[str, ...]:
     """The answer for the scan of an ablation, a sentence or two for each reason; what does not help here is said."""
     by_name = {o.leaving.name: o for o in ablation.outcomes}
+    guided = by_name.get(PICTURES.name)
     return (
         _structure(ablation, by_name[FULL], by_name["shape modes"]),
         _sides(ablation, by_name[FULL], by_name["symmetry"]),
+        *(() if guided is None else (_pictures(ablation, by_name[FULL], guided),)),
         _closeness(by_name[FULL], by_name["projection"], by_name["carrying on into the hole"]),
         _relief(ablation),
     )
@@ -43,6 +45,14 @@ def _sides(ablation: Ablation, whole: Outcome, without: Outcome) -> str:
     return (
         f"Traits of the missing part are found on the other side of the face, which the scan shows for {seen} of what "
         f"was made up: {_lost(ablation, whole, without, 'when the sides know nothing of each other')}"
+    )
+
+
+def _pictures(ablation: Ablation, whole: Outcome, without: Outcome) -> str:
+    told = percent(ablation.layers.share(ablation.layers.guided, of=ablation.layers.made))
+    return (
+        f"Pictures of the scan, painted in by a network, had a say in {told} of what was made up of the face proper: "
+        f"{_lost(ablation, whole, without, 'when the fit does not see them')}"
     )
 
 

@@ -127,6 +127,9 @@ def test_the_answer_tells_what_helps_here_and_what_does_not(found):
     swapped = [replace(whole, hidden_mm=modes.hidden_mm), replace(modes, hidden_mm=whole.hidden_mm)]
     others = replace(found, outcomes=(*swapped, *found.outcomes[2:]))
     assert "does not help" in answer(others)[0]
+    pictures = replace(modes, leaving=PICTURES)
+    told = answer(replace(found, outcomes=(*found.outcomes, pictures)))
+    assert len(told) == 5 and "Pictures of the scan" in told[2] and mm(modes.hidden_mm) in told[2]
     failed = [replace(o, problem="too little") if o.leaving.name == "symmetry" else o for o in found.outcomes]
     assert "fails (too little)" in answer(replace(found, outcomes=tuple(failed)))[1]
 
