@@ -14,7 +14,7 @@ from facecom.geometry.transform import Similarity
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import build_mould
-from facecom.prosthesis.outer import cut_outer, rough_outer
+from facecom.prosthesis.outer import cut_outer
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
 from facecom.prosthesis.settings import DesignSettings
@@ -127,7 +127,8 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
     )
     looks = vector_area(source.merged, defect.faces)
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm)
-    axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
+    rough = cut_outer(replace(source, skin=None), near, settings, thickness, towards=looks)
+    axis, least = _axes(rough.sheet, looks, settings)
     turn = axis_frame(axis)
     if source.skin is not None:
         near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, longest_mm=settings.relief_edge_mm)

@@ -37,7 +37,8 @@ def cut_outer(
 ) -> Outer:
     """Cut the outer face out, with its relief, lift it off the skin, and mend what then crosses.
 
-    near : Neighbourhood of the defect; towards : (3,) float, the withdrawal axis
+    near : Neighbourhood of the defect; towards : (3,) float, the withdrawal axis, or where the defect looks while there
+        is none
     """
     sheet, wide, own = cut_sheet(near, towards=towards)
     tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
@@ -50,14 +51,6 @@ def cut_outer(
     around = replace(lifted, mesh=raised if raised is lifted.mesh else uncrossed(raised)[0])
     mesh, kept = trimmed(sheet.mesh.with_vertices(own @ around.mesh.vertices), towards)
     return Outer(Sheet(mesh, kept @ sheet.inward, (kept @ sheet.weights).tocsr()), around, tissue, rms)
-
-
-def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:
-    """The outer face as far as the choice of an axis asks for it: without relief, and whatever lies under it."""
-    sheet, wide, own = cut_sheet(near, towards=towards)
-    lifted, _ = uncrossed(outer_face(wide, thickness))
-    mesh, kept = trimmed(sheet.mesh.with_vertices(own @ lifted.vertices), towards)
-    return Sheet(mesh, kept @ sheet.inward, (kept @ sheet.weights).tocsr())
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:

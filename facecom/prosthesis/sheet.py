@@ -14,7 +14,6 @@ from facecom.geometry.mesh import (
     Floats,
     Ints,
     Mesh,
-    boundary_edges,
     boundary_loops,
     edge_lengths,
     face_areas,
@@ -61,7 +60,9 @@ class Sheet:
         return boundary_loops(self.mesh.faces)[0]
 
 
-def find_defects(merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: float) -> list[Defect]:
+def find_defects(
+    merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: float, slit_mm: float = 20.0
+) -> list[Defect]:
     """Missing parts that a prosthesis can cover, largest first.
 
     Parts whose margins would meet are one defect. What was made beyond the scan's own border is none.
@@ -72,6 +73,7 @@ def find_defects(merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: floa
     made : (F,) bool, faces that were made
     margin_mm : width of the band around a defect
     least_mm2 : smaller parts are left to the eye of the beholder
+    slit_mm : openings with a shorter border are slits that were left between scan and made surface, no border of a scan
 
     Raises
     ------
@@ -82,7 +84,8 @@ def find_defects(merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: floa
     label = face_components(merged.faces[rows])
     area: Floats = np.bincount(label, face_areas(merged)[rows]).astype(float)
     outer = np.zeros(len(merged.vertices), bool)
-    outer[boundary_edges(merged.faces).ravel()] = True
+    for loop in boundary_loops(merged.faces):
+        outer[loop] |= border_length(merged.vertices[loop]) > slit_mm
     open_ended = np.unique(label[outer[merged.faces[rows]].sum(1) >= 2])
     large = area >= least_mm2
     closed = large & ~np.isin(np.arange(len(area)), open_ended)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Floats, Mesh, vertex_normals
+from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import trimmed
 from facecom.prosthesis.inner import inner_solid
@@ -16,7 +16,7 @@ from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness, slack
-from facecom.prosthesis.tissue import bed_solid, ground_under, room_over
+from facecom.prosthesis.tissue import bed_solid, even_normals, ground_under, room_over
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh
     On thin margins the inner face is less exact than the edge is thick where the skin bends within a cell of its grid.
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    for _ in range(4):
+    for _ in range(6):
         near = np.min([surface.closest(outer.vertices).distance for surface in surfaces], axis=0)
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
         if not short.any():
@@ -98,7 +98,8 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh
         for _ in range(3):
             around = np.repeat(0.6 * short[outer.faces].max(1), 3)
             np.maximum.at(short, outer.faces.ravel(), around)
-        outer = outer.with_vertices(outer.vertices + short[:, None] * vertex_normals(outer.vertices, outer.faces))
+        # Steep margins bend within a triangle: what is raised there may fold.
+        outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
     return outer
 
 

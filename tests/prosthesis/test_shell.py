@@ -138,6 +138,22 @@ def test_several_holes_are_several_defects_unless_their_margins_meet(workshop):
     assert len(find_defects(skin.merged, near, margin_mm=5.0, least_mm2=50.0)) == 1
 
 
+def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
+    skin = workshop.skin(0)
+    rim = np.intersect1d(skin.merged.faces[skin.made], skin.merged.faces[~skin.made])
+    lost = np.flatnonzero((np.isin(skin.merged.faces, rim).sum(1) == 2) & ~skin.made)[:1]
+    kept = np.ones(len(skin.made), bool)
+    kept[lost] = False
+    torn = Mesh(skin.merged.vertices, skin.merged.faces[kept])
+    found = find_defects(torn, skin.made[kept], margin_mm=5.0, least_mm2=50.0)
+    assert len(found) == 1 and found[0].faces.sum() == skin.made.sum()
+    with pytest.raises(ScanError, match="own border"):
+        find_defects(torn, skin.made[kept], margin_mm=5.0, least_mm2=50.0, slit_mm=1.0)
+    near = neighbourhood(torn, found[0], margin_mm=5.0)
+    sheet, _, _ = cut_sheet(near, towards=np.array([0.0, 0.0, 1.0]))
+    assert len(boundary_loops(sheet.mesh.faces)) == 1
+
+
 def test_bad_defects_are_refused_with_a_sentence(workshop):
     skin = workshop.skin(0)
     with pytest.raises(ScanError, match="nothing is missing"):
