@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
-from facecom.refine.relief import SPLITS_MM, Charts, gaussian_width
+from facecom.refine.relief import SPLITS_MM, Charts, passed
 
 SHORTEST_MM = 0.3
 RESOLVING = 0.475
@@ -121,7 +121,7 @@ def noise_by_band(noise_mm: float, spacing_mm: float, waves: Floats) -> Floats:
     if not np.isfinite(spacing_mm):
         return np.zeros(len(waves))
     k = np.linspace(0.01, 8.0, 800)[:, None]
-    blur = np.exp(-0.5 * (2 * np.pi * k * np.array([0.0, *(gaussian_width(w) for w in waves[:, 1])])) ** 2)
+    blur = np.concatenate([np.ones_like(k), *(passed(k, w) for w in waves[:, 1])], axis=1)
     density = 2.0 * np.pi * k * np.sinc(k * spacing_mm) ** 4 * (blur[:, :-1] - blur[:, 1:]) ** 2
     vertex_area = 0.5 * np.sqrt(3.0) * spacing_mm**2
     return noise_mm**2 * vertex_area * np.trapezoid(density, k, axis=0)

@@ -185,9 +185,7 @@ def _color_charts(
     low = relief.masked_blur(image, each, relief.gaussian_width(broad_mm) / shape.pixel_mm)
     fine = ((image - low) * each).astype(np.float32)
     energy = relief.local_energy(fine, weight, pixel_mm=shape.pixel_mm, window_mm=1.25)
-    return relief.Charts(
-        shape.centres, shape.frames, fine, shape.valid, energy, shape.points, shape.mirrored, shape.pixel_mm
-    )
+    return replace(shape, bands=fine, energy=energy)
 
 
 def _target(patch: Mesh, fine: Floats, seen: Bools, charts: relief.Charts) -> synthesis.Target:
@@ -201,4 +199,5 @@ def _target(patch: Mesh, fine: Floats, seen: Bools, charts: relief.Charts) -> sy
         relief=np.where(seen, fine.sum(1), 0.0),
         depth=np.where(seen, -1.0, rim),
         energy=np.tile(energy, (len(seen), 1)),
+        direction=np.zeros((len(seen), 2)),
     )

@@ -1,4 +1,4 @@
-"""The fine patch that carries skin detail: nested refinement of the face, its heights under the scan, displacement."""
+"""The fine patch that carries skin detail: nested refinement of the face, and its heights under the scan."""
 
 from __future__ import annotations
 
@@ -247,42 +247,3 @@ def _without_islands(faces: Ints, seen: Bools, least: int) -> Bools:
     graph = sp.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), shape=(count, count))
     label = csgraph.connected_components(graph, directed=False)[1]
     return seen & (np.bincount(label)[label] >= least)
-
-
-def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, int]:
-    """Move the patch along its normals; heights that would fold a face are halved until none does.
-
-    Returns
-    -------
-    mesh : Mesh
-    damped : int, how many vertices had to give way
-    """
-    value = height.copy()
-    damped = np.zeros(len(value), bool)
-    faces, smooth = patch.mesh.faces, patch.mesh.vertices
-    up = _cross(smooth, faces)
-    for _ in range(8):
-        moved = smooth + value[:, None] * patch.normals
-        now = _cross(moved, faces)
-        folded = np.einsum("fd,fd->f", now, up) < 0.15 * np.linalg.norm(now, axis=1) * np.linalg.norm(up, axis=1)
-        if not folded.any():
-            break
-        touched = np.unique(faces[folded])
-        damped[touched] = True
-        value = _relaxed(value, faces, touched)
-    return Mesh(smooth + value[:, None] * patch.normals, faces, uv=patch.mesh.uv), int(damped.sum())
-
-
-def _cross(vertices: Floats, faces: Ints) -> Floats:
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    return np.cross(b - a, c - a)
-
-
-def _relaxed(value: Floats, faces: Ints, touched: Ints) -> Floats:
-    """Values of the touched vertices replaced by the mean over the faces around them."""
-    mean = np.repeat(value[faces].mean(1), 3)
-    total = np.bincount(faces.ravel(), mean, minlength=len(value))
-    number = np.bincount(faces.ravel(), minlength=len(value))
-    out = value.copy()
-    out[touched] = (total / np.maximum(number, 1))[touched]
-    return out

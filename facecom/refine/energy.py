@@ -9,17 +9,30 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
-from facecom.refine.relief import Charts
+from facecom.refine.relief import Charts, Singles
+
+FOLD_SPREAD = (2.0, 1.3, 0.7, 0.5)
+"""By how many nepers energies may exceed their median, finest band first, before they count as a fold's."""
 
 
-def energy_near(
-    charts: Charts, points: Floats, *, mirrored: bool, reach_mm: float = 1.0, from_centre_mm: float = 3.2
+def measured_near(
+    charts: Charts,
+    values: Singles,
+    points: Floats,
+    *,
+    mirrored: bool,
+    reach_mm: float = 1.0,
+    from_centre_mm: float = 3.2,
 ) -> tuple[Floats, Bools]:
-    """Band energies that the charts of one side measured near given points.
+    """Mean of what the charts of one side measured near given points.
+
+    Parameters
+    ----------
+    values : (N, B, S, S), of each pixel of the charts, as their `energy` or `direction`
 
     Returns
     -------
-    energy : (Q, B) float, logarithm of the mean square
+    mean : (Q, B) float
     found : (Q,) bool, False where no valid pixel lies within `reach_mm`
     """
     chosen = charts.valid & (charts.mirrored == mirrored)[:, None, None]
@@ -29,15 +42,15 @@ def energy_near(
     chosen &= middle
     n, y, x = np.nonzero(chosen)
     if not len(n):
-        return np.zeros((len(points), charts.bands.shape[1])), np.zeros(len(points), bool)
+        return np.zeros((len(points), values.shape[1])), np.zeros(len(points), bool)
     tree = cKDTree(charts.points[n, y, x])
     distance, at = tree.query(points, k=min(12, len(n)), distance_upper_bound=reach_mm, workers=-1)
     distance, at = distance.reshape(len(points), -1), at.reshape(len(points), -1)
     near = np.isfinite(distance)
-    values = charts.energy[n, :, y, x].astype(float)
+    chosen_values = values[n, :, y, x].astype(float)
     at = np.where(near, at, 0)
     total = near.sum(1)
-    mean = (values[at] * near[..., None]).sum(1) / np.maximum(total, 1)[:, None]
+    mean = (chosen_values[at] * near[..., None]).sum(1) / np.maximum(total, 1)[:, None]
     return mean, total > 0
 
 
@@ -52,9 +65,11 @@ def wanted_energy(
     region: Ints | None = None,
     across: float = 0.02,
     range_mm: float = 15.0,
-    spread: tuple[float, ...] = (2.0, 1.3, 0.7, 0.5),
+    spread: tuple[float, ...] = FOLD_SPREAD,
 ) -> Floats:
     """Logarithmic band energies on every vertex, (C, B): near the seen ones kept, elsewhere a smooth continuation.
+
+    It serves other measured fields, as directions, as well.
 
     The least-squares field whose differences along edges are `trust` times those of the mirrored side where that was
     seen and zero elsewhere (a guided membrane, Perez et al. 2003), drawn towards the median of what was seen over

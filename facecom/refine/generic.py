@@ -47,6 +47,7 @@ def generic_charts(
         bands=bands,
         valid=weight > 0,
         energy=local_energy(bands, weight, pixel_mm=pixel_mm, window_mm=1.25),
+        direction=np.zeros((count, 2, size, size), np.float32),
         points=np.zeros((*image.shape, 3), np.float32),
         mirrored=np.zeros(count, bool),
         pixel_mm=pixel_mm,

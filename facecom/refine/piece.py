@@ -10,9 +10,8 @@ from scipy.spatial import cKDTree
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
-from facecom.refine import carried, displace, energy, generic, relief, synthesis
+from facecom.refine import carried, displace, energy, folds, generic, relief, synthesis
 from facecom.refine.carried import BandReport
-from facecom.refine.quality import crossing_edges
 from facecom.refine.skin import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
 
 FEW = 24
@@ -81,23 +80,35 @@ def detail_of_piece(
         made, source = np.zeros(len(low)), np.full(len(low), NONE)
     else:
         made, source = _make(patch, heights, low, charts, bands, sides.region, options, seed)
-    mesh, damped = displace.displace(patch, np.where(heights.seen, heights.values, low + made))
-    warnings = [stop] if stop else []
-    if damped:
-        warnings.append(f"{damped} of {len(low)} fine vertices were lowered, since their relief would fold the mesh")
-    crossing = len(crossing_edges(mesh))
-    if crossing:
-        warnings.append(f"the fine skin crosses itself at {crossing} edges")
+    height = np.where(heights.seen, heights.values, low + made)
+    moved = folds.displace_uncrossed(patch, height, calm=low, seen=heights.seen)
+    # what had to leave the scan is neither measured nor made
+    kind = np.where(heights.seen, np.where(moved.lowered, NONE, MEASURED), source)
+    mesh, used = moved.mesh.submesh(np.ones(len(moved.mesh.faces), bool))
     return Detail(
         mesh=mesh,
-        smooth=patch.mesh,
-        normals=patch.normals,
-        displacement=np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals),
-        low=low,
-        provenance=np.where(heights.seen, MEASURED, source),
+        smooth=Mesh(patch.mesh.vertices[used], mesh.faces, uv=mesh.uv),
+        normals=patch.normals[used],
+        displacement=np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices[used], patch.normals[used]),
+        low=low[used],
+        provenance=kind[used],
         bands=bands,
-        warnings=tuple(warnings),
+        warnings=tuple(([stop] if stop else []) + _mended(moved)),
     )
+
+
+def _mended(moved: folds.Displaced) -> list[str]:
+    """What had to be changed so that the fine skin neither folds nor crosses itself."""
+    said, lowered = [], int(moved.lowered.sum())
+    if lowered:
+        said.append(
+            f"{lowered} of {len(moved.lowered)} fine vertices were lowered, since their relief would fold the mesh"
+        )
+    if moved.dropped:
+        said.append(f"{moved.dropped} fine triangles of seen skin were left out, since they would cross others")
+    if moved.crossing:
+        said.append(f"the fine skin crosses itself at {moved.crossing} edges")
+    return said
 
 
 def _charts(
@@ -205,7 +216,7 @@ def _gains(
     if not len(missing):
         return np.ones_like(parts)
     first = np.where(target.known, target.relief, parts.sum(1))
-    trial = Surface(displace.displace(patch, low + first)[0])
+    trial = Surface(folds.displace(patch, low + first)[0])
     order = missing[np.argsort(-target.depth[missing], kind="stable")]
     centres = relief.spread_points(target.points, options.chart_mm, order)
     seen = relief.sample_charts(
@@ -217,7 +228,7 @@ def _gains(
         half_mm=4.0,
     )
     coarse = patch.coarse.vertices
-    got, found = energy.energy_near(seen, coarse, mirrored=False)
+    got, found = energy.measured_near(seen, seen.energy, coarse, mirrored=False)
     inside = found & ~target.known[: len(coarse)]
     if not inside.any():
         return np.ones_like(parts)
@@ -236,14 +247,11 @@ def _target(
 ) -> synthesis.Target:
     coarse = patch.coarse
     labels = None if region is None else region[patch.nearest_face[: len(coarse.vertices)]]
-    own, own_seen = energy.energy_near(charts, coarse.vertices, mirrored=False)
-    other, other_seen = energy.energy_near(charts, coarse.vertices, mirrored=True)
-    if charts.measured and own_seen.any():
-        wanted = energy.wanted_energy(
-            coarse, own, own_seen, other=other, other_seen=other_seen, trust=options.mirror_trust, region=labels
-        )
-    else:
+    wanted = _carried_in(coarse, charts, charts.energy, labels, options, spread=energy.FOLD_SPREAD)
+    direction = _carried_in(coarse, charts, charts.direction, labels, options, spread=(np.inf, np.inf))
+    if wanted is None or direction is None:
         wanted = np.tile(charts.energy.mean((0, 2, 3)).astype(float), (len(coarse.vertices), 1))
+        direction = np.zeros((len(coarse.vertices), 2))
     clean = np.exp(wanted) - bands.noise_rms_mm**2
     wanted = np.log(np.maximum(clean, 0.05 * np.exp(wanted)))
     return synthesis.Target(
@@ -253,4 +261,31 @@ def _target(
         relief=heights.values - low,
         depth=displace.rim_distance(patch, heights.seen),
         energy=patch.raise_matrix @ wanted,
+        direction=patch.raise_matrix @ direction,
+    )
+
+
+def _carried_in(
+    coarse: Mesh,
+    charts: relief.Charts,
+    values: relief.Singles,
+    labels: Ints | None,
+    options: DetailSettings,
+    *,
+    spread: tuple[float, ...],
+) -> Floats | None:
+    """What the charts measured, on every vertex of the coarse level; None where they show none of the skin here."""
+    own, own_seen = energy.measured_near(charts, values, coarse.vertices, mirrored=False)
+    if not charts.measured or not own_seen.any():
+        return None
+    other, other_seen = energy.measured_near(charts, values, coarse.vertices, mirrored=True)
+    return energy.wanted_energy(
+        coarse,
+        own,
+        own_seen,
+        other=other,
+        other_seen=other_seen,
+        trust=options.mirror_trust,
+        region=labels,
+        spread=spread,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, face_normals, unique_edges, unit
 from facecom.geometry.nearest import Surface
 
 
@@ -90,12 +90,20 @@ def smallest_angles(vertices: Floats, faces: Ints) -> Floats:
     return np.degrees(np.min(angles, axis=0))
 
 
-def crossing_edges(mesh: Mesh) -> Ints:
-    """Edges that pierce a triangle they share no vertex with, (C, 2): the first hit along each edge is tested."""
+def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
+    """Edges that pierce a triangle they share no vertex with, (C, 2): the first hit along each edge is tested.
+
+    Single precision finds hits where triangles of one plane touch; an edge counts whose ends lie at least `least_mm`
+    on either side.
+    """
     edges, _, _ = unique_edges(mesh.faces)
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
     hits = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
     candidate = np.flatnonzero(hits.depth < 0.998)
     corners = mesh.faces[hits.faces[candidate]]
     shared = (corners[:, :, None] == edges[candidate][:, None, :]).any((1, 2))
-    return edges[candidate[~shared]]
+    first = mesh.vertices[corners[:, 0]]
+    upright = unit(face_cross(mesh.vertices, corners))
+    above, below = (np.einsum("cd,cd->c", upright, side[candidate] - first) for side in (start, end))
+    apart = (np.minimum(np.abs(above), np.abs(below)) > least_mm) & (above * below < 0)
+    return edges[candidate[apart & ~shared]]

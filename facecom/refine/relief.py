@@ -16,6 +16,9 @@ Singles = NDArray[np.float32]
 HALF_POWER = np.sqrt(2 * np.log(2.0)) / (2 * np.pi)
 """Width of the Gaussian, per mm of wavelength, that lets half the amplitude of that wave pass."""
 
+EVEN_HALF_POWER = np.sqrt(-2 * np.log(1.0 - np.sqrt(0.5))) / (2 * np.pi)
+"""The same for the low-pass that leaves parabolas alone."""
+
 SPLITS_MM = (0.6, 1.2, 2.4)
 """Wavelengths at which relief is split into bands."""
 
@@ -32,6 +35,8 @@ class Charts:
     valid : (N, S, S) bool
     energy : (N, B, S, S) float32
         Natural logarithm of the local mean square of each band, mm².
+    direction : (N, 2, S, S) float32
+        Which way the relief runs, as `local_direction` gives it.
     points : (N, S, S, 3) float32
         Where each pixel lies: on the scan, or for a mirrored chart where it would lie on the other side.
     mirrored : (N,) bool
@@ -44,6 +49,7 @@ class Charts:
     bands: Singles
     valid: Bools
     energy: Singles
+    direction: Singles
     points: Singles
     mirrored: Bools
     pixel_mm: float
@@ -70,19 +76,58 @@ def masked_blur(values: Singles, weight: Singles, sigma: float) -> Singles:
     return blurred / np.maximum(total, 1e-4)
 
 
+def even_width(wavelength_mm: float) -> float:
+    """Standard deviation in mm of the Gaussian with which `even_blur` lets half the amplitude of that wave pass."""
+    return EVEN_HALF_POWER * wavelength_mm
+
+
+def even_blur(values: Singles, weight: Singles, sigma: float) -> Singles:
+    """Low-pass of image stacks that leaves any parabola as it is, so that no curvature is taken for relief.
+
+    Twice the Gaussian blur less its own blur: its second moment is zero.
+    """
+    once = masked_blur(values, weight, sigma)
+    return 2.0 * once - masked_blur(once, weight, sigma)
+
+
 def split_bands(height: Singles, weight: Singles, *, pixel_mm: float, longest_mm: float) -> Singles:
     """Split height maps (N, S, S) into bands (N, B, S, S): below 0.6, 0.6-1.2, 1.2-2.4, 2.4-`longest_mm` mm."""
     levels = [height]
     for wavelength in (*SPLITS_MM, longest_mm):
-        levels.append(masked_blur(height, weight, gaussian_width(wavelength) / pixel_mm))
+        levels.append(even_blur(height, weight, even_width(wavelength) / pixel_mm))
     bands = [fine - coarse for fine, coarse in zip(levels[:-1], levels[1:], strict=True)]
     return (np.stack(bands, axis=1) * weight[:, None]).astype(np.float32)
+
+
+def passed(wave_numbers: Floats, wavelength_mm: float) -> Floats:
+    """Share of the amplitude of waves, given per mm, that the low-pass at a wavelength leaves."""
+    gauss = np.exp(-0.5 * (2 * np.pi * wave_numbers * even_width(wavelength_mm)) ** 2)
+    return np.asarray(gauss * (2.0 - gauss))
 
 
 def local_energy(bands: Singles, weight: Singles, *, pixel_mm: float, window_mm: float) -> Singles:
     """Logarithm of the mean square of each band in a Gaussian window of that standard deviation."""
     each = np.repeat(weight[:, None], bands.shape[1], axis=1)
     return np.log(np.maximum(masked_blur(bands**2, each, window_mm / pixel_mm), 1e-12)).astype(np.float32)
+
+
+def local_direction(relief: Singles, weight: Singles, *, pixel_mm: float, window_mm: float) -> Singles:
+    """Which way height maps (N, S, S) slope, (N, 2, S, S): cosine and sine of twice the angle, times the coherence.
+
+    The structure tensor in a Gaussian window of that standard deviation (Bigun and Granlund 1987): zero where slopes
+    go all ways alike, of length one where all go one way, across the wrinkles.
+
+    Examples
+    --------
+    >>> waves = np.tile(np.sin(np.arange(40.0)), (1, 40, 1)).astype(np.float32)
+    >>> local_direction(waves, np.ones_like(waves), pixel_mm=0.1, window_mm=0.8)[0, :, 20, 20].round(2) + 0.0
+    array([1., 0.], dtype=float32)
+    """
+    up, across = np.gradient(relief, axis=(1, 2))
+    products = np.stack([across**2 - up**2, 2.0 * across * up, across**2 + up**2], axis=1)
+    each = np.repeat(weight[:, None], 3, axis=1)
+    mean = masked_blur(products, each, window_mm / pixel_mm)
+    return (mean[:, :2] / np.maximum(mean[:, 2:], 1e-12)).astype(np.float32)
 
 
 def sample_charts(
@@ -97,6 +142,7 @@ def sample_charts(
     steepest: float = 0.6,
     tallest_mm: float = 0.35,
     window_mm: float = 1.25,
+    direction_mm: float = 2.0,
 ) -> Charts:
     """Look straight down on the scan around each centre and measure its relief.
 
@@ -113,11 +159,11 @@ def sample_charts(
         Waves longer than this are shape, not relief.
     steepest, tallest_mm : float
         Slope and relief beyond which a pixel is a fold, a rim or hair and not used.
-    window_mm : float
-        Standard deviation of the window of the local energies.
+    window_mm, direction_mm : float
+        Standard deviation of the windows of the local energies and directions.
     """
     frames = tangent_frames(normals)
-    margin = int(np.ceil(2.5 * gaussian_width(longest_mm) / pixel_mm))
+    margin = int(np.ceil(2.5 * even_width(longest_mm) / pixel_mm))
     size = 2 * int(round(half_mm / pixel_mm))
     grid = np.asarray((np.arange(size + 2 * margin) - (size + 2 * margin - 1) / 2) * pixel_mm, np.float64)
     height, seen = _look_down(surface, centres, frames, grid)
@@ -127,6 +173,7 @@ def sample_charts(
     upright = 1.0 / np.sqrt(1.0 + _slope(shape, pixel_mm) ** 2)
     bands = split_bands(height - shape, weight, pixel_mm=pixel_mm, longest_mm=longest_mm) * upright[:, None]
     energy = local_energy(bands, weight, pixel_mm=pixel_mm, window_mm=window_mm)
+    direction = local_direction(bands[:, 1:].sum(1), weight, pixel_mm=pixel_mm, window_mm=direction_mm)
     inner = slice(margin, margin + size)
     rim = distance_transform_edt_stack(relief_valid) * pixel_mm > 0.5
     points = _chart_points(centres, frames, grid[inner], height[:, inner, inner])
@@ -137,6 +184,7 @@ def sample_charts(
         bands[..., inner, inner],
         valid,
         energy[..., inner, inner],
+        direction[..., inner, inner],
         points,
         mirrored=mirrored,
         pixel_mm=pixel_mm,
@@ -197,8 +245,9 @@ def _chart_points(centres: Floats, frames: Floats, grid: Floats, height: Singles
 
 def _flipped(charts: Charts) -> Charts:
     """Turn the mirrored charts left to right, in place of the fresh arrays."""
-    for values in (charts.bands, charts.valid, charts.energy):
+    for values in (charts.bands, charts.valid, charts.energy, charts.direction):
         values[charts.mirrored] = values[charts.mirrored][..., ::-1]
+    charts.direction[charts.mirrored, 1] *= -1.0
     charts.points[charts.mirrored] = charts.points[charts.mirrored][:, :, ::-1]
     return charts
 

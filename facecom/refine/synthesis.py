@@ -18,15 +18,20 @@ from facecom.refine.relief import Charts, Singles, distance_transform_edt_stack,
 class QuiltSettings:
     """How patches are chosen and laid.
 
-    radius_mm : radius of a patch; spacing_mm : distance of patch centres; energy_weight, repeat_weight, far_weight :
-    what a mismatch of local band energies (nepers squared), a source used before, and a source 10 mm away cost in
-    units of the relative squared misfit; choices : among how many of the best the draw is made; gain_limit :
+    radius_mm : radius of a patch; spacing_mm : distance of patch centres; energy_weight, direction_weight,
+    repeat_weight, far_weight : what a mismatch of local band energies (nepers squared) and of directions (squared), a
+    source used before, and a source 10 mm away cost in units of the relative squared misfit; turns_deg : how far a
+    patch may be turned where the skin has a direction; least_coherence : from which length of the wanted direction on
+    it has one; choices : among how many of the best the draw is made; gain_limit :
     largest factor by which a band of a patch is scaled towards the wanted energy; feather_mm : width of the cut.
     """
 
     radius_mm: float = 3.25
     spacing_mm: float = 3.0
     energy_weight: float = 0.35
+    direction_weight: float = 0.5
+    turns_deg: tuple[float, ...] = (0.0, -35.0, 35.0)
+    least_coherence: float = 0.15
     repeat_weight: float = 1.0
     far_weight: float = 0.05
     choices: int = 4
@@ -39,7 +44,8 @@ class Target:
     """The surface on which relief is made: P vertices.
 
     points, normals : (P, 3); known : (P,) bool, measured vertices; relief : (P,) mm, theirs; depth : (P,) mm, distance
-    into what is missing, negative where measured; energy : (P, B), wanted logarithm of the mean square of each band.
+    into what is missing, negative where measured; energy : (P, B), wanted logarithm of the mean square of each band;
+    direction : (P, 2), which way the relief should run, as `local_direction` measures it.
     """
 
     points: Floats
@@ -48,6 +54,7 @@ class Target:
     relief: Floats
     depth: Floats
     energy: Floats
+    direction: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,7 @@ class _Bank:
         self.allowed = _allowed(charts, radius_mm)
         n, y, x = self.allowed.T
         self.energy = charts.energy[n, :, y, x].astype(float)
+        self.direction = charts.direction[n, :, y, x].astype(float)
         self.points = charts.points[n, y, x].astype(float)
         self.used = np.zeros(len(self.allowed))
         self.coefficients = np.stack([[spline_filter(b, 3, output=np.float32) for b in c] for c in charts.bands])
@@ -162,12 +170,16 @@ def _lay(
     state: _State, bank: _Bank, tree: cKDTree, centre: int, settings: QuiltSettings, rng: np.random.Generator
 ) -> None:
     target, pixel = state.target, bank.charts.pixel_mm
-    ids, offsets = _window(target, tree, centre, settings.radius_mm)
+    ids, straight = _window(target, tree, centre, settings.radius_mm)
     wide = int(np.ceil(settings.radius_mm / pixel))
     relief, there = state.relief(ids)
-    image, mask = raster(offsets[there], relief[there], wide=wide, pixel=pixel)
-    cost = _cost(bank, target, centre, image, mask, settings)
-    pick = _draw(cost, settings.choices, rng)
+    directed = np.linalg.norm(target.direction[centre]) >= settings.least_coherence
+    angles = settings.turns_deg if directed else (0.0,)
+    windows = [straight @ _turned(angle) for angle in angles]
+    images = [raster(offsets[there], relief[there], wide=wide, pixel=pixel) for offsets in windows]
+    cost = _cost(bank, target, centre, images, angles, settings)
+    turn, pick = divmod(_draw(cost.ravel(), settings.choices, rng), cost.shape[1])
+    offsets, image = windows[turn], images[turn][0]
     sampled, energy = bank.sample(pick, offsets)
     limit = np.log(settings.gain_limit)
     # One factor a patch and band: skin is patchy, and evening out each spot would take that away.
@@ -191,14 +203,33 @@ def _window(target: Target, tree: cKDTree, centre: int, radius: float) -> tuple[
     return ids, flat * np.clip(stretch, 1.0, 1.5)[:, None]
 
 
-def _cost(bank: _Bank, target: Target, centre: int, image: Singles, mask: Singles, settings: QuiltSettings) -> Floats:
-    wanted = target.energy[centre]
+def _cost(
+    bank: _Bank,
+    target: Target,
+    centre: int,
+    images: list[tuple[Singles, Singles]],
+    angles: tuple[float, ...],
+    settings: QuiltSettings,
+) -> Floats:
+    """What every allowed window costs at each angle, (T, A), given what lies there already as its image and mask."""
+    wanted, direction = target.energy[centre], target.direction[centre]
     cost = settings.energy_weight * ((bank.energy - wanted) ** 2).mean(1)
     cost += settings.repeat_weight * bank.used
     cost += settings.far_weight * (np.linalg.norm(bank.points - target.points[centre], axis=1) / 10.0) ** 2
-    if mask.sum() > 0:
-        cost += bank.misfit(image, mask) / (mask.sum() * np.exp(wanted).sum())
-    return cost
+    total = np.tile(cost, (len(angles), 1))
+    for row, angle, (image, mask) in zip(total, angles, images, strict=True):
+        # an angle counts twice in a direction, which has no front and back
+        across = bank.direction @ _turned(-2.0 * angle) - direction
+        row += settings.direction_weight * (across**2).sum(1)
+        if mask.sum() > 0:
+            row += bank.misfit(image, mask) / (mask.sum() * np.exp(wanted).sum())
+    return total
+
+
+def _turned(angle_deg: float) -> Floats:
+    """Matrix (2, 2) for rows: turns points by minus the angle, so that what is read there is turned by the angle."""
+    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return np.array([[c, -s], [s, c]])
 
 
 def _draw(cost: Floats, choices: int, rng: np.random.Generator) -> int:

@@ -8,8 +8,9 @@ from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.mesh import Mesh, edge_lengths, face_areas, unique_edges
 from facecom.geometry.nearest import Surface
-from facecom.refine import carried, displace, energy, generic, relief, synthesis
+from facecom.refine import carried, displace, energy, folds, generic, relief, synthesis
 from facecom.refine.holes import enclosed_holes
+from facecom.refine.quality import crossing_edges
 
 
 def grid(half: float, step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +42,7 @@ def test_bands_add_up_to_the_relief():
     image = np.random.default_rng(0).normal(size=(2, 60, 60)).astype(np.float32)
     weight = np.ones_like(image)
     bands = relief.split_bands(image, weight, pixel_mm=0.125, longest_mm=4.5)
-    low = relief.masked_blur(image, weight, relief.gaussian_width(4.5) / 0.125)
+    low = relief.even_blur(image, weight, relief.even_width(4.5) / 0.125)
     assert np.allclose(bands.sum(1), image - low, atol=1e-5)
 
 
@@ -49,6 +50,16 @@ def test_a_tilted_bent_sheet_has_no_relief():
     vertices, faces = grid(9.0, 0.3)
     vertices[:, 2] = 0.2 * vertices[:, 0] + vertices[:, 1] ** 2 / 60
     assert np.abs(charts_of(vertices, faces).bands.sum(1)).max() < 0.004
+
+
+def test_no_curvature_is_taken_for_relief():
+    vertices, faces = grid(9.0, 0.3)
+    # a bowl of 10 mm, as the tip of a nose
+    height = (vertices[:, :2] ** 2).sum(1).reshape(61, 61)[None].astype(np.float32) / 20
+    bands = relief.split_bands(height, np.ones_like(height), pixel_mm=0.3, longest_mm=4.5)
+    assert np.abs(bands[..., 20:-20, 20:-20]).max() < 0.002
+    plain = height - relief.masked_blur(height, np.ones_like(height), relief.gaussian_width(4.5) / 0.3)
+    assert np.abs(plain[..., 20:-20, 20:-20]).max() > 0.05
 
 
 def test_steps_and_gaps_are_not_skin():
@@ -116,7 +127,7 @@ def test_heights_that_would_fold_are_lowered():
     _, patch = patch_of_bowl()
     spike = np.zeros(len(patch.mesh.vertices))
     spike[np.linalg.norm(patch.mesh.vertices[:, :2], axis=1).argmin()] = 5.0
-    mesh, damped = displace.displace(patch, spike)
+    mesh, lowered = folds.displace(patch, spike)
     up = np.einsum(
         "fd,fd->f",
         *(
@@ -124,8 +135,34 @@ def test_heights_that_would_fold_are_lowered():
             for v, f in ((mesh.vertices, mesh.faces), (patch.mesh.vertices, patch.mesh.faces))
         ),
     )
-    assert damped > 0 and (up > 0).all()
-    assert displace.displace(patch, np.full(len(spike), 0.3))[1] == 0
+    assert lowered.any() and (up > 0).all()
+    assert not folds.displace(patch, np.full(len(spike), 0.3))[1].any()
+
+
+def patch_of_groove() -> tuple[displace.FinePatch, np.ndarray]:
+    """A narrow groove along y, and heights that push its two walls through each other."""
+    vertices, faces = grid(6.0, 0.5)
+    vertices[:, 2] = 3.0 * (1.0 - np.exp(-(vertices[:, 0] ** 2)))
+    missing = np.linalg.norm(vertices[:, :2], axis=1) < 2.0
+    patch = displace.refine_patch(Mesh(vertices, faces), missing, border_mm=2.0, edge_mm=0.25, coarse_mm=0.8)
+    x, y, _ = patch.mesh.vertices.T
+    return patch, 1.2 * np.exp(-((np.abs(x) - 1.0) ** 2 + y**2) / 0.5)
+
+
+@pytest.mark.parametrize("seen_wall", [False, True])
+def test_relief_that_would_cross_gives_way_and_seen_skin_that_crosses_is_left_out(seen_wall):
+    patch, height = patch_of_groove()
+    x, y, _ = patch.mesh.vertices.T
+    seen = (x > 0.3) & seen_wall
+    plain, _ = folds.displace(patch, height)
+    assert len(crossing_edges(plain))
+    done = folds.displace_uncrossed(patch, height, calm=np.zeros(len(height)), seen=seen)
+    assert not len(crossing_edges(done.mesh)) and done.crossing == 0
+    assert (done.dropped > 0) == seen_wall
+    far = np.abs(y) > 2.0
+    assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
+    moved = np.linalg.norm(done.mesh.vertices - plain.vertices, axis=1) > 1e-9
+    assert moved.any() and not (moved & ~done.lowered).any()
 
 
 def test_energies_are_kept_near_the_seen_and_follow_the_other_side():
@@ -189,7 +226,13 @@ def test_leaning_reaches_the_wanted_skewness_and_leaves_the_measured_alone():
     known = points[:, 0] > 0
     values = 0.02 * generator.normal(size=4000)
     target = synthesis.Target(
-        points, np.tile([0.0, 0, 1], (4000, 1)), known, values, -points[:, 0], np.full((4000, 4), np.log(0.02**2 / 3))
+        points,
+        np.tile([0.0, 0, 1], (4000, 1)),
+        known,
+        values,
+        -points[:, 0],
+        np.full((4000, 4), np.log(0.02**2 / 3)),
+        np.zeros((4000, 2)),
     )
     change = synthesis.lean(values, target, wanted=-0.3)
     assert not change[known].any()
@@ -205,3 +248,46 @@ def test_generic_skin_is_marked_and_leans_downwards():
     assert ((relief_image - relief_image.mean()) ** 3).mean() < 0
     again = generic.generic_charts(count=4, longest_mm=4.5, seed=1)
     assert np.array_equal(charts.bands, again.bands)
+
+
+def striped(angle_deg: float, step: float = 0.15) -> tuple[np.ndarray, np.ndarray]:
+    """A sheet with waves of 1.5 mm that run at an angle, and some noise."""
+    vertices, faces = grid(9.0, step)
+    side = int(round(np.sqrt(len(vertices))))
+    a = np.radians(angle_deg)
+    along = np.cos(a) * vertices[:, 0] + np.sin(a) * vertices[:, 1]
+    rough = gaussian_filter(np.random.default_rng(3).normal(size=(side, side)), 2).ravel()
+    vertices[:, 2] = 0.02 * np.sin(2 * np.pi / 1.5 * along) + 0.01 * rough
+    return vertices, faces
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, 110.0])
+def test_direction_is_that_of_the_waves_and_turns_over_with_a_mirrored_chart(angle):
+    charts = charts_of(*striped(angle), mirrored=[False, True])
+    own, other = charts.direction[0, :, 48, 48], charts.direction[1, :, 48, 48]
+    wanted = np.array([np.cos(2 * np.radians(angle)), np.sin(2 * np.radians(angle))])
+    assert np.linalg.norm(own) > 0.7 and own @ wanted > 0.98 * np.linalg.norm(own)
+    assert np.allclose(other, own * [1, -1], atol=1e-3)
+
+
+def test_patches_are_turned_to_the_wanted_direction():
+    charts = charts_of(*striped(0.0))
+    plane, _ = grid(5.0, 0.15)
+    for angle in (0.0, 35.0):
+        double = 2 * np.radians(angle)
+        target = synthesis.Target(
+            points=plane,
+            normals=np.tile([0.0, 0, 1], (len(plane), 1)),
+            known=np.zeros(len(plane), bool),
+            relief=np.zeros(len(plane)),
+            depth=5.0 - np.linalg.norm(plane[:, :2], axis=1),
+            energy=np.tile(charts.energy.mean((0, 2, 3)), (len(plane), 1)).astype(float),
+            direction=np.tile([np.cos(double), np.sin(double)], (len(plane), 1)),
+        )
+        laid = synthesis.quilt(target, charts, settings=synthesis.QuiltSettings(), seed=0).bands.sum(1)
+        side = int(round(np.sqrt(len(plane))))
+        image = laid.reshape(1, side, side).astype(np.float32)
+        got = relief.local_direction(image, np.ones_like(image), pixel_mm=0.15, window_mm=2.5)[
+            0, :, side // 2, side // 2
+        ]
+        assert got @ [np.cos(double), np.sin(double)] > 0.9 * np.linalg.norm(got) > 0.3
