@@ -191,7 +191,7 @@ def main() -> None:
     p.add_argument("--only", default="")
     p.add_argument("--cache", type=Path)
     p.add_argument("--sigma-scale", type=float, default=GuidanceSettings().sigma_scale)
-    p.add_argument("--both-sides", action="store_true", help="only pixels count whose place on the other side is seen")
+    p.add_argument("--one-side", action="store_true", help="believe pixels whose place on the other side is unseen too")
     p.add_argument("--parse", action="store_true", help="run the parser too, which changes times alone")
     p.add_argument("--json", type=Path)
     arguments = p.parse_args()
@@ -201,7 +201,7 @@ def main() -> None:
         FaceParser.from_pretrained()
     DepthInpainter.from_pretrained()
     guidance = GuidanceSettings(
-        sigma_scale=arguments.sigma_scale, parse=arguments.parse, both_sides=arguments.both_sides
+        sigma_scale=arguments.sigma_scale, parse=arguments.parse, both_sides=not arguments.one_side
     )
     if arguments.json and arguments.json.exists():
         rows = json.loads(arguments.json.read_text())

@@ -1,10 +1,10 @@
 """How well the face parser names the pixels of renders of real heads: IoU by class, and left mistaken for right.
 
-    python benchmarks/parsing.py HEAD [HEAD ...] [--mm-per-unit 1.0] [--json FILE]
+    python benchmarks/parsing.py HEAD [HEAD ...] [--parser FOLDER] [--json FILE]
 
-The heads are whole. Each is registered with the template, whose regions, carried to the head's nearest vertices, are
-the truth. The parser sees renders from the named views, of the whole head and of the head without its nose or an eye;
-there it is to say what the hole would show.
+A head is a file in mm, or FILE@UNIT with its unit in mm. The heads are whole. Each is registered with the template,
+whose regions, carried to the head's nearest vertices, are the truth. The parser sees renders from the named views, of
+the whole head and of the head without its nose or an eye; there it is to say what the hole would show.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ FAR_MM = 4.0
 DEFECTS = (None, "nose", "orbit")
 
 
-def labelled_head(path: Path, mm_per_unit: float, model: LinearGenerator) -> tuple[Mesh, Ints]:
+def labelled_head(name: str, model: LinearGenerator) -> tuple[Mesh, Ints]:
     """The head in the face frame and the label of each of its vertices: 0 background, else the region plus one."""
-    settings, raw = job.CompletionSettings(), read_scan(path)
-    in_mm = Mesh(raw.vertices * mm_per_unit, raw.faces)
+    path, _, mm_per_unit = name.partition("@")
+    settings, raw = job.CompletionSettings(), read_scan(Path(path))
+    in_mm = Mesh(raw.vertices * float(mm_per_unit or 1.0), raw.faces)
     start, scan = job.find_face(job.prepare_scan(in_mm, unit="mm", settings=settings), model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
     projected = job.project_face(scan, model, fit, settings)
@@ -85,18 +86,18 @@ def swapped(table: Floats, names: tuple[str, ...]) -> float:
 def main() -> None:
     """Register the heads, parse their renders and print the table."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("heads", type=Path, nargs="+")
-    p.add_argument("--mm-per-unit", type=float, default=1.0)
+    p.add_argument("heads", nargs="+", metavar="HEAD")
+    p.add_argument("--parser", type=Path, help="folder of a parser; the shipped one unless given")
     p.add_argument("--json", type=Path)
     arguments = p.parse_args()
-    model, parser = LinearGenerator.load(), FaceParser.from_pretrained()
+    model, parser = LinearGenerator.load(), FaceParser.from_pretrained(arguments.parser)
     names = (BACKGROUND, *model.template.region_names)
     sums: dict[str, Floats] = {}
-    for path in arguments.heads:
-        head, labels = labelled_head(path, arguments.mm_per_unit, model)
+    for name in arguments.heads:
+        head, labels = labelled_head(name, model)
         for kind, table in confusion(head, labels, parser, names).items():
             sums[kind] = sums.get(kind, 0) + table
-        print(path.stem, flush=True)
+        print(Path(name).stem, flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps({"names": names} | {k: v.tolist() for k, v in sums.items()}))
     print("| class | " + " | ".join(sums) + " |\n| --- |" + " --- |" * len(sums))

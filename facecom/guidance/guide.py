@@ -37,9 +37,10 @@ class GuidanceSettings:
     """Distance over which the pictures repeat their errors."""
     sigma_scale: float = 0.1
     """Factor on the sigma of the pictures: they hold what the fit knew, which must not hold them back a second time."""
-    both_sides: bool = False
-    """Whether only those pixels count whose place on the other side of the face the scan shows: elsewhere the shipped
-    network knows no more of this face than the fit does. A pipeline's pixels all count."""
+    both_sides: bool = True
+    """Whether only those pixels are believed whose place on the other side of the face the scan shows: elsewhere the
+    shipped network knows no more of this face than the fit does, and the fitted face is held where it is, so that what
+    is learnt of an eye does not swing the nose. A pipeline's pixels are all believed."""
     parse: bool = True
     """Whether the parser says which regions are seen."""
     drop_clutter: bool = False
@@ -53,7 +54,7 @@ class GuidanceSettings:
 class View:
     """One view: pictures of scan and fitted face, what the parser saw (in its own size), what was filled in.
 
-    believed : (H, W) bool, the filled pixels that are handed on to the fit
+    believed : (H, W) bool, the filled pixels that the fit is to follow; at the others the face stays as it is
     """
 
     name: str
@@ -132,7 +133,7 @@ def guide(
                 views.append(view)
     if len(warnings) == len(cameras):
         raise ValueError(f"no view can guide the fit; {warnings[-1]}")
-    targets = [_target(view, settings.sigma_scale) for view in views if view.believed.any()]
+    targets = [_target(view, settings.sigma_scale) for view in views if any(v.believed.any() for v in views)]
     found = observations(targets, face.vertices, face.faces, correlation_mm=settings.correlation_mm)
     return Guidance(found, tuple(views), seen, tuple(warnings), time.perf_counter() - start)
 
@@ -225,6 +226,8 @@ def _resized(picture: Bools, like: Render) -> Bools:
 
 
 def _target(view: View, sigma_scale: float) -> ImageTarget:
-    filled = view.filled
-    sigma: Floats = np.where(view.believed, sigma_scale * filled.sigma_mm, 0.0)
-    return ImageTarget(view.face.camera, filled.depth, filled.normals, sigma, view.believed)
+    filled, face = view.filled, view.face
+    mask = filled.mask & np.isfinite(filled.depth)
+    depth = np.where(view.believed, filled.depth, face.depth)
+    normals: Floats = np.where(view.believed[..., None], filled.normals, face.normals)
+    return ImageTarget(face.camera, depth, normals, np.where(mask, sigma_scale * filled.sigma_mm, 0.0), mask)

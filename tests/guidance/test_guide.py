@@ -25,6 +25,15 @@ class Still(torch.nn.Module):
         return type("Answer", (), {"sample": torch.zeros(1, OUTPUTS, *batch.shape[2:])})
 
 
+class Nearer(torch.nn.Module):
+    """Answers with a surface a millimetre in front of the fitted face."""
+
+    def forward(self, batch, _):
+        sample = torch.zeros(1, OUTPUTS, *batch.shape[2:])
+        sample[:, 0] = -0.5
+        return type("Answer", (), {"sample": sample})
+
+
 class Skin(torch.nn.Module):
     """Calls all dark pixels background and the rest skin."""
 
@@ -92,10 +101,12 @@ def test_clutter_that_the_parser_sees_is_filled_in(ball, damaged, networks, monk
     assert (dropped | ~kept).all()
 
 
-def test_only_what_the_other_side_shows_is_believed_unless_asked(ball, networks):
+def test_only_what_the_other_side_shows_is_believed_and_elsewhere_the_face_is_held(ball, networks, monkeypatch):
     """The hole reaches over the middle: of its left half the right side shows the mirror image, of the rest neither."""
+    nearer = DepthInpainter(Nearer(), size=24, scale_mm=2.0, readout=np.zeros(READINGS))
+    monkeypatch.setattr(DepthInpainter, "from_pretrained", lambda: nearer)
     middle = ball.vertices[ball.faces].mean(1)
-    scan = ball.submesh(np.linalg.norm(middle - [25, 5, 15], axis=1) > 30)[0]
+    scan = ball.submesh(np.linalg.norm(middle - [12, 5, 15], axis=1) > 30)[0]
     careful, all_of_it = (
         guide(scan, ball, settings=GuidanceSettings(views=("front",), both_sides=both)) for both in (True, False)
     )
@@ -103,7 +114,12 @@ def test_only_what_the_other_side_shows_is_believed_unless_asked(ball, networks)
     assert (every == all_of_it.views[0].filled.mask).all()
     assert 0 < believed.sum() < every.sum() and (every | ~believed).all()
     assert not (believed & believed[:, ::-1]).any()
-    assert careful.observations.points[:, 0].min() > 0 > all_of_it.observations.points[:, 0].min()
+    seen = careful.observations
+    at = np.einsum("nk,nkd->nd", seen.barycentric, ball.vertices[seen.corners])
+    forward = np.einsum("nd,nd->n", seen.points - at, seen.normals)
+    assert np.isclose(forward, 1.0, atol=0.01).sum() == believed.sum()
+    assert np.isclose(forward, 0.0, atol=1e-5).sum() == (every & ~believed).sum()
+    assert len(all_of_it.observations.points) == len(seen.points)
 
 
 def test_a_whole_scan_needs_no_guidance(ball, networks):
@@ -143,6 +159,24 @@ def test_a_pipeline_fills_the_views(ball, damaged, networks, monkeypatch):
     assert len(found.views) == 1
     assert len(found.observations.points) > 20
     assert found.seen_share == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda image: image.resize((8, 8)), "pipeline odd returned a picture of"),
+        (lambda image: image.point(lambda value: 0), "pipeline odd changed the kept pixels"),
+    ],
+)
+def test_a_pipeline_that_returns_something_else_ends_in_an_error_that_names_it(
+    ball, damaged, monkeypatch, change, words
+):
+    def odd(**options):
+        return type("Answer", (), {"images": [change(options["image"])]})
+
+    monkeypatch.setattr(module, "load_pipeline", lambda settings: odd)
+    with pytest.raises(ValueError, match=words):
+        guide(damaged, ball, source=PipelineSettings(source="odd", size=64), settings=GuidanceSettings(parse=False))
 
 
 def test_real_networks_of_few_weights_work_through(ball, damaged, tmp_path, monkeypatch):

@@ -115,8 +115,9 @@ def test_the_report_says_what_pictures_moved_and_what_they_showed(model):
     pytest.importorskip("torch")
     face = model.sample(3, level=2)
     front = face.submesh((face.vertices[face.faces][..., 2] > -75.0).all(1))[0]
-    done = complete(partial_scan(front, "nose", seed=1).scan, model=model, guidance="shipped")
+    done = complete(partial_scan(front, "orbit", seed=1).scan, model=model, guidance="shipped")
     moved, seen = done.report.guidance_mm, done.report.seen_share
-    assert moved["nose"] > moved["skin"] > 0
+    assert max(moved["l_eye"], moved["r_eye"]) > max(2 * moved["nose"], 0.01)
     assert set(seen) <= set(model.template.region_names)
-    assert seen["skin"] > 0.8 > seen["nose"]
+    assert seen["skin"] > 0.8 and all(0 <= share <= 1 for share in seen.values())
+    assert sorted((seen["l_eye"], seen["r_eye"]))[0] < 0.6 < 0.8 < sorted((seen["l_eye"], seen["r_eye"]))[1]

@@ -298,6 +298,21 @@ def test_a_pipeline_without_commit_or_weights_is_named(tmp_path):
         load_pipeline(dataclasses.replace(SETTINGS, source=str(tmp_path)))
 
 
+@pytest.mark.parametrize("download", [False, True])
+def test_a_pipeline_of_the_hub_without_network_is_named_with_what_to_check(monkeypatch, download):
+    asked = []
+
+    def unreachable(source, **options):
+        asked.append((source, options["revision"], options["local_files_only"], options["use_safetensors"]))
+        raise OSError("we could not connect to the hub")
+
+    monkeypatch.setattr(diffusers.AutoPipelineForInpainting, "from_pretrained", unreachable)
+    settings = dataclasses.replace(SETTINGS, revision=40 * "0", download=download)
+    with pytest.raises(CheckpointError, match="some/pipeline: cannot be had .*connect.* allow the download"):
+        load_pipeline(settings)
+    assert asked == [("some/pipeline", 40 * "0", not download, True)]
+
+
 def test_words_that_name_a_pipeline_and_words_that_do_not(tmp_path):
     assert named_pipeline(str(tmp_path)).source == str(tmp_path)
     found = named_pipeline("owner/name@" + 40 * "a")
