@@ -102,8 +102,8 @@ def find_defects(
 def _nothing(area: Floats, large: Bools) -> str:
     if large.any():
         return (
-            f"the missing part ({area[large].max():.0f} mm2) reaches the scan's own border, so that no healthy skin "
-            "lies around it to carry a margin; scan wider, or name the part with `region`"
+            f"the scan has no hole with healthy skin all around it: what is missing ({area[large].max():.0f} mm2) "
+            "reaches the scan's own border and leaves no room for a margin; scan wider, or name the part with `region`"
         )
     if len(area):
         return (
@@ -117,12 +117,22 @@ def _touching(merged: Mesh, parts: list[Ints], margin_mm: float) -> list[int]:
     """Group number of each part; parts closer than two margins share one."""
     group = list(range(len(parts)))
     for k, part in enumerate(parts[:-1]):
-        distance = geodesic_distance(merged, np.unique(merged.faces[part]), reach_mm=2.0 * margin_mm)
+        distance = _distance_near(merged, np.unique(merged.faces[part]), 2.0 * margin_mm)
         for other in range(k + 1, len(parts)):
             if np.isfinite(distance[merged.faces[parts[other]]]).any():
                 old, new = group[other], group[k]
                 group = [new if g == old else g for g in group]
     return group
+
+
+def _distance_near(mesh: Mesh, sources: Ints, reach_mm: float) -> Floats:
+    """Geodesic distance of each vertex as far as it reaches, else inf; of large meshes a box around is looked at."""
+    low, high = mesh.vertices[sources].min(0) - reach_mm, mesh.vertices[sources].max(0) + reach_mm
+    within = ((mesh.vertices >= low) & (mesh.vertices <= high)).all(1)
+    local, used = mesh.submesh(within[mesh.faces].any(1))
+    out = np.full(len(mesh.vertices), np.inf)
+    out[used] = geodesic_distance(local, np.searchsorted(used, sources), reach_mm=reach_mm)
+    return out
 
 
 def _defect(merged: Mesh, rows: Ints) -> Defect:
@@ -167,7 +177,7 @@ def neighbourhood(
     rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
     if not len(rim):
         raise ScanError("the missing part touches no skin of the scan; scan wider")
-    near = np.isfinite(geodesic_distance(merged, rim, reach_mm=margin_mm + 2.0 * beyond_mm))
+    near = np.isfinite(_distance_near(merged, rim, margin_mm + 2.0 * beyond_mm))
     kept = defect.faces | near[merged.faces].any(1)
     local, used = merged.submesh(kept)
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))

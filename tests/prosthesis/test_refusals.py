@@ -34,7 +34,8 @@ def test_a_scan_without_a_cavity_is_told_to_name_the_part(refused, template, com
 
 def test_a_defect_on_the_scans_own_border_is_refused(refused, template, completion_of):
     half = completion_of(region_mask(template, "half"))
-    assert "reaches the scan's own border" in refused(half)
+    said = refused(half)
+    assert "no hole with healthy skin all around it" in said and "reaches the scan's own border" in said
 
 
 def test_a_margin_larger_than_the_face_is_refused(refused, noseless):

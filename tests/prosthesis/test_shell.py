@@ -14,6 +14,7 @@ from facecom.prosthesis.clipping import clip_faces
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import cut_sheet, find_defects, neighbourhood
+from facecom.prosthesis.shell import _thick_enough
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness
 
@@ -136,6 +137,19 @@ def test_several_holes_are_several_defects_unless_their_margins_meet(workshop):
     assert len(found) == 2 and found[0].area_mm2 > found[1].area_mm2
     near = (np.hypot(middle[:, 0] - 11, middle[:, 1]) < 7) | (np.hypot(middle[:, 0] + 11, middle[:, 1]) < 7)
     assert len(find_defects(skin.merged, near, margin_mm=5.0, least_mm2=50.0)) == 1
+
+
+def test_what_is_raised_in_a_cleft_does_not_fold():
+    ticks = np.arange(-3.0, 3.01, 0.25)
+    x, y = (a.ravel() for a in np.meshgrid(ticks, ticks, indexing="ij"))
+    k = np.arange(len(x)).reshape(len(ticks), -1)
+    a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    cleft = Mesh(np.stack([x, y, 2.5 * np.abs(x)], 1), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
+    behind = to_solid(below(cleft.with_vertices(cleft.vertices - [0.0, 0.0, 0.2]), floor=-3.0))
+    raised = _thick_enough(cleft, (behind,), 0.3)
+    assert not len(crossing_edges(raised))
+    away = Surface(to_mesh(behind)).closest(raised.vertices).distance
+    assert away.min() > 0.3
 
 
 def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
