@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from facecom.apps.viewer.brush import Brush, Eye
 from facecom.apps.viewer.glb import glb_bytes
 from facecom.apps.viewer.session import Found, Session
 from facecom.apps.viewer.uploads import Uploaded
+from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.report import colours
 from facecom.scan.files import read_scan
@@ -161,3 +163,32 @@ def test_a_thin_sheets_back_is_not_painted(sheet):
 
 def test_a_stroke_beside_the_scan_touches_nothing(icosphere):
     assert len(Brush(icosphere(2, radius=80.0)).stroke(FRONT, [0.0, 0.0], [0.05, 0.0], radius_mm=6.0)) == 0
+
+
+def test_relief_lies_on_the_scan_around_it(loaded, completion):
+    points = completion.evidence.projected.vertices[:60]
+    skin = SimpleNamespace(
+        mesh=Mesh(points, [[0, 1, 2]]), smooth=Mesh(points, [[0, 1, 2]]), provenance=np.repeat([0, 2], 30)
+    )
+    view = scene.result_view(loaded.finish(replace(completion, detail=skin)), "detail", "whole face")
+    assert len(view.surfaces["scan"].mesh.faces) == len(completion.evidence.scan.mesh.faces)
+    painted = view.surfaces["detail"].colours
+    assert np.allclose(painted[:30], colours.MEASURED) and np.allclose(painted[30:], colours.MADE_SYNTHESISED)
+    assert "detail" in scene.layers_of(replace(completion, detail=skin))
+    assert not {"detail", "colour"} & set(scene.layers_of(completion))
+
+
+def test_colours_of_the_scan_and_of_what_was_made(loaded, completion):
+    with pytest.raises(ValueError, match="no colours"):
+        scene.result_view(loaded.finish(completion), "colour", "scan and patch")
+    paint = np.tile([0.7, 0.4, 0.3], (len(completion.merged.vertices), 1))
+    own = completion.evidence
+    scanned = replace(own.scan.mm.mesh, colors=paint[: len(own.scan.mm.mesh.vertices)])
+    coloured = replace(
+        completion,
+        merged=replace(completion.merged, colors=paint),
+        evidence=replace(own, scan=replace(own.scan, mm=OrientedSurface(scanned))),
+    )
+    for body in scene.BODIES:
+        for surface in scene.result_view(loaded.finish(coloured), "colour", body).surfaces.values():
+            assert np.allclose(surface.colours, [0.7, 0.4, 0.3], atol=1e-3)

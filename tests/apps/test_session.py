@@ -1,5 +1,7 @@
 """A visitor's work: what follows from what, and what is dropped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,14 @@ def test_samples_differ_and_none_is_the_most_likely(finished, completion):
 def test_dragging_leaves_the_samples(finished):
     name, place = next(iter(finished.handles().items()))
     assert finished.draw(2).look_at(2).drag(name, place).sample == 0
+
+
+def test_relief_of_the_most_likely_face_is_not_that_of_another(finished, completion):
+    """It lies where that face was."""
+    relief = replace(completion, detail=object())
+    done = finished.finish(relief)
+    name, place = next(iter(done.handles().items()))
+    assert done.shown.detail is relief.detail
+    assert done.drag(name, place + [1, 0, 0]).shown.detail is None
+    assert done.draw(1).look_at(1).shown.detail is None
+    assert done.drag(name, place).release().shown.detail is relief.detail

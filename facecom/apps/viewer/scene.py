@@ -189,8 +189,10 @@ def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
     if face.detail is None:
         raise ValueError(LACKING["detail"])
     made = face.detail.provenance > 0
-    paint = np.where(made[:, None], colours.MADE, colours.MEASURED)
-    return {"detail": Painted.of(face.detail.mesh, paint)}, "**orange** skin relief that was made · **grey** measured"
+    skin = Painted.of(face.detail.mesh, np.where(made[:, None], colours.MADE_SYNTHESISED, colours.MEASURED))
+    # its border lies on the scan
+    surfaces = {"scan": Painted.of(Layers(face).scan, colours.MEASURED), "detail": skin.lifted(0.05)}
+    return surfaces, "**violet** skin relief that was made · **grey** measured"
 
 
 def _heat(values: Floats, where: Bools, what: str) -> tuple[Floats, str]:

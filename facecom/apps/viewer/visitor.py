@@ -95,7 +95,7 @@ class Visitor:
         p.clear.on_click(safely(lambda: self._edit(lambda s: s.unmark())))
         p.complete.on_click(safely(self._complete))
         for control in (p.layer, p.body):
-            control.on_update(safely(self._draw))
+            control.on_update(safely(lambda: self._draw(asked=True)))
         p.point.on_update(safely(self._hold))
         p.release.on_click(safely(lambda: self._edit(lambda s: s.release())))
         p.sample.on_update(safely(self._slide))
@@ -106,8 +106,6 @@ class Visitor:
     def _stop(self) -> None:
         self._desk.leave()
         self._desk.say("stopped")
-
-    # ---- the scan
 
     def _uploaded(self, name: str, content: bytes) -> None:
         upload = read_upload(name, content, limits=self._shop.limits)
@@ -174,8 +172,6 @@ class Visitor:
             if over:
                 self._draw()
                 self._desk.say(_counted(self.session))
-
-    # ---- the result
 
     def _complete(self) -> None:
         now, relief = self.session, bool(self._panel.relief.value)
@@ -255,8 +251,6 @@ class Visitor:
             if self._page is not None:
                 self._page.client.send_file_download(name, data, save_immediately=True)
 
-    # ---- what is shown
-
     def _edit(self, change: Callable[[Session], Session]) -> None:
         with self._lock:
             self._desk.must_be_idle()
@@ -273,8 +267,6 @@ class Visitor:
                 self._panel.brush.value = panel.LOOK
                 self._page.painter.end()
             self._panel.follow(session)
-            if session.shown is not None and self._panel.layer.value not in scene.layers_of(session.shown):
-                self._panel.layer.value = scene.LAYERS[0]
             self._draw()
             self._hold()
 
@@ -282,11 +274,15 @@ class Visitor:
         if self._page is not None:
             self._page.stage.look_from_front()
 
-    def _draw(self) -> None:
+    def _draw(self, *, asked: bool = False) -> None:
+        """Show the session; a layer that it has not is another one then, or was asked for in vain."""
         with self._lock:
-            if self.session.result is None:
+            face = self.session.shown
+            if face is None:
                 view = scene.scan_view(self.session)
             else:
+                if not asked and self._panel.layer.value not in scene.layers_of(face):
+                    self._panel.layer.value = scene.LAYERS[0]
                 view = scene.result_view(self.session, self._panel.layer.value, self._panel.body.value)
             self._shown.stage.show(view)
             self._panel.legend.content, self._panel.legend.visible = view.legend, bool(view.legend)
