@@ -15,7 +15,7 @@ from facecom.completion.saving import save_detail, save_layers, save_report
 from facecom.completion.values import CompletionSettings, Report, Scan
 from facecom.errors import ScanError
 from facecom.fitting.fit import Fit
-from facecom.fitting.posterior import draw, freedom, motion_rows, pull, variance_factor
+from facecom.fitting.posterior import distance_to, draw, far_factor, freedom, motion_rows, pull, variance_factor
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.interop import Convertible
@@ -125,7 +125,7 @@ class Completion(Convertible):
         own = self.evidence
         factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
         drawn = draw(own.fit.precision, count=count, seed=seed)
-        return [self._moved(own.displacement(factor * deviation)) for deviation in drawn]
+        return [self._moved(own.spread[:, None] * own.displacement(factor * deviation)) for deviation in drawn]
 
     def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.02) -> Completion:
         """The most likely completion in which some points of the face lie where they are dragged.
@@ -199,6 +199,13 @@ class Evidence:
     def freedom(self) -> Floats:
         """How freely each vertex of the face may move, (V,): 0 where measured, 1 deep in a hole."""
         return freedom(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
+
+    @functools.cached_property
+    def spread(self) -> Floats:
+        """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from what was seen."""
+        options, measured = self.settings.posterior, self.projected.measured
+        away = distance_to(self.projected.vertices, measured, reach_mm=options.known_mm)
+        return far_factor(away, settings=options)
 
     def rows(self, pick: Ints) -> Floats:
         """Derivative (n, 3, M + 6) of finest-level vertices by code and motion, as far as they are free."""

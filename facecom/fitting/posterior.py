@@ -15,8 +15,15 @@ from facecom.geometry.mesh import Bools, Floats
 class PosteriorSettings:
     """How the posterior of the code becomes that of the surface; lengths in mm."""
 
-    scale: float = 0.75
+    scale: float = 0.65
     """Factor on the standard deviation of what is made up, from calibration on validation faces."""
+    far_gain: float = 1.3
+    """How much larger than that it is far from anything seen: a population of faces is narrower than people are, and
+    what that leaves out of the face's width and of where its other side lies grows with the distance."""
+    far_mm: float = 50.0
+    """Distance over which that is gained; beyond `known_mm` it grows no further."""
+    known_mm: float = 48.0
+    """How far distances to what was seen are looked for."""
     residual_mm: float = 0.15
     """Residual of the fit for which that factor holds; what is made up is less sure the more a fit leaves unexplained,
     as with the variance of unit weight in least squares."""
@@ -54,10 +61,16 @@ def calibrated_sigma(
     sigma_mm: Floats, vertices: Floats, measured: Bools, *, residual_mm: float, settings: PosteriorSettings
 ) -> Floats:
     """Standard deviation (V,) of the completed surface: the code's share and what lies beside the model."""
-    away = distance_to(vertices, measured, reach_mm=4.0 * settings.correlation_mm)
+    away = distance_to(vertices, measured, reach_mm=settings.known_mm)
     forgotten = 1.0 - np.exp(-2.0 * away / settings.correlation_mm)
-    made = np.hypot(sigma_mm, settings.beside_mm) * np.sqrt(forgotten)
+    made = np.hypot(sigma_mm, settings.beside_mm) * np.sqrt(forgotten) * far_factor(away, settings=settings)
     return np.hypot(variance_factor(residual_mm, settings=settings) * made, settings.measured_mm)
+
+
+def far_factor(away: Floats, *, settings: PosteriorSettings) -> Floats:
+    """Factor (V,) on standard deviations at a distance from the nearest seen vertex, mm: 1 there, more far away."""
+    away = np.minimum(away, settings.known_mm)
+    return 1.0 + settings.far_gain * (1.0 - np.exp(-((away / settings.far_mm) ** 2)))
 
 
 def distance_to(vertices: Floats, chosen: Bools, *, reach_mm: float) -> Floats:

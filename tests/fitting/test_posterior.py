@@ -10,6 +10,7 @@ from facecom.fitting.posterior import (
     calibrated_sigma,
     distance_to,
     draw,
+    far_factor,
     freedom,
     motion_rows,
     posterior_sigma,
@@ -105,6 +106,19 @@ def test_calibration_scales_what_is_made_up_alone():
     )
     assert np.allclose(once[SEEN], twice[SEEN])
     assert np.allclose(twice[20:] / once[20:], 2.0, rtol=1e-2)
+
+
+def test_what_lies_far_from_anything_seen_is_less_sure_than_the_posterior_says():
+    along = np.stack([np.linspace(0, 400, 30), np.zeros(30), np.zeros(30)], 1)
+    flat = replace(SETTINGS, far_gain=0.0, measured_mm=1e-9)
+    plain, wider = (
+        calibrated_sigma(np.full(30, 0.4), along, SEEN, residual_mm=0.15, settings=s)
+        for s in (flat, replace(flat, far_gain=1.5))
+    )
+    ratio = wider[~SEEN] / plain[~SEEN]
+    assert (np.diff(ratio) >= 0).all()
+    assert ratio[0] < 1.2 and ratio[-1] > 1.8 and np.isfinite(ratio).all()
+    assert far_factor(np.zeros(3), settings=SETTINGS).tolist() == [1.0] * 3
 
 
 def test_distance_where_nothing_is_seen():
