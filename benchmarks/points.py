@@ -48,7 +48,7 @@ def even_points(mesh: Mesh, spacing_mm: float, seed: int) -> NDArray:
 
 def chance_points(mesh: Mesh, spacing_mm: float, seed: int) -> NDArray:
     """Points spread over a surface by chance, as many as a grid of triangles with such edges has."""
-    count = int(face_areas(mesh).sum() / (np.sqrt(0.75) * spacing_mm**2))
+    count = int(face_areas(mesh).sum() / (0.87 * spacing_mm**2))
     return sample_surface(mesh, count, seed=seed).points
 
 
@@ -93,7 +93,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
             key = (case, way, spacing)
             if key not in known:
                 known[key] = dict(zip(("case", "way", "asked"), key, strict=True))
-                known[key] |= measured(make(mesh, spacing, 3), missing)
+                known[key] |= measured(make(mesh, spacing, options.seed), missing)
                 if options.log:
                     with options.log.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(known[key]) + "\n")
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", nargs="+", default=list(CASES), help="names of cases")
     parser.add_argument("--spacings", type=float, nargs="+", default=[2.5, 5.5], help="mm")
+    parser.add_argument("--seed", type=int, default=811504, help="of where the points lie")
     parser.add_argument("--log", type=Path, help="file for one line of JSON for each run")
     print("\n".join(table(list(rows(parser.parse_args())))))
 

@@ -133,8 +133,11 @@ def enough_seen(row: Row) -> bool:
 
 
 def is_whole(row: Row) -> bool:
-    """Whether a logged row has what the verdict asks for: with much of the face seen the last two figures count not."""
-    return "coverage" not in row or "shrinkage" in row or row["coverage"] >= Verdict().plainly_seen
+    """Whether a logged row has all that the verdict asks for; an older one may lack what was not asked for then."""
+    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= Verdict().plainly_seen:
+        return True
+    bounds = bounds_of(Verdict())
+    return any(_beyond(row, key, bounds) for key in FIGURES)
 
 
 def bounds_of(verdict: Verdict) -> dict[str, float]:

@@ -93,7 +93,8 @@ def test_shrinkage_is_near_its_bound_only_where_little_of_the_face_was_seen(refu
 def test_a_row_that_lacks_what_the_verdict_asks_for_is_run_again(refusal):
     old = {k: v for k, v in row("a", "no").items() if k not in ("shrinkage", "scan_share")}
     assert not refusal.is_whole(old)
-    assert refusal.is_whole(old | {"coverage": 0.9}) and refusal.is_whole(row("a", "no"))
+    assert refusal.is_whole(old | {"coverage": 0.9}) and refusal.is_whole(old | {"coverage": 0.1})
+    assert refusal.is_whole(row("a", "no"))
     assert not refusal.judged(row("a", "no", shrinkage=9.0))["completed"]
 
 
