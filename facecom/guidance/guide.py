@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,8 @@ from facecom.guidance.targets import ImageTarget, Observations, observations
 AUTO_USES_PICTURES = False
 """What guidance="auto" means: the table in docs/guidance.md decides."""
 HALF_MM = 85.0
+EVEN_MM = 0.01
+"""Offsets of the fit smaller than this count as none: both sides are alike then."""
 SIZE = 64
 
 
@@ -38,9 +41,15 @@ class GuidanceSettings:
     sigma_scale: float = 0.1
     """Factor on the sigma of the pictures: they hold what the fit knew, which must not hold them back a second time."""
     both_sides: bool = True
-    """Whether only those pixels are believed whose place on the other side of the face the scan shows: elsewhere the
-    shipped network knows no more of this face than the fit does, and the fitted face is held where it is, so that what
-    is learnt of an eye does not swing the nose. A pipeline's pixels are all believed."""
+    """Whether only those pixels are believed whose place on the other side of the face the scan shows, and only on a
+    face whose sides are alike: elsewhere the shipped network knows no more of this face than the fit does, and the
+    fitted face is held where it is, so that what is learnt of an eye does not swing the nose. A pipeline's pixels are
+    all believed."""
+    least_alike: float = 0.6
+    """With `both_sides`: how alike the two sides of a face must be where the scan shows both, 0 to 1, for one to say
+    something of the other. On the training's held-out heads, sides less alike than this told little."""
+    least_pairs: float = 0.2
+    """Share of the face of which both sides must be seen to know that, and where its middle is."""
     parse: bool = True
     """Whether the parser says which regions are seen."""
     drop_clutter: bool = False
@@ -83,6 +92,7 @@ class Guidance:
     seconds: float = 0.0
 
 
+Believe = Literal["all", "mirrored", "none"]
 Fill = Callable[[Render, Render, np.ndarray, Pair | None], Filled]
 
 
@@ -121,11 +131,14 @@ def guide(
     studio, views, warnings = _Studio(Scene(scan), Scene(face), labels), [], []
     seen: dict[str, float] = {}
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
+    careful = settings.both_sides and source == "shipped"
+    doubt = _doubt(studio, cameras.values(), settings) if careful else ""
+    believe: Believe = "none" if doubt else "mirrored" if careful else "all"
     # the networks are small: more threads wait for each other longer than they work
     with threadpool_limits(1 if source == "shipped" else None, user_api="openmp"):
         for name, camera in cameras.items():
             try:
-                view = _view(name, camera, studio, fill, parser, settings, seen, pipeline=source != "shipped")
+                view = _view(name, camera, studio, fill, parser, settings, seen, believe=believe)
             except ValueError as error:
                 warnings.append(f"view {name}: {error}")
                 continue
@@ -133,6 +146,8 @@ def guide(
                 views.append(view)
     if len(warnings) == len(cameras):
         raise ValueError(f"no view can guide the fit; {warnings[-1]}")
+    if views and doubt:
+        warnings.append(doubt)
     targets = [_target(view, settings.sigma_scale) for view in views if any(v.believed.any() for v in views)]
     found = observations(targets, face.vertices, face.faces, correlation_mm=settings.correlation_mm)
     return Guidance(found, tuple(views), seen, tuple(warnings), time.perf_counter() - start)
@@ -185,6 +200,32 @@ class _Studio:
         return render(self._scan, replace(camera, height=size, width=size, scale=camera.scale * size / camera.width))
 
 
+def _doubt(studio: _Studio, cameras: Iterable[Camera], settings: GuidanceSettings) -> str:
+    """Why one side of this face says nothing of the other; empty where it does."""
+    pairs, face_pixels = [np.zeros((0, 2))], 0
+    for camera in cameras:
+        try:
+            (scan, face), other = studio.pictures(camera), studio.pictures(camera.mirrored())
+        except ValueError:
+            continue
+        nothing = np.zeros_like(face.mask)
+        (residual, known), (across, across_known) = (known_residual(*pair, nothing) for pair in ((scan, face), other))
+        proper: Bools = np.asarray(face.labels) > 0
+        both: Bools = known & across_known[:, ::-1] & proper
+        pairs.append(np.stack([residual[both], across[:, ::-1][both]], axis=1))
+        face_pixels += int(proper.sum())
+    every = np.concatenate(pairs)
+    share = len(every) / max(face_pixels, 1)
+    if share < settings.least_pairs:
+        return f"both sides are seen of {share:.0%} of the face, too little to fill in one from the other"
+    # what the fit leaves over on both sides: the share of its mean square that they have in common
+    even = len(every) * EVEN_MM**2
+    alike = (2 * np.prod(every, axis=1).sum() + even) / ((every**2).sum() + even)
+    if alike < settings.least_alike:
+        return f"the sides of this face are alike to {alike:.0%}, too little to fill in one from the other"
+    return ""
+
+
 def _view(
     name: str,
     camera: Camera,
@@ -194,7 +235,7 @@ def _view(
     settings: GuidanceSettings,
     seen: dict[str, float],
     *,
-    pipeline: bool,
+    believe: Believe,
 ) -> View | None:
     scan, face = studio.pictures(camera)
     parse, clutter = None, None
@@ -213,10 +254,13 @@ def _view(
     other = studio.other_side(camera)
     filled = fill(scan, face, mask, other)
     believed = mask & np.isfinite(filled.depth)
-    if settings.both_sides and not pipeline:
-        nothing = np.zeros_like(mask)
-        believed &= nothing if other is None else known_residual(*other, nothing)[1][:, ::-1]
+    if believe != "all":
+        believed &= believe == "mirrored" and other is not None and _known(other)[:, ::-1]
     return View(name, scan, face, parse, filled, believed)
+
+
+def _known(pair: Pair) -> Bools:
+    return known_residual(*pair, np.zeros_like(pair[0].mask))[1]
 
 
 def _resized(picture: Bools, like: Render) -> Bools:

@@ -122,6 +122,34 @@ def test_only_what_the_other_side_shows_is_believed_and_elsewhere_the_face_is_he
     assert len(all_of_it.observations.points) == len(seen.points)
 
 
+def bumpy(ball, heights) -> Mesh:
+    """The ball with a bump at either side of the middle."""
+    at, push = ball.vertices, 0.0
+    for side, height in zip((1, -1), heights, strict=True):
+        push = push + height * np.exp(-np.sum((at - [25.0 * side, 5, 15]) ** 2, axis=1) / (2 * 15.0**2))
+    away = at - [0, 5, -40]
+    return ball.with_vertices(at + push[:, None] * away / np.linalg.norm(away, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize(("heights", "trusted"), [((2.0, 2.0), True), ((2.0, -2.0), False), ((2.0, 0.0), False)])
+def test_one_side_is_filled_in_from_the_other_where_both_are_alike(ball, networks, heights, trusted):
+    scan = bumpy(ball, heights)
+    hole = scan.submesh(np.linalg.norm(scan.vertices[scan.faces].mean(1) - [22, -25, 5], axis=1) > 22)[0]
+    found = guide(hole, ball)
+    assert found.views and any(view.believed.any() for view in found.views) == trusted
+    assert (found.observations is not None) == trusted
+    assert [line for line in found.warnings if "the sides of this face are alike to" in line] == list(found.warnings)
+    assert len(found.warnings) == (not trusted)
+    assert guide(hole, ball, settings=GuidanceSettings(both_sides=False)).observations is not None
+
+
+def test_half_a_face_says_nothing_of_where_its_middle_is(ball, networks):
+    half = ball.submesh(ball.vertices[ball.faces].mean(1)[:, 0] > -2)[0]
+    found = guide(half, ball)
+    assert found.observations is None
+    assert "both sides are seen of" in found.warnings[-1]
+
+
 def test_a_whole_scan_needs_no_guidance(ball, networks):
     found = guide(ball, ball)
     assert found.observations is None and not found.views
