@@ -48,7 +48,7 @@ class ProjectSettings:
     """The same, once the coarse offset is known."""
     even_passes: int = 6
     """Rings over which the directions of the offsets are averaged."""
-    carry_mm: float = 20.0
+    carry_mm: float = 40.0
     """How deep into a hole the offset is solved anew."""
     carry_rim_mm: float = 8.0
     """How much of what surrounds the hole that looks at."""
@@ -56,7 +56,7 @@ class ProjectSettings:
     """Distance at which the offset has lost most of its memory there."""
     carry_sigma_mm: float = 1.0
     """Standard deviation of the offset there, where nothing is seen."""
-    mirror_share: float = 0.6
+    mirror_share: float = 0.8
     """Share of the other side's offset that is expected there, where the other side was seen."""
     measured_mm: float = 0.6
     """A vertex this close to its partner in the end counts as measured."""

@@ -174,7 +174,7 @@ def test_nothing_in_the_hole_counts_as_measured(levels):
 
 
 def test_offset_is_carried_smoothly_into_the_hole(levels):
-    done = project(*levels, finder(bumpy(levels, hole=20.0)))
+    done = project(*levels, finder(bumpy(levels, hole=20.0)), settings=ProjectSettings(carry_correlation_mm=10.0))
     distance = np.hypot(*levels[0][1][0][:, :2].T)
     rim, centre = done.offset[np.abs(distance - 18) < 2].mean(), done.offset[distance < 3].mean()
     assert 0.6 < rim < 2.0
@@ -203,7 +203,7 @@ def test_offset_in_a_hole_goes_on_as_the_rim_suggests(levels):
     for radius, share in ((8.0, 0.6), (40.0, 0.0)):
         measured = distance > radius
         given = np.where(measured, tilt, 0.0)
-        carried = carried_offset(Mesh(fine, faces), given, measured, settings=ProjectSettings())
+        carried = carried_offset(Mesh(fine, faces), given, measured, settings=ProjectSettings(carry_mm=20.0))
         inside = (distance > 0.4 * radius) & (distance < 0.7 * radius)
         followed = (carried[inside] @ tilt[inside]) / (tilt[inside] @ tilt[inside])
         assert np.array_equal(carried[measured], given[measured])
