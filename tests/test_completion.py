@@ -56,6 +56,19 @@ def mirrored(partial, model):
     return complete(Mesh(scan.vertices * [-1, 1, 1], scan.faces[:, ::-1]), model=model)
 
 
+def test_a_coloured_scan_colours_the_whole_face_as_it_was_seen(done, partial, model):
+    """The colour of each place of the scan, a bright one, comes back there on the face and is continued elsewhere."""
+    lit = 0.5 + 0.4 * np.sin(partial.scan.vertices / 15.0)
+    coloured = Mesh(partial.scan.vertices, partial.scan.faces, colors=lit)
+    result = complete(coloured, model=model)
+    assert done.face.colors is None
+    assert np.allclose(result.face.vertices, done.face.vertices)
+    seen = result.provenance == MEASURED
+    assert np.abs(result.face.colors - (0.5 + 0.4 * np.sin(result.face.vertices / 15.0)))[seen].mean() < 0.02
+    assert np.isfinite(result.face.colors).all() and result.face.colors.std() > 0.1
+    assert result.merged.colors is not None
+
+
 def scan_gap(result, scan):
     """Mean distance of a scan's vertices to the completed face, mm."""
     return Surface(result.face).closest(scan.vertices).distance.mean()

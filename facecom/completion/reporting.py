@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facecom.completion.result import Completion, Evidence, short
+from facecom.completion.stages import completed_face
 from facecom.completion.values import MADE, MEASURED, Report, Scan
 from facecom.fitting.fit import Fit
 from facecom.fitting.start import Start
@@ -35,7 +36,8 @@ def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail
     scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
     to_scan = evidence.to_scan(evidence.fit.pose)
     order = slice(None, None, -1) if scan.inside_out else slice(None)
-    face = Mesh(short(to_scan.apply(evidence.projected.vertices)), template.faces[3][:, order], uv=template.uv)
+    whole = completed_face(scan, template, evidence.fit, evidence.projected)
+    face = Mesh(short(to_scan.apply(whole.vertices)), whole.faces[:, order], uv=whole.uv, colors=whole.colors)
     count = len(scan.mesh.vertices)
     vertices = np.concatenate([scan.mesh.vertices, short(to_scan.apply(joined.merged.vertices[count:]))])
     merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)

@@ -174,15 +174,22 @@ def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: Co
     )
 
 
+def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projected) -> Mesh:
+    """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
+    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
+    if scan.mm.mesh.colors is None or not projected.measured.any():
+        return face
+    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    colors = face_colors(in_face, face, measured=projected.measured, mirror=template.mirror)
+    return Mesh(face.vertices, face.faces, uv=face.uv, colors=colors)
+
+
 def join_face(
     scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings
 ) -> Joined:
     """The scan with the missing part of the projected face stitched in, face frame, mm."""
     in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
-    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    if in_face.colors is not None and projected.measured.any():
-        colors = face_colors(in_face, face, measured=projected.measured, mirror=template.mirror)
-        face = Mesh(face.vertices, face.faces, uv=face.uv, colors=colors)
+    face = completed_face(scan, template, fitted, projected)
     return join(in_face, face, settings=settings.join)
 
 

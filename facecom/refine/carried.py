@@ -10,8 +10,8 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
 from facecom.refine.relief import SPLITS_MM, Charts, passed
 
 SHORTEST_MM = 0.3
-RESOLVING = 0.475
-"""Share of a wavelength that the spacing may be, a little less than the half that sampling demands."""
+RESOLVING = 0.39
+"""Share of a wavelength that the spacing may be: five samples on two waves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class BandReport:
     rms_mm, noise_rms_mm : (B,) float
         Relief measured in each band, and the part of it that the noise explains.
     resolved : (B,) bool
-        Two samples or more on the longest wave of the band.
+        Whether the spacing resolves the longest wave of the band.
     usable : (B,) bool
         Bands that are made: at least one sample a wave, and the relief above the noise.
     """
@@ -52,7 +52,7 @@ class BandReport:
 
 
 def resolves_any(spacing_mm: float, *, longest_mm: float) -> bool:
-    """Whether some band has two samples on its longest wave."""
+    """Whether the spacing resolves the longest wave of some band."""
     return bool(_resolved(spacing_mm, wavelengths(longest_mm)).any())
 
 

@@ -44,7 +44,7 @@ class DetailSettings:
     border_mm: float = 6.0
     edge_mm: float = 0.2
     coarse_mm: float = 0.8
-    longest_mm: float = 4.5
+    longest_mm: float = 5.5
     decay_mm: float = 20.0
     uncrease_mm: float = 0.7
     reach_mm: float = 2.0
