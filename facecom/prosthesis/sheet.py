@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse import csgraph
 
 from facecom.errors import ScanError
 from facecom.geometry.geodesic import geodesic_distance
@@ -19,6 +20,7 @@ from facecom.geometry.mesh import (
     face_areas,
     face_components,
     face_cross,
+    unique_edges,
     unit,
     vertex_normals,
 )
@@ -127,12 +129,30 @@ def _touching(merged: Mesh, parts: list[Ints], margin_mm: float) -> list[int]:
 
 def _distance_near(mesh: Mesh, sources: Ints, reach_mm: float) -> Floats:
     """Geodesic distance of each vertex as far as it reaches, else inf; of large meshes a box around is looked at."""
-    low, high = mesh.vertices[sources].min(0) - reach_mm, mesh.vertices[sources].max(0) + reach_mm
-    within = ((mesh.vertices >= low) & (mesh.vertices <= high)).all(1)
-    local, used = mesh.submesh(within[mesh.faces].any(1))
+    local, used = _boxed(mesh, sources, reach_mm)
     out = np.full(len(mesh.vertices), np.inf)
     out[used] = geodesic_distance(local, np.searchsorted(used, sources), reach_mm=reach_mm)
     return out
+
+
+def _around(mesh: Mesh, sources: Ints, reach_mm: float, *, detour: float = 1.2) -> Bools:
+    """Vertices within a geodesic distance and somewhat farther, (V,): ways along edges are longer by a `detour`."""
+    local, used = _boxed(mesh, sources, detour * reach_mm)
+    edges, _, _ = unique_edges(local.faces)
+    length = np.linalg.norm(local.vertices[edges[:, 0]] - local.vertices[edges[:, 1]], axis=1)
+    ways = sp.csr_matrix((length, edges.T), (len(used), len(used)))
+    start = np.searchsorted(used, sources)
+    distance = csgraph.dijkstra(ways, directed=False, indices=start, limit=detour * reach_mm, min_only=True)
+    out = np.zeros(len(mesh.vertices), bool)
+    out[used] = np.isfinite(distance)
+    return out
+
+
+def _boxed(mesh: Mesh, sources: Ints, reach_mm: float) -> tuple[Mesh, Ints]:
+    """The part of a mesh that a way of some length from some vertices can reach, and its vertices' old numbers."""
+    low, high = mesh.vertices[sources].min(0) - reach_mm, mesh.vertices[sources].max(0) + reach_mm
+    within = ((mesh.vertices >= low) & (mesh.vertices <= high)).all(1)
+    return mesh.submesh(within[mesh.faces].any(1))
 
 
 def _defect(merged: Mesh, rows: Ints) -> Defect:
@@ -177,7 +197,7 @@ def neighbourhood(
     rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
     if not len(rim):
         raise ScanError("the missing part touches no skin of the scan; scan wider")
-    near = np.isfinite(_distance_near(merged, rim, margin_mm + 2.0 * beyond_mm))
+    near = _around(merged, rim, margin_mm + 2.0 * beyond_mm)
     kept = defect.faces | near[merged.faces].any(1)
     local, used = merged.submesh(kept)
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
