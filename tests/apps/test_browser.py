@@ -189,6 +189,7 @@ def test_the_found_region_is_corrected_and_a_reload_loses_nothing(page, scan):
     expect(page.get_by_role("button", name="Complete", exact=True)).to_be_visible()
     assert page.url == address
     assert len(pixels(page, blue)) == pytest.approx(open_before, rel=0.2)
+    assert np.median(pixels(page, orange), axis=0) == pytest.approx(inside, abs=15)  # seen from the front again
 
     page.get_by_role("button", name="Complete", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()

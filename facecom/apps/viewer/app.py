@@ -14,6 +14,7 @@ from facecom.apps.viewer.cloakroom import Cloakroom
 from facecom.apps.viewer.limits import Limits
 from facecom.apps.viewer.line import Line
 from facecom.apps.viewer.server import VISIT, start, stop
+from facecom.apps.viewer.stage import set_the_scene
 from facecom.apps.viewer.visitor import Shop, Visitor
 from facecom.model.linear import LinearGenerator
 
@@ -86,6 +87,8 @@ def _name(host: str) -> str:
 
 
 def _receive(server: Any, room: Cloakroom[Visitor]) -> None:
+    set_the_scene(server)
+
     @server.on_client_connect
     async def _(client: Any) -> None:
         key = VISIT.get()

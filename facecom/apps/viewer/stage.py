@@ -13,9 +13,19 @@ from facecom.apps.viewer.scene import Painted, View
 from facecom.geometry.mesh import Floats
 from facecom.geometry.transform import rotation_from_vector
 
+DISTANCE_MM = 320.0
+"""From where a page looks at the middle of what is shown."""
 HANDLE = "/handle"
 STROKE = "stroke"
 """A stroke that is being painted: it changes under the pointer, and a node that is replaced loses its drag."""
+
+
+def set_the_scene(server: Any) -> None:
+    """How every page begins: y up, and the middle seen from the front."""
+    server.scene.set_up_direction("+y")
+    server.initial_camera.up = (0.0, 1.0, 0.0)
+    server.initial_camera.position = (0.0, 0.0, DISTANCE_MM)
+    server.initial_camera.look_at = (0.0, 0.0, 0.0)
 
 
 class Stage:
@@ -31,7 +41,6 @@ class Stage:
         self._on_drag: Callable[[Any], Any] | None = None
         self._handle: Any = None
         scene = client.scene
-        scene.set_up_direction("+y")
         scene.configure_default_lights(enabled=False)
         scene.configure_environment_map(hdri=None)
         scene.add_light_ambient("/light/all", intensity=0.9)
@@ -66,12 +75,12 @@ class Stage:
             if on_drag is not None:
                 node.on_drag("left")(on_drag)
 
-    def look_from_front(self, *, distance_mm: float = 320.0) -> None:
+    def look_from_front(self) -> None:
         """Look at the middle of what is shown from the front."""
         camera = self._client.camera
         with self._client.atomic():
             camera.up_direction = (0.0, 1.0, 0.0)
-            camera.position = (0.0, 0.0, distance_mm)
+            camera.position = (0.0, 0.0, DISTANCE_MM)
             camera.look_at = (0.0, 0.0, 0.0)
 
     def eye(self) -> Eye:

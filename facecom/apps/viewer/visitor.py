@@ -49,8 +49,6 @@ class Visitor:
             self._wire(page)
             self._desk.open(page.panel)
             self._set(self.session)
-            if self.session.scan is not None:
-                stage.look_from_front()
 
     def shut(self, *, moved: bool = False) -> None:
         """The page is gone, or the session has moved to another page; the session and its job stay."""
