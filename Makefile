@@ -65,7 +65,7 @@ $(VENV)/.browser: | $(BIN)/python
 
 demo: setup
 	$(BIN)/python -m facecom demo --out out/demo
-	# Once more with the hole's picture: rendered, parsed, inpainted, taken into the fit (off unless asked for).
+	# Once more with the hole's picture: rendered, parsed, inpainted, taken into the fit where the face's sides are alike.
 	$(BIN)/python -m facecom complete data/demo/nose.ply --out out/demo/nose_guided --guidance shipped
 
 test: setup $(VENV)/.browser
