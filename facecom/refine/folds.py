@@ -10,10 +10,13 @@ from scipy.sparse import csgraph
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.refine.displace import FinePatch
-from facecom.refine.quality import crossing_edges
+from facecom.refine.quality import crossings
 
 FOLD_ROUNDS = 8
-CROSSING_ROUNDS = 12
+CROSSING_ROUNDS = 24
+CALMING_ROUNDS = 3
+"""After so many the surface itself is evened out: the smooth face crosses itself there."""
+EVENING_PASSES = 12
 FLATTEST = 0.15
 """Least cosine between a triangle and the same one without relief."""
 
@@ -63,8 +66,9 @@ def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
 def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: Bools) -> Displaced:
     """Move the patch along its normals so that it neither folds nor crosses itself.
 
-    Around what crosses, made relief is drawn towards `calm`, and faces of seen skin are left out: they are the inside
-    of a nostril or a fold that no height over a smooth surface can show, and the scan has them.
+    Around what crosses, made relief is drawn towards `calm`, then the surface itself is evened out where the smooth
+    face crosses itself, and faces of seen skin are left out: they are the inside of a nostril or a fold that no height
+    over a smooth surface can show, and the scan has them.
 
     Parameters
     ----------
@@ -73,24 +77,33 @@ def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: 
     seen : (P,) bool, vertices that lie on the scan
     """
     value, kept = height.copy(), np.ones(len(patch.mesh.faces), bool)
+    faces, mended = patch.mesh.faces, np.zeros(len(value), bool)
+    mesh, _ = displace(patch, value)
     for turn in range(CROSSING_ROUNDS):
-        mesh, _ = displace(patch, value)
-        crossing = crossing_edges(Mesh(mesh.vertices, mesh.faces[kept]))
+        crossing, pierced = crossings(Mesh(mesh.vertices, faces[kept]))
         if not len(crossing):
             break
         touched = np.zeros(len(value), bool)
-        touched[crossing] = True
-        touched[mesh.faces[touched[mesh.faces].any(1)]] = True
-        kept &= ~(touched[mesh.faces].any(1) & seen[mesh.faces].all(1))
+        touched[crossing] = touched[faces[kept][pierced]] = True
+        touched[faces[touched[faces].any(1)]] = True
+        kept &= ~(touched[faces].any(1) & seen[faces].all(1))
         # a seen vertex at the rim is moved last, since it is measured
-        free = touched & (~seen | (turn >= CROSSING_ROUNDS // 2))
-        value[free] = calm[free] + 0.5 * (value - calm)[free]
+        free = touched & (~seen | (turn >= CALMING_ROUNDS + 2))
+        if turn < CALMING_ROUNDS:
+            value[free] = calm[free] + 0.5 * (value - calm)[free]
+            mesh, _ = displace(patch, value)
+        else:
+            # a wider place each time, since a fold needs room to open
+            mended |= free
+            mended[faces[mended[faces].any(1)]] = True
+            mended &= ~seen | (turn >= CALMING_ROUNDS + 2)
+            mesh = mesh.with_vertices(_evened(mesh.vertices, faces, np.flatnonzero(mended)))
     if not kept.all():
-        kept &= _hangs_on(mesh.faces, kept, ~seen)
+        kept &= _hangs_on(faces, kept, ~seen)
     moved = np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals)
     return Displaced(
-        Mesh(mesh.vertices, mesh.faces[kept], uv=mesh.uv),
-        np.abs(moved - height) > 1e-6,
+        Mesh(mesh.vertices, faces[kept], uv=mesh.uv),
+        mended | (np.abs(moved - height) > 1e-6),
         int(np.count_nonzero(~kept)),
         len(crossing),
     )
@@ -108,10 +121,17 @@ def _hangs_on(faces: Ints, kept: Bools, anchor: Bools) -> Bools:
 
 
 def _relaxed(value: Floats, faces: Ints, touched: Ints) -> Floats:
-    """Values of the touched vertices replaced by the mean over the faces around them."""
-    mean = np.repeat(value[faces].mean(1), 3)
-    total = np.bincount(faces.ravel(), mean, minlength=len(value))
-    number = np.bincount(faces.ravel(), minlength=len(value))
+    """Values (P, ...) of the touched vertices replaced by the mean over the faces around them."""
+    rows = np.repeat(np.arange(len(faces)), 3)
+    share = sp.csr_matrix((np.ones(faces.size), (faces.ravel(), rows)), shape=(len(value), len(faces)))[touched]
     out = value.copy()
-    out[touched] = (total / np.maximum(number, 1))[touched]
+    out[touched] = ((share @ value[faces].mean(1)).T / np.maximum(np.asarray(share.sum(1)).ravel(), 1)).T
     return out
+
+
+def _evened(vertices: Floats, faces: Ints, touched: Ints) -> Floats:
+    """Positions with those of the touched vertices drawn to the means around them, as a membrane would."""
+    near = faces[np.isin(faces, touched).any(1)]
+    for _ in range(EVENING_PASSES):
+        vertices = _relaxed(vertices, near, touched)
+    return vertices

@@ -96,6 +96,11 @@ def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
     Single precision finds hits where triangles of one plane touch; an edge counts whose ends lie at least `least_mm`
     on either side.
     """
+    return crossings(mesh, least_mm=least_mm)[0]
+
+
+def crossings(mesh: Mesh, *, least_mm: float = 1e-5) -> tuple[Ints, Ints]:
+    """The same edges, and the face that each pierces, (C,)."""
     edges, _, _ = unique_edges(mesh.faces)
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
     hits = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
@@ -106,4 +111,5 @@ def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
     upright = unit(face_cross(mesh.vertices, corners))
     above, below = (np.einsum("cd,cd->c", upright, side[candidate] - first) for side in (start, end))
     apart = (np.minimum(np.abs(above), np.abs(below)) > least_mm) & (above * below < 0)
-    return edges[candidate[apart & ~shared]]
+    found = candidate[apart & ~shared]
+    return edges[found], hits.faces[found]

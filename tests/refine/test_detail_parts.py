@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -163,6 +165,16 @@ def test_relief_that_would_cross_gives_way_and_seen_skin_that_crosses_is_left_ou
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
     moved = np.linalg.norm(done.mesh.vertices - plain.vertices, axis=1) > 1e-9
     assert moved.any() and not (moved & ~done.lowered).any()
+
+
+def test_a_smooth_face_that_crosses_itself_is_evened_out():
+    patch, height = patch_of_groove()
+    plain, _ = folds.displace(patch, height)
+    crossed, nothing = replace(patch, mesh=plain), np.zeros(len(height))
+    done = folds.displace_uncrossed(crossed, nothing, calm=nothing, seen=nothing > 0)
+    assert len(crossing_edges(plain)) and not len(crossing_edges(done.mesh))
+    far = np.abs(patch.mesh.vertices[:, 1]) > 2.5
+    assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
 
 
 def test_energies_are_kept_near_the_seen_and_follow_the_other_side():
