@@ -47,7 +47,11 @@ def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options:
 
     Examples
     --------
-    >>> design("face.ply", wall_mm=2.5, completing={"unit": "mm"})  # doctest: +SKIP
+    What does not fit together is refused before any work; else `design("face.ply", wall_mm=2.5)` gives the part.
+
+    >>> design("face.ply", wall_mm=0.2, completing={"unit": "mm"})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: the thickness must not fall from edge (0.3 mm) over lip (0.6 mm) to wall (0.2 mm); ...
     """
     settings = DesignSettings(**options)
     return design_source(_prepared(_completion(scan, completing), settings), settings)
