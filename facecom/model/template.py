@@ -196,7 +196,7 @@ class Template:
         out = out.reshape(len(out), -1)
         for level in range(from_level, to_level):
             out = self.prolongation(level, scheme=scheme) @ out
-        return out.reshape(-1, *tail)
+        return out.reshape(len(out), *tail)
 
     def prolongation(self, level: int, *, scheme: Literal["midpoint", "loop"] = "midpoint") -> sp.csr_matrix:
         """Sparse matrix (counts[level + 1], counts[level]) of one step of `prolong`; not to be changed."""

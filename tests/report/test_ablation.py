@@ -54,7 +54,10 @@ def test_other_models_lack_what_their_name_says(model):
     vertices = symmetric(model).decode(code, level=2)
     mirror = model.template.mirror[: len(vertices)]
     assert vertices == pytest.approx(vertices[mirror] * [-1, 1, 1], abs=1e-3)
-    assert without_fields(model).code_size == model.identity_size
+    bare = without_fields(model)
+    assert bare.code_size == model.identity_size
+    for level in (1, 2):  # pictures are taken in on level 2
+        assert bare.jacobian(np.zeros(bare.code_size), level=level).shape[1] == bare.code_size
     stretched = only_size(without_fields(model)).decode(np.array([2.0, 0.0, 0.0]), level=1)
     mean = model.template.vertices[: len(stretched)]
     assert stretched[:, 1:] == pytest.approx(mean[:, 1:], abs=1e-3)
