@@ -15,7 +15,7 @@ from facecom.geometry.mesh import Bools, Floats
 class PosteriorSettings:
     """How the posterior of the code becomes that of the surface; lengths in mm."""
 
-    scale: float = 0.65
+    scale: float = 0.58
     """Factor on the standard deviation of what is made up, from calibration on validation faces."""
     far_gain: float = 1.3
     """How much larger than that it is far from anything seen: a population of faces is narrower than people are, and
