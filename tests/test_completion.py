@@ -186,6 +186,12 @@ def test_what_a_moved_completion_rests_on_moves_along(done):
         assert np.array_equal(joined.patch.vertices, joined.merged.vertices[joined.patch_vertices])
 
 
+def test_relief_of_the_first_face_is_not_kept_on_another(done):
+    skinned = replace(done, detail=object())
+    assert skinned.samples(1, seed=4)[0].detail is None
+    assert skinned.detail is not None
+
+
 def test_measured_points_cannot_be_dragged(done):
     with pytest.raises(ValueError, match="measured surface"):
         done.refit({"left_cheilion": np.zeros(3)})

@@ -113,7 +113,9 @@ class Completion(Convertible):
         return load_completion(directory, model=model, settings=settings)
 
     def samples(self, count: int, *, seed: int = 0) -> list[Completion]:
-        """Other completions that explain the scan as well, drawn from the posterior; what was measured stays.
+        """Other completions that explain the scan as well, drawn from the posterior, without skin relief.
+
+        What was measured stays.
 
         Raises
         ------
@@ -128,7 +130,7 @@ class Completion(Convertible):
         return [self._moved(own.spread[:, None] * own.displacement(factor * deviation)) for deviation in drawn]
 
     def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.02) -> Completion:
-        """The most likely completion in which some points of the face lie where they are dragged.
+        """The most likely completion in which some points of the face lie where they are dragged, without skin relief.
 
         Parameters
         ----------
@@ -155,7 +157,10 @@ class Completion(Convertible):
         return self._moved(own.displacement(deviation))
 
     def _moved(self, displacement: Floats) -> Completion:
-        """The same completion with its face moved by (V, 3) mm in the face frame, the patch along with it."""
+        """The same completion with its face moved by (V, 3) mm in the face frame, the patch along with it.
+
+        Skin relief is left behind: it was made for another surface.
+        """
         own = self.evidence
         scan_count = len(own.scan.mesh.vertices)
         back = self.pose.inverse()
@@ -168,7 +173,7 @@ class Completion(Convertible):
         projected = replace(own.projected, vertices=own.projected.vertices + displacement)
         patch = merged.submesh(fresh)[0] if fresh.any() else self.patch
         evidence = replace(own, projected=projected, joined=_joined_moved(own.joined, scan_count, displacement))
-        return replace(self, face=face, merged=merged, patch=patch, evidence=evidence)
+        return replace(self, face=face, merged=merged, patch=patch, evidence=evidence, detail=None)
 
 
 @dataclass(frozen=True, eq=False)

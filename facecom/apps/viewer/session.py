@@ -177,7 +177,7 @@ class Session:
         dragged = {**self.dragged, name: np.asarray(point, float)}
         back = self.result.pose.inverse()
         refitted = self.result.refit({k: back.apply(p) for k, p in dragged.items()}, sigma_mm=sigma_mm)
-        return replace(self, dragged=dragged, refitted=_bare(refitted), sample=0, parts=())
+        return replace(self, dragged=dragged, refitted=refitted, sample=0, parts=())
 
     def release(self) -> Session:
         """Undo all dragging."""
@@ -187,7 +187,7 @@ class Session:
         """Draw other faces that explain the scan as well, unless they are there."""
         if self.result is None or self.samples:
             return self
-        return replace(self, samples=tuple(_bare(face) for face in self.result.samples(count)))
+        return replace(self, samples=tuple(self.result.samples(count)))
 
     def look_at(self, sample: int) -> Session:
         """Show a sample, counted from 1, or with 0 the most likely face.
@@ -220,8 +220,3 @@ class Session:
             spared=self.spared if spared is None else spared,
             result=result,
         )
-
-
-def _bare(moved: Completion) -> Completion:
-    """A completion whose face has moved: the relief that was made for it lies elsewhere."""
-    return replace(moved, detail=None)
