@@ -58,6 +58,8 @@ class ProjectSettings:
     """Standard deviation of the offset there, where nothing is seen."""
     mirror_share: float = 0.8
     """Share of the other side's offset that is expected there, where the other side was seen."""
+    mirror_noise_mm: float = 1.0
+    """Standard deviation of a single vertex there as a witness for this side: a scan's noise stays where it is."""
     measured_mm: float = 0.6
     """A vertex this close to its partner in the end counts as measured."""
 
@@ -201,15 +203,15 @@ def carried_offset(
         part.vertices, part.faces, correlation_mm=settings.carry_correlation_mm, sigma_mm=settings.carry_sigma_mm
     )
 
-    def continued(values: Floats, known: Bools) -> Floats:
-        weight = known / settings.noise_mm**2
+    def continued(values: Floats, known: Bools, noise_mm: float) -> Floats:
+        weight = known / noise_mm**2
         return _factorised(precision + sp.diags(weight)).solve(weight * values)
 
     expected = np.zeros(len(used))
     if mirror is not None and settings.mirror_share > 0 and measured[mirror[used]].any():
         other = mirror[used]
-        expected = settings.mirror_share * continued(offset[other], measured[other])
-    carried = expected + continued(offset[used] - expected, given)
+        expected = settings.mirror_share * continued(offset[other], measured[other], settings.mirror_noise_mm)
+    carried = expected + continued(offset[used] - expected, given, settings.noise_mm)
     out = offset.copy()
     out[used[~given]] = carried[~given]
     return out
