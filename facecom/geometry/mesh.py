@@ -90,6 +90,12 @@ def face_cross(vertices: Floats, faces: Ints) -> Floats:
     return np.cross(b - a, c - a)
 
 
+def longest_edges(vertices: Floats, faces: Ints) -> Floats:
+    """Length of the longest edge of each face, (F,)."""
+    corners = vertices[faces]
+    return np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+
+
 def face_areas(mesh: Mesh) -> Floats:
     """Area of each face, (F,), mm²."""
     return 0.5 * np.linalg.norm(face_cross(mesh.vertices, mesh.faces), axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from facecom.geometry.mesh import Bools, Floats, Ints, face_components, face_cross, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, face_components, face_cross, longest_edges, unique_edges
 from facecom.refine.planar import constrained_triangles, has_edges, pair_keys, signed_areas
 from facecom.refine.regions import label_missing
 
@@ -53,13 +53,8 @@ def missing_triangles(
     side = _rim_sides(triangles, rim[present], len(uv))
     walls = np.concatenate([rim[present], separators])
     label = label_missing(triangles, side, walls, evidence=evidence, positions=positions)
-    label &= _longest_edges(positions, triangles) < np.maximum(_STRETCH * size[triangles].max(1), _SHORT_MM)
+    label &= longest_edges(positions, triangles) < np.maximum(_STRETCH * size[triangles].max(1), _SHORT_MM)
     return _stitched(triangles[label & (side >= 0)], rim[present], positions, gap), present
-
-
-def _longest_edges(positions: Floats, triangles: Ints) -> Floats:
-    corners = positions[triangles]
-    return np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
 
 
 def _stitched(triangles: Ints, rim: Ints, positions: Floats, gap: Floats) -> Ints:

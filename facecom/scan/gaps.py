@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Ints, boundary_edges, boundary_loops, face_components, face_cross
+from facecom.geometry.mesh import (
+    Bools,
+    Floats,
+    Ints,
+    boundary_edges,
+    boundary_loops,
+    face_components,
+    face_cross,
+    longest_edges,
+)
 
 
 def edge_limit(points: Floats, faces: Ints, *, outlier: float = 3.0, neighbours: int = 8) -> Floats:
@@ -32,11 +41,6 @@ def edge_limit(points: Floats, faces: Ints, *, outlier: float = 3.0, neighbours:
     middle, upper = np.quantile(np.log(longest_edges(points, faces) / spacing[faces].mean(axis=1)), [0.5, 0.75])
     deviation = max(float(upper - middle) / 0.674, 0.15)  # a perfect grid has none, its rims and creases do
     return spacing * float(np.exp(middle + outlier * deviation))
-
-
-def longest_edges(points: Floats, faces: Ints) -> Floats:
-    """Length of the longest edge of each face, (F,)."""
-    return np.linalg.norm(points[faces] - points[np.roll(faces, -1, axis=1)], axis=2).max(axis=1)
 
 
 def bridges(points: Floats, faces: Ints, limit: Floats, *, sure: float = 1.5) -> Bools:

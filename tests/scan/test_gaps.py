@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from facecom.geometry.mesh import Mesh, boundary_loops, face_areas
-from facecom.scan.gaps import bridges, edge_limit, fill_small_gaps, longest_edges
+from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, longest_edges
+from facecom.scan.gaps import bridges, edge_limit, fill_small_gaps
 from facecom.scan.surface import surface_from_points
 
 RADIUS, HOLE = 80.0, np.array([0.0, 30.0, 74.0])
