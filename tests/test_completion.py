@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete, find_face, fit_face, prepare_scan
+from facecom.completion.stages import completed_face
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial import ScanSettings, partial_scan
+from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -67,6 +69,19 @@ def test_a_coloured_scan_colours_the_whole_face_as_it_was_seen(done, partial, mo
     assert np.abs(result.face.colors - (0.5 + 0.4 * np.sin(result.face.vertices / 15.0)))[seen].mean() < 0.02
     assert np.isfinite(result.face.colors).all() and result.face.colors.std() > 0.1
     assert result.merged.colors is not None
+
+
+def test_a_place_without_a_colour_leaves_the_others_theirs(done, model):
+    """A texture may not reach every vertex; what is filled in must not be lost with it."""
+    own = done.evidence
+    mesh = own.scan.mm.mesh
+    nose = own.fit.pose.inverse().apply(own.projected.vertices[[model.template.landmark_index(NOSE_TIP)]])
+    paint = np.tile([0.8, 0.5, 0.3], (len(mesh.vertices), 1))
+    paint[np.argmax(np.linalg.norm(mesh.vertices - nose, axis=1))] = np.nan
+    scan = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
+    colours = completed_face(scan, model.template, own.fit, own.projected).colors
+    same = np.isclose(colours, [0.8, 0.5, 0.3], atol=0.01).all(axis=1)
+    assert np.isfinite(colours).all() and same[done.provenance == MADE].mean() > 0.9
 
 
 def scan_gap(result, scan):
@@ -183,6 +198,7 @@ def test_what_a_moved_completion_rests_on_moves_along(done):
         joined = moved.evidence.joined
         assert np.abs(moved.merged.vertices - done.merged.vertices).max() > 0.3
         assert np.abs(joined.merged.vertices - moved.pose.apply(moved.merged.vertices)).max() < 1e-3
+        assert np.abs(joined.face.vertices - moved.pose.apply(moved.face.vertices)).max() < 1e-3
         assert np.array_equal(joined.patch.vertices, joined.merged.vertices[joined.patch_vertices])
 
 

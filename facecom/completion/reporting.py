@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from facecom.completion.result import Completion, Evidence, short
-from facecom.completion.stages import completed_face
 from facecom.completion.values import MADE, MEASURED, Report, Scan
 from facecom.fitting.fit import Fit
 from facecom.fitting.start import Start
@@ -33,10 +32,10 @@ def completion_of(
 
 def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:
     """The meshes of a completion in the scan's own frame and unit, from what it rests on."""
-    scan, joined, template = evidence.scan, evidence.joined, evidence.model.template
+    scan, joined = evidence.scan, evidence.joined
     to_scan = evidence.to_scan(evidence.fit.pose)
     order = slice(None, None, -1) if scan.inside_out else slice(None)
-    whole = completed_face(scan, template, evidence.fit, evidence.projected)
+    whole = joined.face
     face = Mesh(short(to_scan.apply(whole.vertices)), whole.faces[:, order], uv=whole.uv, colors=whole.colors)
     count = len(scan.mesh.vertices)
     vertices = np.concatenate([scan.mesh.vertices, short(to_scan.apply(joined.merged.vertices[count:]))])

@@ -235,12 +235,13 @@ class Evidence:
 
 
 def _joined_moved(joined: Joined, scan_count: int, displacement: Floats) -> Joined:
-    """The join in the face frame with its new vertices moved by (V, 3) mm of the face."""
+    """The join in the face frame with its face moved by (V, 3) mm, and its new vertices along with it."""
+    face = joined.face.with_vertices(joined.face.vertices + displacement)
     vertices = joined.merged.vertices.copy()
     vertices[scan_count:] += joined.weights @ displacement
     merged = joined.merged.with_vertices(vertices)
     patch = joined.patch.with_vertices(vertices[joined.patch_vertices])
-    return replace(joined, merged=merged, patch=patch)
+    return replace(joined, face=face, merged=merged, patch=patch)
 
 
 def short(vertices: Floats) -> Floats:

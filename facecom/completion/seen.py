@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.completion.finding import face_proper
+from facecom.completion.stages import in_face
 from facecom.completion.values import CompletionSettings, Scan, Verdict
 from facecom.errors import FitError
 from facecom.fitting.fit import Fit
@@ -40,8 +41,7 @@ def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected,
     coverage = float(mean[measured].sum() / mean[proper].sum())
     share = None
     if coverage < settings.verdict.plainly_seen:
-        in_face = scan.for_fit.mesh.with_vertices(fitted.pose.apply(scan.for_fit.mesh.vertices))
-        share = _share_on(in_face, template, projected, proper, on_mm=settings.verdict.on_mm)
+        share = _share_on(in_face(scan.for_fit.mesh, fitted), template, projected, proper, on_mm=settings.verdict.on_mm)
     return Seen(
         coverage=coverage,
         shrinkage=float(mean[measured].sum() / max(own[measured].sum(), 1e-9)),

@@ -98,11 +98,10 @@ def take_pictures(
         return None, ()
     template, level = model.template, 2
     vertices = model.decode(fitted.code, level=level)
-    in_face = scan.for_fit.mesh.with_vertices(fitted.pose.apply(scan.for_fit.mesh.vertices))
     proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm - 10.0)
     try:
         found = guide(
-            in_face,
+            in_face(scan.for_fit.mesh, fitted),
             Mesh(vertices, template.faces[level]),
             proper=proper,
             source="shipped" if source == "auto" else source,
@@ -123,6 +122,11 @@ def believe_pictures(fitted: Fit, model: FaceModel, pictures: Guidance | None) -
     rows = pictures.observations.rows(vertices, model.jacobian(fitted.code, level=2))
     # What a network expects is no measurement: the face is as unsure as without the pictures.
     return replace(take_in(fitted, *rows), precision=fitted.precision)
+
+
+def in_face(mesh: Mesh, fitted: Fit) -> Mesh:
+    """A mesh of the scan, fine or coarse, in the face frame."""
+    return mesh.with_vertices(fitted.pose.apply(mesh.vertices))
 
 
 def partners_of(scan: Scan, pose: Similarity) -> Find:
@@ -177,20 +181,19 @@ def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: Co
 def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projected) -> Mesh:
     """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    if scan.mm.mesh.colors is None or not projected.measured.any():
+    own = in_face(scan.mm.mesh, fitted)
+    if own.colors is None or not projected.measured.any():
         return face
-    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
-    colors = face_colors(in_face, face, measured=projected.measured, mirror=template.mirror)
-    return Mesh(face.vertices, face.faces, uv=face.uv, colors=colors)
+    own = replace(own, colors=np.nan_to_num(own.colors))  # NaN beside a texture, which would spread over the face
+    return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
 
 
 def join_face(
     scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings
 ) -> Joined:
     """The scan with the missing part of the projected face stitched in, face frame, mm."""
-    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
     face = completed_face(scan, template, fitted, projected)
-    return join(in_face, face, settings=settings.join)
+    return join(in_face(scan.mm.mesh, fitted), face, settings=settings.join)
 
 
 def skin_detail(
@@ -202,12 +205,12 @@ def skin_detail(
     settings: CompletionSettings,
 ) -> tuple[Detail | None, tuple[str, ...]]:
     """Skin relief in the face frame, and what stood in its way."""
-    in_face = scan.mm.mesh.with_vertices(fitted.pose.apply(scan.mm.mesh.vertices))
+    own = in_face(scan.mm.mesh, fitted)
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
     options = replace(settings.detail, mode=choice)
     try:
         made = add_detail(
-            in_face,
+            own,
             face,
             measured=projected.measured,
             mirror=template.mirror,
@@ -217,4 +220,4 @@ def skin_detail(
         )
     except ValueError as error:
         return None, (f"no skin detail: {error}",)
-    return color_detail(made, in_face, seed=settings.seed), made.warnings
+    return color_detail(made, own, seed=settings.seed), made.warnings

@@ -48,6 +48,8 @@ class Joined:
 
     Parameters
     ----------
+    face : Mesh
+        The completed face that they were filled from.
     merged : Mesh
         The scan's vertices and faces first, bit for bit, then what was made.
     patch : Mesh
@@ -62,6 +64,7 @@ class Joined:
     warnings : tuple of str
     """
 
+    face: Mesh
     merged: Mesh
     patch: Mesh
     patch_vertices: Ints
@@ -172,6 +175,7 @@ def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
     provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)
     return Joined(
+        face,
         merged,
         patch,
         frozen(patch_vertices, np.int64),

@@ -99,7 +99,7 @@ def _view(layers: Layers) -> Iterator[str]:
         ("provenance", "What was made up"), ("sigma", "How sure"), ("distance", "Distance scan to face"),
         ("plain", "Plain"),
     ]  # fmt: skip
-    if layers.face_colours is not None:
+    if layers.result.face.colors is not None:
         colour.append(("colour", "As scanned"))
     views = (("0", "Front"), ("0.7", "Subject's left"), ("-0.7", "Subject's right"), ("1.571", "Left profile"))
     yield '<div class="screen">'

@@ -12,7 +12,6 @@ from facecom.completion import Completion, face_proper
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
-from facecom.refine.color import face_colors
 from facecom.refine.detail import MEASURED as SKIN_MEASURED
 from facecom.refine.detail import NONE as SKIN_NONE
 from facecom.report import colours
@@ -172,16 +171,6 @@ class Layers:
         if self.measured.any():
             out[self.measured] = Surface(self.scan).closest(self.face.vertices[self.measured]).distance
         return out
-
-    @cached_property
-    def face_colours(self) -> Floats | None:
-        """Colours of the whole face, (V, 3) in 0..1: the scan's, filled in where it shows nothing; None without any."""
-        own = self.result.evidence
-        mesh = own.scan.mm.mesh
-        if mesh.colors is None or not self.measured.any():
-            return None
-        scan = Mesh(self.scan.vertices, self.scan.faces, colors=np.nan_to_num(mesh.colors))
-        return face_colors(scan, self.face, measured=self.measured, mirror=own.model.template.mirror)
 
     @cached_property
     def view(self) -> View:

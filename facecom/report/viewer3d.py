@@ -49,7 +49,7 @@ def scene(layers: Layers) -> dict[str, Any]:
             "distance": _bytes(layers.face_to_scan, far, layers.measured),
             "sigma": _bytes(result.sigma_mm, unsure),
             "provenance": _array(layers.kind.astype(np.uint8)),
-            "colour": None if layers.face_colours is None else _paint(layers.face_colours),
+            "colour": None if result.face.colors is None else _paint(result.face.colors),
         },
         "patch": _packed(patch, step)
         | {

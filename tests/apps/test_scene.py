@@ -12,7 +12,6 @@ from facecom.apps.viewer.brush import Brush, Eye
 from facecom.apps.viewer.glb import glb_bytes
 from facecom.apps.viewer.session import Found, Session
 from facecom.apps.viewer.uploads import Uploaded
-from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.report import colours
 from facecom.scan.files import read_scan
@@ -181,14 +180,9 @@ def test_relief_lies_on_the_scan_around_it(loaded, completion):
 def test_colours_of_the_scan_and_of_what_was_made(loaded, completion):
     with pytest.raises(ValueError, match="no colours"):
         scene.result_view(loaded.finish(completion), "colour", "scan and patch")
-    paint = np.tile([0.7, 0.4, 0.3], (len(completion.merged.vertices), 1))
-    own = completion.evidence
-    scanned = replace(own.scan.mm.mesh, colors=paint[: len(own.scan.mm.mesh.vertices)])
-    coloured = replace(
-        completion,
-        merged=replace(completion.merged, colors=paint),
-        evidence=replace(own, scan=replace(own.scan, mm=OrientedSurface(scanned))),
-    )
+    meshes = {"face": completion.face, "merged": completion.merged}
+    painted = {name: replace(m, colors=np.tile([0.7, 0.4, 0.3], (len(m.vertices), 1))) for name, m in meshes.items()}
+    coloured = replace(completion, **painted)
     for body in scene.BODIES:
         for surface in scene.result_view(loaded.finish(coloured), "colour", body).surfaces.values():
             assert np.allclose(surface.colours, [0.7, 0.4, 0.3], atol=1e-3)

@@ -227,8 +227,9 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     mesh = own.scan.mm.mesh
     paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
     painted = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
-    merged = replace(completion.merged, colors=np.tile([0.8, 0.4, 0.2], (len(completion.merged.vertices), 1)))
-    coloured = replace(completion, merged=merged, evidence=replace(own, scan=painted))
+    meshes = completion.face, completion.merged
+    face, merged = (replace(m, colors=np.tile(paint[0], (len(m.vertices), 1))) for m in meshes)
+    coloured = replace(completion, face=face, merged=merged, evidence=replace(own, scan=painted))
     for name, packed in viewer3d.scene(Layers(coloured))["objects"].items():
         shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
         count = len(b64decode(packed["xyz"]["data"])) // 6

@@ -180,8 +180,8 @@ def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
         return _heat(face.sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
         return _heat(own.face_to_scan, own.measured, "distance of whole face and scan")
-    if layer == "colour" and own.face_colours is not None:
-        return own.face_colours, FILLED
+    if layer == "colour" and face.face.colors is not None:
+        return face.face.colors, FILLED
     return np.broadcast_to(colours.PLAIN, (count, 3)), "no layer: the surface as it is"
 
 
