@@ -31,8 +31,7 @@ from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 from facecom.model.linear import LinearGenerator
-from facecom.registration import register
-from facecom.registration.correspondence import without_relaxing
+from facecom.registration import RegistrationSettings, RelaxSettings, register
 from facecom.scan.files import read_scan
 
 NRICP_LEVEL, MESHMONK_LEVEL = 1, 2
@@ -79,7 +78,8 @@ def ours(scan: Mesh, _: Posed, model: LinearGenerator) -> Mesh:
 
 def not_slid(scan: Mesh, _: Posed, model: LinearGenerator) -> Mesh:
     """Ours without letting vertices slide along the scan."""
-    return register([scan], unit="mm", model=model, settings=without_relaxing())[0].mesh
+    still = RegistrationSettings(relax=RelaxSettings(iterations=0))
+    return register([scan], unit="mm", model=model, settings=still)[0].mesh
 
 
 def linear_fit(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.completion.finding import face_proper
-from facecom.completion.stages import in_face
+from facecom.completion.stages import face_coverage, in_face
 from facecom.completion.values import CompletionSettings, Scan, Verdict
 from facecom.errors import FitError
 from facecom.fitting.fit import Fit
@@ -36,17 +36,13 @@ class Seen:
 def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Seen:
     """What the scan shows of the projected face."""
     proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
-    measured = np.flatnonzero(projected.measured & proper)
-    mean, own = (vertex_areas(vertices, template.faces[3]) for vertices in (template.vertices, projected.vertices))
-    coverage = float(mean[measured].sum() / mean[proper].sum())
-    share = None
+    measured = projected.measured & proper
+    both = template.vertices, projected.vertices
+    mean, own = (vertex_areas(vertices, template.faces[3])[measured].sum() for vertices in both)
+    coverage, share = face_coverage(template, projected, settings), None
     if coverage < settings.verdict.plainly_seen:
         share = _share_on(in_face(scan.for_fit.mesh, fitted), template, projected, proper, on_mm=settings.verdict.on_mm)
-    return Seen(
-        coverage=coverage,
-        shrinkage=float(mean[measured].sum() / max(own[measured].sum(), 1e-9)),
-        scan_share=share,
-    )
+    return Seen(coverage=coverage, shrinkage=float(mean / max(own, 1e-9)), scan_share=share)
 
 
 def _share_on(scan: Mesh, template: Template, projected: Projected, chosen: Bools, *, on_mm: float) -> float:

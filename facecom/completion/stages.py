@@ -157,8 +157,8 @@ def project_face(
 def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:
     """Share of the face proper that was measured, by area on the mean face."""
     proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
-    area = vertex_areas(template.vertices, template.faces[3]) * proper
-    return float(area @ projected.measured / area.sum())
+    area = vertex_areas(template.vertices, template.faces[3])
+    return float(area[projected.measured & proper].sum() / area[proper].sum())
 
 
 def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:

@@ -8,106 +8,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from facecom.completion import (
-    CompletionSettings,
     Progress,
     Scan,
-    face_coverage,
     face_proper,
+    face_seen,
     face_sigma,
     find_face,
     fit_face,
+    judge_seen,
     partners_of,
     prepare_scan,
     project_face,
     scan_to_face,
 )
-from facecom.errors import FacecomError, FitError
+from facecom.errors import FacecomError
 from facecom.fitting.fit import Fit
-from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.interop import Convertible, as_mesh
+from facecom.interop import as_mesh
 from facecom.model.expressions import LEVEL, Expressions
 from facecom.model.linear import LinearGenerator
 from facecom.model.template import Template
 from facecom.refine.project import Projected
-from facecom.registration.expression import ExpressionSettings, expression_weights
-from facecom.registration.relax import RelaxSettings, relax
+from facecom.registration.expression import expression_weights
+from facecom.registration.relax import relax
+from facecom.registration.values import Registration, RegistrationSettings
 from facecom.scan.units import UnitChoice
 
 RELAX_LEVEL = 1
-
-
-@dataclass(frozen=True)
-class RegistrationSettings:
-    """Everything that affects the result, besides scans, model and unit."""
-
-    completion: CompletionSettings = field(default_factory=CompletionSettings)
-    """The stages that registration shares with completion."""
-    relax: RelaxSettings = field(default_factory=RelaxSettings)
-    expression: ExpressionSettings = field(default_factory=ExpressionSettings)
-    good_coverage: float = 0.6
-    """Share of the face that must be seen for a verdict without reserve."""
-    good_mm: float = 0.3
-    """Mean distance of scan and registered face, at most, for the same."""
-
-
-@dataclass(frozen=True, eq=False)
-class Registration(Convertible):
-    """One scan in the template's topology: vertex i lies on the same spot of every face.
-
-    Parameters
-    ----------
-    name : of the file, or the scan's place in the list
-    vertices : (V, 3), in the scan's own frame and unit
-    in_face_frame : (V, 3), mm, face frame
-    template : Template, with faces, uv, regions and names of landmarks
-    measured : (V,) whether the scan shows the vertex
-    residual_mm : (V,) distance of the vertex to the scan, nan where it is not shown
-    sigma_mm : (V,) standard deviation along the normal
-    coverage : share of the face proper that was measured
-    scan_to_face_mm : mean distance of the scan's vertices to the registered face by region, and of `all`
-    landmarks : name -> (3,), in the scan's own frame and unit
-    pose : Similarity, the scan's own frame and unit -> face frame, mm
-    unit, mm_per_unit : of the scan
-    expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then
-        of the face without it, distances and `measured` of the face as it was scanned
-    good : whether the verdict is without reserve
-    verdict : a sentence
-    """
-
-    name: str
-    vertices: Floats
-    in_face_frame: Floats
-    template: Template
-    measured: Bools
-    residual_mm: Floats
-    sigma_mm: Floats
-    coverage: float
-    scan_to_face_mm: Mapping[str, float]
-    landmarks: Mapping[str, Floats]
-    pose: Similarity
-    unit: str
-    mm_per_unit: float
-    expression: Mapping[str, float]
-    good: bool
-    verdict: str
-
-    @property
-    def mesh(self) -> Mesh:
-        """The registered face in the scan's own frame and unit."""
-        return Mesh(self.vertices, self.template.faces[-1], uv=self.template.uv)
-
-    @property
-    def face_mesh(self) -> Mesh:
-        """The registered face in the face frame, mm."""
-        return Mesh(self.in_face_frame, self.template.faces[-1], uv=self.template.uv)
 
 
 def register(
@@ -194,13 +129,10 @@ def _register(
     start, scan = find_face(scan, model, {}, stages)  # 2
     fitted = fit_face(scan, model, start, {}, stages)  # 3
     projected = _laid_on(scan, model, fitted, settings)  # 4
-    coverage = face_coverage(model.template, projected, stages)
-    if coverage < stages.verdict.least_seen:
-        raise FitError(
-            f"only {coverage:.0%} of the face is seen in the scan, at least {stages.verdict.least_seen:.0%} is needed"
-        )
+    seen = face_seen(scan, model.template, fitted, projected, stages)
+    judge_seen(seen, stages.verdict)
     sigma = face_sigma(model, fitted, projected, stages)  # 5
-    return _registration(name, scan, model.template, fitted, projected, sigma, coverage, settings)
+    return _registration(name, scan, model.template, fitted, projected, sigma, seen.coverage, settings)
 
 
 def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projected:
@@ -283,9 +215,3 @@ def _verdict(coverage: float, by_region: Mapping[str, float], settings: Registra
     if not distance <= settings.good_mm:
         reasons.append(f"more than {settings.good_mm:g} mm apart")
     return f"registered with reserve: {seen}; {' and '.join(reasons)}"
-
-
-def without_relaxing(settings: RegistrationSettings | None = None) -> RegistrationSettings:
-    """The same settings, with each vertex where the model put it along the surface."""
-    settings = settings or RegistrationSettings()
-    return replace(settings, relax=replace(settings.relax, iterations=0))

@@ -11,9 +11,9 @@ import numpy as np
 
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear import LinearGenerator
-from facecom.registration.correspondence import Registration
 from facecom.registration.landmarks import write_landmarks
 from facecom.registration.population import LEAST_FACES, linear_model
+from facecom.registration.values import Registration
 from facecom.scan.files import write_bytes, write_mesh
 
 MEAN, REPORT, MODEL = "mean.ply", "report.json", "model"

@@ -8,10 +8,12 @@ import pytest
 
 import facecom
 from facecom.__main__ import main
+from facecom.completion import CompletionSettings, Verdict
+from facecom.errors import FitError
 from facecom.evaluation.partial import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear import LinearGenerator
-from facecom.registration import write_registrations
+from facecom.registration import RegistrationSettings, write_registrations
 from facecom.scan.files import read_scan_file
 
 
@@ -93,6 +95,22 @@ def test_the_verdict_says_what_was_seen(registered):
     for result in registered:
         assert result.good
         assert f"{result.coverage:.0%} of the face is seen" in result.verdict
+
+
+def test_enough_is_asked_for_as_completion_asks(model):
+    """Nose, mouth and inner cheeks alone, a piece of a face, are registered with reserve; else more must show."""
+    face = model.sample(17, level=2)
+    near = np.linalg.norm(face.vertices - [0, 5, -20], axis=1) < 50
+    piece = face.submesh(near[face.faces].all(axis=1))[0]
+
+    def asking(**asked):
+        return RegistrationSettings(CompletionSettings(verdict=Verdict(**asked)))
+
+    (found,) = facecom.register([piece], unit="mm", model=model, settings=asking(least_seen=0.5))
+    assert 0.15 < found.coverage < 0.5
+    assert not found.good and "less than 60% is seen" in found.verdict
+    with pytest.raises(FitError, match=r"scan_1: only \d+% of the face is seen in the scan, at least 50% is needed"):
+        facecom.register([piece], unit="mm", model=model, settings=asking(least_seen=0.5, least_piece=0.5))
 
 
 def test_a_registration_converts_to_other_packages(registered):
