@@ -64,17 +64,6 @@ def leading_prior(fitted: Fit, model: FaceModel, settings: CompletionSettings) -
     return float(np.mean(fitted.code[:count] ** 2))
 
 
-def guide_fit(
-    scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
-) -> tuple[Fit, tuple[str, ...]]:
-    """The fit after it has looked at inpainted pictures of the scan, and what went wrong with them.
-
-    Parameters and errors as of `take_pictures`.
-    """
-    pictures, problems = take_pictures(scan, model, fitted, source, settings)
-    return believe_pictures(fitted, model, pictures), problems
-
-
 def take_pictures(
     scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
 ) -> tuple[Guidance | None, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from facecom.completion import CompletionSettings, complete, guide_fit
+from facecom.completion import CompletionSettings, believe_pictures, complete, take_pictures
 from facecom.errors import CheckpointError
 from facecom.evaluation.partial import partial_scan
 from facecom.fitting.fit import Fit
@@ -42,6 +42,12 @@ def scan(model):
     return types.SimpleNamespace(for_fit=types.SimpleNamespace(mesh=mesh))
 
 
+def guided(scan, model, fitted, source) -> tuple[Fit, tuple[str, ...]]:
+    """The fit after the job's two steps, pictures taken and believed, and what went wrong with them."""
+    pictures, problems = take_pictures(scan, model, fitted, source, CompletionSettings())
+    return believe_pictures(fitted, model, pictures), problems
+
+
 def higher_nose(model) -> Observations:
     """The nose, two millimetres farther out than the mean face has it."""
     count, faces = model.template.counts[LEVEL], model.template.faces[LEVEL]
@@ -57,7 +63,7 @@ def higher_nose(model) -> Observations:
 def test_pictures_move_the_face_and_make_nobody_surer(model, fitted, scan, monkeypatch):
     seen = higher_nose(model)
     monkeypatch.setattr(module, "guide", lambda *_, **__: Guidance(seen, ()))
-    after, problems = guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+    after, problems = guided(scan, model, fitted, "shipped")
     before, moved = (model.decode(f.code, level=LEVEL) for f in (fitted, after))
     out = np.einsum("nd,nd->n", (moved - before)[seen.corners[:, 0]], seen.normals)
     assert 0.6 * HIGHER_MM < out.mean() < 1.2 * HIGHER_MM
@@ -66,9 +72,9 @@ def test_pictures_move_the_face_and_make_nobody_surer(model, fitted, scan, monke
 
 
 def test_without_pictures_the_fit_is_the_same_object(model, fitted, scan, monkeypatch):
-    assert guide_fit(scan, model, fitted, "none", CompletionSettings()) == (fitted, ())
+    assert guided(scan, model, fitted, "none") == (fitted, ())
     monkeypatch.setattr(module, "guide", lambda *_, **__: Guidance(None, (), warnings=("view below: nothing",)))
-    assert guide_fit(scan, model, fitted, "shipped", CompletionSettings()) == (fitted, ("view below: nothing",))
+    assert guided(scan, model, fitted, "shipped") == (fitted, ("view below: nothing",))
 
 
 def test_auto_goes_on_with_a_warning_and_a_named_source_does_not(model, fitted, scan, monkeypatch):
@@ -77,13 +83,13 @@ def test_auto_goes_on_with_a_warning_and_a_named_source_does_not(model, fitted, 
 
     monkeypatch.setattr(module, "guide", fail)
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
-    after, problems = guide_fit(scan, model, fitted, "auto", CompletionSettings())
+    after, problems = guided(scan, model, fitted, "auto")
     assert after is fitted
     assert problems == ("no guidance by pictures: the mask covers the whole face",)
     with pytest.raises(ValueError, match="covers the whole face"):
-        guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+        guided(scan, model, fitted, "shipped")
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", False)
-    assert guide_fit(scan, model, replace(fitted), "auto", CompletionSettings())[1] == ()
+    assert guided(scan, model, replace(fitted), "auto")[1] == ()
 
 
 def test_missing_weights_stop_a_job_that_named_them_and_warn_one_that_left_it_open(model, fitted, scan, monkeypatch):
@@ -92,11 +98,11 @@ def test_missing_weights_stop_a_job_that_named_them_and_warn_one_that_left_it_op
 
     monkeypatch.setattr(DepthInpainter, "from_pretrained", fail)
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
-    after, problems = guide_fit(scan, model, fitted, "auto", CompletionSettings())
+    after, problems = guided(scan, model, fitted, "auto")
     assert after is fitted
     assert problems == ("no guidance by pictures: assets/inpainter/config.json: is missing; the inpainter needs it",)
     with pytest.raises(CheckpointError, match="is missing"):
-        guide_fit(scan, model, fitted, "shipped", CompletionSettings())
+        guided(scan, model, fitted, "shipped")
 
 
 @pytest.mark.parametrize("source", ["magic", "owner/name@main", None, 3])
@@ -109,7 +115,7 @@ def test_a_wrong_word_costs_nothing(source):
 def test_a_pipeline_that_is_not_there_is_named(model, fitted, scan, tmp_path):
     pytest.importorskip("diffusers")
     with pytest.raises(CheckpointError, match="pipeline .* cannot be had"):
-        guide_fit(scan, model, fitted, PipelineSettings(source=str(tmp_path)), CompletionSettings())
+        guided(scan, model, fitted, PipelineSettings(source=str(tmp_path)))
 
 
 def test_the_report_says_what_pictures_moved_and_what_they_showed(model, monkeypatch):
