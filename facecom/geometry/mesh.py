@@ -131,22 +131,24 @@ def unique_edges(faces: Ints) -> tuple[Ints, Ints, Ints]:
     edge_of_corner : (3F,) int, the edge of corners (0,1), (1,2), (2,0) in blocks of F
     count : (E,) int, how many faces use each edge
     """
-    start = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
-    end = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
-    base = int(faces.max()) + 1 if len(faces) else 1
-    keys = np.minimum(start, end) * base + np.maximum(start, end)
+    _, _, keys, base = _edges_of_corners(faces)
     key, inverse, count = np.unique(keys, return_inverse=True, return_counts=True)
     return np.stack([key // base, key % base], axis=1), inverse.ravel(), count
 
 
-def boundary_edges(faces: Ints) -> Ints:
-    """Directed edges that one face alone uses, (B, 2), in that face's own direction."""
-    if not len(faces):
-        return np.zeros((0, 2), dtype=np.int64)
-    base = int(faces.max()) + 1
+def _edges_of_corners(faces: Ints) -> tuple[Ints, Ints, Ints, int]:
+    """Start and end of the edge of each corner, (3F,), in blocks of F; a key without direction, and its base."""
     start = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
     end = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
-    key = np.minimum(start, end) * base + np.maximum(start, end)
+    base = int(faces.max(initial=0)) + 1
+    return start, end, np.minimum(start, end) * base + np.maximum(start, end), base
+
+
+def boundary_edges(faces: Ints) -> Ints:
+    """Directed edges that one face alone uses, (B, 2), in that face's own direction."""
+    start, end, key, _ = _edges_of_corners(faces)
+    if not len(key):
+        return np.zeros((0, 2), dtype=np.int64)
     ordered = np.sort(key)
     new = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
     single = ordered[new[:-1] & new[1:]]
