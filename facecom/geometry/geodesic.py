@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 
 
 def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.inf) -> Floats:
@@ -42,31 +42,60 @@ def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.in
     distance = np.full(len(mesh.vertices), np.inf)
     distance[start] = 0.0
     corners = np.concatenate([np.roll(mesh.faces, k, axis=1) for k in range(3)])
-    target = corners[:, 2]
-    frame = _frames(mesh.vertices, corners)
-    fresh = np.zeros(len(distance), bool)
-    fresh[start] = True
-    while fresh.any():
-        rows = np.flatnonzero(fresh[corners[:, :2]].any(1))
-        reached = _fronts(distance[corners[rows, 0]], distance[corners[rows, 1]], *(part[rows] for part in frame))
-        better = (reached < distance[target[rows]] - 1e-12) & (reached <= reach_mm)
-        fresh[:] = False
-        fresh[target[rows[better]]] = True
-        np.minimum.at(distance, target[rows[better]], reached[better])
+    fronts = _Fronts(mesh.vertices, corners)
+    fresh = _once(start, len(distance))
+    while len(fresh):
+        rows = fronts.from_vertices(fresh)
+        first, second, target = corners[rows].T
+        reached = _carried(distance[first], distance[second], *fronts.frames(rows).T)
+        better = (reached < distance[target] - 1e-12) & (reached <= reach_mm)
+        fresh = _once(target[better], len(distance))
+        np.minimum.at(distance, target[better], reached[better])
     return distance
 
 
-def _frames(vertices: Floats, corners: np.ndarray) -> tuple[Floats, Floats, Floats]:
-    """Length of the first edge of each triangle, and the third corner along and across it."""
+class _Fronts:
+    """The rows of corners (C, 3) that a front may cross, from the first two to the third; asked for as it moves."""
+
+    def __init__(self, vertices: Floats, corners: Ints) -> None:
+        ends = corners[:, :2].ravel()
+        self._vertices, self._corners = vertices, corners
+        self._rows = np.argsort(ends, kind="stable") // 2
+        self._first = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=len(vertices)))])
+        self._frames, self._known = np.empty((len(corners), 3)), np.zeros(len(corners), bool)
+
+    def from_vertices(self, vertices: Ints) -> Ints:
+        """Rows with one of the vertices as their first corner or second, each once."""
+        begin, size = self._first[vertices], self._first[vertices + 1] - self._first[vertices]
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        return _once(self._rows[np.repeat(begin, size) + within], len(self._corners))
+
+    def frames(self, rows: Ints) -> Floats:
+        """Their `_frames`, (R, 3)."""
+        new = rows[~self._known[rows]]
+        self._frames[new] = _frames(self._vertices, self._corners[new])
+        self._known[new] = True
+        return self._frames[rows]
+
+
+def _once(numbers: Ints, count: int) -> Ints:
+    """Numbers below `count` in their order, each once."""
+    there = np.zeros(count, bool)
+    there[numbers] = True
+    return np.flatnonzero(there)
+
+
+def _frames(vertices: Floats, corners: Ints) -> Floats:
+    """Length of the first edge of each triangle, and the third corner along and across it, (C, 3)."""
     first, second, third = (vertices[corners[:, k]] for k in range(3))
     edge, side = second - first, third - first
     length = np.linalg.norm(edge, axis=1)
     along = np.einsum("cd,cd->c", edge, side) / np.where(length > 0, length, 1.0)
     across = np.sqrt(np.maximum(np.einsum("cd,cd->c", side, side) - along**2, 0.0))
-    return length, along, across
+    return np.stack([length, along, across], axis=1)
 
 
-def _fronts(first: Floats, second: Floats, length: Floats, along: Floats, across: Floats) -> Floats:
+def _carried(first: Floats, second: Floats, length: Floats, along: Floats, across: Floats) -> Floats:
     """Distance of the third corner by way of a point of the edge, whose distance is linear along it."""
     known = np.isfinite(first) & np.isfinite(second) & (length > 0)
     near, far = np.where(known, first, 0.0), np.where(known, second, 0.0)
