@@ -15,6 +15,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import numpy as np
 
 from facecom import completion as job
 from facecom.completion.finding import turned
-from facecom.fitting.fit import Fit, take_in
+from facecom.completion.stages import in_face
+from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
@@ -61,14 +63,6 @@ def fitted_case(
         side = np.array(scan.inside_out)
         np.savez(stored, rotation=fit.pose.rotation, translation=fit.pose.translation, inside_out=side, **arrays)
     return scan, fit
-
-
-def updated(fit: Fit, model: LinearGenerator, seen: Observations | None) -> Fit:
-    """The fit after it has taken in what the pictures show."""
-    if seen is None:
-        return fit
-    vertices, jacobian = model.decode(fit.code, level=LEVEL), model.jacobian(fit.code, level=LEVEL)
-    return take_in(fit, *seen.rows(vertices, jacobian))
 
 
 def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) -> tuple[Observations | None, dict]:
@@ -129,10 +123,9 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     with np.load(folder / "truth.npz", allow_pickle=False) as stored:
         truth = {name: stored[name] * scan.mm_per_unit for name in ("missing", "observed")}
     face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
-    in_face = scan.for_fit.mesh.with_vertices(fit.pose.apply(scan.for_fit.mesh.vertices))
     proper = job.face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM)
     start = time.process_time()
-    found = guide(in_face, face, proper=proper, settings=guidance)
+    found = guide(in_face(scan.for_fit.mesh, fit), face, proper=proper, settings=guidance)
     seconds = time.process_time() - start
     every = fit.pose.apply(np.concatenate(list(truth.values())))
     true_surface = Surface(surface_from_points(Mesh(every, np.zeros((0, 3), int))))
@@ -141,8 +134,8 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     return {
         "case": folder.name,
         "none": score(fit),
-        "shipped": score(updated(fit, model, found.observations)),
-        "oracle": score(updated(fit, model, oracle)),
+        "shipped": score(job.believe_pictures(fit, model, found)),
+        "oracle": score(job.believe_pictures(fit, model, replace(found, observations=oracle))),
         "pictures": pictures,
         "seconds": seconds,
         "seen_share": dict(found.seen_share),

@@ -1,4 +1,4 @@
-"""Draw what guidance sees and makes of scans: render, parse, mask, inpainted, fitted, one picture a scan.
+"""Draw what guidance sees and makes of scans: rendered, its regions, the hole, painted in, fitted, one picture a scan.
 
 python benchmarks/guidance_pictures.py SCAN [SCAN ...] --out docs/images
 """
@@ -9,39 +9,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from guidance import LEVEL, PROPER_MM, updated
 from PIL import Image, ImageDraw
 
 from facecom import completion as job
-from facecom.geometry.mesh import Floats, Mesh, unit
-from facecom.guidance.guide import GuidanceSettings, View, guide
-from facecom.guidance.render import AMBIENT, HEADLIGHT, render
+from facecom.geometry.mesh import Mesh
+from facecom.guidance.render import render
 from facecom.interop import as_mesh
 from facecom.model.linear import LinearGenerator
+from facecom.report.seen import enlarged, view_panels
 
-SIDE = 240
-COLOURS = np.array(
-    [[40, 40, 40], [224, 172, 140], [235, 120, 60], [60, 120, 220], [90, 200, 230], [40, 90, 40], [120, 190, 90],
-     [170, 90, 170], [220, 160, 220], [120, 20, 40], [210, 50, 80], [240, 110, 130], [150, 130, 110]]
-)  # fmt: skip
-
-
-def lit(normals: Floats, shown: np.ndarray, axes: Floats) -> Floats:
-    """Grey shading of a normal image."""
-    cosine = np.clip(normals @ (unit(np.array(HEADLIGHT)) @ axes), 0, 1)
-    return np.where(shown, AMBIENT + (1 - AMBIENT) * cosine, 0.0)
-
-
-def panels(view: View, fitted: Floats) -> list[np.ndarray]:
-    """The five pictures of a view as bytes (H, W, 3)."""
-    axes, mask = view.scan.camera.axes, view.filled.mask
-    grey = np.repeat(view.scan.shading[..., None], 3, axis=2)
-    parse = np.zeros((*mask.shape, 3)) if view.parse is None else COLOURS[view.parse.labels % len(COLOURS)] / 255
-    marked = grey.copy()
-    marked[mask] = [1.0, 0.35, 0.2]
-    filled = np.repeat(lit(view.filled.normals, view.scan.mask | mask, axes)[..., None], 3, axis=2)
-    pictures = (grey, parse, marked, filled, np.repeat(fitted[..., None], 3, axis=2))
-    return [np.round(255 * np.clip(p, 0, 1)).astype(np.uint8) for p in pictures]
+TITLE_ROWS = 16
 
 
 def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
@@ -50,24 +27,21 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
     scan = job.prepare_scan(as_mesh(path), unit="auto", settings=settings)
     start, scan = job.find_face(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
-    face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
-    mesh = scan.for_fit.mesh
-    proper = job.face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM)
-    found = guide(mesh.with_vertices(fit.pose.apply(mesh.vertices)), face, proper=proper, settings=GuidanceSettings())
-    if not found.views:
+    found, problems = job.take_pictures(scan, model, fit, "shipped", settings)
+    if found is None or not found.views:
         raise SystemExit(f"{path}: no view shows a hole, so there is nothing to draw")
     view = next((v for v in found.views if v.name == view_name), found.views[0])
-    result = job.project_face(scan, model, updated(fit, model, found.observations), settings)
+    result = job.project_face(scan, model, job.believe_pictures(fit, model, found), settings)
     after = render(Mesh(result.vertices, model.template.faces[3]), view.scan.camera)
-    strip = [Image.fromarray(p).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for p in panels(view, after.shading)]
-    sheet = Image.new("RGB", (SIDE * len(strip), SIDE + 16), "white")
-    for k, (picture, title) in enumerate(zip(strip, ("render", "parse", "mask", "inpainted", "fitted"), strict=True)):
-        sheet.paste(picture, (k * SIDE, 16))
-        ImageDraw.Draw(sheet).text((k * SIDE + 4, 2), title, fill="black")
+    fitted = enlarged(np.repeat(after.shading[..., None], 3, axis=2))
+    strip = [*view_panels(view), ("fitted", fitted)]
+    side = len(fitted)
+    sheet = Image.new("RGB", (side * len(strip), side + TITLE_ROWS), "white")
+    for k, (title, picture) in enumerate(strip):
+        sheet.paste(Image.fromarray(picture), (k * side, TITLE_ROWS))
+        ImageDraw.Draw(sheet).text((k * side + 4, 2), title, fill="black")
     sheet.save(out / f"guidance_{path.parent.name}_{path.stem}.png", optimize=True)
-    print(
-        path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, found.warnings, f"{found.seconds:.2f} s"
-    )
+    print(path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, problems, f"{found.seconds:.2f} s")
 
 
 def main() -> None:

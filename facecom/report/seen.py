@@ -37,22 +37,28 @@ def view_pictures(found: Guidance, *, most: int = 2) -> Iterator[Picture]:
     """For the views with the largest holes: the scan's picture, its regions, the hole, and what was painted there."""
     largest = sorted(found.views, key=lambda view: -np.count_nonzero(view.believed))[:most]
     for view in largest:
-        for drawn, caption in zip(_panels(view), ("picture of the scan", "regions", "hole", "painted in"), strict=True):
-            if drawn is not None:
-                yield Picture(jpeg_bytes(_enlarged(drawn)), f"{caption}, view {view.name}")
+        for caption, drawn in view_panels(view):
+            yield Picture(jpeg_bytes(drawn), f"{caption}, view {view.name}")
 
 
-def _panels(view: View) -> Iterator[Floats | None]:
-    grey = np.repeat(view.scan.shading[..., None], 3, axis=2)
-    yield grey
-    yield None if view.parse is None else _REGIONS[view.parse.labels % len(_REGIONS)]
-    yield np.where(view.filled.mask[..., None], HOLE, grey)
+def view_panels(view: View) -> Iterator[tuple[str, Image]]:
+    """What a picture shows, in words, and the picture; no regions where the parser was not asked."""
+    grey = _grey(view.scan.shading)
+    yield "picture of the scan", enlarged(grey)
+    if view.parse is not None:
+        yield "regions", enlarged(_REGIONS[view.parse.labels % len(_REGIONS)])
+    yield "hole", enlarged(np.where(view.filled.mask[..., None], HOLE, grey))
     towards = view.filled.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
     lit = AMBIENT + (1 - AMBIENT) * np.clip(np.nan_to_num(towards), 0.0, 1.0)
-    yield np.where((view.scan.mask | view.filled.mask)[..., None], lit[..., None], 0.0) * np.ones(3)
+    yield "painted in", enlarged(_grey(np.where(view.scan.mask | view.filled.mask, lit, 0.0)))
 
 
-def _enlarged(picture: Floats, *, side: int = 240) -> Image:
+def _grey(shading: Floats) -> Floats:
+    return np.repeat(shading[..., None], 3, axis=2)
+
+
+def enlarged(picture: Floats, *, side: int = 240) -> Image:
+    """A square picture (H, W, 3) in 0..1 with `side` pixels a side."""
     image = need("PIL.Image")
     pixels = image.fromarray(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
     return np.asarray(pixels.resize((side, side), image.Resampling.BICUBIC))
