@@ -30,19 +30,8 @@ FILE = {"size": SIZE, "scale_mm": 2.0, "pack": 1, "sigma_scale": 1.0, "readout":
 
 
 @pytest.fixture(scope="module")
-def network() -> object:
-    torch.manual_seed(0)
-    return diffusers.UNet2DModel(
-        sample_size=SIZE,
-        in_channels=CHANNELS,
-        out_channels=OUTPUTS,
-        block_out_channels=(4, 8),
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        layers_per_block=1,
-        norm_num_groups=2,
-        add_attention=False,
-    ).eval()
+def network(small_unet) -> object:
+    return small_unet(SIZE, channels=(CHANNELS, OUTPUTS)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -174,17 +163,8 @@ def test_missing_damaged_and_other_networks_are_named(network, tmp_path):
         DepthInpainter.from_pretrained(tmp_path)
 
 
-def test_other_channels_other_sizes_and_empty_masks_are_refused(network, views, mask, tmp_path):
-    other = diffusers.UNet2DModel(
-        sample_size=8,
-        block_out_channels=(4, 4),
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        layers_per_block=1,
-        norm_num_groups=2,
-        add_attention=False,
-    )
-    other.save_pretrained(tmp_path)
+def test_other_channels_other_sizes_and_empty_masks_are_refused(network, views, mask, tmp_path, small_unet):
+    small_unet(8, widths=(4, 4)).save_pretrained(tmp_path)
     (tmp_path / "inpainter.json").write_text(json.dumps(FILE | {"size": 8}))
     with pytest.raises(CheckpointError, match=r"\(3, 3\) channels in and out, \(14, 5\)"):
         DepthInpainter.from_pretrained(tmp_path)
