@@ -1,4 +1,4 @@
-"""The recipe: each numbered line is a stage in a folder of its own."""
+"""The recipe: the whole job, one numbered stage after the other, which `finding`, `stages` and `seen` carry out."""
 
 from __future__ import annotations
 
@@ -107,36 +107,37 @@ def _complete(
     raw = as_mesh(scan)
     clock.begin("load model")
     model = model or LinearGenerator.load()
+    template = model.template
     clock.begin("clean")  # 2
     prepared = prepare_scan(raw, unit=unit, settings=settings)
     clock.begin("align")  # 3
-    points = {name: np.asarray(p, float) * prepared.mm_per_unit for name, p in landmarks.items()}
-    start, prepared = find_face(prepared, model, points, settings)
+    landmarks_mm = {name: np.asarray(point, float) * prepared.mm_per_unit for name, point in landmarks.items()}
+    start, prepared = find_face(prepared, model, landmarks_mm, settings)
     clock.begin("fit")  # 4
-    unguided = fit_face(prepared, model, start, points, settings)
+    unguided = fit_face(prepared, model, start, landmarks_mm, settings)
     clock.begin("guide")  # 5
-    found, problems = take_pictures(prepared, model, unguided, guidance, settings)
-    fitted = believe_pictures(unguided, model, found)
+    pictures, warnings = take_pictures(prepared, model, unguided, guidance, settings)
+    fitted = believe_pictures(unguided, model, pictures)
     clock.begin("project")  # 6
     projected = project_face(prepared, model, fitted, settings)
-    seen = face_seen(prepared, model.template, fitted, projected, settings)
+    seen = face_seen(prepared, template, fitted, projected, settings)
     judge_seen(seen, settings.verdict)
-    problems += seen_warnings(seen, settings.verdict)
+    warnings += seen_warnings(seen, settings.verdict)
     clock.begin("uncertainty")  # 7
     sigma = face_sigma(model, fitted, projected, settings)
     clock.begin("join")  # 8
-    joined = join_face(prepared, model.template, fitted, projected, settings)
+    joined = join_face(prepared, template, fitted, projected, settings)
     skin: Detail | None = None
     if detail != "none":
         clock.begin("detail")  # 9
-        skin, skin_problems = skin_detail(prepared, model.template, fitted, projected, detail, settings)
-        problems += skin_problems
+        skin, skin_warnings = skin_detail(prepared, template, fitted, projected, detail, settings)
+        warnings += skin_warnings
     clock.begin("report")  # 10
-    pictures = None if found is None else Pictures(guidance, found, unguided)
-    evidence = Evidence(prepared, model, fitted, projected, joined, settings, pictures)
+    told = None if pictures is None else Pictures(guidance, pictures, unguided)
+    evidence = Evidence(prepared, model, fitted, projected, joined, settings, told)
     done = completion_of(evidence, start, sigma, coverage=seen.coverage, skin=skin, unguided=unguided)
     clock.end()
-    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + problems)
+    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + warnings)
     return replace(done, report=report)
 
 

@@ -1,4 +1,4 @@
-"""The second half of the job, a function a stage: each hands the parts of the house what they need."""
+"""The second half of the job, in its order, a function a stage: each hands the folders below what they need."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ def leading_prior(fitted: Fit, model: FaceModel, settings: CompletionSettings) -
     return float(np.mean(fitted.code[:count] ** 2))
 
 
+def in_face(mesh: Mesh, fitted: Fit) -> Mesh:
+    """A mesh of the scan, fine or coarse, in the face frame."""
+    return mesh.with_vertices(fitted.pose.apply(mesh.vertices))
+
+
 def take_pictures(
     scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
 ) -> tuple[Guidance | None, tuple[str, ...]]:
@@ -113,11 +118,6 @@ def believe_pictures(fitted: Fit, model: FaceModel, pictures: Guidance | None) -
     return replace(take_in(fitted, *rows), precision=fitted.precision)
 
 
-def in_face(mesh: Mesh, fitted: Fit) -> Mesh:
-    """A mesh of the scan, fine or coarse, in the face frame."""
-    return mesh.with_vertices(fitted.pose.apply(mesh.vertices))
-
-
 def partners_of(scan: Scan, pose: Similarity) -> Find:
     """What answers where the scan has partners for vertices of the face frame."""
 
@@ -138,8 +138,8 @@ def project_face(
     coarse = model.decode(fitted.code, level=2) if coarse is None else coarse
     fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
     levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
-    find = partners_of(scan, fitted.pose)
     prolongations = template.prolongation(1, scheme="loop"), template.prolongation(2, scheme="loop")
+    find = partners_of(scan, fitted.pose)
     return project(levels, prolongations, find, mirror=template.mirror, settings=settings.project)
 
 
