@@ -35,7 +35,7 @@ class Seen:
 
 def face_seen(scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Seen:
     """What the scan shows of the projected face."""
-    proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
+    proper = face_proper(template, level=3, radius_mm=settings.inner_radius_mm)
     measured = projected.measured & proper
     both = template.vertices, projected.vertices
     mean, own = (vertex_areas(vertices, template.faces[3])[measured].sum() for vertices in both)

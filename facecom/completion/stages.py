@@ -92,7 +92,7 @@ def take_pictures(
         return None, ()
     template, level = model.template, 2
     vertices = model.decode(fitted.code, level=level)
-    proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm - 10.0)
+    proper = face_proper(template, level=level, radius_mm=settings.inner_radius_mm)
     try:
         found = guide(
             in_face(scan.for_fit.mesh, fitted),
@@ -145,7 +145,7 @@ def project_face(
 
 def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:
     """Share of the face proper that was measured, by area on the mean face."""
-    proper = face_proper(template, level=3, radius_mm=settings.face_radius_mm - 10.0)
+    proper = face_proper(template, level=3, radius_mm=settings.inner_radius_mm)
     area = vertex_areas(template.vertices, template.faces[3])
     return float(area[projected.measured & proper].sum() / area[proper].sum())
 

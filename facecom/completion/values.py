@@ -18,6 +18,8 @@ from facecom.scan.align import AlignSettings
 from facecom.scan.clean import CleanReport
 
 MEASURED, MADE = 0, 1
+RIM_MM = 10.0
+"""Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]
 
 
@@ -82,6 +84,11 @@ class CompletionSettings:
     """All that lies this near to the middle of the head found belongs to it."""
     face_radius_mm: float = 90.0
     """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+
+    @property
+    def inner_radius_mm(self) -> float:
+        """The same without the rim, where hair and collars begin: what must be seen, and what pictures fill in."""
+        return self.face_radius_mm - RIM_MM
 
 
 @dataclass(frozen=True)

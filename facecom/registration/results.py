@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from facecom.completion.result import short
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear import LinearGenerator
 from facecom.registration.landmarks import write_landmarks
@@ -65,8 +66,7 @@ def write_registrations(
 
 
 def _short(mesh: Mesh) -> Mesh:
-    """Rounded to what float32 holds, so that files need no more."""
-    return mesh.with_vertices(mesh.vertices.astype(np.float32))
+    return mesh.with_vertices(short(mesh.vertices))
 
 
 def report(results: Sequence[Registration]) -> dict[str, Any]:

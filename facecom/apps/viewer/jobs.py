@@ -49,7 +49,7 @@ def find_missing(scan: Mesh, *, model: LinearGenerator, progress: Progress, reac
     near = prepared.for_fit.match(
         vertices, vertex_normals(vertices, faces), pose=start.pose, reach_mm=reach_mm, normal_limit_rad=1.1
     )
-    proper = face_proper(template, level=ROUGH_LEVEL, radius_mm=settings.face_radius_mm - 10.0)
+    proper = face_proper(template, level=ROUGH_LEVEL, radius_mm=settings.inner_radius_mm)
     lacking = ~near.valid & proper & ~template.region_mask("nostrils", ROUGH_LEVEL)
     missing = Mesh(vertices, faces).submesh(np.asarray(lacking[faces].all(axis=1)))[0]
     return Found(start.pose @ Similarity(scale=prepared.mm_per_unit), missing)
