@@ -87,8 +87,8 @@ def find_face(
         poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
         found = _starts(scan, model, poses, settings)
     else:
-        for heat in _heats(scan, template, settings):
-            found += _starts(scan, model, heat, settings)
+        for poses in _pose_groups(scan, template, settings):
+            found += _starts(scan, model, poses, settings)
             if any(settings.verdict.convinces(start) for start, _ in found):
                 break
     if not found:
@@ -109,9 +109,8 @@ def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: Complet
         return
     reference = next(references(model.template, radius_mm=settings.face_radius_mm - 5.0))
     poses = [pose for pose in align(rest, reference, settings=settings.align) if not pose.inside_out]
-    near = settings.near_score * max((pose.score for pose in poses), default=0.0)
+    tried = [pose.pose for pose in _near_best(poses, settings)[0]]
     weights = face_trust(model.template, level=1, settings=settings)
-    tried = [pose.pose for pose in poses if pose.score >= near]
     second = best_start(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
     if second is not None and settings.verdict.convinces(second) and second.rms_mm <= settings.verdict.most_rms_mm:
         apart = np.linalg.norm(second.pose.inverse().translation - start.pose.inverse().translation)
@@ -121,13 +120,16 @@ def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: Complet
         )
 
 
-def _heats(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:
+def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:
     """Poses to try, in groups: of each reference those that come near its best, then the rest."""
     for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
-        poses = align(scan.for_fit.mesh, reference, settings=settings.align)
-        near = settings.near_score * max((pose.score for pose in poses), default=0.0)
-        yield [pose for pose in poses if pose.score >= near]
-        yield [pose for pose in poses if pose.score < near]
+        yield from _near_best(align(scan.for_fit.mesh, reference, settings=settings.align), settings)
+
+
+def _near_best(poses: list[Alignment], settings: CompletionSettings) -> tuple[list[Alignment], list[Alignment]]:
+    """Poses that come near the best one's score, and the others."""
+    near = settings.near_score * max((pose.score for pose in poses), default=0.0)
+    return [pose for pose in poses if pose.score >= near], [pose for pose in poses if pose.score < near]
 
 
 def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
