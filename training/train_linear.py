@@ -16,7 +16,7 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats
 from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
-from facecom.model.population import PopulationSettings, Source, residual_fields, widen
+from facecom.model.population import PopulationSettings, Source, residual_fields, taper_modes, widen
 from facecom.model.template import Template
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
@@ -67,9 +67,11 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     core = face_core(mean)
     scale = np.array([expression_sd(n) for n in names])
     expression = expression[scale > 0] * scale[scale > 0, None, None]
+    tapers = taper_modes(mean, about=mean[core].mean(axis=0) * [0.0, 1.0, 1.0], sd=arguments.taper_sd)
     sources = [
         Source(without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale),
         Source(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
+        Source(without_rigid(tapers, mean, core), local_share=0.0),
     ]
     credits = [CREDIT]
     for heads in artist_heads(arguments):
@@ -107,6 +109,7 @@ def main() -> None:
     p.add_argument("--local-share", type=float, default=0.2)
     p.add_argument("--odd-scale", type=float, default=0.5)
     p.add_argument("--size-sd", type=float, default=0.05)
+    p.add_argument("--taper-sd", type=float, default=0.02)
     p.add_argument("--correlation-mm", type=float, default=15.0)
     p.add_argument("--sigma-mm", type=float, default=0.9)
     p.add_argument("--even-share", type=float, default=0.8)

@@ -48,6 +48,7 @@ def fit_face(
         weights=face_trust(template, level=1, settings=settings),
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
+        mirror=template.mirror,
     )
     odd, verdict = leading_prior(fitted, model, settings), settings.verdict
     if odd > verdict.most_fitted_prior:

@@ -10,7 +10,7 @@ from scipy import linalg
 
 from facecom.fitting.newton import FitSettings, Problem, ShapeModel, Stage, default_stages, newton_steps
 from facecom.geometry.matching import OrientedSurface
-from facecom.geometry.mesh import Floats
+from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
 __all__ = [
@@ -69,6 +69,8 @@ class FitOptions(TypedDict, total=False):
     """name -> standard deviation, for those that differ from the settings."""
     landmark_vertices: Mapping[str, int]
     """name -> vertex of the template, for all names that may occur."""
+    mirror: Ints
+    """(V,) vertex on the other side; without it the two sides are not compared."""
 
 
 def iterate_fit(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from facecom.errors import FitError
-from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, plane_rows
+from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, pairs_beside, plane_rows, side_rows
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -69,6 +69,10 @@ class FitSettings:
     """A partner whose normal is turned by more is not believed."""
     landmark_sigma_mm: float = 2.0
     """Standard deviation of a landmark that comes without one."""
+    symmetry_mm: float = 0.25
+    """Standard deviation of the gap of a vertex less its mirror image's, where the two sides are compared."""
+    symmetry_strip_mm: float = 8.0
+    """How far from the midline that is."""
     least_matches: int = 60
     """Vertices of the coarsest level that must find a partner."""
 
@@ -84,6 +88,7 @@ class Problem:
     landmarks: Mapping[str, Floats] = field(default_factory=dict)
     landmark_sigma_mm: Mapping[str, float] = field(default_factory=dict)
     landmark_vertices: Mapping[str, int] = field(default_factory=dict)
+    mirror: Ints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +142,12 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     weight = robust / stage.noise_mm**2
     precision = _weighted_square(rows, weight)
     slope = rows.T @ (weight * gaps)
+    if problem.mirror is not None and stage.modes is None:
+        pairs = pairs_beside(problem.mirror, vertices, pick, strip_mm=settings.symmetry_strip_mm)
+        odd_rows, odd_gaps, believed = side_rows(rows, gaps, robust, pairs=pairs)
+        odd_weight = 0.5 * believed / settings.symmetry_mm**2
+        precision += (odd_rows * odd_weight[:, None]).T @ odd_rows
+        slope += odd_rows.T @ (odd_weight * odd_gaps)
     landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
     precision[np.arange(modes), np.arange(modes)] += 1.0
     slope[:modes] -= code[:modes]

@@ -1,4 +1,4 @@
-"""What the scan says about the face: robust point-to-plane rows, landmarks, and which matches to believe."""
+"""What the scan says about the face: robust point-to-plane rows, one side against the other, landmarks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,31 @@ def plane_rows(matches: Matches, vertices: Floats, jacobian: Floats, *, pick: In
     shape = np.einsum("nd,ndm->nm", matches.normals, jacobian.reshape(len(vertices), 3, -1))[pick]
     rows = np.concatenate([shape, np.cross(at, normal), normal], axis=1)
     return rows, np.einsum("nd,nd->n", normal, matches.points[pick] - at)
+
+
+def pairs_beside(mirror: Ints, vertices: Floats, pick: Ints, *, strip_mm: float) -> Ints:
+    """Places in `pick` of the vertices within `strip_mm` of the midline and of their mirror images, (P, 2).
+
+    mirror : (V,) or longer, vertex on the other side; vertices : (V, 3), face frame, mm; pick : (n,) indices
+    """
+    place = np.full(len(vertices), -1)
+    place[pick] = np.arange(len(pick))
+    other = mirror[: len(vertices)]
+    # by the distance between the two, which is the same for the mirrored face
+    near = np.abs(vertices[:, 0] - vertices[other, 0]) < 2.0 * strip_mm
+    one_side = np.flatnonzero((np.arange(len(vertices)) < other) & near)
+    pairs = np.stack([place[one_side], place[other[one_side]]], axis=1)
+    return np.asarray(pairs[(pairs >= 0).all(axis=1)])
+
+
+def side_rows(rows: Floats, gaps: Floats, believed: Floats, *, pairs: Ints) -> tuple[Floats, Floats, Floats]:
+    """Rows, gaps and weights in 0..1 of one side less the other, for pairs (P, 2) of plane rows (n, M + 6).
+
+    What a model leaves of a face is much the same on both sides, so that the difference of two gaps is known better
+    than either. Beside the midline it shows where a face looks, also where only half of it was seen.
+    """
+    one, other = pairs.T
+    return rows[one] - rows[other], gaps[one] - gaps[other], np.sqrt(believed[one] * believed[other])
 
 
 def landmark_rows(targets: Floats, vertices: Floats, jacobian: Floats, *, pick: Ints) -> tuple[Floats, Floats]:

@@ -64,6 +64,20 @@ def size_modes(mean: Floats, *, sd: float) -> Floats:
     return np.stack([np.outer((mean - middle)[:, k], np.eye(3)[k]) for k in range(3)]) * sd
 
 
+def taper_modes(mean: Floats, *, about: Floats, sd: float, blend_mm: float = 12.0) -> Floats:
+    """Modes (4, V, 3) that let width change with height and depth, and height and depth with width, by `sd`, a share.
+
+    Width is the distance from the midline, smooth within `blend_mm` of it; the rest is measured from the point `about`
+    (3,). On one half of a face each pair of these modes is a turn of the head: a population that lacks them takes a
+    face that is rounder or flatter than its own for a turned one as soon as only half of it is seen.
+    """
+    x, y, z = (mean - about).T
+    width, zero = np.hypot(x, blend_mm), np.zeros(len(mean))
+    side = x / width
+    moves = ((side * y, zero, zero), (side * z, zero, zero), (zero, width, zero), (zero, zero, width))
+    return np.stack([np.stack(move, axis=1) for move in moves]) * sd
+
+
 def widen(
     mean: Floats,
     mirror: Ints,

@@ -5,7 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from facecom.model.population import MIRROR, PopulationSettings, Source, mirrored, residual_fields, size_modes, widen
+from facecom.model.population import (
+    MIRROR,
+    PopulationSettings,
+    Source,
+    mirrored,
+    residual_fields,
+    size_modes,
+    taper_modes,
+    widen,
+)
 
 SETTINGS = PopulationSettings(local_mm=20.0, even_share=0.7, size_sd=0.0)
 
@@ -111,3 +120,14 @@ def test_residual_fields_have_the_kernel_of_their_definition(face):
     even, uneven = (kernel + kernel[mirror]) / 2, (kernel - kernel[mirror]) / 2
     np.testing.assert_allclose(fields.T @ fields, 0.8 * even + 0.2 * uneven, atol=1e-9)
     np.testing.assert_allclose(fields[:, mirror], np.where(odd, -1.0, 1.0)[:, None] * fields, atol=1e-7)
+
+
+def test_tapers_are_symmetric_and_on_half_a_face_two_of_them_are_a_turn_of_the_head(face):
+    mean, mirror = face
+    about = np.array([0.0, 3.0, -30.0])
+    tapers = taper_modes(mean, about=about, sd=0.02, blend_mm=1e-6)
+    np.testing.assert_allclose(mirrored(tapers, mirror), tapers, atol=1e-12)
+    left = mean[:, 0] > 0
+    yaw, roll = (0.02 * np.cross(axis, mean - about) for axis in ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0]))
+    np.testing.assert_allclose((tapers[1] - tapers[3])[left], yaw[left], atol=1e-6)
+    np.testing.assert_allclose((tapers[2] - tapers[0])[left], roll[left], atol=1e-6)

@@ -153,20 +153,24 @@ def test_faces_of_another_topology_make_no_model(model):
 
 
 def test_an_expression_is_told_from_the_person(model):
-    """A smile with an open mouth comes out; a face without expression keeps its shape."""
+    """A smile with an open mouth comes out; faces without expression keep their shape: the mean of four people."""
     moves = Expressions.load()
     count = model.template.counts[LEVEL]
     weights = np.zeros(len(moves.names))
     for name, weight in {"jawOpen": 0.6, "mouthSmile_L": 0.5, "mouthSmile_R": 0.5}.items():
         weights[moves.names.index(name)] = weight
     change = np.tensordot(weights, moves.modes, axes=1)
-    neutral = model.sample(3, level=LEVEL).vertices
-    left = neutral + change - np.tensordot(expression_weights(neutral + change, model, moves), moves.modes, axes=1)
-    untouched = np.tensordot(expression_weights(neutral, model, moves), moves.modes, axes=1)
     moved = np.linalg.norm(change, axis=1) > 2.0
-    assert moved.sum() > 100 and len(neutral) == count
-    assert np.linalg.norm((left - neutral)[moved], axis=1).mean() < 0.25 * np.linalg.norm(change[moved], axis=1).mean()
-    assert np.linalg.norm(untouched, axis=1).mean() < 0.7
+    assert moved.sum() > 100
+    lost, felt = [], []
+    for seed in range(4):
+        neutral = model.sample(seed, level=LEVEL).vertices
+        assert len(neutral) == count
+        left = neutral + change - np.tensordot(expression_weights(neutral + change, model, moves), moves.modes, axes=1)
+        untouched = np.tensordot(expression_weights(neutral, model, moves), moves.modes, axes=1)
+        lost.append(np.linalg.norm((left - neutral)[moved], axis=1).mean())
+        felt.append(np.linalg.norm(untouched, axis=1).mean())
+    assert np.mean(lost) < 0.2 * np.linalg.norm(change[moved], axis=1).mean() and np.mean(felt) < 0.6
 
 
 def test_expressions_survive_the_disk_and_damage_is_seen(tmp_path):
