@@ -11,7 +11,7 @@ from scipy import linalg
 
 from facecom.errors import FitError
 from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, pairs_beside, plane_rows, side_rows
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.matching import Matches, OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -116,25 +116,12 @@ def newton_steps(problem: Problem, start: Similarity, code: Floats | None = None
 
 
 def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity) -> Step:
-    model, settings = problem.model, problem.settings
+    model = problem.model
     vertices = model.decode(code, level=stage.level)
     modes = model.code_size if stage.modes is None else min(stage.modes, model.code_size)
     jacobian = model.jacobian(code, level=stage.level)[:, :modes]
-    normals = vertex_normals(vertices, model.faces(stage.level))
-    found = problem.scan.match(
-        vertices,
-        normals,
-        pose=pose,
-        reach_mm=stage.reach_mm,
-        normal_limit_rad=settings.normal_limit_rad,
-        many_far=True,
-    )
+    found = _partners(problem, stage, vertices, pose)
     pick = np.flatnonzero(found.valid)
-    if len(pick) < settings.least_matches:
-        raise FitError(
-            f"only {len(pick)} of {len(vertices)} points of the face find a partner within {stage.reach_mm:g} mm on "
-            f"the scan; at least {settings.least_matches} are needed: is it a face, and is the unit right?"
-        )
     rows, gaps = plane_rows(found, vertices, jacobian, pick=pick)
     robust = geman_mcclure(gaps, scale_mm=stage.robust_mm)
     if problem.weights is not None:
@@ -143,11 +130,10 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     precision = _weighted_square(rows, weight)
     slope = rows.T @ (weight * gaps)
     if problem.mirror is not None and stage.modes is None:
-        pairs = pairs_beside(problem.mirror, vertices, pick, strip_mm=settings.symmetry_strip_mm)
+        pairs = pairs_beside(problem.mirror, vertices, pick, strip_mm=problem.settings.symmetry_strip_mm)
         odd_rows, odd_gaps, believed = side_rows(rows, gaps, robust, pairs=pairs)
-        odd_weight = 0.5 * believed / settings.symmetry_mm**2
-        precision += (odd_rows * odd_weight[:, None]).T @ odd_rows
-        slope += odd_rows.T @ (odd_weight * odd_gaps)
+        # a difference of two gaps has the variance of both
+        _add_rows(odd_rows, odd_gaps, 0.5 * believed / problem.settings.symmetry_mm**2, precision, slope)
     landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
     precision[np.arange(modes), np.arange(modes)] += 1.0
     slope[:modes] -= code[:modes]
@@ -167,11 +153,36 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     return Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
 
 
+def _partners(problem: Problem, stage: Stage, vertices: Floats, pose: Similarity) -> Matches:
+    """Partners of the vertices on the scan; too few are an error."""
+    found = problem.scan.match(
+        vertices,
+        vertex_normals(vertices, problem.model.faces(stage.level)),
+        pose=pose,
+        reach_mm=stage.reach_mm,
+        normal_limit_rad=problem.settings.normal_limit_rad,
+        many_far=True,
+    )
+    count, least = np.count_nonzero(found.valid), problem.settings.least_matches
+    if count < least:
+        raise FitError(
+            f"only {count} of {len(vertices)} points of the face find a partner within {stage.reach_mm:g} mm on "
+            f"the scan; at least {least} are needed: is it a face, and is the unit right?"
+        )
+    return found
+
+
 def _weighted_square(rows: Floats, weight: Floats) -> Floats:
     """`rows.T @ diag(weight) @ rows`, symmetric; summed in single precision, which the noise of scans never sees."""
     scaled = (rows * np.sqrt(weight)[:, None]).astype(np.float32)
     upper = linalg.blas.ssyrk(1.0, scaled.T, trans=0).astype(float)
     return upper + np.triu(upper, 1).T
+
+
+def _add_rows(rows: Floats, gaps: Floats, weight: Floats, precision: Floats, slope: Floats) -> None:
+    """Add rows with gaps and weights, 1/variance, to the normal equations in place."""
+    precision += (rows * weight[:, None]).T @ rows
+    slope += rows.T @ (weight * gaps)
 
 
 def _add_landmarks(
@@ -192,7 +203,5 @@ def _add_landmarks(
     pick, targets = by_name(usable, inside)
     sigma = [problem.landmark_sigma_mm.get(n, problem.settings.landmark_sigma_mm) for n in sorted(usable)]
     rows, gaps = landmark_rows(pose.apply(targets), vertices, jacobian, pick=pick)
-    weight = np.repeat(1.0 / np.square(sigma), 3)
-    precision += (rows * weight[:, None]).T @ rows
-    slope += rows.T @ (weight * gaps)
+    _add_rows(rows, gaps, np.repeat(1.0 / np.square(sigma), 3), precision, slope)
     return float(np.sqrt(np.mean(np.sum(gaps.reshape(-1, 3) ** 2, axis=1))))
