@@ -15,7 +15,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import Undercuts, undercuts
 from facecom.prosthesis.shell import Shell
-from facecom.prosthesis.solids import crossing_edges, to_mesh
+from facecom.prosthesis.solids import crossing_edges, fence, single_border, to_mesh
 from facecom.prosthesis.source import PROVENANCE_NAMES, Source
 
 if TYPE_CHECKING:
@@ -189,19 +189,9 @@ def face_kinds(part: Mesh, outer: Mesh) -> Ints:
     on_outer = Surface(outer).closest(middle).distance < 1e-3
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     upright = np.abs(cross[:, 2]) < 1e-4 * np.linalg.norm(cross, axis=1)
-    loop = outer.vertices[_loop(outer)] * [1.0, 1.0, 0.0]
-    fence = Mesh(
-        np.concatenate([loop, loop + [0.0, 0.0, 1.0]]),
-        np.stack([np.arange(len(loop)), np.roll(np.arange(len(loop)), -1), np.arange(len(loop)) + len(loop)], 1),
-    )
-    at_border = Surface(fence).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
+    loop = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
+    at_border = Surface(fence(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
     return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
-
-
-def _loop(outer: Mesh) -> Ints:
-    from facecom.prosthesis.solids import single_border
-
-    return single_border(outer)
 
 
 def wall_thickness(outer: Mesh, part: Mesh, inner: Bools) -> Floats:

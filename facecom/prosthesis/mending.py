@@ -51,7 +51,7 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
             break
         fresh = np.zeros(len(free), bool)
         fresh[bad] = True
-        patch |= _ringed(mesh.faces, fresh, rings) & free
+        patch |= ringed(mesh.faces, fresh, rings) & free
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
@@ -63,7 +63,8 @@ def _crossing_vertices(mesh: Mesh, moved: Bools | None) -> Ints:
     return np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
 
 
-def _ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+def ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+    """A mask of vertices grown by rings of faces."""
     for _ in range(rings):
         mask = mask.copy()
         mask[faces[mask[faces].any(1)].ravel()] = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Mesh, unit
-from facecom.prosthesis.border import trimmed
+from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.relief import with_relief
 from facecom.prosthesis.settings import DesignSettings
@@ -49,8 +49,11 @@ def cut_outer(
     lifted = replace(wide, mesh=uncrossed(outer_face(shown, thickness))[0])
     raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
     around = replace(lifted, mesh=raised if raised is lifted.mesh else uncrossed(raised)[0])
-    mesh, kept = trimmed(sheet.mesh.with_vertices(own @ around.mesh.vertices), towards)
-    return Outer(Sheet(mesh, kept @ sheet.inward, (kept @ sheet.weights).tocsr()), around, tissue, rms)
+    face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
+    # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
+    for step in (lambda m: trimmed(m, towards), opened, lambda m: trimmed(m, towards)):
+        face = face.clipped(*step(face.mesh))
+    return Outer(face, around, tissue, rms)
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:

@@ -61,6 +61,10 @@ class Sheet:
         """Vertices along the border."""
         return boundary_loops(self.mesh.faces)[0]
 
+    def clipped(self, mesh: Mesh, kept: sp.csr_matrix) -> Sheet:
+        """What is left of the sheet; each of its vertices a mean of old ones, (V', V) sparse."""
+        return Sheet(mesh, kept @ self.inward, (kept @ self.weights).tocsr())
+
 
 def find_defects(
     merged: Mesh, made: Bools, *, margin_mm: float, least_mm2: float, slit_mm: float = 20.0

@@ -87,6 +87,20 @@ def simple_loop(points: Floats) -> bool:
     return bool(ring.is_simple and ring.is_ccw)
 
 
+def within_loop(loop: Floats, points: Floats) -> Bools:
+    """Points, (Q, 2) or more columns, within a plane polygon, (N, 2) or more; further columns do not matter."""
+    shapely = need("shapely", extra="prosthesis")
+    area = shapely.Polygon(loop[:, :2])
+    shapely.prepare(area)
+    return np.asarray(shapely.contains_xy(area, points[:, 0], points[:, 1]))
+
+
+def fence(loop: Floats) -> Mesh:
+    """A wall 1 mm high along a closed line of points, (N, 3), from them up."""
+    here, after = np.arange(len(loop)), np.roll(np.arange(len(loop)), -1)
+    return Mesh(np.concatenate([loop, loop + [0.0, 0.0, 1.0]]), np.stack([here, after, here + len(loop)], 1))
+
+
 def plane_triangles(polygons: list[Floats]) -> Ints:
     """Triangles of a plane polygon with holes: the outer one counter-clockwise, holes clockwise, (T, 3)."""
     m3 = need("manifold3d", extra="prosthesis")
