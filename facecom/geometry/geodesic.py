@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 
 
 def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.inf) -> Floats:
@@ -44,16 +46,28 @@ def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.in
     corners = np.concatenate([np.roll(mesh.faces, k, axis=1) for k in range(3)])
     target = corners[:, 2]
     frame = _frames(mesh.vertices, corners)
-    fresh = np.zeros(len(distance), bool)
-    fresh[start] = True
-    while fresh.any():
-        rows = np.flatnonzero(fresh[corners[:, :2]].any(1))
+    around = _rows_around(corners[:, :2], len(distance))
+    fresh = np.unique(start)
+    while len(fresh):
+        rows = around(fresh)
         reached = _fronts(distance[corners[rows, 0]], distance[corners[rows, 1]], *(part[rows] for part in frame))
         better = (reached < distance[target[rows]] - 1e-12) & (reached <= reach_mm)
-        fresh[:] = False
-        fresh[target[rows[better]]] = True
         np.minimum.at(distance, target[rows[better]], reached[better])
+        fresh = np.unique(target[rows[better]])
     return distance
+
+
+def _rows_around(pairs: Ints, count: int) -> Callable[[Ints], Ints]:
+    """A function from vertices to the rows that name one of them, each at least once: only the front is looked at."""
+    rows = np.argsort(pairs.T.ravel(), kind="stable")
+    first = np.concatenate([[0], np.cumsum(np.bincount(pairs.ravel(), minlength=count))])
+    rows %= len(pairs)
+
+    def around(vertices: Ints) -> Ints:
+        low, size = first[vertices], first[vertices + 1] - first[vertices]
+        return rows[np.repeat(low - np.cumsum(size) + size, size) + np.arange(size.sum())]
+
+    return around
 
 
 def _frames(vertices: Floats, corners: np.ndarray) -> tuple[Floats, Floats, Floats]:

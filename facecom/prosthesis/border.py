@@ -11,6 +11,7 @@ from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import axis_frame
 from facecom.prosthesis.clipping import clip_faces, closed_inside, largest_piece
 from facecom.prosthesis.mending import ringed
+from facecom.prosthesis.solids import crossed_by_walls
 
 
 def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
@@ -44,6 +45,8 @@ def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr
     for count in range(rounds):
         loop = max(boundary_loops(mesh.faces), key=len)
         bad = loop[crossed(mesh.vertices[loop] @ frame[:2].T) | _over(mesh, mesh.vertices[loop], frame[2])]
+        if not len(bad):
+            bad = crossed_by_walls(mesh.with_vertices(mesh.vertices @ frame.T), loop)
         if not len(bad):
             return closed_inside(mesh, weights)
         lost = np.zeros(len(mesh.vertices), bool)

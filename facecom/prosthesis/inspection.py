@@ -14,6 +14,7 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import Undercuts, undercuts
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.shell import Shell
 from facecom.prosthesis.solids import crossing_edges, fence, single_border, to_mesh
 from facecom.prosthesis.source import PROVENANCE_NAMES, Source
@@ -116,7 +117,6 @@ def inspect_part(
     turn: Floats,
     least: Floats,
     settings: DesignSettings,
-    relief_rms_mm: float = float("nan"),
 ) -> Inspected:
     """Measure a part.
 
@@ -124,7 +124,6 @@ def inspect_part(
     ----------
     turn : (3, 3) rotation, face frame -> axis frame
     least : (3,) the axis along which least catches, face frame
-    relief_rms_mm : of the skin relief on the outer face
     """
     part, outer = to_mesh(shell.solid), shell.outer
     kind = face_kinds(part, outer.mesh)
@@ -135,7 +134,7 @@ def inspect_part(
     skin = Surface(source.merged.with_vertices(source.merged.vertices @ turn.T))
     provenance, sigma = _carried(source, outer.weights)
     names = _region_of(source, outer.mesh.vertices @ turn)
-    seat, _ = source.merged.with_vertices(skin.mesh.vertices).submesh(_under(source, outer))
+    seat = _seat(skin.mesh, outer)
     flat = outer.mesh
     front = turn @ np.array([0.0, 0.0, 1.0])
     before, after, of_part = _asymmetries(source, outer.mesh.vertices[body] @ turn)
@@ -164,7 +163,7 @@ def inspect_part(
         asymmetry_part_mm=of_part,
         shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
         sigma_mm=Spread.of(sigma[provenance > 0]),
-        relief_rms_mm=relief_rms_mm,
+        relief_rms_mm=shell.relief_rms_mm,
         watertight=_watertight(part, volume),
         self_crossing_edges=len(crossing_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
@@ -214,12 +213,10 @@ def _region_of(source: Source, points: Floats) -> np.ndarray:
     return np.array(template.region_names)[template.region[nearest]]
 
 
-def _under(source: Source, outer: Any) -> Bools:
-    """Faces of the merged mesh on which the margin lies."""
-    used = np.unique(outer.weights[outer.inward <= 1e-9].indices)
-    mask = np.zeros(len(source.merged.vertices), bool)
-    mask[used] = True
-    return mask[source.merged.faces].all(1) & ~source.made
+def _seat(skin: Mesh, outer: Sheet) -> Mesh:
+    """The skin on which the margin lies, as the outer face's triangles show it."""
+    on_skin = (outer.inward[outer.mesh.faces] <= 1e-9).all(1)
+    return Mesh(np.asarray(outer.weights @ skin.vertices), outer.mesh.faces).submesh(np.asarray(on_skin))[0]
 
 
 def _gaps(part: Mesh, kind: Ints, outer: Mesh, loop: Ints, skin: Surface) -> Floats:

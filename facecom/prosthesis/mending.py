@@ -15,8 +15,8 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     """The mesh with the folds in which it crosses itself drawn smooth.
 
     Around each crossing a patch is replaced by the smoothest surface that joins what lies around it, value and slope
-    (a discrete biharmonic). Patches that still cross grow by a ring of faces a round, so that as little as can be is
-    changed.
+    (a discrete biharmonic). Patches that still cross grow round by round, at last faster, so that as little as can be
+    is changed and folds much larger than a triangle are drawn smooth all the same.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     bending = (step.T @ step).tocsr()
     patch = np.zeros(len(free), bool)
     moved, changed = mesh, None
-    for _ in range(rounds):
+    for count in range(rounds):
         bad = _crossing_vertices(moved, changed)
         if not len(bad):
             break
         fresh = np.zeros(len(free), bool)
         fresh[bad] = True
-        patch |= ringed(mesh.faces, fresh, rings) & free
+        patch |= ringed(mesh.faces, fresh, rings * (1 + count // 3)) & free
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))

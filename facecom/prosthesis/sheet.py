@@ -25,6 +25,7 @@ from facecom.geometry.mesh import (
     vertex_normals,
 )
 from facecom.geometry.nearest import Surface
+from facecom.geometry.thinning import thinned
 from facecom.prosthesis.clipping import border_length, clip_faces, closed_inside, largest_piece
 from facecom.refine.displace import split_long_edges
 
@@ -88,7 +89,7 @@ def find_defects(
     """
     rows = np.flatnonzero(made)
     label = face_components(merged.faces[rows])
-    area: Floats = np.bincount(label, face_areas(merged)[rows]).astype(float)
+    area: Floats = np.bincount(label, face_areas(Mesh(merged.vertices, merged.faces[rows]))).astype(float)
     outer = np.zeros(len(merged.vertices), bool)
     for loop in boundary_loops(merged.faces):
         outer[loop] |= border_length(merged.vertices[loop]) > slit_mm
@@ -162,7 +163,7 @@ def _boxed(mesh: Mesh, sources: Ints, reach_mm: float) -> tuple[Mesh, Ints]:
 def _defect(merged: Mesh, rows: Ints) -> Defect:
     mask = np.zeros(len(merged.faces), bool)
     mask[rows] = True
-    area = face_areas(merged)[rows]
+    area = face_areas(Mesh(merged.vertices, merged.faces[rows]))
     centre = area @ merged.vertices[merged.faces[rows]].mean(1) / area.sum()
     return Defect(mask, float(area.sum()), centre)
 
@@ -189,24 +190,45 @@ class Neighbourhood:
 
 
 def neighbourhood(
-    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float = 3.0, longest_mm: float = 1.2
+    merged: Mesh,
+    defect: Defect,
+    *,
+    margin_mm: float,
+    beyond_mm: float = 3.0,
+    longest_mm: float = 1.2,
+    shortest_mm: float = 0.5,
+    most_faces: int = 60_000,
 ) -> Neighbourhood:
     """The surroundings of a defect, with edges longer than `longest_mm` split where they are.
+
+    Of scans so fine that more than `most_faces` triangles lie there, edges shorter than `shortest_mm` are collapsed.
 
     Raises
     ------
     ScanError
         When the defect touches no skin.
     """
-    rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
+    rim = np.flatnonzero(_seam(merged, defect.faces))
     if not len(rim):
         raise ScanError("the missing part touches no skin of the scan; scan wider")
     near = _around(merged, rim, margin_mm + 2.0 * beyond_mm)
     kept = defect.faces | near[merged.faces].any(1)
     local, used = merged.submesh(kept)
+    within = defect.faces[kept]
+    if len(local.faces) > most_faces:
+        local, left, origin = thinned(local, shortest_mm=shortest_mm, fixed=_seam(local, within))
+        used, within = used[left], within[origin]
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
-    mesh, within, finer = _refined(local, defect.faces[kept], longest_mm=longest_mm)
+    mesh, within, finer = refined(local, within, longest_mm=longest_mm)
     return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm)
+
+
+def _seam(mesh: Mesh, faces: Bools) -> Bools:
+    """Vertices that some faces share with the others, (V,)."""
+    inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
+    inside[mesh.faces[faces].ravel()] = True
+    outside[mesh.faces[~faces].ravel()] = True
+    return inside & outside
 
 
 def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp.csr_matrix]:
@@ -227,10 +249,9 @@ def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp
     turned_away[near.mesh.faces[~seen].ravel()] = True
     mesh, used = near.mesh.submesh(seen)
     within, finer, turned_away = near.within[seen], near.weights[used], turned_away[used]
-    inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
+    inside = np.zeros(len(mesh.vertices), bool)
     inside[mesh.faces[within].ravel()] = True
-    outside[mesh.faces[~within].ravel()] = True
-    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(inside & outside), reach_mm=far), 2.0 * far)
+    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(_seam(mesh, within)), reach_mm=far), 2.0 * far)
     inward = np.where(inside, distance, -distance)
     part, first = largest_piece(*clip_faces(mesh, -inward, margin + near.beyond_mm))
     part, first = closed_inside(part, first)
@@ -241,7 +262,7 @@ def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp
     return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
 
 
-def _refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
+def refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
     """Split edges until none is longer; the surface stays what it is, marks of faces are kept."""
     weights = sp.identity(len(mesh.vertices), format="csr")
     while edge_lengths(mesh).max(initial=0.0) > longest_mm:

@@ -9,12 +9,13 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.clipping import closed_inside, largest_piece
 from facecom.prosthesis.inner import Wider, inner_solid
 from facecom.prosthesis.mending import ringed, uncrossed
+from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness, slack
@@ -30,6 +31,7 @@ class Shell:
     solid, block, tissue : manifold3d solids: the part, all that is under its outer face, and what it must not enter
     outer : Sheet, the outer face with its border
     thickness : (V,) mm, what was asked for at each vertex of `outer`
+    relief_rms_mm : of the skin relief on the outer face, NaN where there is none
     warnings : tuple of str
     """
 
@@ -39,6 +41,7 @@ class Shell:
     outer: Sheet
     thickness: Floats
     floor: float
+    relief_rms_mm: float
     warnings: tuple[str, ...]
 
 
@@ -51,6 +54,7 @@ def build_shell(
     turn: Floats,
     grid_mm: float,
     bed: Mesh | None = None,
+    relief: Relief | None = None,
     attempts: int = 4,
 ) -> Shell:
     """Build the part behind an outer face.
@@ -66,6 +70,7 @@ def build_shell(
     thickness : Thickness
     turn : (3, 3) rotation, face frame -> axis frame
     grid_mm : cell of the grid on which the inner face is found; it is exact to about a hundredth of that
+    relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
     attempts : after so many what is not sound is left as it is
 
     Raises
@@ -90,14 +95,40 @@ def build_shell(
         raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
         # What was raised may lean over its neighbours: the border is to be seen whole again.
         final = face.clipped(*trimmed(raised, _UP))
-        whole = to_solid(below(final.mesh, floor=floor))
-        solid, warnings = _outer_piece(whole - core - stop, final.mesh)
-        solid = _mended(solid, final.mesh)
+        whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
         lost = thin | _crossing(to_mesh(solid), raised)
         attempt += 1
         if not lost.any() or attempt == attempts:
-            return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, warnings)
+            break
         face = _without(face, lost, rings=attempt)
+    rms = float("nan")
+    if relief is not None:
+        for share in (1.0, 0.5, 0.25):
+            rough, height = relief.on(final, share=share)
+            raised, thin = _thick_enough(rough.mesh, (core, stop), thickness.edge)
+            rough = rough.clipped(*trimmed(raised, _UP))
+            made = _solid(rough.mesh, (core, stop), floor)
+            if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
+                final, rms, (whole, solid, warnings) = rough, height, made
+                break
+    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, rms, warnings)
+
+
+def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any, tuple[str, ...]]:
+    """All that lies under an outer face, the part that is left of it, and warnings."""
+    whole = to_solid(below(outer, floor=floor))
+    solid, warnings = _outer_piece(whole - behind[0] - behind[1], outer)
+    return whole, _mended(solid, outer), warnings
+
+
+def _nearest(outer: Mesh, behind: list[Surface]) -> Floats:
+    """Distance of each vertex of the outer face, or of the middle of an edge from it, to what is taken away, mm."""
+    edges, _, _ = unique_edges(outer.faces)
+    points = np.concatenate([outer.vertices, outer.vertices[edges].mean(1)])
+    near = np.min([surface.closest(points).distance for surface in behind], axis=0)
+    least = near[: len(outer.vertices)]
+    np.minimum.at(least, edges.ravel(), np.repeat(near[len(outer.vertices) :], 2))
+    return np.asarray(least)
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
@@ -129,9 +160,8 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    short = np.zeros(len(outer.vertices))
     for _ in range(6):
-        near = np.min([surface.closest(outer.vertices).distance for surface in surfaces], axis=0)
+        near = _nearest(outer, surfaces)
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
         if not short.any():
             break
@@ -140,8 +170,7 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
-    near = np.min([surface.closest(outer.vertices).distance for surface in surfaces], axis=0)
-    return outer, near < least_mm
+    return outer, _nearest(outer, surfaces) < least_mm
 
 
 def _mended(solid: Any, outer: Mesh) -> Any:

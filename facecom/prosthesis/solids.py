@@ -53,15 +53,30 @@ def below(sheet: Mesh, *, floor: float) -> Mesh:
     ValueError
         When the sheet is no disc, or its border, seen along z, crosses itself.
     """
-    loop = single_border(sheet)
-    count, size = len(sheet.vertices), len(loop)
-    foot = count + np.arange(size)
+    walled = _walled(sheet, single_border(sheet), floor)
+    foot = np.arange(len(sheet.vertices), len(walled.vertices))
+    bottom = foot[plane_triangles([walled.vertices[foot, :2]])][:, ::-1]
+    return Mesh(walled.vertices, np.concatenate([walled.faces, bottom]))
+
+
+def _walled(sheet: Mesh, loop: Ints, floor: float) -> Mesh:
+    """A disc and walls straight down from its border; their feet are the last vertices, in the loop's order."""
+    foot = len(sheet.vertices) + np.arange(len(loop))
     feet = sheet.vertices[loop] * [1.0, 1.0, 0.0] + [0.0, 0.0, floor]
-    here, after = loop, np.roll(loop, -1)
-    foot_after = np.roll(foot, -1)
-    walls = np.concatenate([np.stack([after, here, foot], 1), np.stack([after, foot, foot_after], 1)])
-    bottom = foot[plane_triangles([feet[:, :2]])][:, ::-1]
-    return Mesh(np.concatenate([sheet.vertices, feet]), np.concatenate([sheet.faces, walls, bottom]))
+    after, foot_after = np.roll(loop, -1), np.roll(foot, -1)
+    walls = np.concatenate([np.stack([after, loop, foot], 1), np.stack([after, foot, foot_after], 1)])
+    return Mesh(np.concatenate([sheet.vertices, feet]), np.concatenate([sheet.faces, walls]))
+
+
+def crossed_by_walls(sheet: Mesh, loop: Ints) -> Ints:
+    """Vertices of a disc's border where walls straight down would cross the disc or each other."""
+    mesh = _walled(sheet, loop, float(sheet.vertices[:, 2].min()) - 1.0)
+    feet = np.arange(len(mesh.vertices)) >= len(sheet.vertices)
+    edges, faces = crossings(mesh, moved=feet)
+    met = np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
+    number = np.arange(len(mesh.vertices))
+    number[feet] = loop
+    return np.intersect1d(number[met], loop)
 
 
 def single_border(sheet: Mesh) -> Ints:
