@@ -131,10 +131,11 @@ def inspect_part(
     area = vertex_areas(outer.mesh.vertices, outer.mesh.faces)
     body, border = outer.inward > 1e-9, np.zeros(len(area), bool)
     border[outer.loop] = True
-    skin = Surface(source.merged.with_vertices(source.merged.vertices @ turn.T))
+    face = source.merged.with_vertices(source.merged.vertices @ turn.T)
+    skin = Surface(_beside(face, outer.mesh))
     provenance, sigma = _carried(source, outer.weights)
     names = _region_of(source, outer.mesh.vertices @ turn)
-    seat = _seat(skin.mesh, outer)
+    seat = _seat(face, outer)
     flat = outer.mesh
     front = turn @ np.array([0.0, 0.0, 1.0])
     before, after, of_part = _asymmetries(source, outer.mesh.vertices[body] @ turn)
@@ -211,6 +212,13 @@ def _region_of(source: Source, points: Floats) -> np.ndarray:
     found = Surface(Mesh(source.face, template.faces[3])).closest(points)
     nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
     return np.array(template.region_names)[template.region[nearest]]
+
+
+def _beside(skin: Mesh, outer: Mesh, *, reach_mm: float = 15.0) -> Mesh:
+    """The part of a skin in the box around the outer face: fine scans have a million triangles elsewhere."""
+    low, high = outer.vertices.min(0) - reach_mm, outer.vertices.max(0) + reach_mm
+    within = ((skin.vertices >= low) & (skin.vertices <= high)).all(1)
+    return skin.submesh(np.asarray(within[skin.faces].any(1)))[0]
 
 
 def _seat(skin: Mesh, outer: Sheet) -> Mesh:

@@ -19,10 +19,11 @@ from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
 from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Defect, Sheet, find_defects, neighbourhood, vector_area
+from facecom.prosthesis.sheet import Sheet, find_defects, vector_area
 from facecom.prosthesis.shell import build_shell
 from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, mirrored, pick_defect, without_ear, without_region
+from facecom.prosthesis.surroundings import Defect, neighbourhood
 from facecom.prosthesis.thickness import Thickness, slack
 
 

@@ -8,8 +8,9 @@ from facecom.geometry.mesh import Floats, Mesh, unit
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Neighbourhood, Sheet, cut_sheet
+from facecom.prosthesis.sheet import Sheet, cut_sheet
 from facecom.prosthesis.source import Source
+from facecom.prosthesis.surroundings import Neighbourhood
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import above_tissue, even_normals, tissue_mesh
 

@@ -9,8 +9,9 @@ import numpy as np
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.mending import ringed
-from facecom.prosthesis.sheet import Sheet, refined
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import crossings
+from facecom.prosthesis.surroundings import refined
 from facecom.prosthesis.thickness import smooth_step
 from facecom.refine.detail import Detail
 

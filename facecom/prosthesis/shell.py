@@ -160,8 +160,8 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
+    near = _nearest(outer, surfaces)
     for _ in range(6):
-        near = _nearest(outer, surfaces)
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
         if not short.any():
             break
@@ -170,7 +170,8 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
-    return outer, _nearest(outer, surfaces) < least_mm
+        near = _nearest(outer, surfaces)
+    return outer, near < least_mm
 
 
 def _mended(solid: Any, outer: Mesh) -> Any:

@@ -15,8 +15,9 @@ from facecom.model.template import Template
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.outer import outer_face
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, neighbourhood, vector_area
+from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, vector_area
 from facecom.prosthesis.shell import Shell, build_shell
+from facecom.prosthesis.surroundings import neighbourhood
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import tissue_mesh
 

@@ -14,9 +14,10 @@ from facecom.prosthesis.axis import choose_axis
 from facecom.prosthesis.clipping import clip_faces, closed_inside
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, neighbourhood
+from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects
 from facecom.prosthesis.shell import _thick_enough, _without, build_shell
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
+from facecom.prosthesis.surroundings import neighbourhood
 from facecom.prosthesis.thickness import Thickness
 
 
