@@ -118,17 +118,19 @@ def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any
     """All that lies under an outer face, the part that is left of it, and warnings."""
     whole = to_solid(below(outer, floor=floor))
     solid, warnings = _outer_piece(whole - behind[0] - behind[1], outer)
-    return whole, _mended(solid, outer), warnings
+    return whole, _mended(solid, outer, behind[1]), warnings
 
 
 def _nearest(outer: Mesh, behind: list[Surface]) -> Floats:
-    """Distance of each vertex of the outer face, or of the middle of an edge from it, to what is taken away, mm."""
+    """Distance of each vertex of the outer face, or of the middles around it, to what is taken away, mm."""
     edges, _, _ = unique_edges(outer.faces)
-    points = np.concatenate([outer.vertices, outer.vertices[edges].mean(1)])
-    near = np.min([surface.closest(points).distance for surface in behind], axis=0)
-    least = near[: len(outer.vertices)]
-    np.minimum.at(least, edges.ravel(), np.repeat(near[len(outer.vertices) :], 2))
-    return np.asarray(least)
+    near = [
+        np.min([surface.closest(points).distance for surface in behind], axis=0)
+        for points in (outer.vertices, outer.vertices[edges].mean(1), outer.vertices[outer.faces].mean(1))
+    ]
+    np.minimum.at(near[0], edges.ravel(), np.repeat(near[1], 2))
+    np.minimum.at(near[0], outer.faces.ravel(), np.repeat(near[2], 3))
+    return np.asarray(near[0])
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
@@ -174,12 +176,21 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     return outer, near < least_mm
 
 
-def _mended(solid: Any, outer: Mesh) -> Any:
-    """The solid with what crosses drawn smooth, its outer face left alone: short edges left by the cuts may cross."""
+def _mended(solid: Any, outer: Mesh, stop: Any) -> Any:
+    """The solid with what crosses drawn smooth, its outer face left alone: short edges left by the cuts may cross.
+
+    What was drawn into the tissue is cut off again; where that crosses anew the solid stays as it was.
+    """
     part = to_mesh(solid)
     shown = cKDTree(outer.vertices).query(part.vertices, distance_upper_bound=1e-6)[0] < 1e-6
     mended, moved = uncrossed(part, fixed=shown, rings=0)
-    return to_solid(mended) if moved.any() and not len(crossing_edges(mended)) else solid
+    if not moved.any():
+        return solid
+    smooth = to_solid(mended)
+    for better in (smooth, smooth - stop):
+        if not len(crossing_edges(to_mesh(better))) and (better ^ stop).volume() < 1e-9:
+            return better
+    return solid
 
 
 def _outer_piece(solid: Any, outer: Mesh) -> tuple[Any, tuple[str, ...]]:

@@ -34,16 +34,25 @@ def _checked(built) -> Mesh:
 
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_parts_hold_on_twenty_defects(workshop, seed):
-    built = workshop.build(workshop.skin(seed, spacing=2.5, half=24.0, radius=9.0), axis="front", grid_mm=1.0)
+    # From 6 to 10 mm in size, around places up to 3 mm from the middle of the bump: on its top, its flank, its foot.
+    turn, radius = 2.4 * seed, 6.0 + 0.2 * seed
+    place = (3.0 * np.cos(turn), 3.0 * np.sin(turn))
+    skin = workshop.skin(seed, spacing=2.5, half=26.0, radius=radius, place=place)
+    built = workshop.build(skin, axis="front", grid_mm=1.0)
     part = _checked(built)
     assert not len(crossing_edges(part))
-    inner = face_kinds(part, built.shell.outer.mesh) == INNER
-    assert wall_thickness(built.shell.outer.mesh, part, inner).min() >= workshop.thickness.edge
+    outer, inner = built.shell.outer.mesh, face_kinds(part, built.shell.outer.mesh) == INNER
+    assert wall_thickness(outer, part, inner).min() >= workshop.thickness.edge
+    middles = outer.vertices[outer.faces].mean(1)
+    assert Surface(part.submesh(inner)[0]).closest(middles).distance.min() >= workshop.thickness.edge
     for up in (0.0, 0.5, 2.0, 8.0):
         assert (built.shell.solid.translate([0.0, 0.0, up]) ^ built.shell.tissue).volume() < 1e-6
     mould = build_mould(built.shell, settings=MouldSettings())
     for first, second in ((mould.face, mould.back), (mould.face, built.shell.solid), (mould.back, built.shell.solid)):
         assert (first ^ second).volume() < 1e-3
+    for half in (mould.face, mould.back):
+        mesh = to_mesh(half)
+        assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
     # Half a rests on the flange of half b: neither may be a hollow box that fits by being empty.
     assert min(mould.face.volume(), mould.back.volume()) > 3.0 * built.shell.solid.volume()
 
