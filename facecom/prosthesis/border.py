@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, boundary_loops
+from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.mesh import Bools, Floats, Mesh, boundary_loops, edge_lengths
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import axis_frame
-from facecom.prosthesis.clipping import closed_inside, largest_piece
+from facecom.prosthesis.clipping import clip_faces, closed_inside, largest_piece
+from facecom.prosthesis.mending import ringed
+from facecom.prosthesis.solids import crossed_by_walls
 
 
-def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 40) -> tuple[Mesh, sp.csr_matrix]:
+def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
     """A disc with the faces along its border taken away, ring by ring, where walls down from it would cross something.
 
     That is where the border, seen along an axis, crosses itself, and where the disc itself lies under it. In a slit,
@@ -39,12 +42,17 @@ def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 40) -> tuple[Mesh, sp.csr
     """
     weights = sp.identity(len(mesh.vertices), format="csr")
     frame = axis_frame(axis)
-    for _ in range(rounds):
+    for count in range(rounds):
         loop = max(boundary_loops(mesh.faces), key=len)
         bad = loop[crossed(mesh.vertices[loop] @ frame[:2].T) | _over(mesh, mesh.vertices[loop], frame[2])]
         if not len(bad):
+            bad = crossed_by_walls(mesh.with_vertices(mesh.vertices @ frame.T), loop)
+        if not len(bad):
             return closed_inside(mesh, weights)
-        part, used = mesh.submesh(np.asarray(~np.isin(mesh.faces, bad).any(1)))
+        lost = np.zeros(len(mesh.vertices), bool)
+        lost[bad] = True
+        # First ring by ring, then faster: a border may lie deep in a mouth.
+        part, used = mesh.submesh(np.asarray(~ringed(mesh.faces, lost, count // 8)[mesh.faces].any(1)))
         if not len(part.faces):
             break
         mesh, weights = largest_piece(part, weights[used])
@@ -52,6 +60,41 @@ def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 40) -> tuple[Mesh, sp.csr
         f"seen along {np.round(axis / np.linalg.norm(axis), 2).tolist()} the part's border crosses itself; choose "
         "another axis or a smaller margin"
     )
+
+
+def opened(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_matrix]:
+    """A disc without the tongues along its border that are narrower than twice a radius, and what hangs on them.
+
+    An opening in the sense of morphology, with distances along the surface; borders without tongues stay as they are.
+
+    Returns
+    -------
+    the disc, and (V', V) sparse: each of its vertices as a mean of old ones
+
+    Examples
+    --------
+    >>> x, y = (a.ravel() for a in np.meshgrid(np.arange(25.0), np.arange(15.0), indexing="ij"))
+    >>> k = np.arange(25 * 15).reshape(25, 15)
+    >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    >>> faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    >>> plate = Mesh(0.5 * np.stack([x, y, 0 * x], 1), faces)
+    >>> middle = plate.vertices[plate.faces].mean(1)
+    >>> pan, _ = plate.submesh((middle[:, 0] < 6) | (np.abs(middle[:, 1] - 3.5) < 0.5))  # with a handle of 1 mm
+    >>> [float(m.vertices[:, 0].max().round()) for m in (pan, opened(pan)[0])]
+    [12.0, 7.0]
+    """
+    weights = sp.identity(len(mesh.vertices), format="csr")
+    rim = max(boundary_loops(mesh.faces), key=len)
+    deep = ~np.isfinite(geodesic_distance(mesh, rim, reach_mm=radius_mm))
+    if not deep.any():
+        return mesh, weights
+    # What is deep is known at vertices only, and so within the length of an edge.
+    reach = radius_mm + float(edge_lengths(mesh).max()) + 0.1
+    away = geodesic_distance(mesh, np.flatnonzero(deep), reach_mm=2.0 * reach)
+    if not (away > reach).any():
+        return mesh, weights
+    part, weights = largest_piece(*clip_faces(mesh, away, reach))
+    return closed_inside(part, weights)
 
 
 def _over(mesh: Mesh, points: Floats, axis: Floats) -> Bools:

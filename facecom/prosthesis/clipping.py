@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_areas, face_components
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_areas, face_components, unique_edges
+from facecom.refine.caps import cap_loop, membrane_weights
 
 
 def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix]:
@@ -71,15 +72,18 @@ def border_length(points: Floats) -> float:
 
 
 def closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
-    """Close every border but the longest with a fan around its middle."""
+    """Close every border but the longest with a membrane, which no long or winding slit makes cross itself."""
     loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -border_length(mesh.vertices[loop]))
     vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
     count = len(mesh.vertices)
+    edges, _, _ = unique_edges(mesh.faces)
     for loop in loops[1:]:
-        middle = np.full(len(loop), count)
-        faces.append(np.stack([np.roll(loop, -1), loop, middle], axis=1))
-        row = sp.csr_matrix(weights[loop].mean(axis=0))
-        rows.append(row)
-        vertices.append(mesh.vertices[loop].mean(0, keepdims=True))
-        count += 1
+        around = loop[::-1]
+        place = np.full(len(mesh.vertices), -1)
+        place[around] = np.arange(len(around))
+        added, triangles = cap_loop(mesh.vertices[around], fixed=place[edges[(place[edges] >= 0).all(1)]])
+        faces.append(np.concatenate([around, count + np.arange(len(added))])[triangles])
+        rows.append(sp.csr_matrix(membrane_weights(triangles, len(around), len(added)) @ weights[around]))
+        vertices.append(added)
+        count += len(added)
     return Mesh(np.concatenate(vertices), np.concatenate(faces)), sp.vstack(rows).tocsr()

@@ -14,8 +14,9 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import Undercuts, undercuts
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.shell import Shell
-from facecom.prosthesis.solids import crossing_edges, to_mesh
+from facecom.prosthesis.solids import crossing_edges, fence, single_border, to_mesh
 from facecom.prosthesis.source import PROVENANCE_NAMES, Source
 
 if TYPE_CHECKING:
@@ -116,7 +117,6 @@ def inspect_part(
     turn: Floats,
     least: Floats,
     settings: DesignSettings,
-    relief_rms_mm: float = float("nan"),
 ) -> Inspected:
     """Measure a part.
 
@@ -124,7 +124,6 @@ def inspect_part(
     ----------
     turn : (3, 3) rotation, face frame -> axis frame
     least : (3,) the axis along which least catches, face frame
-    relief_rms_mm : of the skin relief on the outer face
     """
     part, outer = to_mesh(shell.solid), shell.outer
     kind = face_kinds(part, outer.mesh)
@@ -132,10 +131,11 @@ def inspect_part(
     area = vertex_areas(outer.mesh.vertices, outer.mesh.faces)
     body, border = outer.inward > 1e-9, np.zeros(len(area), bool)
     border[outer.loop] = True
-    skin = Surface(source.merged.with_vertices(source.merged.vertices @ turn.T))
+    face = source.merged.with_vertices(source.merged.vertices @ turn.T)
+    skin = Surface(_beside(face, outer.mesh))
     provenance, sigma = _carried(source, outer.weights)
     names = _region_of(source, outer.mesh.vertices @ turn)
-    seat, _ = source.merged.with_vertices(skin.mesh.vertices).submesh(_under(source, outer))
+    seat = _seat(face, outer)
     flat = outer.mesh
     front = turn @ np.array([0.0, 0.0, 1.0])
     before, after, of_part = _asymmetries(source, outer.mesh.vertices[body] @ turn)
@@ -164,7 +164,7 @@ def inspect_part(
         asymmetry_part_mm=of_part,
         shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
         sigma_mm=Spread.of(sigma[provenance > 0]),
-        relief_rms_mm=relief_rms_mm,
+        relief_rms_mm=shell.relief_rms_mm,
         watertight=_watertight(part, volume),
         self_crossing_edges=len(crossing_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
@@ -189,19 +189,9 @@ def face_kinds(part: Mesh, outer: Mesh) -> Ints:
     on_outer = Surface(outer).closest(middle).distance < 1e-3
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     upright = np.abs(cross[:, 2]) < 1e-4 * np.linalg.norm(cross, axis=1)
-    loop = outer.vertices[_loop(outer)] * [1.0, 1.0, 0.0]
-    fence = Mesh(
-        np.concatenate([loop, loop + [0.0, 0.0, 1.0]]),
-        np.stack([np.arange(len(loop)), np.roll(np.arange(len(loop)), -1), np.arange(len(loop)) + len(loop)], 1),
-    )
-    at_border = Surface(fence).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
+    loop = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
+    at_border = Surface(fence(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
     return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
-
-
-def _loop(outer: Mesh) -> Ints:
-    from facecom.prosthesis.solids import single_border
-
-    return single_border(outer)
 
 
 def wall_thickness(outer: Mesh, part: Mesh, inner: Bools) -> Floats:
@@ -224,12 +214,17 @@ def _region_of(source: Source, points: Floats) -> np.ndarray:
     return np.array(template.region_names)[template.region[nearest]]
 
 
-def _under(source: Source, outer: Any) -> Bools:
-    """Faces of the merged mesh on which the margin lies."""
-    used = np.unique(outer.weights[outer.inward <= 1e-9].indices)
-    mask = np.zeros(len(source.merged.vertices), bool)
-    mask[used] = True
-    return mask[source.merged.faces].all(1) & ~source.made
+def _beside(skin: Mesh, outer: Mesh, *, reach_mm: float = 15.0) -> Mesh:
+    """The part of a skin in the box around the outer face: fine scans have a million triangles elsewhere."""
+    low, high = outer.vertices.min(0) - reach_mm, outer.vertices.max(0) + reach_mm
+    within = ((skin.vertices >= low) & (skin.vertices <= high)).all(1)
+    return skin.submesh(np.asarray(within[skin.faces].any(1)))[0]
+
+
+def _seat(skin: Mesh, outer: Sheet) -> Mesh:
+    """The skin on which the margin lies, as the outer face's triangles show it."""
+    on_skin = (outer.inward[outer.mesh.faces] <= 1e-9).all(1)
+    return Mesh(np.asarray(outer.weights @ skin.vertices), outer.mesh.faces).submesh(np.asarray(on_skin))[0]
 
 
 def _gaps(part: Mesh, kind: Ints, outer: Mesh, loop: Ints, skin: Surface) -> Floats:

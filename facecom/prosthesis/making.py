@@ -14,14 +14,16 @@ from facecom.geometry.transform import Similarity
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import build_mould
-from facecom.prosthesis.outer import cut_outer
+from facecom.prosthesis.outer import cut_outer, rough_outer
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
+from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Sheet, find_defects, neighbourhood, vector_area
+from facecom.prosthesis.sheet import Sheet, find_defects, vector_area
 from facecom.prosthesis.shell import build_shell
 from facecom.prosthesis.solids import to_mesh
 from facecom.prosthesis.source import Source, mirrored, pick_defect, without_ear, without_region
+from facecom.prosthesis.surroundings import Defect, neighbourhood
 from facecom.prosthesis.thickness import Thickness, slack
 
 
@@ -68,7 +70,7 @@ def design_all(scan: Any, *, completing: Mapping[str, Any] | None = None, **opti
         return [design(completion, **options)]
     source = Source.of(completion)
     found = find_defects(source.merged, source.made, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
-    return [design_source(source, replace(settings, part=k)) for k in range(len(found))]
+    return [design_source(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
 
 
 def alternatives(
@@ -112,9 +114,12 @@ def _prepared(completion: Completion, settings: DesignSettings) -> Source:
     return mirrored(source, region_mask(source.template, settings.region))
 
 
-def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
-    """Design the part of a prepared surface; see `design`."""
-    defect = pick_defect(
+def design_source(source: Source, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
+    """Design the part of a prepared surface; see `design`.
+
+    defect : Defect or None, that which the settings name, where it is known
+    """
+    defect = defect or pick_defect(
         source,
         region=settings.region,
         part=settings.part,
@@ -131,11 +136,8 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
     )
     looks = vector_area(source.merged, defect.faces)
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm)
-    rough = cut_outer(replace(source, skin=None), near, settings, thickness, towards=looks)
-    axis, least = _axes(rough.sheet, looks, settings)
+    axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
     turn = axis_frame(axis)
-    if source.skin is not None:
-        near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, longest_mm=settings.relief_edge_mm)
     outer = cut_outer(source, near, settings, thickness, towards=axis)
     shell = build_shell(
         outer.sheet,
@@ -145,9 +147,10 @@ def design_source(source: Source, settings: DesignSettings) -> Prosthesis:
         turn=turn,
         grid_mm=settings.grid_mm,
         bed=source.bed,
+        relief=None if source.skin is None else Relief(source.skin, turn, settings.relief_edge_mm),
     )
     mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, turn=turn, least=least, settings=settings, relief_rms_mm=outer.relief_rms_mm)
+    found = inspect_part(source, shell, turn=turn, least=least, settings=settings)
     to_face = source.completion.evidence.fit.pose
     home = to_face.inverse()
     place = lambda solid: _placed(to_mesh(solid), turn, home)  # noqa: E731

@@ -15,8 +15,8 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     """The mesh with the folds in which it crosses itself drawn smooth.
 
     Around each crossing a patch is replaced by the smoothest surface that joins what lies around it, value and slope
-    (a discrete biharmonic). Patches that still cross grow by a ring of faces a round, so that as little as can be is
-    changed.
+    (a discrete biharmonic). Patches that still cross grow round by round, at last faster, so that as little as can be
+    is changed and folds much larger than a triangle are drawn smooth all the same.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     bending = (step.T @ step).tocsr()
     patch = np.zeros(len(free), bool)
     moved, changed = mesh, None
-    for _ in range(rounds):
+    for count in range(rounds):
         bad = _crossing_vertices(moved, changed)
         if not len(bad):
             break
         fresh = np.zeros(len(free), bool)
         fresh[bad] = True
-        patch |= _ringed(mesh.faces, fresh, rings) & free
+        patch |= ringed(mesh.faces, fresh, rings * (1 + count // 3)) & free
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
@@ -63,7 +63,8 @@ def _crossing_vertices(mesh: Mesh, moved: Bools | None) -> Ints:
     return np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
 
 
-def _ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+def ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+    """A mask of vertices grown by rings of faces."""
     for _ in range(rings):
         mask = mask.copy()
         mask[faces[mask[faces].any(1)].ravel()] = True

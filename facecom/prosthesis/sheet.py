@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse import csgraph
 
 from facecom.errors import ScanError
 from facecom.geometry.geodesic import geodesic_distance
@@ -16,31 +15,15 @@ from facecom.geometry.mesh import (
     Ints,
     Mesh,
     boundary_loops,
-    edge_lengths,
     face_areas,
     face_components,
     face_cross,
-    unique_edges,
     unit,
     vertex_normals,
 )
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.clipping import border_length, clip_faces, closed_inside, largest_piece
-from facecom.refine.displace import split_long_edges
-
-
-@dataclass(frozen=True, eq=False)
-class Defect:
-    """One missing part of a completed scan.
-
-    faces : (F,) bool, the made faces of the merged mesh that fill it
-    area_mm2 : their area
-    centre : (3,) float, mm
-    """
-
-    faces: Bools
-    area_mm2: float
-    centre: Floats
+from facecom.prosthesis.surroundings import Defect, Neighbourhood, boxed, seam
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +43,10 @@ class Sheet:
     def loop(self) -> Ints:
         """Vertices along the border."""
         return boundary_loops(self.mesh.faces)[0]
+
+    def clipped(self, mesh: Mesh, kept: sp.csr_matrix) -> Sheet:
+        """What is left of the sheet; each of its vertices a mean of old ones, (V', V) sparse."""
+        return Sheet(mesh, kept @ self.inward, (kept @ self.weights).tocsr())
 
 
 def find_defects(
@@ -84,7 +71,7 @@ def find_defects(
     """
     rows = np.flatnonzero(made)
     label = face_components(merged.faces[rows])
-    area: Floats = np.bincount(label, face_areas(merged)[rows]).astype(float)
+    area: Floats = np.bincount(label, face_areas(Mesh(merged.vertices, merged.faces[rows]))).astype(float)
     outer = np.zeros(len(merged.vertices), bool)
     for loop in boundary_loops(merged.faces):
         outer[loop] |= border_length(merged.vertices[loop]) > slit_mm
@@ -129,80 +116,18 @@ def _touching(merged: Mesh, parts: list[Ints], margin_mm: float) -> list[int]:
 
 def _distance_near(mesh: Mesh, sources: Ints, reach_mm: float) -> Floats:
     """Geodesic distance of each vertex as far as it reaches, else inf; of large meshes a box around is looked at."""
-    local, used = _boxed(mesh, sources, reach_mm)
+    local, used = boxed(mesh, sources, reach_mm)
     out = np.full(len(mesh.vertices), np.inf)
     out[used] = geodesic_distance(local, np.searchsorted(used, sources), reach_mm=reach_mm)
     return out
 
 
-def _around(mesh: Mesh, sources: Ints, reach_mm: float, *, detour: float = 1.2) -> Bools:
-    """Vertices within a geodesic distance and somewhat farther, (V,): ways along edges are longer by a `detour`."""
-    local, used = _boxed(mesh, sources, detour * reach_mm)
-    edges, _, _ = unique_edges(local.faces)
-    length = np.linalg.norm(local.vertices[edges[:, 0]] - local.vertices[edges[:, 1]], axis=1)
-    ways = sp.csr_matrix((length, edges.T), (len(used), len(used)))
-    start = np.searchsorted(used, sources)
-    distance = csgraph.dijkstra(ways, directed=False, indices=start, limit=detour * reach_mm, min_only=True)
-    out = np.zeros(len(mesh.vertices), bool)
-    out[used] = np.isfinite(distance)
-    return out
-
-
-def _boxed(mesh: Mesh, sources: Ints, reach_mm: float) -> tuple[Mesh, Ints]:
-    """The part of a mesh that a way of some length from some vertices can reach, and its vertices' old numbers."""
-    low, high = mesh.vertices[sources].min(0) - reach_mm, mesh.vertices[sources].max(0) + reach_mm
-    within = ((mesh.vertices >= low) & (mesh.vertices <= high)).all(1)
-    return mesh.submesh(within[mesh.faces].any(1))
-
-
 def _defect(merged: Mesh, rows: Ints) -> Defect:
     mask = np.zeros(len(merged.faces), bool)
     mask[rows] = True
-    area = face_areas(merged)[rows]
+    area = face_areas(Mesh(merged.vertices, merged.faces[rows]))
     centre = area @ merged.vertices[merged.faces[rows]].mean(1) / area.sum()
     return Defect(mask, float(area.sum()), centre)
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbourhood:
-    """A defect and the skin around it, on triangles so small that a border runs smoothly over them.
-
-    mesh : Mesh, mm ; within : (F,) bool, faces of the defect
-    weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
-    margin_mm, beyond_mm : the band that is to be cut, and by how much a wider one is wider; skin for both is there
-    """
-
-    mesh: Mesh
-    within: Bools
-    weights: sp.csr_matrix
-    margin_mm: float
-    beyond_mm: float
-
-    @property
-    def reach_mm(self) -> float:
-        """How far the skin reaches around the defect."""
-        return self.margin_mm + 2.0 * self.beyond_mm
-
-
-def neighbourhood(
-    merged: Mesh, defect: Defect, *, margin_mm: float, beyond_mm: float = 3.0, longest_mm: float = 1.2
-) -> Neighbourhood:
-    """The surroundings of a defect, with edges longer than `longest_mm` split where they are.
-
-    Raises
-    ------
-    ScanError
-        When the defect touches no skin.
-    """
-    rim = np.intersect1d(merged.faces[defect.faces], merged.faces[~defect.faces])
-    if not len(rim):
-        raise ScanError("the missing part touches no skin of the scan; scan wider")
-    near = _around(merged, rim, margin_mm + 2.0 * beyond_mm)
-    kept = defect.faces | near[merged.faces].any(1)
-    local, used = merged.submesh(kept)
-    pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
-    mesh, within, finer = _refined(local, defect.faces[kept], longest_mm=longest_mm)
-    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm)
 
 
 def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp.csr_matrix]:
@@ -223,10 +148,9 @@ def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp
     turned_away[near.mesh.faces[~seen].ravel()] = True
     mesh, used = near.mesh.submesh(seen)
     within, finer, turned_away = near.within[seen], near.weights[used], turned_away[used]
-    inside, outside = np.zeros(len(mesh.vertices), bool), np.zeros(len(mesh.vertices), bool)
+    inside = np.zeros(len(mesh.vertices), bool)
     inside[mesh.faces[within].ravel()] = True
-    outside[mesh.faces[~within].ravel()] = True
-    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(inside & outside), reach_mm=far), 2.0 * far)
+    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(seam(mesh, within)), reach_mm=far), 2.0 * far)
     inward = np.where(inside, distance, -distance)
     part, first = largest_piece(*clip_faces(mesh, -inward, margin + near.beyond_mm))
     part, first = closed_inside(part, first)
@@ -235,26 +159,6 @@ def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp
     _check_border(narrow, own @ wide.inward, own @ (first @ turned_away.astype(float)) > 0, margin)
     closed, own = closed_inside(narrow, own)
     return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
-
-
-def _refined(mesh: Mesh, marked: Bools, *, longest_mm: float) -> tuple[Mesh, Bools, sp.csr_matrix]:
-    """Split edges until none is longer; the surface stays what it is, marks of faces are kept."""
-    weights = sp.identity(len(mesh.vertices), format="csr")
-    while edge_lengths(mesh).max(initial=0.0) > longest_mm:
-        count = len(mesh.vertices)
-        split = [split_long_edges(mesh.faces[marked == k], mesh.vertices, longest_mm) for k in (False, True)]
-        # The two sides split their common edges alike: a new vertex is known by the edge it halves.
-        parents, number = np.unique(np.concatenate([p for _, p in split]), axis=0, return_inverse=True)
-        number = number.ravel()
-        names = [np.concatenate([np.arange(count), count + part]) for part in np.split(number, [len(split[0][1])])]
-        faces = [name[f] for name, (f, _) in zip(names, split, strict=True)]
-        rows = np.repeat(np.arange(len(parents)), 2)
-        half = sp.csr_matrix((np.full(len(rows), 0.5), (rows, parents.ravel())), (len(parents), count))
-        step = sp.vstack([sp.identity(count), half]).tocsr()
-        weights = (step @ weights).tocsr()
-        mesh = Mesh(step @ mesh.vertices, np.concatenate(faces))
-        marked = np.repeat([False, True], [len(f) for f in faces])
-    return mesh, marked, weights
 
 
 def seen_faces(mesh: Mesh, within: Bools, direction: Floats, *, lean_deg: float = 90.0) -> Bools:

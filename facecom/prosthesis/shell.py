@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges
 from facecom.geometry.nearest import Surface
-from facecom.prosthesis.border import trimmed
-from facecom.prosthesis.inner import inner_solid
-from facecom.prosthesis.mending import uncrossed
+from facecom.prosthesis.border import opened, trimmed
+from facecom.prosthesis.clipping import closed_inside, largest_piece
+from facecom.prosthesis.inner import Wider, inner_solid
+from facecom.prosthesis.mending import ringed, uncrossed
+from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.sheet import Sheet
-from facecom.prosthesis.solids import below, to_mesh, to_solid
+from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
 from facecom.prosthesis.thickness import Thickness, slack
 from facecom.prosthesis.tissue import bed_solid, even_normals, ground_under, room_over
+
+_UP = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,7 @@ class Shell:
     solid, block, tissue : manifold3d solids: the part, all that is under its outer face, and what it must not enter
     outer : Sheet, the outer face with its border
     thickness : (V,) mm, what was asked for at each vertex of `outer`
+    relief_rms_mm : of the skin relief on the outer face, NaN where there is none
     warnings : tuple of str
     """
 
@@ -35,6 +41,7 @@ class Shell:
     outer: Sheet
     thickness: Floats
     floor: float
+    relief_rms_mm: float
     warnings: tuple[str, ...]
 
 
@@ -47,8 +54,13 @@ def build_shell(
     turn: Floats,
     grid_mm: float,
     bed: Mesh | None = None,
+    relief: Relief | None = None,
+    attempts: int = 4,
 ) -> Shell:
     """Build the part behind an outer face.
+
+    Where the part would be too thin or cross itself, as in folds at the corner of a mouth or of lids, the outer face
+    is drawn taut over the fold, or the border taken back where that is near, and the part is built again.
 
     Parameters
     ----------
@@ -58,6 +70,8 @@ def build_shell(
     thickness : Thickness
     turn : (3, 3) rotation, face frame -> axis frame
     grid_mm : cell of the grid on which the inner face is found; it is exact to about a hundredth of that
+    relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
+    attempts : after so many what is not sound is left as it is
 
     Raises
     ------
@@ -71,27 +85,85 @@ def build_shell(
         room = room_over(beyond, around.inward, moved(bed))
         wanted = np.where(room > 0, np.maximum(wanted, room + 2.0 * grid_mm), wanted)
     floor = float(min(beyond.vertices[:, 2].min(), ground.vertices[:, 2].min())) - thickness.wall - 4.0
-    core = inner_solid(below(shown, floor=floor), beyond, wanted, grid_mm)
     stop = to_solid(ground_under(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
-    # What was raised may lean over its neighbours: the border is to be seen whole again.
-    shown, kept = trimmed(_thick_enough(shown, (core, stop), thickness.edge), np.array([0.0, 0.0, 1.0]))
-    whole = to_solid(below(shown, floor=floor))
-    solid, warnings = _outer_piece(whole - core - stop, shown)
-    solid = _mended(solid, shown)
-    final = Sheet(shown, kept @ outer.inward, (kept @ outer.weights).tocsr())
-    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, warnings)
+    wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
+    face, attempt = Sheet(shown, outer.inward, outer.weights), 0
+    while True:
+        core = inner_solid(below(face.mesh, floor=floor), face.mesh, wider, spacing=grid_mm)
+        raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
+        # What was raised may lean over its neighbours: the border is to be seen whole again.
+        final = face.clipped(*trimmed(raised, _UP))
+        whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
+        lost = thin | _crossing(to_mesh(solid), raised)
+        attempt += 1
+        if not lost.any() or attempt == attempts:
+            break
+        face = _without(face, lost, rings=attempt)
+    rms = float("nan")
+    if relief is not None:
+        for share in (1.0, 0.5, 0.25):
+            rough, height = relief.on(final, share=share)
+            raised, thin = _thick_enough(rough.mesh, (core, stop), thickness.edge)
+            rough = rough.clipped(*trimmed(raised, _UP))
+            made = _solid(rough.mesh, (core, stop), floor)
+            if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
+                final, rms, (whole, solid, warnings) = rough, height, made
+                break
+    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, rms, warnings)
 
 
-def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh:
+def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any, tuple[str, ...]]:
+    """All that lies under an outer face, the part that is left of it, and warnings."""
+    whole = to_solid(below(outer, floor=floor))
+    solid, warnings = _outer_piece(whole - behind[0] - behind[1], outer)
+    return whole, _mended(solid, outer, behind[1]), warnings
+
+
+def _nearest(outer: Mesh, behind: list[Surface]) -> Floats:
+    """Distance of each vertex of the outer face, or of the middles around it, to what is taken away, mm."""
+    edges, _, _ = unique_edges(outer.faces)
+    near = [
+        np.min([surface.closest(points).distance for surface in behind], axis=0)
+        for points in (outer.vertices, outer.vertices[edges].mean(1), outer.vertices[outer.faces].mean(1))
+    ]
+    np.minimum.at(near[0], edges.ravel(), np.repeat(near[1], 2))
+    np.minimum.at(near[0], outer.faces.ravel(), np.repeat(near[2], 3))
+    return np.asarray(near[0])
+
+
+def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
+    """Vertices of the outer face near which the part crosses itself."""
+    edges = crossing_edges(part)
+    if not len(edges):
+        return np.zeros(len(outer.vertices), bool)
+    return np.asarray(cKDTree(part.vertices[np.unique(edges)]).query(outer.vertices)[0] < reach_mm)
+
+
+def _without(sheet: Sheet, lost: Bools, *, rings: int) -> Sheet:
+    """A sheet without some vertices and rings of faces around them; a membrane spans the hole that this may leave."""
+    kept = ~ringed(sheet.mesh.faces, lost, rings)[sheet.mesh.faces].any(1)
+    part, used = sheet.mesh.submesh(np.asarray(kept))
+    pick = sp.identity(len(lost), format="csr")[used]
+    less = sheet.clipped(*closed_inside(*largest_piece(part, pick)))
+    for step in (opened, lambda mesh: trimmed(mesh, _UP)):
+        less = less.clipped(*step(less.mesh))
+    return less
+
+
+def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tuple[Mesh, Bools]:
     """The outer face raised where what is taken away behind it, solids, would come nearer than a length.
 
     On thin margins the inner face is less exact than the edge is thick where the skin bends within a cell of its grid.
+
+    Returns
+    -------
+    the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
+    near = _nearest(outer, surfaces)
     for _ in range(6):
-        near = np.min([surface.closest(outer.vertices).distance for surface in surfaces], axis=0)
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
         if not short.any():
             break
@@ -100,15 +172,25 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> Mesh
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
-    return outer
+        near = _nearest(outer, surfaces)
+    return outer, near < least_mm
 
 
-def _mended(solid: Any, outer: Mesh) -> Any:
-    """The solid with what crosses drawn smooth, its outer face left alone: short edges left by the cuts may cross."""
+def _mended(solid: Any, outer: Mesh, stop: Any) -> Any:
+    """The solid with what crosses drawn smooth, its outer face left alone: short edges left by the cuts may cross.
+
+    What was drawn into the tissue is cut off again; where that crosses anew the solid stays as it was.
+    """
     part = to_mesh(solid)
     shown = cKDTree(outer.vertices).query(part.vertices, distance_upper_bound=1e-6)[0] < 1e-6
     mended, moved = uncrossed(part, fixed=shown, rings=0)
-    return to_solid(mended) if moved.any() else solid
+    if not moved.any():
+        return solid
+    smooth = to_solid(mended)
+    for better in (smooth, smooth - stop):
+        if not len(crossing_edges(to_mesh(better))) and (better ^ stop).volume() < 1e-9:
+            return better
+    return solid
 
 
 def _outer_piece(solid: Any, outer: Mesh) -> tuple[Any, tuple[str, ...]]:

@@ -53,15 +53,30 @@ def below(sheet: Mesh, *, floor: float) -> Mesh:
     ValueError
         When the sheet is no disc, or its border, seen along z, crosses itself.
     """
-    loop = single_border(sheet)
-    count, size = len(sheet.vertices), len(loop)
-    foot = count + np.arange(size)
+    walled = _walled(sheet, single_border(sheet), floor)
+    foot = np.arange(len(sheet.vertices), len(walled.vertices))
+    bottom = foot[plane_triangles([walled.vertices[foot, :2]])][:, ::-1]
+    return Mesh(walled.vertices, np.concatenate([walled.faces, bottom]))
+
+
+def _walled(sheet: Mesh, loop: Ints, floor: float) -> Mesh:
+    """A disc and walls straight down from its border; their feet are the last vertices, in the loop's order."""
+    foot = len(sheet.vertices) + np.arange(len(loop))
     feet = sheet.vertices[loop] * [1.0, 1.0, 0.0] + [0.0, 0.0, floor]
-    here, after = loop, np.roll(loop, -1)
-    foot_after = np.roll(foot, -1)
-    walls = np.concatenate([np.stack([after, here, foot], 1), np.stack([after, foot, foot_after], 1)])
-    bottom = foot[plane_triangles([feet[:, :2]])][:, ::-1]
-    return Mesh(np.concatenate([sheet.vertices, feet]), np.concatenate([sheet.faces, walls, bottom]))
+    after, foot_after = np.roll(loop, -1), np.roll(foot, -1)
+    walls = np.concatenate([np.stack([after, loop, foot], 1), np.stack([after, foot, foot_after], 1)])
+    return Mesh(np.concatenate([sheet.vertices, feet]), np.concatenate([sheet.faces, walls]))
+
+
+def crossed_by_walls(sheet: Mesh, loop: Ints) -> Ints:
+    """Vertices of a disc's border where walls straight down would cross the disc or each other."""
+    mesh = _walled(sheet, loop, float(sheet.vertices[:, 2].min()) - 1.0)
+    feet = np.arange(len(mesh.vertices)) >= len(sheet.vertices)
+    edges, faces = crossings(mesh, moved=feet)
+    met = np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
+    number = np.arange(len(mesh.vertices))
+    number[feet] = loop
+    return np.intersect1d(number[met], loop)
 
 
 def single_border(sheet: Mesh) -> Ints:
@@ -85,6 +100,20 @@ def simple_loop(points: Floats) -> bool:
     shapely = need("shapely", extra="prosthesis")
     ring = shapely.LinearRing(points)
     return bool(ring.is_simple and ring.is_ccw)
+
+
+def within_loop(loop: Floats, points: Floats) -> Bools:
+    """Points, (Q, 2) or more columns, within a plane polygon, (N, 2) or more; further columns do not matter."""
+    shapely = need("shapely", extra="prosthesis")
+    area = shapely.Polygon(loop[:, :2])
+    shapely.prepare(area)
+    return np.asarray(shapely.contains_xy(area, points[:, 0], points[:, 1]))
+
+
+def fence(loop: Floats) -> Mesh:
+    """A wall 1 mm high along a closed line of points, (N, 3), from them up."""
+    here, after = np.arange(len(loop)), np.roll(np.arange(len(loop)), -1)
+    return Mesh(np.concatenate([loop, loop + [0.0, 0.0, 1.0]]), np.stack([here, after, here + len(loop)], 1))
 
 
 def plane_triangles(polygons: list[Floats]) -> Ints:

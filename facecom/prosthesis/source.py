@@ -21,7 +21,8 @@ from facecom.model.template import Template
 from facecom.prosthesis.again import completed_again
 from facecom.prosthesis.clipping import clip_faces
 from facecom.prosthesis.regions import auricle, region_mask
-from facecom.prosthesis.sheet import Defect, find_defects
+from facecom.prosthesis.sheet import find_defects
+from facecom.prosthesis.surroundings import Defect
 from facecom.refine.detail import Detail
 
 MEASURED, MIRRORED, MADE_UP = 0, 1, 2

@@ -66,7 +66,16 @@ def _rings(count: int) -> Floats:
 
 def _membrane(loop: Floats, triangles: Ints, count: int) -> Floats:
     """Positions at which each new vertex is the mean of its neighbours."""
-    n = len(loop)
-    laplacian = uniform_laplacian(triangles, count)[n:]
-    inner = splinalg.splu(laplacian[:, n:].tocsc()).solve(-(laplacian[:, :n] @ loop))
-    return np.concatenate([loop, inner])
+    return np.concatenate([loop, membrane_weights(triangles, len(loop), count - len(loop)) @ loop])
+
+
+def membrane_weights(triangles: Ints, size: int, added: int) -> Floats:
+    """Each new vertex of a membrane as a mean of the loop's vertices, (added, size): it is the mean of its neighbours.
+
+    Parameters
+    ----------
+    triangles : (T, 3) int, those of `cap_loop`
+    size, added : number of vertices in the loop, and of new ones
+    """
+    laplacian = uniform_laplacian(triangles, size + added)[size:]
+    return np.asarray(splinalg.splu(laplacian[:, size:].tocsc()).solve(-laplacian[:, :size].toarray()))

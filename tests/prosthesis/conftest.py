@@ -15,8 +15,9 @@ from facecom.model.template import Template
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.outer import outer_face
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, neighbourhood, vector_area
+from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, vector_area
 from facecom.prosthesis.shell import Shell, build_shell
+from facecom.prosthesis.surroundings import neighbourhood
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import tissue_mesh
 
@@ -40,7 +41,15 @@ class Built:
     turn: Floats
 
 
-def make_skin(seed: int, *, spacing: float = 2.0, half: float = 26.0, radius: float = 11.0) -> Skin:
+def make_skin(
+    seed: int,
+    *,
+    spacing: float = 2.0,
+    half: float = 26.0,
+    radius: float = 11.0,
+    place: tuple[float, float] = (0.0, 0.0),
+) -> Skin:
+    """A rough bump that lacks a wavy disc of about a radius around a place, mm."""
     rng = np.random.default_rng(seed)
     tilt, bend = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.002, 0.008, 2)
     tip, width, centre = rng.uniform(3, 12), rng.uniform(6, 9), rng.uniform(-2, 2, 2)
@@ -60,7 +69,7 @@ def make_skin(seed: int, *, spacing: float = 2.0, half: float = 26.0, radius: fl
     index = np.arange(count * count).reshape(count, count)
     a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel(), index[1:, :-1].ravel()
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-    middle = places[faces].mean(1)
+    middle = places[faces].mean(1) - place
     turn = np.arctan2(middle[:, 1], middle[:, 0])
     made = np.hypot(*middle.T) < radius * (1 + 0.15 * np.sin(waves * turn))
     return Skin(Mesh(np.column_stack([places, height(places)]), faces), made, height)

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from facecom.geometry.mesh import Mesh, boundary_loops, face_areas
+from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.prosthesis.border import crossed, trimmed
 from facecom.prosthesis.comparison import comparison_picture, difference
-from facecom.prosthesis.relief import with_relief
+from facecom.prosthesis.relief import Relief, relief_at
 from facecom.prosthesis.sheet import Sheet, seen_faces
 from facecom.prosthesis.solids import below, crossing_edges, simple_loop
 
@@ -82,20 +83,40 @@ def test_a_margin_does_not_follow_skin_that_lies_under_other_skin():
     assert not seen_faces(low, np.zeros(len(low.faces), bool), -UP).any()
 
 
+def _skin(smooth, height):
+    """Relief along the axis on a smooth plate."""
+    normals = np.tile(UP, (len(height), 1))
+    return SimpleNamespace(smooth=smooth, normals=normals, displacement=height + 0.2, low=np.full(len(height), 0.2))
+
+
 def test_relief_is_laid_on_what_was_made_and_fades_out_at_its_edge():
     plate = _plate(6.0, 0.5)
     height = 0.1 * np.sin(2.0 * plate.vertices[:, 0])
-    normals = np.tile(UP, (len(height), 1))
-    skin = SimpleNamespace(
-        smooth=plate, normals=normals, mesh=plate.with_vertices(plate.vertices + height[:, None] * UP)
-    )
     inward = 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1)
-    rough, moved = with_relief(Sheet(plate, inward, None), skin)
-    assert np.allclose(rough.vertices[inward > 1.0, 2], height[inward > 1.0])
-    assert np.array_equal(rough.vertices[inward <= 0], plate.vertices[inward <= 0])
+    moved, normals = relief_at(inward, plate.vertices, _skin(plate, height))
+    assert np.allclose(moved[inward > 1.0], height[inward > 1.0]) and np.allclose(normals, UP)
+    assert not moved[inward <= 0].any()
     assert (np.abs(moved) <= np.abs(height) + 1e-12).all()
-    far = SimpleNamespace(**{**vars(skin), "smooth": _plate(6.0, 0.5, z=9.0)})
-    assert not with_relief(Sheet(plate, inward, None), far)[1].any()
+    assert not relief_at(inward, plate.vertices + [0.0, 0.0, 9.0], _skin(plate, height))[0].any()
+
+
+def test_relief_gives_way_where_the_face_would_fold_or_cross_itself():
+    # A groove so narrow that bumps on its two sides would meet.
+    x, y = np.meshgrid(np.arange(-4.0, 4.01, 0.2), np.arange(-4.0, 4.01, 0.2), indexing="ij")
+    ticks = x[:, 0]
+    groove = _grid(ticks, ticks, lambda a, b: (a, b, -3.0 * np.exp(-((a / 0.25) ** 2))))
+    inward = np.full(x.size, 5.0)
+    normals = vertex_normals(groove.vertices, groove.faces)
+    skin = SimpleNamespace(smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), low=np.zeros(x.size))
+    sheet = Sheet(groove, inward, sp.identity(x.size, format="csr"))
+    asked = groove.with_vertices(groove.vertices + 0.5 * normals)
+    assert len(crossing_edges(asked))
+    rough, rms = Relief(skin, np.eye(3), 5.0).on(sheet)
+    assert not len(crossing_edges(rough.mesh)) and 0.3 < rms < 0.5
+    away = np.abs(groove.vertices[:, 0]) > 2.0
+    assert np.allclose(rough.mesh.vertices[away], asked.vertices[away])
+    half, less = Relief(skin, np.eye(3), 5.0).on(sheet, share=0.5)
+    assert less < rms and not len(crossing_edges(half.mesh))
 
 
 def test_designs_are_compared_with_the_first():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import trimesh
 from scipy.spatial import cKDTree
 
@@ -10,12 +11,13 @@ from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import choose_axis
-from facecom.prosthesis.clipping import clip_faces
+from facecom.prosthesis.clipping import clip_faces, closed_inside
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import cut_sheet, find_defects, neighbourhood
-from facecom.prosthesis.shell import _thick_enough
+from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects
+from facecom.prosthesis.shell import _thick_enough, _without, build_shell
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
+from facecom.prosthesis.surroundings import neighbourhood
 from facecom.prosthesis.thickness import Thickness
 
 
@@ -32,16 +34,25 @@ def _checked(built) -> Mesh:
 
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_parts_hold_on_twenty_defects(workshop, seed):
-    built = workshop.build(workshop.skin(seed, spacing=2.5, half=24.0, radius=9.0), axis="front", grid_mm=1.0)
+    # From 6 to 10 mm in size, around places up to 3 mm from the middle of the bump: on its top, its flank, its foot.
+    turn, radius = 2.4 * seed, 6.0 + 0.2 * seed
+    place = (3.0 * np.cos(turn), 3.0 * np.sin(turn))
+    skin = workshop.skin(seed, spacing=2.5, half=26.0, radius=radius, place=place)
+    built = workshop.build(skin, axis="front", grid_mm=1.0)
     part = _checked(built)
     assert not len(crossing_edges(part))
-    inner = face_kinds(part, built.shell.outer.mesh) == INNER
-    assert wall_thickness(built.shell.outer.mesh, part, inner).min() >= workshop.thickness.edge
+    outer, inner = built.shell.outer.mesh, face_kinds(part, built.shell.outer.mesh) == INNER
+    assert wall_thickness(outer, part, inner).min() >= workshop.thickness.edge
+    middles = outer.vertices[outer.faces].mean(1)
+    assert Surface(part.submesh(inner)[0]).closest(middles).distance.min() >= workshop.thickness.edge
     for up in (0.0, 0.5, 2.0, 8.0):
         assert (built.shell.solid.translate([0.0, 0.0, up]) ^ built.shell.tissue).volume() < 1e-6
     mould = build_mould(built.shell, settings=MouldSettings())
     for first, second in ((mould.face, mould.back), (mould.face, built.shell.solid), (mould.back, built.shell.solid)):
         assert (first ^ second).volume() < 1e-3
+    for half in (mould.face, mould.back):
+        mesh = to_mesh(half)
+        assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
     # Half a rests on the flange of half b: neither may be a hollow box that fits by being empty.
     assert min(mould.face.volume(), mould.back.volume()) > 3.0 * built.shell.solid.volume()
 
@@ -146,10 +157,63 @@ def test_what_is_raised_in_a_cleft_does_not_fold():
     a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
     cleft = Mesh(np.stack([x, y, 2.5 * np.abs(x)], 1), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
     behind = to_solid(below(cleft.with_vertices(cleft.vertices - [0.0, 0.0, 0.2]), floor=-3.0))
-    raised = _thick_enough(cleft, (behind,), 0.3)
+    raised, thin = _thick_enough(cleft, (behind,), 0.3)
+    assert not thin.any()
     assert not len(crossing_edges(raised))
     away = Surface(to_mesh(behind)).closest(raised.vertices).distance
     assert away.min() > 0.3
+
+
+def test_nothing_hangs_from_a_border_beyond_which_the_skin_drops(workshop):
+    across, along = np.arange(-9.0, 13.1, 0.5), np.arange(-12.0, 12.1, 0.5)
+    u, v = (a.ravel() for a in np.meshgrid(across, along, indexing="ij"))
+    k = np.arange(len(u)).reshape(len(across), -1)
+    a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    # Straight down beyond x = 9, as skin goes into a mouth.
+    mesh = Mesh(
+        np.stack([np.minimum(u, 9.0), v, np.minimum(9.0 - u, 0.0)], 1),
+        np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]),
+    )
+    around = Sheet(mesh, 3.0 - np.maximum(np.abs(u), np.abs(v) - 3.0), sp.identity(len(u), format="csr"))
+    inside = ((u <= 9.0) & (np.abs(v) <= 9.0))[mesh.faces].all(1)
+    cut, used = mesh.submesh(inside)
+    outer = Sheet(cut, around.inward[used], around.weights[used])
+    ground = mesh.with_vertices(mesh.vertices - [0.0, 0.0, 20.0])
+    built = build_shell(outer, around, ground, thickness=workshop.thickness, turn=np.eye(3), grid_mm=0.7)
+    part = to_mesh(built.solid)
+    beside = part.vertices[:, 0] > 8.0
+    assert beside.sum() > 20 and part.vertices[beside, 2].min() > -workshop.thickness.lip - 2 * 0.7
+
+
+def test_where_a_fold_is_left_out_a_membrane_spans_the_hole(workshop):
+    skin = workshop.skin(1)
+    sheet = Sheet(
+        skin.merged, np.zeros(len(skin.merged.vertices)), sp.identity(len(skin.merged.vertices), format="csr")
+    )
+    lost = np.linalg.norm(skin.merged.vertices[:, :2], axis=1) < 4.0
+    less = _without(sheet, lost, rings=1)
+    assert np.allclose(less.weights @ skin.merged.vertices, less.mesh.vertices)
+    assert len(boundary_loops(less.mesh.faces)) == 1 and not len(crossing_edges(less.mesh))
+    gone = skin.merged.vertices[lost]
+    assert cKDTree(less.mesh.vertices).query(gone)[0].min() > 0.01
+    assert Surface(less.mesh).closest(gone).distance.max() < 6.0
+
+
+def test_long_winding_slits_are_closed_without_crossing():
+    turn, across = np.linspace(0.0, np.pi, 61), np.linspace(10.0, 18.0, 17)
+    t, r = (a.ravel() for a in np.meshgrid(turn, across, indexing="ij"))
+    k = np.arange(len(t)).reshape(len(turn), -1)
+    a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    # A fan around the middle of such a slit leaves the band.
+    lid = Mesh(np.stack([r * np.cos(t), r * np.sin(t), 4.0 * np.sin(t) ** 2 + 0.3 * np.abs(r - 14.0)], 1), faces)
+    middle = np.stack([t[faces].mean(1), r[faces].mean(1)], 1)
+    kept = (np.abs(middle[:, 1] - 14.0) > 0.5) | (np.abs(middle[:, 0] - np.pi / 2) > 1.3)
+    torn, _ = lid.submesh(kept)
+    closed, weights = closed_inside(torn, sp.identity(len(torn.vertices), format="csr"))
+    assert len(boundary_loops(torn.faces)) == 2 and len(boundary_loops(closed.faces)) == 1
+    assert not len(crossing_edges(closed)) and np.allclose(weights @ torn.vertices, closed.vertices)
+    assert Surface(lid).closest(closed.vertices).distance.max() < 1.0
 
 
 def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
