@@ -181,9 +181,8 @@ def _color_charts(
     valid = shape.valid.ravel()
     colors[valid] = _on(surface, flat[valid], scan.colors if scan.colors is not None else scan.vertices)
     image = np.moveaxis(colors.reshape(*shape.valid.shape, 3), -1, 1).astype(np.float32)
-    each = np.repeat(weight[:, None], 3, axis=1)
-    low = relief.masked_blur(image, each, relief.gaussian_width(broad_mm) / shape.pixel_mm)
-    fine = ((image - low) * each).astype(np.float32)
+    low = relief.masked_blur(image, weight, relief.gaussian_width(broad_mm) / shape.pixel_mm)
+    fine = ((image - low) * weight[:, None]).astype(np.float32)
     energy = relief.local_energy(fine, weight, pixel_mm=shape.pixel_mm, window_mm=1.25)
     return replace(shape, bands=fine, energy=energy)
 

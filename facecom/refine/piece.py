@@ -246,7 +246,7 @@ def _target(
     options: DetailSettings,
 ) -> synthesis.Target:
     coarse = patch.coarse
-    labels = None if region is None else region[patch.nearest_face[: len(coarse.vertices)]]
+    labels = None if region is None else region[patch.nearest_face]
     wanted = _carried_in(coarse, charts, charts.energy, labels, options, spread=energy.FOLD_SPREAD)
     direction = _carried_in(coarse, charts, charts.direction, labels, options, spread=(np.inf, np.inf))
     if wanted is None or direction is None:
