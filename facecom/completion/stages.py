@@ -20,6 +20,7 @@ from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
+from facecom.model.tension import squeeze
 from facecom.refine.color import color_detail, colored_throughout, face_colors
 from facecom.refine.detail import Detail, add_detail
 from facecom.refine.join import Joined, join
@@ -203,6 +204,7 @@ def skin_detail(
             measured=projected.measured,
             mirror=template.mirror,
             region=template.region,
+            squeeze=squeeze(template),
             settings=options,
             seed=settings.seed,
         )
