@@ -143,7 +143,7 @@ def to_trimesh(mesh: Mesh) -> Any:
         When trimesh is not installed.
     """
     trimesh = need("trimesh")
-    colors = None if mesh.colors is None else np.rint(np.clip(mesh.colors, 0, 1) * 255).astype(np.uint8)
+    colors = None if mesh.colors is None else np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype(np.uint8)
     if not len(mesh.faces):
         return trimesh.PointCloud(mesh.vertices.copy(), colors=colors)
     out = trimesh.Trimesh(mesh.vertices.copy(), mesh.faces.copy(), vertex_colors=colors, process=False)

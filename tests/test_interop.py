@@ -59,6 +59,14 @@ def test_texture_coordinates_and_doubled_vertices_go_through_trimesh(ball):
     assert found.colors is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_vertex_without_colour_is_black_in_trimesh(ball):
+    colors = np.full((len(ball.vertices), 3), 0.5)
+    colors[0] = np.nan
+    found = to_trimesh(Mesh(ball.vertices, ball.faces, colors=colors)).visual.vertex_colors
+    assert found[0, :3].tolist() == [0, 0, 0] and (found[1:, :3] == 128).all()
+
+
 def test_a_trimesh_scene_is_one_mesh(ball):
     import trimesh
 

@@ -20,7 +20,8 @@ from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
-from facecom.refine.color import color_detail, face_colors
+from facecom.model.tension import squeeze
+from facecom.refine.color import color_detail, colored_throughout, face_colors
 from facecom.refine.detail import Detail, add_detail
 from facecom.refine.join import Joined, join
 from facecom.refine.project import Find, Projected, project
@@ -171,10 +172,9 @@ def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: Co
 def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projected) -> Mesh:
     """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    own = in_face(scan.mm.mesh, fitted)
+    own = colored_throughout(in_face(scan.mm.mesh, fitted))
     if own.colors is None or not projected.measured.any():
         return face
-    own = replace(own, colors=np.nan_to_num(own.colors))  # NaN beside a texture, which would spread over the face
     return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
 
 
@@ -205,6 +205,7 @@ def skin_detail(
             measured=projected.measured,
             mirror=template.mirror,
             region=template.region,
+            squeeze=squeeze(template),
             settings=options,
             seed=settings.seed,
         )

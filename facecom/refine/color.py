@@ -35,7 +35,7 @@ def fill_color(
 
     Parameters
     ----------
-    scan : Mesh with colours, mm
+    scan : Mesh with colours, mm; a vertex without one (NaN) takes the nearest
     patch : Mesh, mm, the fine mesh of a hole and its border (`Detail.mesh`)
     seen : (P,) bool, patch vertices that lie on the scan
     coarsest_mm : longest median edge of scan and patch at which fine colour is made
@@ -52,6 +52,7 @@ def fill_color(
     ValueError
         When the scan has no colours, `seen` has the wrong length, or nothing was seen.
     """
+    scan = colored_throughout(scan)
     if scan.colors is None:
         raise ValueError("the scan has no colours, so there are none to continue; give a scan with vertex colours")
     if seen.shape != (len(patch.vertices),):
@@ -72,6 +73,29 @@ def fill_color(
         fine = synthesis.quilt(_target(patch, colors - broad, seen, charts), charts, settings=quilt, seed=seed)
         made = broad + fine.bands
     return np.clip(np.where(seen[:, None], colors, made), 0.0, 1.0)
+
+
+def colored_throughout(scan: Mesh) -> Mesh:
+    """The scan with the nearest colour where a vertex has none (NaN); without colours where no vertex has one.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    >>> half = Mesh(points, [[0, 1, 2]], colors=[[np.nan] * 3, [1, 0, 0], [0, 1, 0]])
+    >>> bool(np.isfinite(colored_throughout(half).colors).all())
+    True
+    """
+    if scan.colors is None:
+        return scan
+    known = np.isfinite(scan.colors).all(axis=1)
+    if known.all():
+        return scan
+    if not known.any():
+        return replace(scan, colors=None)
+    colors = scan.colors.copy()
+    nearest = cKDTree(scan.vertices[known]).query(scan.vertices[~known])[1]
+    colors[~known] = scan.colors[known][nearest]
+    return replace(scan, colors=colors)
 
 
 def _on(surface: Surface, points: Floats, colors: Floats) -> Floats:
@@ -104,7 +128,7 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
 
     Parameters
     ----------
-    scan : Mesh with colours, mm
+    scan : Mesh with colours, mm; a vertex without one (NaN) takes the nearest
     face : Mesh, mm, in the same frame
     measured : (V,) bool
     mirror : (V,) int or None, the face vertex on the other side
@@ -125,6 +149,7 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
     >>> face_colors(red, Mesh(points, faces), measured=np.array([True, True, True, False]))[3].round(3)
     array([1., 0., 0.])
     """
+    scan = colored_throughout(scan)
     if scan.colors is None:
         raise ValueError("the scan has no colours, so there are none to continue; give a scan with vertex colours")
     if measured.shape != (len(face.vertices),) or not measured.any():
@@ -154,7 +179,7 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
 
 def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
     """The same detail with its fine mesh coloured by `fill_color`; unchanged where the scan has no colours."""
-    seen = detail.provenance == MEASURED
+    scan, seen = colored_throughout(scan), detail.provenance == MEASURED
     if scan.colors is None or not seen.any():
         return detail
     colors = fill_color(scan, detail.mesh, seen=seen, seed=seed)
@@ -181,9 +206,8 @@ def _color_charts(
     valid = shape.valid.ravel()
     colors[valid] = _on(surface, flat[valid], scan.colors if scan.colors is not None else scan.vertices)
     image = np.moveaxis(colors.reshape(*shape.valid.shape, 3), -1, 1).astype(np.float32)
-    each = np.repeat(weight[:, None], 3, axis=1)
-    low = relief.masked_blur(image, each, relief.gaussian_width(broad_mm) / shape.pixel_mm)
-    fine = ((image - low) * each).astype(np.float32)
+    low = relief.masked_blur(image, weight, relief.gaussian_width(broad_mm) / shape.pixel_mm)
+    fine = ((image - low) * weight[:, None]).astype(np.float32)
     energy = relief.local_energy(fine, weight, pixel_mm=shape.pixel_mm, window_mm=1.25)
     return replace(shape, bands=fine, energy=energy)
 

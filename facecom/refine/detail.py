@@ -11,7 +11,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Ints, Mesh, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.refine.holes import enclosed_holes
 from facecom.refine.piece import Sides, detail_of_piece, obstacle
@@ -48,6 +48,7 @@ def add_detail(
     measured: Bools,
     mirror: Ints | None = None,
     region: Ints | None = None,
+    squeeze: Floats | None = None,
     where: Bools | None = None,
     settings: DetailSettings | None = None,
     seed: int = 0,
@@ -63,6 +64,8 @@ def add_detail(
     region : (V,) int or None
         Region of each face vertex; skin is then taken from the regions that the hole itself touches, and its energies
         are carried within them.
+    squeeze : (V, 3, 3) float or None
+        How expressions squeeze the skin of faces at large, symmetric; where none was measured, wrinkles run across it.
     where : (V,) bool or None
         Missing vertices that get detail; by default those that seen skin surrounds.
     settings : DetailSettings
@@ -95,6 +98,8 @@ def add_detail(
     """
     options = settings or DetailSettings()
     _check(face, options, measured=measured, mirror=mirror, region=region, where=where)
+    if squeeze is not None and squeeze.shape != (len(face.vertices), 3, 3):
+        raise ValueError(f"squeeze has shape {squeeze.shape} for {len(face.vertices)} vertices of the face")
     surface = Surface(scan)
     wanted = (~measured & where) if where is not None else enclosed_holes(face, measured)
     least = 0.0 if where is not None else options.smallest_mm2
@@ -103,7 +108,7 @@ def add_detail(
         raise ValueError(
             f"seen skin surrounds no missing part of {options.smallest_mm2:g} mm² or more; name the part with `where`"
         )
-    sides = Sides(measured, mirror, region)
+    sides = Sides(measured, mirror, region, squeeze)
     stops = [obstacle(surface, face, missing, sides, options) for missing in pieces]
     if all(stops):
         raise ValueError("; ".join(dict.fromkeys(stops)))

@@ -45,8 +45,9 @@ class FinePatch:
 
     @property
     def nearest_face(self) -> Ints:
-        """Index of the face vertex with the largest share in each patch vertex, (P,)."""
-        return np.asarray(self.face_matrix.argmax(axis=1)).ravel().astype(np.int64)
+        """Index of the face vertex with the largest share in each vertex of the coarse level, (C,)."""
+        rows = self.face_matrix[: len(self.coarse.vertices)]
+        return np.asarray(rows.argmax(axis=1)).ravel().astype(np.int64)
 
 
 def split_long_edges(faces: Ints, vertices: Floats, length: float) -> tuple[Ints, Ints]:

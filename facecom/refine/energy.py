@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
-from facecom.refine.relief import Charts, Singles
+from facecom.refine.relief import Charts, Singles, tangent_frames
 
 FOLD_SPREAD = (2.0, 1.3, 0.7, 0.5)
 """By how many nepers energies may exceed their median, finest band first, before they count as a fold's."""
@@ -102,6 +102,32 @@ def wanted_energy(
     weight = sp.diags(weights)
     system = (slope.T @ weight @ slope + hold + weak).tocsc()
     return splu(system).solve(slope.T @ weight @ guide + hold @ held) + middle
+
+
+def with_tension(direction: Floats, squeeze: Floats, normals: Floats, *, share: float) -> Floats:
+    """Directions (C, 2) with that of faces at large added where none was measured.
+
+    The shorter a measured direction is, the less of its length is spoken for; the rest goes to the squeeze, by a share.
+
+    Parameters
+    ----------
+    direction : (C, 2), as `local_direction` measures it, continued
+    squeeze : (C, 3, 3), symmetric: how expressions squeeze the skin; relief runs across its leading direction
+    normals : (C, 3)
+    share : of what is left to 1
+
+    Examples
+    --------
+    >>> across = np.diag([1.0, 0.0, 0.0])[None]
+    >>> with_tension(np.array([[0.0, 0.0]]), across, np.array([[0.0, 0, 1]]), share=0.3)
+    array([[0.3, 0. ]])
+    """
+    plane = tangent_frames(normals)[:, :2]
+    flat = plane @ squeeze @ np.swapaxes(plane, 1, 2)
+    size = np.maximum(flat[:, 0, 0] + flat[:, 1, 1], 1e-12)[:, None]
+    expected = np.stack([flat[:, 0, 0] - flat[:, 1, 1], 2.0 * flat[:, 0, 1]], axis=1) / size
+    free = np.clip(1.0 - np.linalg.norm(direction, axis=1, keepdims=True), 0.0, 1.0)
+    return direction + share * free * expected
 
 
 def extend_smoothly(mesh: Mesh, values: Floats, given: Bools, *, hold: float = 0.3) -> Floats:

@@ -20,11 +20,12 @@ FEW = 24
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """What is known of each face vertex: measured, its partner on the other side, its region."""
+    """What is known of each face vertex: measured, its partner on the other side, its region, how it is squeezed."""
 
     measured: Bools
     mirror: Ints | None
     region: Ints | None
+    squeeze: Floats | None = None
 
 
 def obstacle(surface: Surface, face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) -> str:
@@ -79,7 +80,7 @@ def detail_of_piece(
     if stop:
         made, source = np.zeros(len(low)), np.full(len(low), NONE)
     else:
-        made, source = _make(patch, heights, low, charts, bands, sides.region, options, seed)
+        made, source = _make(patch, heights, low, charts, bands, sides, options, seed)
     height = np.where(heights.seen, heights.values, low + made)
     moved = folds.displace_uncrossed(patch, height, calm=low, seen=heights.seen)
     # what had to leave the scan is neither measured nor made
@@ -180,12 +181,12 @@ def _make(
     low: Floats,
     charts: relief.Charts,
     bands: BandReport,
-    region: Ints | None,
+    sides: Sides,
     options: DetailSettings,
     seed: int,
 ) -> tuple[Floats, Ints]:
     """Relief (P,) of every vertex and where it comes from."""
-    target = _target(patch, heights, low, charts, bands, region, options)
+    target = _target(patch, heights, low, charts, bands, sides, options)
     quilted = synthesis.quilt(target, charts, settings=options.quilt, seed=seed)
     parts = quilted.bands * bands.usable
     for _ in range(options.corrections):
@@ -242,16 +243,19 @@ def _target(
     low: Floats,
     charts: relief.Charts,
     bands: BandReport,
-    region: Ints | None,
+    sides: Sides,
     options: DetailSettings,
 ) -> synthesis.Target:
     coarse = patch.coarse
-    labels = None if region is None else region[patch.nearest_face[: len(coarse.vertices)]]
+    labels = None if sides.region is None else sides.region[patch.nearest_face]
     wanted = _carried_in(coarse, charts, charts.energy, labels, options, spread=energy.FOLD_SPREAD)
     direction = _carried_in(coarse, charts, charts.direction, labels, options, spread=(np.inf, np.inf))
     if wanted is None or direction is None:
         wanted = np.tile(charts.energy.mean((0, 2, 3)).astype(float), (len(coarse.vertices), 1))
         direction = np.zeros((len(coarse.vertices), 2))
+    if sides.squeeze is not None:
+        at = sides.squeeze[patch.nearest_face]
+        direction = energy.with_tension(direction, at, patch.normals[: len(at)], share=options.tension_share)
     clean = np.exp(wanted) - bands.noise_rms_mm**2
     wanted = np.log(np.maximum(clean, 0.05 * np.exp(wanted)))
     return synthesis.Target(

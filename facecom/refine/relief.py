@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,11 +70,31 @@ def gaussian_width(wavelength_mm: float) -> float:
 
 
 def masked_blur(values: Singles, weight: Singles, sigma: float) -> Singles:
-    """Gaussian blur of image stacks over the last two axes, by normalised convolution over `weight`."""
-    width = (0.0,) * (values.ndim - 2) + (sigma, sigma)
-    total = gaussian_filter(weight, width, mode="constant", truncate=3.0)
-    blurred = gaussian_filter(values * weight, width, mode="constant", truncate=3.0)
-    return blurred / np.maximum(total, 1e-4)
+    """Gaussian blur of image stacks (N, ..., S, S) over the last two axes, by normalised convolution.
+
+    weight : (N, S, S), one for all images of an entry
+    """
+    return _blur_over(values, weight, _blurred(weight, sigma), sigma)
+
+
+def _blur_over(values: Singles, weight: Singles, total: Singles, sigma: float) -> Singles:
+    """`masked_blur` with the blurred weight at hand."""
+    across = (len(weight),) + (1,) * (values.ndim - 3) + weight.shape[1:]
+    blurred = _blurred(values * weight.reshape(across), sigma)
+    return np.divide(blurred, np.maximum(total.reshape(across), 1e-4), dtype=np.float32)
+
+
+def _blurred(images: Singles, sigma: float) -> Singles:
+    """Blur over the last two axes; entries run side by side, since the filter lets go of Python's lock."""
+    width = (0.0,) * (images.ndim - 3) + (sigma, sigma)
+    out = np.empty_like(images)
+
+    def fill(k: int) -> None:
+        gaussian_filter(images[k], width, output=out[k], mode="constant", truncate=3.0)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(fill, range(len(images))))
+    return out
 
 
 def even_width(wavelength_mm: float) -> float:
@@ -86,8 +107,9 @@ def even_blur(values: Singles, weight: Singles, sigma: float) -> Singles:
 
     Twice the Gaussian blur less its own blur: its second moment is zero.
     """
-    once = masked_blur(values, weight, sigma)
-    return 2.0 * once - masked_blur(once, weight, sigma)
+    total = _blurred(weight, sigma)
+    once = _blur_over(values, weight, total, sigma)
+    return 2.0 * once - _blur_over(once, weight, total, sigma)
 
 
 def split_bands(height: Singles, weight: Singles, *, pixel_mm: float, longest_mm: float) -> Singles:
@@ -107,8 +129,7 @@ def passed(wave_numbers: Floats, wavelength_mm: float) -> Floats:
 
 def local_energy(bands: Singles, weight: Singles, *, pixel_mm: float, window_mm: float) -> Singles:
     """Logarithm of the mean square of each band in a Gaussian window of that standard deviation."""
-    each = np.repeat(weight[:, None], bands.shape[1], axis=1)
-    return np.log(np.maximum(masked_blur(bands**2, each, window_mm / pixel_mm), 1e-12)).astype(np.float32)
+    return np.log(np.maximum(masked_blur(bands**2, weight, window_mm / pixel_mm), 1e-12)).astype(np.float32)
 
 
 def local_direction(relief: Singles, weight: Singles, *, pixel_mm: float, window_mm: float) -> Singles:
@@ -125,8 +146,7 @@ def local_direction(relief: Singles, weight: Singles, *, pixel_mm: float, window
     """
     up, across = np.gradient(relief, axis=(1, 2))
     products = np.stack([across**2 - up**2, 2.0 * across * up, across**2 + up**2], axis=1)
-    each = np.repeat(weight[:, None], 3, axis=1)
-    mean = masked_blur(products, each, window_mm / pixel_mm)
+    mean = masked_blur(products, weight, window_mm / pixel_mm)
     return (mean[:, :2] / np.maximum(mean[:, 2:], 1e-12)).astype(np.float32)
 
 

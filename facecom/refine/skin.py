@@ -31,6 +31,7 @@ class DetailSettings:
     source_mm : how far from the hole skin is taken from, here and on the mirrored side
     chart_mm : distance of the height maps that measure it
     mirror_trust : share of the mirrored side's changes of relief energy that is believed
+    tension_share : share of a direction that was not measured which the tension lines of faces at large give
     lean, lean_share : skewness that skin is expected to have (pores make it negative), and its weight against what
         was measured
     corrections : how often the band energies of what was made are measured and corrected
@@ -51,6 +52,7 @@ class DetailSettings:
     source_mm: float = 13.0
     chart_mm: float = 4.75
     mirror_trust: float = 0.7
+    tension_share: float = 0.3
     lean: float = -0.2
     lean_share: float = 0.5
     corrections: int = 2

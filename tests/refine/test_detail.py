@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from facecom.geometry.mesh import Mesh, face_normals, vertex_normals
 from facecom.refine.detail import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings, add_detail
 from facecom.refine.quality import crossing_edges
+from facecom.refine.relief import local_direction
 
 HALF, RADIUS, BEND = 12.0, 4.5, 45.0
 SETTINGS = DetailSettings(border_mm=3.0, edge_mm=0.17, smallest_mm2=10.0)
@@ -236,3 +237,29 @@ def test_too_large_a_part_stays_smooth_and_says_so(world):
 def test_wrong_use_is_refused(world, change, words):
     with pytest.raises(ValueError, match=words):
         add_detail(world["scan"], world["face"], **({"measured": world["measured"]} | change))
+
+
+@pytest.mark.parametrize("angle", [0.0, 60.0])
+def test_wrinkles_that_cross_the_rim_go_on(angle):
+    fine, faces = sheet(0.15)
+    gone = np.linalg.norm(fine, axis=1) < RADIUS
+    a = np.radians(angle)
+    along = np.cos(a) * fine[:, 0] + np.sin(a) * fine[:, 1]
+    wrinkled = Mesh(bent(fine, 0.5 * skin(fine) + 0.02 * np.sin(2 * np.pi / 1.8 * along)), faces)
+    coarse, coarse_faces = sheet(1.0)
+    measured = np.linalg.norm(coarse, axis=1) > RADIUS - 0.01
+    # faces at large would wrinkle the other way: what was measured wins
+    against = np.array([np.cos(a + np.pi / 2), np.sin(a + np.pi / 2), 0.0])
+    made = add_detail(
+        wrinkled.submesh(~gone[faces].any(1))[0],
+        Mesh(bent(coarse), coarse_faces),
+        measured=measured,
+        squeeze=np.tile(np.outer(against, against), (len(coarse), 1, 1)),
+        settings=SETTINGS,
+        seed=3,
+    )
+    image = image_of(made.mesh, 3.0)[None].astype(np.float32)
+    image -= gaussian_filter(image[0], 15)[None]
+    got = local_direction(image, np.ones_like(image), pixel_mm=0.1, window_mm=1.2)[0, :, 30, 30]
+    true = np.array([np.cos(2 * a), np.sin(2 * a)])
+    assert got @ true > 0.9 * np.linalg.norm(got) > 0.3

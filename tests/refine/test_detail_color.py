@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.mesh import Mesh
-from facecom.refine.color import face_colors, fill_color
+from facecom.refine.color import colored_throughout, face_colors, fill_color
 
 HALF, RADIUS = 10.0, 3.0
 
@@ -56,6 +58,28 @@ def test_scans_without_colour_are_refused(filled):
         fill_color(bare, bare, seen=np.ones(len(bare.vertices), bool))
     with pytest.raises(ValueError, match="seen has shape"):
         fill_color(filled["scan"], bare, seen=np.ones(3, bool))
+
+
+def test_a_vertex_without_colour_takes_the_nearest_and_spoils_nothing(filled, half):
+    scan, patch = filled["scan"], filled["patch"]
+    colors = scan.colors.copy()
+    colors[np.linalg.norm(scan.vertices, axis=1).argmin()] = np.nan  # at the rim
+    _, faces, _ = sheet(0.2, 5.0)
+    made = fill_color(replace(scan, colors=colors), Mesh(patch, faces), seen=filled["seen"], seed=1)
+    assert np.isfinite(made).all()
+    assert np.abs(made - filled["out"])[filled["seen"]].max() < 0.2
+    assert np.abs(made - filled["out"]).mean() < 0.02
+    colors = half["scan"].colors.copy()
+    colors[half["scan"].vertices[:, 0].argmax()] = np.nan
+    face = face_colors(replace(half["scan"], colors=colors), half["face"], measured=half["measured"])
+    assert np.isfinite(face).all() and face.min() > 0.1
+
+
+def test_a_scan_whose_colours_are_all_missing_has_none(half):
+    blank = replace(half["scan"], colors=np.full_like(half["scan"].colors, np.nan))
+    assert colored_throughout(blank).colors is None
+    with pytest.raises(ValueError, match="no colours"):
+        face_colors(blank, half["face"], measured=half["measured"])
 
 
 def test_a_coarse_scan_gets_broad_colour_alone(filled):

@@ -303,3 +303,12 @@ def test_patches_are_turned_to_the_wanted_direction():
             0, :, side // 2, side // 2
         ]
         assert got @ [np.cos(double), np.sin(double)] > 0.9 * np.linalg.norm(got) > 0.3
+
+
+def test_a_measured_direction_wins_over_the_tension_lines_of_faces_at_large():
+    across, up = np.diag([1.0, 0.0, 0.0]), np.array([[0.0, 0.0, 1.0]])
+    measured = np.array([[-0.8, 0.0], [0.0, 0.0]])
+    got = energy.with_tension(measured, np.stack([across, across]), np.repeat(up, 2, axis=0), share=0.3)
+    assert got[0, 0] < -0.7 and got[1] == pytest.approx([0.3, 0.0])
+    none = energy.with_tension(measured, np.stack([np.eye(3)] * 2), np.repeat(up, 2, axis=0), share=0.3)
+    assert np.allclose(none, measured)
