@@ -73,6 +73,8 @@ class FitSettings:
     """Standard deviation of the gap of a vertex less its mirror image's, where the two sides are compared."""
     symmetry_strip_mm: float = 8.0
     """How far from the midline that is."""
+    symmetry_robust_mm: float = 0.4
+    """Such a difference at which it counts a quarter: the midline may be the torn edge of a scan from the side."""
     least_matches: int = 60
     """Vertices of the coarsest level that must find a partner."""
 
@@ -133,6 +135,7 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
         pairs = pairs_beside(problem.mirror, vertices, pick, strip_mm=problem.settings.symmetry_strip_mm)
         odd_rows, odd_gaps, believed = side_rows(rows, gaps, robust, pairs=pairs)
         # a difference of two gaps has the variance of both
+        believed = believed * geman_mcclure(odd_gaps, scale_mm=problem.settings.symmetry_robust_mm)
         _add_rows(odd_rows, odd_gaps, 0.5 * believed / problem.settings.symmetry_mm**2, precision, slope)
     landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
     precision[np.arange(modes), np.arange(modes)] += 1.0
