@@ -171,6 +171,7 @@ def blue(r, g, b):
 def test_the_found_region_is_corrected_and_a_reload_loses_nothing(page, scan):
     drop(page, "mine.ply", ply_bytes(scan))
     expect(page.get_by_text("mine.ply: done")).to_be_visible()
+    page.wait_for_timeout(3000)  # the first pictures are of a scene that is still being sent
     places = pixels(page, orange)
     inside = np.median(places, axis=0)
 
