@@ -133,7 +133,7 @@ def facecom(faces: np.ndarray, template: Template, folder: Path, options: argpar
     """FaceCom's architecture from random weights, its recipe but for the length."""
     from training.train_facecom import Budget, train_facecom
 
-    budget = Budget(options.minutes, seed=options.seed)
+    budget = Budget(options.minutes, seed=options.seed, device=options.device)
     trained = train_facecom(faces, template, code_size=options.code, budget=budget, folder=folder / "training")
     return _facecom_entry("(b) FaceCom's architecture", trained, template, folder, ordered=False)
 
@@ -146,7 +146,7 @@ def facecom_from_pca(faces: np.ndarray, template: Template, folder: Path, option
     offsets = (faces - faces.mean(0, dtype=np.float64).astype(np.float32)).reshape(len(faces), -1)
     flat = modes.reshape(len(modes), -1)
     codes = offsets @ flat.T / (flat**2).sum(1)
-    budget = Budget(options.minutes, rate=1e-4, seed=options.seed)
+    budget = Budget(options.minutes, rate=1e-4, seed=options.seed, device=options.device)
     trained = train_from_pca(faces, template, codes, modes, budget=budget)
     return _facecom_entry("(b') its decoder, started as PCA", trained, template, folder, ordered=True)
 

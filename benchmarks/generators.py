@@ -268,7 +268,10 @@ def main() -> None:
         verb.add_argument("--code", type=int, default=128)
         verb.add_argument("--every", type=int, default=1, help="take every so manieth case of the dev suite")
     verb = verbs.choices["table"]
-    verb.add_argument("--minutes", type=float, default=3.0, help="processor minutes for each network")
+    verb.add_argument("--minutes", type=float, default=3.0, help="of the processor, or on a GPU the clock, for (b)")
+    verb.add_argument(
+        "--device", default="cpu", help="where FaceCom's architecture is trained; ours takes what is there"
+    )
     verb.add_argument("--epochs", type=int, default=12, help="of ours")
     verb.add_argument("--only", nargs="*", choices=list(KINDS), help="measure these now")
     verb.add_argument("--seed", type=int, default=0)

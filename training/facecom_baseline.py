@@ -32,6 +32,11 @@ class Levels:
     ups: list[Tensor]
     around_kept: list[Tensor]
 
+    def to(self, device: str | torch.device) -> Levels:
+        """The same operators on a device."""
+        moved = ([matrix.to(device) for matrix in group] for group in (self.around, self.ups, self.around_kept))
+        return Levels(*moved)
+
 
 def levels_of(template: Template) -> Levels:
     """Our levels 2, 1, 0, and a coarser one."""

@@ -7,6 +7,8 @@ first six tenths of the processor minutes told and falls to nothing along a cosi
 What makes a step cheap changes nothing in it: Adam in one pass, large products in bfloat16, and memory that the
 allocator keeps (MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 in the environment: 3.1 to 1.05 seconds).
 State is written now and then; a run that was stopped goes on, also with another number of minutes.
+
+On a GPU (`Budget.device`) minutes are those of the clock, since the processor only waits.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ HELD, LAST = 0.6, 47
 
 @dataclass(frozen=True)
 class Trained:
-    """The decoder in our level-2 topology, steps made, processor minutes, mean error of the last steps (mm)."""
+    """The decoder in our level-2 topology, steps made, minutes, mean error of the last steps (mm)."""
 
     source: FaceComSource
     steps: int
@@ -48,14 +50,15 @@ class Trained:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train, in processor minutes, and how."""
+    """How long to train, in minutes of the processor or, on a GPU, of the clock, and how."""
 
     minutes: float
     batch: int = 32
     rate: float = 1e-3
     keep_every: float = 6.0
-    """Processor minutes from one state on disk to the next, where a folder is told."""
+    """Minutes from one state on disk, where a folder is told, and one line of the log to the next."""
     seed: int = 0
+    device: str = "cpu"
 
     def rate_at(self, share: float) -> float:
         """Step size after a share of the minutes."""
@@ -68,7 +71,7 @@ def train_facecom(
     """Train encoder and decoder on faces (N, V2, 3), mm, from random weights; a folder keeps state and curve."""
     torch.manual_seed(budget.seed)
     levels = levels_of(template)
-    encoder = Encoder(code_size, levels)
+    encoder = Encoder(code_size, levels.to(budget.device))
     decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
     for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
         nn.init.normal_(layer.weight, 0.0, 0.1)
@@ -91,8 +94,8 @@ def train_from_pca(
     run = _Run(faces, decoder, None, budget, None)
     start_at_pca(decoder, levels, modes / run.deviation)
     decoder.eval()  # the statistics that there are leave PCA's features as they are
-    z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32)
-    return run.trained(lambda _, rows: z[torch.from_numpy(rows)], template)
+    z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32, device=run.device)
+    return run.trained(lambda _, rows: z[rows], template)
 
 
 class _Run:
@@ -101,28 +104,37 @@ class _Run:
     def __init__(
         self, faces: np.ndarray, decoder: FaceComDecoder, encoder: Encoder | None, budget: Budget, folder: Path | None
     ) -> None:
-        self.faces, self.decoder, self.budget, self.folder = faces, decoder, budget, folder
+        self.decoder, self.budget, self.folder = decoder, budget, folder
+        self.device = torch.device(budget.device)
+        self.clock = time.process_time if self.device.type == "cpu" else time.perf_counter
         self.mean, self.deviation = faces.mean(0, dtype=np.float64), faces.std(0, dtype=np.float64) + 1e-6
+        self.faces = torch.stack([self.standardised(face) for face in faces]).to(self.device)
+        self.scale_mm = torch.tensor(self.deviation, dtype=torch.float32, device=self.device)
         self.parts = nn.ModuleDict({"decoder": decoder} | ({} if encoder is None else {"encoder": encoder}))
+        self.parts.to(self.device)
         decay = 0.0 if encoder is None else 5e-4
         self.optimizer = torch.optim.Adam(self.parts.parameters(), lr=budget.rate, weight_decay=decay, fused=True)
         self.steps, self.minutes = 0, 0.0
         self.errors: list[float] = []
+
+    def standardised(self, face: np.ndarray) -> Tensor:
+        """Coordinates of a face in units of each coordinate's deviation from the mean."""
+        return torch.tensor((face - self.mean) / self.deviation, dtype=torch.float32)
 
     @property
     def error_mm(self) -> float:
         """Mean of the last steps' errors; nan before the first."""
         return float(np.mean(self.errors)) if self.errors else float("nan")
 
-    def trained(self, code_of: Callable[[Tensor, np.ndarray], Tensor], template: Template) -> Trained:
+    def trained(self, code_of: Callable[[Tensor, Tensor], Tensor], template: Template) -> Trained:
         """Train until the minutes are spent."""
         self.resume()
-        since, before, kept = time.process_time(), self.minutes, self.minutes
+        since, before, kept = self.clock(), self.minutes, self.minutes
         while self.minutes < self.budget.minutes:
             error = self.step(code_of)
             self.errors = [*self.errors[-LAST:], error]
             self.steps += 1
-            self.minutes = before + (time.process_time() - since) / 60
+            self.minutes = before + (self.clock() - since) / 60
             if self.minutes - kept > self.budget.keep_every:
                 kept = self.minutes
                 self.keep()
@@ -131,23 +143,23 @@ class _Run:
         self.decoder.eval()
         if "encoder" in self.parts and self.steps:
             self.calibrate()
-        source = FaceComSource(self.decoder, template.faces[2], self.mean, self.deviation)
+        source = FaceComSource(self.decoder.cpu(), template.faces[2], self.mean, self.deviation)
         return Trained(source, self.steps, self.minutes, self.error_mm)
 
-    def step(self, code_of: Callable[[Tensor, np.ndarray], Tensor]) -> float:
+    def step(self, code_of: Callable[[Tensor, Tensor], Tensor]) -> float:
         """One step; its mean absolute coordinate error in mm."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.budget.rate_at(self.minutes / self.budget.minutes)
-        rows = self.rows()
-        x = torch.tensor((self.faces[rows] - self.mean) / self.deviation, dtype=torch.float32).transpose(0, 1)
-        with torch.autocast("cpu", torch.bfloat16):
+        rows = torch.from_numpy(self.rows()).to(self.device)
+        x = self.faces[rows].transpose(0, 1)
+        with torch.autocast(self.device.type, torch.bfloat16):
             z = code_of(x, rows).float()
             gap = self.decoder(z)[0].float() - x
         loss = gap.abs().mean() + (gap**2).mean() + 1e-3 * ((z.norm(dim=1) - 1.0) ** 2).mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return float((gap.detach().abs().mean(1) * torch.tensor(self.deviation, dtype=torch.float32)).mean())
+        return float((gap.detach().abs().mean(1) * self.scale_mm).mean())
 
     @torch.no_grad()
     def calibrate(self) -> None:
@@ -157,17 +169,12 @@ class _Run:
         the prior of the fit would say nothing true of a code that was held near a sphere and no more.
         """
         encoder = self.parts["encoder"].eval()
-        codes = []
-        for first in range(0, len(self.faces), 64):
-            part = self.faces[first : first + 64]
-            x = torch.tensor((part - self.mean) / self.deviation, dtype=torch.float32).transpose(0, 1)
-            codes.append(encoder(x).double())
-        z = torch.cat(codes)
+        z = torch.cat([encoder(part.transpose(0, 1)).double().cpu() for part in self.faces.split(64)])
         values, vectors = torch.linalg.eigh(torch.cov(z.T))
         spread = (vectors * values.clamp_min(1e-12).sqrt()).flip(1) * np.sqrt(z.shape[1])
         enter = self.decoder.decoder_lin
-        weight = enter.weight.double()
-        enter.bias.copy_(enter.bias.double() + weight @ z.mean(0))
+        weight = enter.weight.double().cpu()
+        enter.bias.copy_(enter.bias.double().cpu() + weight @ z.mean(0))
         enter.weight.copy_(weight @ spread)
 
     def rows(self) -> np.ndarray:
@@ -181,9 +188,9 @@ class _Run:
         LOG.info("%.1f min, %d steps, %.3f mm", self.minutes, self.steps, self.error_mm)
         if self.folder is None:
             return
-        arrays = {f"weights.{name}": value.numpy() for name, value in self.parts.state_dict().items()}
+        arrays = {f"weights.{name}": value.cpu().numpy() for name, value in self.parts.state_dict().items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
-            arrays |= {f"optimizer.{index}.{name}": value.numpy() for name, value in moments.items()}
+            arrays |= {f"optimizer.{index}.{name}": value.cpu().numpy() for name, value in moments.items()}
         text = {"steps": self.steps, "minutes": self.minutes, "errors": self.errors, "seed": self.budget.seed}
         partial, state = self.folder / "state.partial", self.folder / "state"
         write_stored(partial, arrays, text, kind=STATE)
