@@ -96,7 +96,8 @@ def linear_entry(
     mean = faces.mean(0, dtype=np.float64)
     modes = principal_modes(faces, mean.astype(np.float32), count=size, weights=weights)
     minutes = (time.process_time() - since) / 60
-    print(f"{name}: training error in mm by modes: {_left_over(faces[::6] - mean, modes)}", flush=True)
+    if weights is None:  # modes that are orthogonal under weights do not show what the first of them leave
+        print(f"{name}: training error in mm by modes: {_left_over(faces[::6] - mean, modes)}", flush=True)
     arrays = {"modes": np.round(modes / np.abs(modes).max(axis=(1, 2), keepdims=True) * 32767).astype(np.int16)}
     write_stored(folder, arrays | {"mean": mean.astype(np.float32)}, {}, kind=Kind("pca", 1))
     np.save(folder / "modes.npy", modes)
