@@ -11,7 +11,7 @@ import numpy as np
 from facecom.completion.finding import face_proper, face_trust
 from facecom.completion.values import CompletionSettings, Scan
 from facecom.errors import CheckpointError, FitError, MissingDependency
-from facecom.fitting.fit import Fit, fit, take_in
+from facecom.fitting.fit import Fit, fit_from_several, near_poses, take_in
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.fitting.start import Start
 from facecom.geometry.laplacian import vertex_areas
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def fit_face(
     scan: Scan, model: FaceModel, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> Fit:
-    """Pose and code, from the pose that `find_face` chose; named landmarks in the scan's frame, mm.
+    """Pose and code, from the pose that `find_face` chose and some near it; named landmarks in the scan's frame, mm.
 
     Raises
     ------
@@ -41,10 +41,17 @@ def fit_face(
         When too little matches, or the shape it ends at is no face's; with the figures.
     """
     template = model.template
-    fitted = fit(
+    poses = near_poses(
+        start.pose,
+        settings.more_starts,
+        turn_rad=settings.near_turn_rad,
+        shift_mm=settings.near_shift_mm,
+        seed=settings.seed,
+    )
+    fitted = fit_from_several(
         scan.for_fit,
         model,
-        start.pose,
+        poses,
         settings=settings.fit,
         weights=face_trust(template, level=1, settings=settings),
         landmarks=landmarks,

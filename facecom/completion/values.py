@@ -78,6 +78,12 @@ class CompletionSettings:
     """Poses with this share of the best one's score are tried first, the others where none of these convinces."""
     fit_cell_mm: float = 1.2
     """Scans with shorter edges are averaged over cells of this size for the fit."""
+    more_starts: int = 2
+    """How many poses near the one found are fitted too; the fit that explains most is kept."""
+    near_turn_rad: float = 0.035
+    """How far they are turned about each axis (standard deviation)."""
+    near_shift_mm: float = 2.0
+    """How far they are moved along each axis (standard deviation)."""
     outer_trust: float = 0.05
     """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
     head_radius_mm: float = 150.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
+import numpy as np
 from scipy import linalg
 
+from facecom.errors import FitError
 from facecom.fitting.newton import FitSettings, Problem, ShapeModel, Stage, default_stages, newton_steps
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints
@@ -15,7 +17,7 @@ from facecom.geometry.transform import Similarity, rotation_from_vector
 
 __all__ = [
     "Fit", "FitOptions", "FitSettings", "FitState", "ShapeModel", "Stage", "default_stages", "fit",
-    "iterate_fit", "take_in",
+    "fit_from_several", "iterate_fit", "near_poses", "take_in",
 ]  # fmt: skip
 
 
@@ -25,7 +27,8 @@ class FitState:
 
     code : (M,); pose : scan frame (mm) -> face frame; vertices : (V, 3) of the stage's level, face frame, mm;
     precision, matched : as in `Fit`;
-    terms : value of each term by name (`plane_rms_mm`, `prior`, `landmark_rms_mm`, `step_mm`).
+    terms : value of each term by name (`plane_rms_mm`, `prior`, `landmark_rms_mm`, `step_mm`), and `cost`, that of the
+    robust gaps and of the code before the iteration: of two fits to one scan the lower one explains more.
     """
 
     code: Floats
@@ -118,6 +121,42 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
         terms=last.terms,
         converged=last.terms["step_mm"] < 0.05,
     )
+
+
+def fit_from_several(
+    scan: OrientedSurface, model: ShapeModel, starts: Sequence[Similarity], **options: Unpack[FitOptions]
+) -> Fit:
+    """The fit of lowest cost, of one from each start; of equals the first.
+
+    The cost has more than one valley where something stands a few millimetres off the face that one shape explains and
+    another takes for hair: which of them a fit ends in is then a matter of degrees at the start.
+
+    Raises
+    ------
+    FitError
+        When none of them succeeds; that of the first start.
+    ValueError
+        Without a start or without stages.
+    """
+    if not starts:
+        raise ValueError("there is no pose to start from; give at least one")
+    found: list[Fit] = []
+    failed: list[FitError] = []
+    for start in starts:
+        try:
+            found.append(fit(scan, model, start, **options))
+        except FitError as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    return min(found, key=lambda fitted: fitted.terms["cost"])
+
+
+def near_poses(pose: Similarity, count: int, *, turn_rad: float, shift_mm: float, seed: int) -> list[Similarity]:
+    """The pose (scan frame -> face frame) and `count` more, turned and moved at random by these deviations an axis."""
+    rng = np.random.default_rng(seed)
+    drawn = [(rng.normal(0.0, turn_rad, 3), rng.normal(0.0, shift_mm, 3)) for _ in range(count)]
+    return [pose, *(Similarity(rotation_from_vector(turn), shift) @ pose for turn, shift in drawn)]
 
 
 def take_in(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:

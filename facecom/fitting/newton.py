@@ -125,9 +125,8 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     found = _partners(problem, stage, vertices, pose)
     pick = np.flatnonzero(found.valid)
     rows, gaps = plane_rows(found, vertices, jacobian, pick=pick)
-    robust = geman_mcclure(gaps, scale_mm=stage.robust_mm)
-    if problem.weights is not None:
-        robust = robust * problem.weights[pick]
+    trusted = np.ones(len(pick)) if problem.weights is None else problem.weights[pick]
+    robust = trusted * geman_mcclure(gaps, scale_mm=stage.robust_mm)
     weight = robust / stage.noise_mm**2
     precision = _weighted_square(rows, weight)
     slope = rows.T @ (weight * gaps)
@@ -147,6 +146,7 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     per_vertex = np.zeros(len(vertices))
     per_vertex[pick] = robust
     terms = {
+        "cost": _plane_cost(gaps, robust_mm=stage.robust_mm, trusted=trusted) / stage.noise_mm**2 + float(code @ code),
         "plane_rms_mm": float(np.sqrt(np.average(gaps**2, weights=robust + 1e-12))),
         "prior": float(new_code @ new_code),
         "landmark_rms_mm": landmark_rms,
@@ -154,6 +154,12 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
         "matched": float(per_vertex.mean()),
     }
     return Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
+
+
+def _plane_cost(gaps: Floats, *, robust_mm: float, trusted: Floats) -> float:
+    """What the gaps cost (Geman 1987), mm2, below what they would without partners: the more is explained, the less."""
+    squares = gaps**2
+    return float(trusted @ (squares / (1.0 + squares / robust_mm**2) - robust_mm**2))
 
 
 def _partners(problem: Problem, stage: Stage, vertices: Floats, pose: Similarity) -> Matches:

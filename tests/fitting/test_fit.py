@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.errors import FitError
-from facecom.fitting.fit import FitSettings, Stage, fit, iterate_fit
+from facecom.fitting.fit import FitSettings, Stage, fit, fit_from_several, iterate_fit, near_poses
 from facecom.fitting.start import StartSettings, best_start
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
@@ -162,3 +162,37 @@ class _Nothing:
     """A model that is never asked for a face."""
 
     code_size = 1
+
+
+def test_of_several_starts_the_fit_that_explains_most_is_kept(dome):
+    scan = OrientedSurface(scan_of(dome))
+    upside_down = Similarity(rotation_from_vector([0.0, 0.0, 2.5]), np.array([3.0, 0.0, 0.0]))
+    good = fit(scan, dome, Similarity(), settings=SETTINGS)
+    bad = fit(scan, dome, upside_down, settings=SETTINGS)
+    assert good.terms["cost"] < bad.terms["cost"]
+    for starts in ([upside_down, Similarity()], [Similarity(), upside_down]):
+        kept = fit_from_several(scan, dome, starts, settings=SETTINGS)
+        np.testing.assert_array_equal(kept.code, good.code)
+
+
+def test_a_start_that_fails_is_passed_over_and_only_all_of_them_are_an_error(dome):
+    scan = OrientedSurface(scan_of(dome))
+    away = Similarity(translation=np.array([500.0, 0.0, 0.0]))
+    kept = fit_from_several(scan, dome, [away, Similarity()], settings=SETTINGS)
+    np.testing.assert_array_equal(kept.code, fit(scan, dome, Similarity(), settings=SETTINGS).code)
+    with pytest.raises(FitError, match="find a partner"):
+        fit_from_several(scan, dome, [away, away], settings=SETTINGS)
+    with pytest.raises(ValueError, match="give at least one"):
+        fit_from_several(scan, dome, [], settings=SETTINGS)
+
+
+def test_poses_near_one_begin_with_it_and_follow_the_seed(dome):
+    found = near_poses(POSE, 2, turn_rad=0.03, shift_mm=2.0, seed=1)
+    again = near_poses(POSE, 2, turn_rad=0.03, shift_mm=2.0, seed=1)
+    assert found[0] is POSE
+    assert len(found) == 3
+    for one, other in zip(found[1:], again[1:], strict=True):
+        np.testing.assert_array_equal(one.matrix(), other.matrix())
+        assert 0.0 < np.abs(one.matrix() - POSE.matrix()).max() < 12.0
+    other = near_poses(POSE, 2, turn_rad=0.03, shift_mm=2.0, seed=2)
+    assert np.abs(other[1].matrix() - found[1].matrix()).max() > 1e-3
