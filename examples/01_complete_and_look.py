@@ -76,5 +76,6 @@ if find_spec("k3d"):
 # %%
 others = completion.samples(2, seed=1)
 for k, other in enumerate(others):
-    apart = abs(other.face.vertices - completion.face.vertices)[completion.provenance > 0].mean() * report.mm_per_unit
+    moved = np.linalg.norm(other.face.vertices - completion.face.vertices, axis=1)
+    apart = moved[completion.provenance > 0].mean() * report.mm_per_unit
     print(f"sample {k}: {apart:.2f} mm from the most likely face where it was made up, on average")
