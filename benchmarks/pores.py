@@ -77,7 +77,7 @@ def fine_head(folder: Path, levels: int) -> Mesh:
     raw = need("trimesh").load(folder / "LeePerrySmith.glb", process=False, force="mesh")
     place, faces = np.c_[np.asarray(raw.vertices), np.asarray(raw.visual.uv)], np.asarray(raw.faces)
     x, y, z = place[faces, :3].mean(1).T
-    faces = faces[(z > 0.6) & (y > -0.3) & (y < 3.2) & (np.abs(x) < 1.6)]
+    faces = faces[(z > 0.6) & (y > -0.85) & (y < 3.2) & (np.abs(x) < 1.6)]
     _, first, back = np.unique(np.round(place, 5), axis=0, return_index=True, return_inverse=True)
     faces = back.ravel()[faces]
     used, faces = np.unique(faces, return_inverse=True)

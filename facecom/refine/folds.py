@@ -10,13 +10,13 @@ from scipy.sparse import csgraph
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.refine.displace import FinePatch
+from facecom.refine.evening import evened, relaxed
 from facecom.refine.quality import crossings
 
 FOLD_ROUNDS = 8
 CROSSING_ROUNDS = 24
 CALMING_ROUNDS = 3
 """After so many the surface itself is evened out: the smooth face crosses itself there."""
-EVENING_PASSES = 12
 FLATTEST = 0.15
 """Least cosine between a triangle and the same one without relief."""
 
@@ -59,7 +59,7 @@ def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
             break
         touched = np.unique(faces[folded])
         lowered[touched] = True
-        value = _relaxed(value, faces, touched)
+        value = relaxed(value, faces, touched)
     return patch.mesh.with_vertices(smooth + value[:, None] * patch.normals), lowered
 
 
@@ -97,7 +97,7 @@ def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: 
             mended |= free
             mended[faces[mended[faces].any(1)]] = True
             mended &= ~seen | (turn >= CALMING_ROUNDS + 2)
-            mesh = mesh.with_vertices(_evened(mesh.vertices, faces, np.flatnonzero(mended)))
+            mesh = mesh.with_vertices(evened(mesh.vertices, faces, np.flatnonzero(mended)))
     if not kept.all():
         kept &= _hangs_on(faces, kept, ~seen)
     moved = np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals)
@@ -118,20 +118,3 @@ def _hangs_on(faces: Ints, kept: Bools, anchor: Bools) -> Bools:
     held = np.zeros(label.max() + 1, bool)
     held[label[anchor]] = True
     return np.asarray(held[label[faces[:, 0]]])
-
-
-def _relaxed(value: Floats, faces: Ints, touched: Ints) -> Floats:
-    """Values (P, ...) of the touched vertices replaced by the mean over the faces around them."""
-    rows = np.repeat(np.arange(len(faces)), 3)
-    share = sp.csr_matrix((np.ones(faces.size), (faces.ravel(), rows)), shape=(len(value), len(faces)))[touched]
-    out = value.copy()
-    out[touched] = ((share @ value[faces].mean(1)).T / np.maximum(np.asarray(share.sum(1)).ravel(), 1)).T
-    return out
-
-
-def _evened(vertices: Floats, faces: Ints, touched: Ints) -> Floats:
-    """Positions with those of the touched vertices drawn to the means around them, as a membrane would."""
-    near = faces[np.isin(faces, touched).any(1)]
-    for _ in range(EVENING_PASSES):
-        vertices = _relaxed(vertices, near, touched)
-    return vertices

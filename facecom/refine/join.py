@@ -19,7 +19,7 @@ from facecom.geometry.mesh import (
 )
 from facecom.geometry.nearest import Surface
 from facecom.refine.fill import Filling, face_plane, fill_plane, rim_gaps
-from facecom.refine.leftover import cap_leftovers, open_loops
+from facecom.refine.leftover import cap_leftovers, open_loops, uncross
 from facecom.refine.quality import RimQuality, rim_quality
 from facecom.refine.rims import Rims, lay_rims, on_border
 
@@ -133,7 +133,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         falloff_mm=settings.falloff_mm,
         cap_mm=settings.cap_mm,
     )
-    return _joined(scan, face, rims, filling, capped)
+    return _joined(scan, face, rims, uncross(filling, rims), capped)
 
 
 def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints, reach_mm: float = 30.0) -> Floats:

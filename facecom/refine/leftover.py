@@ -1,17 +1,23 @@
-"""Close, one by one, the openings that the plane could not hold: folded rims, deep nostrils, cracks."""
+"""Mend what the plane could not hold: close folded rims, deep nostrils and cracks one by one, even out crossings."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops
+from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.geometry.nearest import Surface
 from facecom.refine.blend import blended_offsets
 from facecom.refine.caps import cap_loop
+from facecom.refine.evening import uncrossed
 from facecom.refine.fill import Filling, double_edges
+from facecom.refine.quality import crossings
 from facecom.refine.rims import Rims, weight_rows
 from facecom.refine.strip import split_edges
+
+_ROUND = 0.3  # an outer border's loop is at least so round, whatever its feet on the face make of it
 
 
 def cap_leftovers(
@@ -37,6 +43,47 @@ def cap_leftovers(
     return filling, capped
 
 
+def uncross(filling: Filling, rims: Rims) -> Filling:
+    """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
+
+    Where it still does, inner edges from rim to rim get a vertex that can move, and it is evened out again.
+    """
+    if not len(filling.triangles):
+        return filling
+    out = _evened(filling, rims)
+    chords = _crossing_chords(out, rims)
+    return _evened(_split(out, rims, chords), rims) if len(chords) else out
+
+
+def _evened(filling: Filling, rims: Rims) -> Filling:
+    count = len(rims.vertices)
+    used, local = np.unique(filling.triangles, return_inverse=True)
+    triangles, points = local.reshape(-1, 3), np.concatenate([rims.points, filling.points])
+    free = used >= count
+    free[boundary_edges(triangles)] = False
+    points[used] = uncrossed(points[used], triangles, free=free)
+    return replace(filling, points=points[count:])
+
+
+def _crossing_chords(filling: Filling, rims: Rims) -> Ints:
+    """Inner edges between two rim vertices, of triangles that cross another or touch such, (C, 2)."""
+    triangles, points = filling.triangles, np.concatenate([rims.points, filling.points])
+    edges, pierced = crossings(Mesh(points, triangles))
+    near = np.zeros(len(points), bool)
+    near[edges] = near[triangles[pierced]] = True
+    edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])
+    return edges[(used == 2) & (edges < len(rims.vertices)).all(1)]
+
+
+def _split(filling: Filling, rims: Rims, chords: Ints) -> Filling:
+    """The filling with a new vertex in the middle of each chord."""
+    count = len(rims.vertices)
+    triangles, parents = split_edges(filling.triangles, chords, count + len(filling.points))
+    rows = 0.5 * (rims.weights[parents[:, 0]] + rims.weights[parents[:, 1]])
+    points = np.concatenate([filling.points, rims.points[parents].mean(1)])
+    return Filling(triangles, points, sp.vstack([filling.weights, rows]).tocsr())
+
+
 def open_loops(filling: Filling, rims: Rims) -> list[Ints]:
     """Borders of scan and filling together, as loops over rim vertices and new vertices."""
     patch = boundary_edges(filling.triangles)
@@ -54,13 +101,23 @@ def _is_hole(
     count = len(rims.vertices)
     if len(loop) < 3 or rims.beyond[loop[loop < count]].any():
         return False
+    roundness = _roundness(sp.vstack([rims.weights[:count], filling.weights]).tocsr()[loop] @ plane)
+    if roundness > _ROUND:
+        return False
     if stitched:
         return not _touches_border(filling, loop[loop >= count] - count, surface)
     if rims.inside[loop].all():
-        x, y = (rims.weights[loop] @ plane).T
-        return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
+        return roundness < 0
     points = rims.points[loop]
     return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_mm
+
+
+def _roundness(outline: Floats) -> float:
+    """Area of a closed plane polygon over that of the circle of its length, negative where it runs clockwise."""
+    x, y = outline.T
+    length = np.linalg.norm(np.roll(outline, -1, axis=0) - outline, axis=1).sum()
+    area = 0.5 * np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))
+    return float(4.0 * np.pi * area / max(length**2, 1e-12))
 
 
 def loop_points(loop: Ints, filling: Filling, rims: Rims) -> Floats:

@@ -212,7 +212,12 @@ def _without_low_pass(
 def _gains(
     patch: displace.FinePatch, target: synthesis.Target, parts: Floats, low: Floats, options: DetailSettings
 ) -> Floats:
-    """Factor for each vertex and band that brings what was made to the wanted energies."""
+    """Factor for each vertex and band that brings what was made to the wanted energies.
+
+    The longest band takes more of the next finer one's factor than of its own: it lacks its longest waves, which
+    patches cannot carry, and making up for them in its shorter ones raises the next band as much, since the filters
+    that split bands overlap.
+    """
     missing = np.flatnonzero(~target.known & (target.depth > 1.0))
     if not len(missing):
         return np.ones_like(parts)
@@ -234,6 +239,7 @@ def _gains(
     if not inside.any():
         return np.ones_like(parts)
     off = energy.extend_smoothly(patch.coarse, target.energy[: len(coarse)] - got, inside, hold=0.02)
+    off[:, -1] = options.longest_share * off[:, -1] + (1.0 - options.longest_share) * off[:, -2]
     return np.exp(0.5 * np.clip(patch.raise_matrix @ off, -1.4, 1.4))
 
 

@@ -35,6 +35,7 @@ class DetailSettings:
     lean, lean_share : skewness that skin is expected to have (pores make it negative), and its weight against what
         was measured
     corrections : how often the band energies of what was made are measured and corrected
+    longest_share : share of its own correction that the longest band gets; the rest is the next finer band's
     rim_mm : over what distance the made relief is bent to meet the measured one
     smallest_mm2 : smaller holes are left alone
     largest_mm2 : larger ones are left smooth, with a warning
@@ -56,6 +57,7 @@ class DetailSettings:
     lean: float = -0.2
     lean_share: float = 0.5
     corrections: int = 2
+    longest_share: float = 0.3
     rim_mm: float = 0.5
     smallest_mm2: float = 60.0
     largest_mm2: float = 9000.0

@@ -101,6 +101,18 @@ def test_statistics_are_those_of_the_texture(world, made):
     assert ((rough - rough.mean()) ** 3).mean() < 0
 
 
+def test_the_longest_band_is_raised_alone_by_its_share_only(world):
+    def energies(share: float) -> np.ndarray:
+        options = replace(SETTINGS, longest_share=share)
+        own = add_detail(world["scan"], world["face"], measured=world["measured"], settings=options, seed=3)
+        return band_energies(image_of(own.mesh, 4.0))
+
+    # the patches of this draw are weaker than wanted in the longest band, and more so than in the next
+    decibel = 10 * np.log10(energies(1.0) / energies(0.0))
+    assert decibel[2] > 0.2
+    assert abs(decibel[0]) < 0.1
+
+
 def test_a_smooth_face_alone_would_fail_the_statistics(world, made):
     decibel = 10 * np.log10(band_energies(image_of(made.smooth, 4.0)) / true_energies(world))
     assert decibel.max() < -10

@@ -180,6 +180,52 @@ def test_a_bag_behind_an_opening_is_cut_off_and_capped(face: Mesh) -> None:
     assert joined.n_loops_capped >= 1
 
 
+def tube(ring: np.ndarray, *, depths: tuple[float, ...], start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points behind a ring of points, one row a depth, and the walls between the rows, numbered from `start`."""
+    n = len(ring)
+    rows = [start + n * k + np.arange(n) for k in range(len(depths))]
+    walls = []
+    for upper, lower in zip(rows[:-1], rows[1:], strict=True):
+        after_upper, after_lower = np.roll(upper, -1), np.roll(lower, -1)
+        walls += [np.stack([after_upper, upper, lower], 1), np.stack([after_upper, lower, after_lower], 1)]
+    return np.concatenate([ring - [0, 0, depth] for depth in depths]), np.concatenate(walls)
+
+
+def test_a_bag_that_is_a_piece_of_its_own_gets_no_second_cap(face: Mesh) -> None:
+    whole = grid(1.5, half=36, seed=1)
+    slit = (np.abs(whole.vertices[:, 1]) < 4) & (np.abs(whole.vertices[:, 0]) < 7)
+    scan, _ = whole.submesh(~slit[whole.faces].any(1))
+    ring = min(boundary_loops(scan.faces), key=len)
+    lids, walls = tube(scan.vertices[ring], depths=(0, 1, 2), start=len(scan.vertices))
+    names = np.concatenate([np.arange(len(scan.vertices)), ring, np.arange(len(ring), len(lids)) + len(scan.vertices)])
+    skin = Mesh(np.concatenate([scan.vertices, lids]), np.concatenate([scan.faces, names[walls]]))
+    skin, _ = skin.submesh(np.ones(len(skin.faces), bool))
+    bag, sides = tube(scan.vertices[ring], depths=(2.1, 4, 6), start=len(skin.vertices))
+    last = len(skin.vertices) + len(bag) - len(ring) + np.arange(len(ring))
+    bottom = np.stack([np.roll(last, -1), last, np.full(len(ring), len(skin.vertices) + len(bag))], 1)
+    both = Mesh(
+        np.concatenate([skin.vertices, bag, bag[-len(ring) :].mean(0)[None]]),
+        np.concatenate([skin.faces, sides, bottom]),
+    )
+    alone, joined = join(skin, face), join(both, face)
+    assert_sound(both, face, joined)
+    assert alone.n_loops_filled == joined.n_loops_filled == 1
+    assert len(crossing_edges(joined.patch)) == 0
+
+
+def test_a_patch_that_would_cross_itself_is_evened_out(face: Mesh) -> None:
+    scan = cut(grid(1.5, half=36, seed=1), disc(0, 0, 11), noise=0.0)
+    points = face.vertices.copy()
+    near = np.hypot(points[:, 0], points[:, 1]) < 4
+    points[near] += np.random.default_rng(0).normal(size=(near.sum(), 3))
+    folded = Mesh(points, face.faces, uv=face.uv)
+    joined = join(scan, folded)
+    assert len(crossing_edges(folded)) > 20
+    assert_sound(scan, folded, joined)
+    assert joined.quality.crossing_edges == len(crossing_edges(joined.patch)) == 0
+    assert joined.warnings == ()
+
+
 def test_a_sheet_in_front_stays_as_it_is(face: Mesh) -> None:
     skin = cut(grid(1.7, half=36, seed=1), disc(-10, 0, 6))
     hair = cut(grid(1.7, half=36, seed=2), lambda p: ~disc(14, 10, 8)(p))
