@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.clipping import closed_inside, largest_piece
@@ -121,16 +121,30 @@ def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any
     return whole, _mended(solid, outer, behind[1]), warnings
 
 
-def _nearest(outer: Mesh, behind: list[Surface]) -> Floats:
-    """Distance of each vertex of the outer face, or of the middles around it, to what is taken away, mm."""
-    edges, _, _ = unique_edges(outer.faces)
-    near = [
-        np.min([surface.closest(points).distance for surface in behind], axis=0)
-        for points in (outer.vertices, outer.vertices[edges].mean(1), outer.vertices[outer.faces].mean(1))
-    ]
-    np.minimum.at(near[0], edges.ravel(), np.repeat(near[1], 2))
-    np.minimum.at(near[0], outer.faces.ravel(), np.repeat(near[2], 3))
-    return np.asarray(near[0])
+class _Nearness:
+    """Distance of each vertex of an outer face, or of the middles around it, to what is taken away, mm.
+
+    Parameters
+    ----------
+    faces : (F, 3) int, of the outer face
+    behind : surfaces of what is taken away
+    """
+
+    def __init__(self, faces: Ints, behind: list[Surface]) -> None:
+        self._faces, self._behind = faces, behind
+        self._places = (np.unique(faces)[:, None], unique_edges(faces)[0], faces)
+
+    def of(self, vertices: Floats, *, before: Floats | None = None, moved: Bools | None = None) -> Floats:
+        """The distances, (V,); those `before` some vertices `moved` are kept where nothing beside them did."""
+        fresh = np.ones(len(vertices), bool) if moved is None else ringed(self._faces, moved, 1)
+        near = np.full(len(vertices), np.inf) if before is None else np.where(fresh, np.inf, before)
+        for place in self._places:
+            corners = place[fresh[place].any(1)]
+            if len(corners):
+                middle = vertices[corners].mean(1)
+                away = np.min([surface.closest(middle).distance for surface in self._behind], axis=0)
+                np.minimum.at(near, corners.ravel(), np.repeat(away, corners.shape[1]))
+        return near
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
@@ -162,7 +176,8 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    near = _nearest(outer, surfaces)
+    nearness = _Nearness(outer.faces, surfaces)
+    near = nearness.of(outer.vertices)
     for _ in range(6):
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
         if not short.any():
@@ -171,8 +186,9 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
             around = np.repeat(0.6 * short[outer.faces].max(1), 3)
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
-        outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
-        near = _nearest(outer, surfaces)
+        before = outer.vertices
+        outer, _ = uncrossed(outer.with_vertices(before + short[:, None] * even_normals(outer, rounds=2)))
+        near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 
 
