@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from facecom.geometry.mesh import Floats, Mesh, unit
+from facecom.prosthesis.band import band_around, drawn_sheet, plain_sheet
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Sheet, cut_sheet
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.source import Source
 from facecom.prosthesis.surroundings import Neighbourhood
 from facecom.prosthesis.thickness import Thickness
@@ -35,7 +36,8 @@ def cut_outer(
 
     near : Neighbourhood of the defect; towards : (3,) float, the withdrawal axis
     """
-    sheet, wide, own = cut_sheet(near, towards=towards)
+    band = band_around(near, towards=towards)
+    sheet, wide, own = drawn_sheet(band)
     tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
     lifted = replace(wide, mesh=uncrossed(outer_face(wide, thickness))[0])
     raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
@@ -52,13 +54,13 @@ def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -
 
     towards : (3,) float, where the defect looks
     """
-    sheet, wide, own = cut_sheet(near, towards=towards)
-    face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ outer_face(wide, thickness).vertices))
+    sheet = plain_sheet(band_around(near, towards=towards))
+    face = replace(sheet, mesh=outer_face(sheet, thickness))
     return face.clipped(*trimmed(face.mesh, towards))
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:
     """The sheet lifted off the skin as far as the thickness over skin needs."""
     return sheet.mesh.with_vertices(
-        sheet.mesh.vertices + thickness.lift(sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)
+        sheet.mesh.vertices + thickness.lift(sheet.rim, sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def build_shell(
     """
     moved = lambda m: m.with_vertices(m.vertices @ turn.T)  # noqa: E731
     shown, beyond, ground = moved(outer.mesh), moved(around.mesh), moved(tissue)
-    wanted = thickness.at(around.inward) + slack(grid_mm)
+    wanted = thickness.at(around.rim) + slack(grid_mm)
     if bed is not None and len(bed.faces):
         room = room_over(beyond, around.inward, moved(bed))
         wanted = np.where(room > 0, np.maximum(wanted, room + 2.0 * grid_mm), wanted)
@@ -89,7 +89,7 @@ def build_shell(
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
     wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
-    face, attempt = Sheet(shown, outer.inward, outer.weights), 0
+    face, attempt = replace(outer, mesh=shown), 0
     while True:
         core = inner_solid(below(face.mesh, floor=floor), face.mesh, wider, spacing=grid_mm)
         raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
@@ -111,7 +111,7 @@ def build_shell(
             if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
                 final, rms, (whole, solid, warnings) = rough, height, made
                 break
-    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, rms, warnings)
+    return Shell(solid, whole, stop, final, thickness.at(final.rim), floor, rms, warnings)
 
 
 def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any, tuple[str, ...]]:

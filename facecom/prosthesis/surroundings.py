@@ -35,6 +35,7 @@ class Neighbourhood:
     mesh : Mesh, mm ; within : (F,) bool, faces of the defect
     weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
     margin_mm, beyond_mm : the band that is to be cut, and by how much a wider one is wider; skin for both is there
+    whole : Mesh, mm, all that may hide some of it: the surface in a larger box, its triangles as they are
     """
 
     mesh: Mesh
@@ -42,6 +43,7 @@ class Neighbourhood:
     weights: sp.csr_matrix
     margin_mm: float
     beyond_mm: float
+    whole: Mesh
 
     @property
     def reach_mm(self) -> float:
@@ -58,10 +60,12 @@ def neighbourhood(
     longest_mm: float = 1.2,
     shortest_mm: float = 0.5,
     most_faces: int = 60_000,
+    hidden_mm: float = 40.0,
 ) -> Neighbourhood:
     """The surroundings of a defect, with edges longer than `longest_mm` split where they are.
 
     Of scans so fine that more than `most_faces` triangles lie there, edges shorter than `shortest_mm` are collapsed.
+    What lies up to `hidden_mm` around may hide some of it.
 
     Raises
     ------
@@ -80,7 +84,8 @@ def neighbourhood(
         used, within = used[left], within[origin]
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
     mesh, within, finer = refined(local, within, longest_mm=longest_mm)
-    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm)
+    whole, _ = boxed(merged, rim, hidden_mm)
+    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm, whole)
 
 
 def _around(mesh: Mesh, sources: Ints, reach_mm: float, *, detour: float = 1.2) -> Bools:
