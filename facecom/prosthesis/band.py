@@ -53,19 +53,19 @@ def band_around(near: Neighbourhood, *, towards: Floats) -> Band:
         When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
     """
     margin, far = near.margin_mm, near.reach_mm
-    seen = seen_faces(near.mesh, near.within, towards)
+    hollow = Hollow.of(near, towards)
+    seen = seen_faces(near.mesh, near.within, towards) & (near.within | ~hollow.closed)
     turned_away = np.zeros(len(near.mesh.vertices), bool)
     turned_away[near.mesh.faces[~seen].ravel()] = True
-    lining = near.within & lining_faces(near.mesh, near.whole, towards)
     mesh, used = near.mesh.submesh(seen)
-    within, lining, finer, turned_away = near.within[seen], lining[seen], near.weights[used], turned_away[used]
+    within, hollow, finer, turned_away = near.within[seen], hollow.at(seen), near.weights[used], turned_away[used]
     inside = np.zeros(len(mesh.vertices), bool)
     inside[mesh.faces[within].ravel()] = True
     distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(seam(mesh, within)), reach_mm=far), 2.0 * far)
     inward = np.where(inside, distance, -distance)
-    lining = _at_border(mesh, inward, lining, margin)
-    turned_away[mesh.faces[lining].ravel()] = True
-    rest, left = mesh.submesh(~lining)
+    left_out = _left_out(mesh, inward, within, hollow, margin)
+    turned_away[mesh.faces[left_out].ravel()] = True
+    rest, left = mesh.submesh(~left_out)
     part, first = largest_piece(*clip_faces(rest, -inward[left], margin + near.beyond_mm))
     part, first = closed_inside(part, first)
     inward, finer, turned_away = inward[left], finer[left], turned_away[left]
@@ -174,38 +174,74 @@ def seen_faces(mesh: Mesh, within: Bools, direction: Floats, *, lean_deg: float 
     return np.asarray(~(blocked | away)[mesh.faces].all(1))
 
 
-def lining_faces(mesh: Mesh, whole: Mesh, direction: Floats, *, across_mm: float = 25.0) -> Bools:
-    """Faces that line a cavity, (F,): they cannot be seen from a direction and look at other faces not far away.
+@dataclass(frozen=True, eq=False)
+class Hollow:
+    """Faces in cavities and clefts that a scan shows from within, such as a mouth, (F,) bool each.
 
-    Parameters
-    ----------
-    whole : Mesh, the surface that they are part of
-    direction : (3,) float, any length
-    across_mm : most distance to the other side of a cavity
+    lining : they cannot be seen from a direction and look at other faces not far away
+    closed : they are no skin to lie on: deep in a cavity, or so near to other skin that no part has room between
+    hidden : something lies before them
     """
-    normals, surface = vertex_normals(mesh.vertices, mesh.faces), Surface(whole)
-    towards = unit(np.asarray(direction, float))
-    start = mesh.vertices + 0.05 * normals
-    hidden = np.isfinite(surface.cast(start, np.broadcast_to(towards, start.shape)).depth) | (normals @ towards < 0)
-    return np.asarray((hidden & (surface.cast(start, normals).depth < across_mm))[mesh.faces].all(1))
+
+    lining: Bools
+    closed: Bools
+    hidden: Bools
+
+    @classmethod
+    def of(
+        cls, near: Neighbourhood, direction: Floats, *, across: float = 25.0, deep: float = 12.0, cleft: float = 1.6
+    ) -> Hollow:
+        """Look for them in a neighbourhood; none where its surface has no cavities.
+
+        Parameters
+        ----------
+        direction : (3,) float, any length
+        across : mm, most distance to the other side of a cavity
+        deep : mm, least distance along the direction to what hides faces that are deep in a cavity
+        cleft : mm, least width of a cleft
+        """
+        mesh = near.mesh
+        if near.whole is None:
+            return cls(*np.zeros((3, len(mesh.faces)), bool))
+        normals, surface = vertex_normals(mesh.vertices, mesh.faces), Surface(near.whole)
+        towards = unit(np.asarray(direction, float))
+        start = mesh.vertices + 0.05 * normals
+        cover = surface.cast(start, np.broadcast_to(towards, start.shape)).depth
+        room = surface.cast(start, normals).depth
+        hidden, inner = np.isfinite(cover), room < across
+        lining = inner & (hidden | (normals @ towards < 0))
+        closed = (inner & hidden & (cover > deep)) | (room < cleft)
+        return cls(lining[mesh.faces].all(1), closed[mesh.faces].any(1), hidden[mesh.faces].all(1))
+
+    def at(self, faces: Bools) -> Hollow:
+        """Of some faces."""
+        return Hollow(self.lining[faces], self.closed[faces], self.hidden[faces])
 
 
-def _at_border(mesh: Mesh, inward: Floats, lining: Bools, margin_mm: float) -> Bools:
-    """Of the faces that line cavities those of cavities that the band's border runs through, such as a mouth, (F,).
+def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_mm: float) -> Bools:
+    """Faces that no part should follow into a cavity, (F,).
 
-    A cavity with the band all around it, such as a nostril of a nose, is none.
+    What was made and lines a cavity through which the band's border runs, such as a mouth; one with the band all
+    around it, such as a nostril of a nose, stays. And skin that meets the band nowhere but at what was made, and is
+    hidden: the inside of a head behind a hole.
     """
-    if not lining.any():
-        return lining
+    out = np.zeros(len(within), bool)
+    if not hollow.hidden.any():
+        return out
+    lining = hollow.lining & within
     rest, used = mesh.submesh(~lining)
     narrow, weights = largest_piece(*clip_faces(rest, -inward[used], margin_mm))
     outer = max(boundary_loops(narrow.faces), key=lambda loop: border_length(narrow.vertices[loop]))
     reached = np.zeros(len(mesh.vertices), bool)
     reached[used[weights[outer].indices]] = True
-    label = face_components(mesh.faces[lining])
-    touched = np.bincount(label, reached[mesh.faces[lining]].any(1)) > 0
-    out = lining.copy()
-    out[lining] = touched[label]
+    for faces, at_border in ((lining, True), (~within, False)):
+        if not faces.any():
+            continue
+        label = face_components(mesh.faces[faces])
+        dropped = (np.bincount(label, reached[mesh.faces[faces]].any(1)) > 0) == at_border
+        if not at_border:
+            dropped &= np.bincount(label, hollow.hidden[faces]) > 0.5 * np.bincount(label)
+        out[faces] = dropped[label]
     return out
 
 

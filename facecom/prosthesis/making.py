@@ -135,7 +135,7 @@ def design_source(source: Source, settings: DesignSettings, *, defect: Defect | 
         settings.blend_mm,
     )
     looks = vector_area(source.merged, defect.faces)
-    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm)
+    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
     turn = axis_frame(axis)
     outer = cut_outer(source, near, settings, thickness, towards=axis)

@@ -55,8 +55,7 @@ def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -
     towards : (3,) float, where the defect looks
     """
     sheet = plain_sheet(band_around(near, towards=towards))
-    face = replace(sheet, mesh=outer_face(sheet, thickness))
-    return face.clipped(*trimmed(face.mesh, towards))
+    return replace(sheet, mesh=outer_face(sheet, thickness))
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:

@@ -177,17 +177,19 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
     nearness = _Nearness(outer.faces, surfaces)
-    near = nearness.of(outer.vertices)
+    near, worst = nearness.of(outer.vertices), np.inf
     for _ in range(6):
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
-        if not short.any():
+        if not short.any() or short.sum() > 0.9 * worst:
             break
+        worst = short.sum()
         for _ in range(3):
             around = np.repeat(0.6 * short[outer.faces].max(1), 3)
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         before = outer.vertices
-        outer, _ = uncrossed(outer.with_vertices(before + short[:, None] * even_normals(outer, rounds=2)))
+        raised = outer.with_vertices(before + short[:, None] * even_normals(outer, rounds=2))
+        outer, _ = uncrossed(raised, fresh=short > 0)
         near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 
