@@ -16,11 +16,12 @@ from facecom.geometry.mesh import (
     boundary_loops,
     face_areas,
     face_components,
+    face_normals,
     unit,
     vertex_normals,
 )
 from facecom.geometry.nearest import Surface
-from facecom.prosthesis.clipping import border_length, clip_faces, closed_inside, divided, largest_piece
+from facecom.prosthesis.clipping import clip_faces, closed_inside, divided, largest_piece, outer_loop
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.surroundings import Neighbourhood, seam
 
@@ -121,7 +122,7 @@ def drawn_sheet(
 
 def _room(band: Band, lost: Bools | None, setback_mm: float) -> Floats:
     """How far each vertex may be within the part, (V,), mm: distance from where the band ends, less what is kept."""
-    loop = max(boundary_loops(band.mesh.faces), key=len)
+    loop = outer_loop(band.mesh)
     wide = band.inward[loop] < 0.05 - band.margin_mm - band.beyond_mm
     ends = np.zeros(len(band.inward), bool) if lost is None else lost.copy()
     ends[loop[~wide]] = True
@@ -179,7 +180,8 @@ class Hollow:
     """Faces in cavities and clefts that a scan shows from within, such as a mouth, (F,) bool each.
 
     lining : they cannot be seen from a direction and look at other faces not far away
-    closed : they are no skin to lie on: deep in a cavity, or so near to other skin that no part has room between
+    closed : they are no skin to lie on: within the head, deep in a cavity, or so near to other skin that a part has no
+        room between
     hidden : something lies before them
     """
 
@@ -206,11 +208,13 @@ class Hollow:
         normals, surface = vertex_normals(mesh.vertices, mesh.faces), Surface(near.whole)
         towards = unit(np.asarray(direction, float))
         start = mesh.vertices + 0.05 * normals
-        cover = surface.cast(start, np.broadcast_to(towards, start.shape)).depth
+        cover = surface.cast(start, np.broadcast_to(towards, start.shape))
         room = surface.cast(start, normals).depth
-        hidden, inner = np.isfinite(cover), room < across
+        hidden, inner = cover.faces >= 0, room < across
+        # What is hidden by the back of a surface lies within the head.
+        within = hidden & (face_normals(near.whole)[cover.faces] @ towards > 0)
         lining = inner & (hidden | (normals @ towards < 0))
-        closed = (inner & hidden & (cover > deep)) | (room < cleft)
+        closed = within | (inner & hidden & (cover.depth > deep)) | (room < cleft)
         return cls(lining[mesh.faces].all(1), closed[mesh.faces].any(1), hidden[mesh.faces].all(1))
 
     def at(self, faces: Bools) -> Hollow:
@@ -231,7 +235,7 @@ def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_
     lining = hollow.lining & within
     rest, used = mesh.submesh(~lining)
     narrow, weights = largest_piece(*clip_faces(rest, -inward[used], margin_mm))
-    outer = max(boundary_loops(narrow.faces), key=lambda loop: border_length(narrow.vertices[loop]))
+    outer = outer_loop(narrow)
     reached = np.zeros(len(mesh.vertices), bool)
     reached[used[weights[outer].indices]] = True
     for faces, at_border in ((lining, True), (~within, False)):
@@ -246,14 +250,13 @@ def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_
 
 
 def _check_border(mesh: Mesh, inward: Floats, excused: Bools, width_mm: float) -> None:
-    """The longest border is the outer one: it must lie at the band's width, not on the scan's border.
+    """The outer border must lie at the band's width, not on the scan's border.
 
     excused : (V,) bool, where the skin turns out of sight and the band ends before its width
     """
-    loops = boundary_loops(mesh.faces)
-    if not loops:
+    if not len(boundary_loops(mesh.faces)):
         raise ScanError("the missing part has no border; the scan must show skin around it")
-    outer = max(loops, key=lambda loop: border_length(mesh.vertices[loop]))
+    outer = outer_loop(mesh)
     short = float(((inward[outer] > -0.98 * width_mm + 0.05) & ~excused[outer]).mean())
     if short > 0.02:
         raise ScanError(

@@ -101,9 +101,19 @@ def border_length(points: Floats) -> float:
     return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
 
 
+def outer_loop(mesh: Mesh) -> Ints:
+    """The border that encloses the largest area: a jagged slit within a mesh may be longer."""
+    return max(boundary_loops(mesh.faces), key=lambda loop: _enclosed(mesh.vertices[loop]))
+
+
+def _enclosed(points: Floats) -> float:
+    """Size of the vector area of a closed line through points, (N, 3)."""
+    return float(np.linalg.norm(np.cross(points, np.roll(points, -1, axis=0)).sum(0)))
+
+
 def closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
-    """Close every border but the longest with a membrane, which no long or winding slit makes cross itself."""
-    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -border_length(mesh.vertices[loop]))
+    """Close every border but the outer one with a membrane, which no long or winding slit makes cross itself."""
+    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -_enclosed(mesh.vertices[loop]))
     vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
     count = len(mesh.vertices)
     edges, _, _ = unique_edges(mesh.faces)

@@ -15,6 +15,7 @@ from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.clipping import closed_inside, largest_piece
 from facecom.prosthesis.inner import Wider, inner_solid
 from facecom.prosthesis.mending import ringed, uncrossed
+from facecom.prosthesis.outer import Drawing, Outer
 from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
@@ -55,6 +56,7 @@ def build_shell(
     grid_mm: float,
     bed: Mesh | None = None,
     relief: Relief | None = None,
+    drawing: Drawing | None = None,
     attempts: int = 4,
 ) -> Shell:
     """Build the part behind an outer face.
@@ -71,6 +73,7 @@ def build_shell(
     turn : (3, 3) rotation, face frame -> axis frame
     grid_mm : cell of the grid on which the inner face is found; it is exact to about a hundredth of that
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
+    drawing : Drawing or None, which draws the border anew where it must be taken back; else some faces are left out
     attempts : after so many what is not sound is left as it is
 
     Raises
@@ -90,16 +93,36 @@ def build_shell(
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
     wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
     face, attempt = replace(outer, mesh=shown), 0
+    folded = _crossing(shown, shown)
+    if folded.any():  # in folds that no smoothing opens; there is no need to build on them first
+        face = _without(face, folded, rings=1)
     while True:
         core = inner_solid(below(face.mesh, floor=floor), face.mesh, wider, spacing=grid_mm)
         raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
         # What was raised may lean over its neighbours: the border is to be seen whole again.
-        final = face.clipped(*trimmed(raised, _UP))
-        whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
-        lost = thin | _crossing(to_mesh(solid), raised)
+        cut, kept = trimmed(raised, _UP)
+        final, gone = face.clipped(cut, kept), np.bincount(kept.indices, minlength=len(thin)) == 0
         attempt += 1
-        if not lost.any() or attempt == attempts:
-            break
+        again = _redrawn(drawing, face, thin | gone) if attempt < attempts and gone.any() else None
+        if again is None:
+            whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
+            lost = thin | _crossing(to_mesh(solid), raised)
+            if not lost.any() or attempt == attempts:
+                break
+            again = _redrawn(drawing, face, lost)
+        if again is not None:
+            return build_shell(
+                again.sheet,
+                again.around,
+                again.tissue,
+                thickness=thickness,
+                turn=turn,
+                grid_mm=grid_mm,
+                bed=bed,
+                relief=relief,
+                drawing=drawing,
+                attempts=attempts - attempt,
+            )
         face = _without(face, lost, rings=attempt)
     rms = float("nan")
     if relief is not None:
@@ -153,6 +176,12 @@ def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
     if not len(edges):
         return np.zeros(len(outer.vertices), bool)
     return np.asarray(cKDTree(part.vertices[np.unique(edges)]).query(outer.vertices)[0] < reach_mm)
+
+
+def _redrawn(drawing: Drawing | None, face: Sheet, lost: Bools, *, near_mm: float = 2.0) -> Outer | None:
+    """The outer face with its border drawn around what is lost near it; None where that is nothing."""
+    beside = lost & (face.rim < near_mm)
+    return None if drawing is None or not beside.any() else drawing.without(face, beside)
 
 
 def _without(sheet: Sheet, lost: Bools, *, rings: int) -> Sheet:
