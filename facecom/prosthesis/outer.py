@@ -90,7 +90,8 @@ class Drawing:
         tissue = tissue_mesh(wide, self._bed, self._clearance)
         lifted = replace(wide, mesh=uncrossed(outer_face(wide, thickness))[0])
         raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
-        around = replace(lifted, mesh=raised if raised is lifted.mesh else uncrossed(raised)[0])
+        higher = (raised.vertices != lifted.mesh.vertices).any(1)
+        around = replace(lifted, mesh=uncrossed(raised, fresh=higher)[0])
         face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
         kept = np.ones(len(face.rim), bool)
         # A border that was trimmed may leave tongues, and without them it is to be seen whole again.

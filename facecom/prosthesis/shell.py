@@ -93,9 +93,11 @@ def build_shell(
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
     wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
     face, attempt = replace(outer, mesh=shown), 0
-    folded = _crossing(shown, shown)
-    if folded.any():  # in folds that no smoothing opens; there is no need to build on them first
-        face = _without(face, folded, rings=1)
+    for rings in (1, 2, 3):  # folds that no smoothing opens: there is no need to build on them first
+        folded = _crossing(face.mesh, face.mesh)
+        if not folded.any():
+            break
+        face = _without(face, folded, rings=rings)
     while True:
         core = inner_solid(below(face.mesh, floor=floor), face.mesh, wider, spacing=grid_mm)
         raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
