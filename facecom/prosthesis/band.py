@@ -215,7 +215,8 @@ class Hollow:
         within = hidden & (face_normals(near.whole)[cover.faces] @ towards > 0)
         lining = inner & (hidden | (normals @ towards < 0))
         closed = within | (inner & hidden & (cover.depth > deep)) | (room < cleft)
-        return cls(lining[mesh.faces].all(1), closed[mesh.faces].any(1), hidden[mesh.faces].all(1))
+        corner = lambda mask: np.asarray(mask[mesh.faces])  # noqa: E731
+        return cls(corner(lining).all(1), corner(closed).any(1), corner(hidden).all(1))
 
     def at(self, faces: Bools) -> Hollow:
         """Of some faces."""

@@ -165,8 +165,7 @@ class _Depth:
         if len(new):
             for values, found in zip(kept, self._around.depth(self._grid.places(stride, new)), strict=True):
                 values[new] = found
-        value, wanted, face = (values[blocks] for values in kept)
-        return value, wanted, face
+        return kept[0][blocks], kept[1][blocks], kept[2][blocks]
 
 
 class _Bounds:
