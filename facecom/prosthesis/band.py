@@ -215,8 +215,8 @@ class Hollow:
         within = hidden & (face_normals(near.whole)[cover.faces] @ towards > 0)
         lining = inner & (hidden | (normals @ towards < 0))
         closed = within | (inner & hidden & (cover.depth > deep)) | (room < cleft)
-        corner = lambda mask: np.asarray(mask[mesh.faces])  # noqa: E731
-        return cls(corner(lining).all(1), corner(closed).any(1), corner(hidden).all(1))
+        every = [np.asarray(mask[mesh.faces].all(1)) for mask in (lining, hidden)]
+        return cls(every[0], np.asarray(closed[mesh.faces].any(1)), every[1])
 
     def at(self, faces: Bools) -> Hollow:
         """Of some faces."""

@@ -12,7 +12,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 # Corners of a cube: corner number k lies at (k >> 2, k >> 1, k) & 1.
 _OFFSETS = np.array([[k >> 2 & 1, k >> 1 & 1, k & 1] for k in range(8)])
 _EDGES = [(a, b) for a, b in combinations(range(8), 2) if bin(a ^ b).count("1") == 1]
-_EDGE = {pair: k for k, pair in enumerate(_EDGES)}
+_EDGE = {frozenset(pair): k for k, pair in enumerate(_EDGES)}
 
 
 def level_surface(values: Floats, *, origin: Floats, spacing: float) -> Mesh:
@@ -97,8 +97,8 @@ def _loops(case: int) -> list[tuple[int, ...]]:
             # Seen from outside, the line enters before a run of positive corners and leaves behind it.
             if positive[k] and not positive[k - 1]:
                 end = next(n for n in range(1, 4) if not positive[(k + n) % 4])
-                come = _EDGE[tuple(sorted((side[k - 1], side[k])))]
-                go = _EDGE[tuple(sorted((side[(k + end - 1) % 4], side[(k + end) % 4])))]
+                come = _EDGE[frozenset((side[k - 1], side[k]))]
+                go = _EDGE[frozenset((side[(k + end - 1) % 4], side[(k + end) % 4]))]
                 after[come] = go
     loops = []
     while after:

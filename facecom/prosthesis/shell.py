@@ -105,7 +105,8 @@ def build_shell(
         cut, kept = trimmed(raised, _UP)
         final, gone = face.clipped(cut, kept), np.bincount(kept.indices, minlength=len(thin)) == 0
         attempt += 1
-        again = _redrawn(drawing, face, thin | gone) if attempt < attempts and gone.any() else None
+        # A few vertices less are no reason to build again.
+        again = _redrawn(drawing, face, thin | gone) if attempt < attempts and gone.sum() > 12 else None
         if again is None:
             whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
             lost = thin | _crossing(to_mesh(solid), raised)
