@@ -102,6 +102,11 @@ def drawn_sheet(
     Returns
     -------
     the sheet, the band, and each vertex of the first as a mean of vertices of the second, sparse
+
+    Raises
+    ------
+    ScanError
+        When nothing is left.
     """
     room = _room(band, lost, setback_mm)
     while True:
@@ -110,6 +115,10 @@ def drawn_sheet(
         if round_mm < 0.1 or own_area > 0.9 * _made_area(band.mesh, band.inward, room[band.mesh.faces].max(1) > 0):
             break
         round_mm *= 0.5
+    if not within.any():
+        raise ScanError(
+            "the missing part is too narrow between places where the skin turns out of sight; choose another axis"
+        )
     line = np.flatnonzero(seam(fine, within))
     away = np.minimum(geodesic_distance(fine, line, reach_mm=deep_mm), deep_mm)
     inside = np.zeros(len(away), bool)

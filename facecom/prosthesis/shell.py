@@ -128,16 +128,24 @@ def build_shell(
             )
         face = _without(face, lost, rings=attempt)
     rms = float("nan")
-    if relief is not None:
-        for share in (1.0, 0.5, 0.25):
-            rough, height = relief.on(final, share=share)
-            raised, thin = _thick_enough(rough.mesh, (core, stop), thickness.edge)
-            rough = rough.clipped(*trimmed(raised, _UP))
-            made = _solid(rough.mesh, (core, stop), floor)
-            if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
-                final, rms, (whole, solid, warnings) = rough, height, made
-                break
+    rough = None if relief is None else _with_relief(relief, final, (core, stop), floor=floor, edge_mm=thickness.edge)
+    if rough is not None:
+        final, rms, (whole, solid, warnings) = rough
     return Shell(solid, whole, stop, final, thickness.at(final.rim), floor, rms, warnings)
+
+
+def _with_relief(
+    relief: Relief, final: Sheet, behind: tuple[Any, ...], *, floor: float, edge_mm: float
+) -> tuple[Sheet, float, tuple[Any, Any, tuple[str, ...]]] | None:
+    """A sound face with as much relief as leaves it sound, the rms of that, and what `_solid` makes of it, or None."""
+    for share in (1.0, 0.5, 0.25):
+        rough, height = relief.on(final, share=share)
+        raised, thin = _thick_enough(rough.mesh, behind, edge_mm)
+        rough = rough.clipped(*trimmed(raised, _UP))
+        made = _solid(rough.mesh, behind, floor)
+        if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
+            return rough, height, made
+    return None
 
 
 def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any, tuple[str, ...]]:
