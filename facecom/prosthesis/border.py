@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Mesh, boundary_loops, edge_lengths
+from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import axis_frame
-from facecom.prosthesis.clipping import clip_faces, closed_inside, largest_piece
+from facecom.prosthesis.clipping import clip_faces, closed_inside, largest_piece, outer_loop
 from facecom.prosthesis.mending import ringed
 from facecom.prosthesis.solids import crossed_by_walls
 
@@ -43,7 +43,7 @@ def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr
     weights = sp.identity(len(mesh.vertices), format="csr")
     frame = axis_frame(axis)
     for count in range(rounds):
-        loop = max(boundary_loops(mesh.faces), key=len)
+        loop = outer_loop(mesh)
         bad = loop[crossed(mesh.vertices[loop] @ frame[:2].T) | _over(mesh, mesh.vertices[loop], frame[2])]
         if not len(bad):
             bad = crossed_by_walls(mesh.with_vertices(mesh.vertices @ frame.T), loop)
@@ -84,7 +84,7 @@ def opened(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_matrix]:
     [12.0, 7.0]
     """
     weights = sp.identity(len(mesh.vertices), format="csr")
-    rim = max(boundary_loops(mesh.faces), key=len)
+    rim = outer_loop(mesh)
     deep = ~np.isfinite(geodesic_distance(mesh, rim, reach_mm=radius_mm))
     if not deep.any():
         return mesh, weights

@@ -22,23 +22,36 @@ def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.0
     >>> float(clip_faces(tile, np.array([0.0, 2.0, 0.0]), 1.0)[0].vertices[:, 0].max())
     1.0
     """
+    return _cut(mesh, values, level, snap_mm)[:2]
+
+
+def divided(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.02) -> tuple[Mesh, sp.csr_matrix, Bools]:
+    """A mesh whose triangles are cut along a level of a function at its vertices, with both sides kept.
+
+    Returns
+    -------
+    the mesh, (V', V) sparse: each of its vertices as a mean of old ones, and (F',) bool: faces below the level
+
+    Examples
+    --------
+    >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [0, 2, 0]], [[0, 1, 2]])
+    >>> both, _, below = divided(tile, np.array([0.0, 2.0, 0.0]), 1.0)
+    >>> len(both.faces), below.tolist()
+    (3, [True, True, False])
+    """
+    return _cut(mesh, values, level, snap_mm, both=True)
+
+
+def _cut(
+    mesh: Mesh, values: Floats, level: float, snap_mm: float, *, both: bool = False
+) -> tuple[Mesh, sp.csr_matrix, Bools]:
     # No vertex lies on the level itself, so that no triangle degenerates.
     signed = np.where(np.isfinite(values), values - level, 1e9)
     signed = np.where(np.abs(signed) < snap_mm, -snap_mm, signed)
-    within = signed[mesh.faces] < 0
-    count = within.sum(1)
-    whole = mesh.faces[count == 3]
-    one, two = _turned(mesh.faces[count == 1], within[count == 1]), _turned(mesh.faces[count == 2], ~within[count == 2])
-    same = lambda v: np.stack([v, v], -1)  # noqa: E731
-    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
-    corners = np.concatenate(
-        [
-            same(whole),
-            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
-        ]
-    )
+    corners = _pieces(mesh.faces, signed[mesh.faces] < 0)
+    count = len(corners)
+    if both:
+        corners = np.concatenate([corners, _pieces(mesh.faces, signed[mesh.faces] >= 0)])
     size = len(mesh.vertices)
     low, high = corners.min(2), corners.max(2)
     keys, new = np.unique(low * size + high, return_inverse=True)
@@ -49,7 +62,24 @@ def clip_faces(mesh: Mesh, values: Floats, level: float, *, snap_mm: float = 0.0
     weights = sp.csr_matrix(
         (np.concatenate([1.0 - share, share]), (np.tile(rows, 2), np.concatenate([a, b]))), shape=(len(keys), size)
     )
-    return Mesh(weights @ mesh.vertices, new.reshape(-1, 3)), weights
+    return Mesh(weights @ mesh.vertices, new.reshape(-1, 3)), weights, np.arange(len(corners)) < count
+
+
+def _pieces(faces: Ints, within: Bools) -> Ints:
+    """Triangles of the part of faces, (F, 3) bool, that lies within: corners are pairs of vertices, (F', 3, 2)."""
+    count = within.sum(1)
+    whole = faces[count == 3]
+    one, two = _turned(faces[count == 1], within[count == 1]), _turned(faces[count == 2], ~within[count == 2])
+    same = lambda v: np.stack([v, v], -1)  # noqa: E731
+    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
+    return np.concatenate(
+        [
+            same(whole),
+            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
+            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
+        ]
+    )
 
 
 def _turned(faces: Ints, first: Bools) -> Ints:
@@ -71,9 +101,19 @@ def border_length(points: Floats) -> float:
     return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum())
 
 
+def outer_loop(mesh: Mesh) -> Ints:
+    """The border that encloses the largest area: a jagged slit within a mesh may be longer."""
+    return max(boundary_loops(mesh.faces), key=lambda loop: _enclosed(mesh.vertices[loop]))
+
+
+def _enclosed(points: Floats) -> float:
+    """Size of the vector area of a closed line through points, (N, 3)."""
+    return float(np.linalg.norm(np.cross(points, np.roll(points, -1, axis=0)).sum(0)))
+
+
 def closed_inside(mesh: Mesh, weights: sp.csr_matrix) -> tuple[Mesh, sp.csr_matrix]:
-    """Close every border but the longest with a membrane, which no long or winding slit makes cross itself."""
-    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -border_length(mesh.vertices[loop]))
+    """Close every border but the outer one with a membrane, which no long or winding slit makes cross itself."""
+    loops = sorted(boundary_loops(mesh.faces), key=lambda loop: -_enclosed(mesh.vertices[loop]))
     vertices, faces, rows = [mesh.vertices], [mesh.faces], [weights]
     count = len(mesh.vertices)
     edges, _, _ = unique_edges(mesh.faces)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, face_normals, unit, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unit, vertex_normals
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import trimmed
+from facecom.prosthesis.grids import Grid, sample_level
 from facecom.prosthesis.levels import level_surface
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.solids import below, crossings, fence, single_border, to_mesh, to_solid, within_loop
@@ -24,18 +27,21 @@ def inner_solid(block: Mesh, outer: Mesh, around: Wider, *, spacing: float) -> A
     around : Wider, the same face reaching farther over the skin
     spacing : cell of the grid, mm
     """
-    field = _Depth(around, bounds=_Bounds(block, outer, loose=spacing))
-    rough = to_mesh(to_solid(_level(block, field, spacing)).simplify(0.02 * spacing))
-    exact, crosses = _uncrossed(rough, field.settled(rough.vertices, most_mm=0.35 * spacing))
+    grid = around.grid(spacing)
+    field = _Depth(around, grid, _Bounds(block, outer, loose=spacing), shared=_shared_faces(around.mesh, outer))
+    level = level_surface(sample_level(field, grid), origin=grid.low, spacing=spacing)
+    rough = to_mesh(to_solid(level).simplify(0.02 * spacing))
+    exact, crosses = _uncrossed(rough, around.settled(rough.vertices, most_mm=0.35 * spacing))
     # Taking triangles away can make a few others cross.
     return to_solid(uncrossed(exact)[0] if crosses else exact)
 
 
-def _level(block: Mesh, field: _Depth, spacing: float) -> Mesh:
-    """The surface at which a depth is what is wanted, as exact as a grid is."""
-    low = block.vertices.min(0) - 2.5 * spacing
-    count = np.ceil((block.vertices.max(0) + 2.5 * spacing - low) / spacing).astype(int) + 1
-    return level_surface(sample_level(field, low, count, spacing), origin=low, spacing=spacing)
+def _shared_faces(mesh: Mesh, part: Mesh) -> Bools:
+    """Faces of a mesh that a part cut out of it still has, (F,)."""
+    away, number = cKDTree(part.vertices).query(mesh.vertices, distance_upper_bound=1e-9)
+    known = np.where(np.isfinite(away), number, -1)[mesh.faces]
+    key = lambda faces: np.sort(faces, axis=1) @ np.array([len(part.vertices) ** 2, len(part.vertices), 1])  # noqa: E731
+    return np.asarray((known >= 0).all(1) & np.isin(key(known), key(part.faces)))
 
 
 def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> tuple[Mesh, bool]:
@@ -63,54 +69,103 @@ class Wider:
     ----------
     mesh : Mesh, axis frame
     wanted : (V,) float, mm, thickness at each of its vertices
-    block : Mesh, closed, all that lies under the part's outer face
+    block : Mesh, closed, all that lies under the part's outer face; the face may become smaller later, not larger
     floor : z of the floor of that
     """
 
     def __init__(self, mesh: Mesh, wanted: Floats, *, block: Mesh, floor: float) -> None:
-        self.mesh, self.wanted = mesh, wanted
+        self.mesh, self.wanted, self.surface = mesh, wanted, Surface(mesh)
         self.normals = vertex_normals(mesh.vertices, mesh.faces)
-        try:
-            # Where it is seen whole, the walls of what lies under it stand clear of the part's own.
-            self.block = below(trimmed(mesh, np.array([0.0, 0.0, 1.0]))[0], floor=floor)
-        except ValueError:
-            self.block = block
+        self.slope = _slopes(mesh, wanted)
+        self._box = block.vertices.min(0), block.vertices.max(0)
+        self._grids: dict[float, Grid] = {}
+        # Where it is seen whole, the walls of what lies under it stand clear of the part's own.
+        with contextlib.suppress(ValueError):
+            block = below(trimmed(mesh, np.array([0.0, 0.0, 1.0]))[0], floor=floor)
+        self._block, self._out = Surface(block), face_normals(block)
 
+    def grid(self, spacing: float) -> Grid:
+        """The grid around the part on which its inner face is found; what is known there stays known."""
+        if spacing not in self._grids:
+            low = self._box[0] - 2.5 * spacing
+            count = np.ceil((self._box[1] + 2.5 * spacing - low) / spacing).astype(int) + 1
+            self._grids[spacing] = Grid(low, count, spacing)
+        return self._grids[spacing]
 
-class _Depth:
-    """Depth behind the outer face less the thickness wanted there, mm: positive where the part ends."""
-
-    def __init__(self, around: Wider, *, bounds: _Bounds) -> None:
-        self._bounds = bounds
-        self._block, self._around = Surface(around.block), Surface(around.mesh)
-        self._out = face_normals(around.block)
-        self._normals, self._wanted = around.normals, around.wanted
+    def depth(self, points: Floats) -> tuple[Floats, Floats, Ints]:
+        """Depth of points behind the face less the thickness wanted there, that, mm, and nearest faces, (Q,) each."""
+        found = self.surface.closest(points)
+        corners = self.mesh.faces[found.faces]
+        normals = np.einsum("qk,qkd->qd", found.barycentric, self.normals[corners])
+        inside = np.einsum("qd,qd->q", found.points - points, normals) > 0
+        inside[~inside] = _under(self._block, self._out, points[~inside])
+        wanted = np.einsum("qk,qk->q", found.barycentric, self.wanted[corners])
+        return np.where(inside, found.distance, -found.distance) - wanted, wanted, found.faces
 
     def settled(self, points: Floats, *, most_mm: float) -> Floats:
         """Points near the inner face moved along the shortest way to the outer face, to the very thickness wanted.
 
         Linear interpolation on a grid blurs creases; those farther away than `most_mm` are left where they are.
         """
-        found = self._around.closest(points)
-        corners = self._around.mesh.faces[found.faces]
-        normals = np.einsum("qk,qkd->qd", found.barycentric, self._normals[corners])
+        found = self.surface.closest(points)
+        corners = self.mesh.faces[found.faces]
+        normals = np.einsum("qk,qkd->qd", found.barycentric, self.normals[corners])
         offset = points - found.points
         depth = np.where(np.einsum("qd,qd->q", offset, normals) < 0, found.distance, -found.distance)
-        wanted = np.einsum("qk,qk->q", found.barycentric, self._wanted[corners])
+        wanted = np.einsum("qk,qk->q", found.barycentric, self.wanted[corners])
         move = np.where(np.abs(wanted - depth) < most_mm, wanted - depth, 0.0)[:, None]
         # Too close to the outer face the direction to it is rounding.
         away = unit(offset) * np.sign(depth)[:, None]
         return points + move * np.where(found.distance[:, None] > 0.2, away, -normals)
 
-    def __call__(self, points: Floats) -> Floats:
-        found = self._around.closest(points)
-        corners = self._around.mesh.faces[found.faces]
-        normals = np.einsum("qk,qkd->qd", found.barycentric, self._normals[corners])
-        behind = np.einsum("qd,qd->q", found.points - points, normals) > 0
-        inside = _under(self._block, self._out, points)
-        wanted = np.einsum("qk,qk->q", found.barycentric, self._wanted[corners])
-        depth = np.where(behind | inside, found.distance, -found.distance)
-        return np.maximum(depth, self._bounds(points)) - wanted
+
+def _slopes(mesh: Mesh, wanted: Floats, *, rings: int = 6) -> Floats:
+    """How fast depth less what is wanted changes at most near each face, per mm, (F,)."""
+    corners, value = mesh.vertices[mesh.faces], wanted[mesh.faces]
+    along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    normal = np.cross(along, across)
+    rise = (value[:, 1] - value[:, 0])[:, None] * np.cross(across, normal)
+    rise += (value[:, 2] - value[:, 0])[:, None] * np.cross(normal, along)
+    steep = np.linalg.norm(rise, axis=1) / np.maximum((normal**2).sum(1), 1e-12)
+    at = np.zeros(len(wanted))
+    for _ in range(rings):
+        np.maximum.at(at, mesh.faces.ravel(), np.repeat(steep, 3))
+        steep = at[mesh.faces].max(1)
+    return 1.0 + np.minimum(steep, 0.8)
+
+
+class _Depth:
+    """Depth behind the outer face less the thickness wanted there, mm: positive where the part ends.
+
+    What belongs to the wider face is kept from one part to the next; it bounds the part alone where its own face ends.
+
+    Parameters
+    ----------
+    shared : (F,) bool, faces of the wider face that are the part's own
+    """
+
+    def __init__(self, around: Wider, grid: Grid, bounds: _Bounds, *, shared: Bools) -> None:
+        self._around, self._grid, self._bounds, self._shared = around, grid, bounds, shared
+
+    def __call__(self, stride: int, blocks: Ints) -> tuple[Floats, Floats]:
+        """The values at the middles of some blocks of the grid, and how fast they change there at most, per mm."""
+        value, wanted, face = self._known(stride, blocks)
+        # Behind the part's own face the distance to it is the depth itself; beside folds its sign may be wrong.
+        other = np.flatnonzero(~self._shared[face] | (value + wanted < 0))
+        if len(other):
+            points = self._grid.places(stride, blocks[other])
+            value[other] = np.maximum(value[other], self._bounds(points) - wanted[other])
+        return value, self._around.slope[face]
+
+    def _known(self, stride: int, blocks: Ints) -> tuple[Floats, Floats, Ints]:
+        """What the wider face says there, as `Wider.depth` does; asked for once."""
+        size = int(np.prod(self._grid.shape(stride)))
+        kept = self._grid.found.setdefault(stride, (np.zeros(size), np.zeros(size), np.full(size, -1)))
+        new = blocks[kept[2][blocks] < 0]
+        if len(new):
+            for values, found in zip(kept, self._around.depth(self._grid.places(stride, new)), strict=True):
+                values[new] = found
+        return kept[0][blocks], kept[1][blocks], kept[2][blocks]
 
 
 class _Bounds:
@@ -141,21 +196,3 @@ def _under(block: Surface, normals: Floats, points: Floats) -> Bools:
     """Whether points lie in a closed block."""
     up = block.cast(points, np.broadcast_to([0.0, 0.0, 1.0], points.shape))
     return np.asarray((up.faces >= 0) & (normals[up.faces, 2] > 0))
-
-
-def sample_level(field: Any, low: Floats, count: Any, spacing: float, *, slope: float = 1.8) -> Floats:
-    """Values of a function on a grid, exact near its zero and of the right sign elsewhere.
-
-    Coarse grids tell where the zero can be: `slope` bounds how fast the function changes, per mm.
-    """
-    size = np.asarray(count)
-    values = np.full(-(-size // 8), 0.0)
-    for stride in (8, 4, 2, 1):
-        if stride < 8:
-            values = values.repeat(2, 0).repeat(2, 1).repeat(2, 2)
-        values = values[tuple(slice(n) for n in -(-size // stride))]
-        # Half a block around its middle, and the neighbours of a crossing edge, whose values are interpolated.
-        coarser = np.sqrt(3.0) * spacing * ((stride - 0.5) if stride < 8 else 0.0)
-        near = np.nonzero(np.abs(values) <= slope * (coarser + np.sqrt(3.0) * spacing))
-        values[near] = field(low + spacing * (stride * np.stack(near, axis=1) + 0.5 * (stride - 1)))
-    return values

@@ -14,7 +14,7 @@ from facecom.geometry.transform import Similarity
 from facecom.prosthesis.axis import axis_frame, choose_axis
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.mould import build_mould
-from facecom.prosthesis.outer import cut_outer, rough_outer
+from facecom.prosthesis.outer import Drawing, rough_outer
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.regions import EARS, region_mask
 from facecom.prosthesis.relief import Relief
@@ -135,10 +135,18 @@ def design_source(source: Source, settings: DesignSettings, *, defect: Defect | 
         settings.blend_mm,
     )
     looks = vector_area(source.merged, defect.faces)
-    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm)
+    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
     turn = axis_frame(axis)
-    outer = cut_outer(source, near, settings, thickness, towards=axis)
+    drawing = Drawing(
+        near,
+        source.merged.vertices,
+        thickness,
+        bed=source.bed,
+        clearance_mm=settings.clearance_mm,
+        towards=axis,
+    )
+    outer = drawing.outer()
     shell = build_shell(
         outer.sheet,
         outer.around,
@@ -148,6 +156,7 @@ def design_source(source: Source, settings: DesignSettings, *, defect: Defect | 
         grid_mm=settings.grid_mm,
         bed=source.bed,
         relief=None if source.skin is None else Relief(source.skin, turn, settings.relief_edge_mm),
+        drawing=drawing,
     )
     mould = build_mould(shell, settings=settings.mould)
     found = inspect_part(source, shell, turn=turn, least=least, settings=settings)

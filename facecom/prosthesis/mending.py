@@ -11,7 +11,9 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.solids import crossings
 
 
-def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds: int = 12) -> tuple[Mesh, Bools]:
+def uncrossed(
+    mesh: Mesh, *, fixed: Bools | None = None, fresh: Bools | None = None, rings: int = 2, rounds: int = 12
+) -> tuple[Mesh, Bools]:
     """The mesh with the folds in which it crosses itself drawn smooth.
 
     Around each crossing a patch is replaced by the smoothest surface that joins what lies around it, value and slope
@@ -21,6 +23,7 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     Parameters
     ----------
     fixed : (V,) bool or None, vertices that stay where they are
+    fresh : (V,) bool or None, where given only what crosses at these vertices is looked for: the others did not move
     rings : of faces by which a patch reaches farther than what crosses
     rounds : after so many what still crosses is left
 
@@ -41,17 +44,19 @@ def uncrossed(mesh: Mesh, *, fixed: Bools | None = None, rings: int = 2, rounds:
     (True, 0)
     """
     free = np.ones(len(mesh.vertices), bool) if fixed is None else ~fixed
-    step = uniform_laplacian(mesh.faces, len(mesh.vertices))
-    bending = (step.T @ step).tocsr()
+    bending: sp.csr_matrix | None = None
     patch = np.zeros(len(free), bool)
-    moved, changed = mesh, None
+    moved, changed = mesh, fresh
     for count in range(rounds):
         bad = _crossing_vertices(moved, changed)
         if not len(bad):
             break
-        fresh = np.zeros(len(free), bool)
-        fresh[bad] = True
-        patch |= ringed(mesh.faces, fresh, rings * (1 + count // 3)) & free
+        met = np.zeros(len(free), bool)
+        met[bad] = True
+        patch |= ringed(mesh.faces, met, rings * (1 + count // 3)) & free
+        if bending is None:
+            step = uniform_laplacian(mesh.faces, len(mesh.vertices))
+            bending = (step.T @ step).tocsr()
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from facecom.geometry.mesh import Floats, Mesh, unit
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+
+from facecom.geometry.mesh import Bools, Floats, Mesh, unit
+from facecom.prosthesis.band import band_around, drawn_sheet, plain_sheet
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.mending import uncrossed
-from facecom.prosthesis.settings import DesignSettings
-from facecom.prosthesis.sheet import Sheet, cut_sheet
-from facecom.prosthesis.source import Source
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.surroundings import Neighbourhood
 from facecom.prosthesis.thickness import Thickness
 from facecom.prosthesis.tissue import above_tissue, even_normals, tissue_mesh
@@ -28,23 +31,76 @@ class Outer:
     tissue: Mesh
 
 
-def cut_outer(
-    source: Source, near: Neighbourhood, settings: DesignSettings, thickness: Thickness, *, towards: Floats
-) -> Outer:
-    """Cut the outer face out, lift it off the skin, and mend what then crosses.
+class Drawing:
+    """The outer face of a part, drawn anew where it cannot end as it did.
 
-    near : Neighbourhood of the defect; towards : (3,) float, the withdrawal axis
+    Parameters
+    ----------
+    near : Neighbourhood of the defect
+    skin : (M, 3) float, mm, vertices of the merged mesh
+    bed : Mesh or None, the part of the tissue that the part fills the room above
+    clearance_mm : gap to that
+    towards : (3,) float, the withdrawal axis
+    redraws : after so many the border is left as it is when some of it was taken away
     """
-    sheet, wide, own = cut_sheet(near, towards=towards)
-    tissue = tissue_mesh(wide, source.bed, settings.clearance_mm)
-    lifted = replace(wide, mesh=uncrossed(outer_face(wide, thickness))[0])
-    raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
-    around = replace(lifted, mesh=raised if raised is lifted.mesh else uncrossed(raised)[0])
-    face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
-    # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
-    for step in (lambda m: trimmed(m, towards), opened, lambda m: trimmed(m, towards)):
-        face = face.clipped(*step(face.mesh))
-    return Outer(face, around, tissue)
+
+    def __init__(
+        self,
+        near: Neighbourhood,
+        skin: Floats,
+        thickness: Thickness,
+        *,
+        bed: Mesh | None,
+        clearance_mm: float,
+        towards: Floats,
+        redraws: int = 3,
+    ) -> None:
+        self._skin, self._bed, self._clearance = skin, bed, clearance_mm
+        self._thickness, self._towards = thickness, towards
+        self._band = band_around(near, towards=towards)
+        self._lost = np.zeros(len(self._band.inward), bool)
+        self._left = redraws
+
+    def outer(self) -> Outer:
+        """Cut the outer face out, lift it off the skin, and mend what then crosses."""
+        while True:
+            outer, gone = self._laid()
+            if not gone.any() or not self._left:
+                return outer[0]
+            self._take(outer[1].mesh.vertices[gone])
+
+    def without(self, sheet: Sheet, lost: Bools) -> Outer | None:
+        """The same with the border drawn around some vertices of a sheet; None where it was drawn too often."""
+        if not self._left:
+            return None
+        self._take(sheet.weights[lost] @ self._skin)
+        return self.outer()
+
+    def _take(self, points: Floats, *, reach_mm: float = 0.8) -> None:
+        """Do without what lies at some points of the skin."""
+        away, nearest = cKDTree(self._band.mesh.vertices).query(points)
+        self._lost[nearest[away < 2.0 * reach_mm]] = True
+        self._lost |= cKDTree(points).query(self._band.mesh.vertices, distance_upper_bound=reach_mm)[0] < reach_mm
+        self._left -= 1
+
+    def _laid(self) -> tuple[tuple[Outer, Sheet], Bools]:
+        """The outer face, the skin under it, and which vertices of that were trimmed away."""
+        towards, thickness = self._towards, self._thickness
+        sheet, wide, own = drawn_sheet(self._band, self._lost)
+        tissue = tissue_mesh(wide, self._bed, self._clearance)
+        lifted = replace(wide, mesh=uncrossed(outer_face(wide, thickness))[0])
+        raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
+        higher = (raised.vertices != lifted.mesh.vertices).any(1)
+        around = replace(lifted, mesh=uncrossed(raised, fresh=higher)[0])
+        face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
+        kept = np.ones(len(face.rim), bool)
+        # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
+        whole = sp.identity(len(face.rim), format="csr")
+        for step in (lambda m: trimmed(m, towards), opened, lambda m: trimmed(m, towards)):
+            mesh, weights = step(face.mesh)
+            face, whole = face.clipped(mesh, weights), (weights @ whole).tocsr()
+        kept = np.bincount(whole.indices, minlength=len(kept)) > 0
+        return (Outer(face, around, tissue), sheet), ~kept
 
 
 def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:
@@ -52,13 +108,12 @@ def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -
 
     towards : (3,) float, where the defect looks
     """
-    sheet, wide, own = cut_sheet(near, towards=towards)
-    face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ outer_face(wide, thickness).vertices))
-    return face.clipped(*trimmed(face.mesh, towards))
+    sheet = plain_sheet(band_around(near, towards=towards))
+    return replace(sheet, mesh=outer_face(sheet, thickness))
 
 
 def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:
     """The sheet lifted off the skin as far as the thickness over skin needs."""
     return sheet.mesh.with_vertices(
-        sheet.mesh.vertices + thickness.lift(sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)
+        sheet.mesh.vertices + thickness.lift(sheet.rim, sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Relief:
         rough = mesh.with_vertices(mesh.vertices + height[:, None] * (normals @ self.turn.T))
         made = height[fine.inward > 1.0]
         rms = float(np.sqrt((made**2).mean())) if len(made) else float("nan")
-        return Sheet(rough, fine.inward, fine.weights), rms
+        return replace(fine, mesh=rough), rms
 
 
 def relief_at(

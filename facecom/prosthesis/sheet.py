@@ -18,12 +18,9 @@ from facecom.geometry.mesh import (
     face_areas,
     face_components,
     face_cross,
-    unit,
-    vertex_normals,
 )
-from facecom.geometry.nearest import Surface
-from facecom.prosthesis.clipping import border_length, clip_faces, closed_inside, largest_piece
-from facecom.prosthesis.surroundings import Defect, Neighbourhood, boxed, seam
+from facecom.prosthesis.clipping import border_length
+from facecom.prosthesis.surroundings import Defect, boxed
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +29,13 @@ class Sheet:
 
     mesh : Mesh, mm, one border
     inward : (V,) float, mm, geodesic distance from the defect's edge: positive within it, negative on the skin
+    rim : (V,) float, mm, geodesic distance from the part's border: positive in the part, negative beyond it
     weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
     """
 
     mesh: Mesh
     inward: Floats
+    rim: Floats
     weights: sp.csr_matrix
 
     @property
@@ -46,7 +45,7 @@ class Sheet:
 
     def clipped(self, mesh: Mesh, kept: sp.csr_matrix) -> Sheet:
         """What is left of the sheet; each of its vertices a mean of old ones, (V', V) sparse."""
-        return Sheet(mesh, kept @ self.inward, (kept @ self.weights).tocsr())
+        return Sheet(mesh, kept @ self.inward, kept @ self.rim, (kept @ self.weights).tocsr())
 
 
 def find_defects(
@@ -128,72 +127,6 @@ def _defect(merged: Mesh, rows: Ints) -> Defect:
     area = face_areas(Mesh(merged.vertices, merged.faces[rows]))
     centre = area @ merged.vertices[merged.faces[rows]].mean(1) / area.sum()
     return Defect(mask, float(area.sum()), centre)
-
-
-def cut_sheet(near: Neighbourhood, *, towards: Floats) -> tuple[Sheet, Sheet, sp.csr_matrix]:
-    """The defect's made skin with the band of healthy skin around it, and the same with a wider band.
-
-    The third value gives each vertex of the first as a mean of vertices of the second. Both are discs: small
-    openings in them are closed. The wider one ends where the skin ends, and neither follows skin that turns out of
-    sight, seen along `towards`: into a mouth, a nostril, under a lid.
-
-    Raises
-    ------
-    ScanError
-        When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
-    """
-    margin, far = near.margin_mm, near.reach_mm
-    seen = seen_faces(near.mesh, near.within, towards)
-    turned_away = np.zeros(len(near.mesh.vertices), bool)
-    turned_away[near.mesh.faces[~seen].ravel()] = True
-    mesh, used = near.mesh.submesh(seen)
-    within, finer, turned_away = near.within[seen], near.weights[used], turned_away[used]
-    inside = np.zeros(len(mesh.vertices), bool)
-    inside[mesh.faces[within].ravel()] = True
-    distance = np.minimum(geodesic_distance(mesh, np.flatnonzero(seam(mesh, within)), reach_mm=far), 2.0 * far)
-    inward = np.where(inside, distance, -distance)
-    part, first = largest_piece(*clip_faces(mesh, -inward, margin + near.beyond_mm))
-    part, first = closed_inside(part, first)
-    wide = Sheet(part, first @ inward, (first @ finer).tocsr())
-    narrow, own = largest_piece(*clip_faces(wide.mesh, -wide.inward, margin))
-    _check_border(narrow, own @ wide.inward, own @ (first @ turned_away.astype(float)) > 0, margin)
-    closed, own = closed_inside(narrow, own)
-    return Sheet(closed, own @ wide.inward, (own @ wide.weights).tocsr()), wide, own
-
-
-def seen_faces(mesh: Mesh, within: Bools, direction: Floats, *, lean_deg: float = 90.0) -> Bools:
-    """Faces that can be seen from a direction, (F,): no skin lies before them, and skin does not turn away.
-
-    Parameters
-    ----------
-    within : (F,) bool, faces of the defect; they hide nothing and may turn as they like
-    direction : (3,) float, any length
-    lean_deg : skin turned farther from the direction than this has turned away
-    """
-    skin, _ = mesh.submesh(~within)
-    normals, towards = vertex_normals(mesh.vertices, mesh.faces), unit(np.asarray(direction, float))
-    start = mesh.vertices + 0.05 * normals
-    blocked = np.isfinite(Surface(skin).cast(start, np.broadcast_to(towards, start.shape)).depth)
-    away = normals @ towards < np.cos(np.radians(lean_deg))
-    away[mesh.faces[within].ravel()] = False
-    return np.asarray(~(blocked | away)[mesh.faces].all(1))
-
-
-def _check_border(mesh: Mesh, inward: Floats, excused: Bools, width_mm: float) -> None:
-    """The longest border is the outer one: it must lie at the band's width, not on the scan's border.
-
-    excused : (V,) bool, where the skin turns out of sight and the band ends before its width
-    """
-    loops = boundary_loops(mesh.faces)
-    if not loops:
-        raise ScanError("the missing part has no border; the scan must show skin around it")
-    outer = max(loops, key=lambda loop: border_length(mesh.vertices[loop]))
-    short = float(((inward[outer] > -0.98 * width_mm + 0.05) & ~excused[outer]).mean())
-    if short > 0.02:
-        raise ScanError(
-            f"a margin of {width_mm:g} mm leaves the skin along {short:.0%} of its length: the defect lies too close "
-            "to the scan's own border, or the margin is larger than the face; scan wider or choose a smaller margin"
-        )
 
 
 def vector_area(mesh: Mesh, faces: Bools) -> Floats:

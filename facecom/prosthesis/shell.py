@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from facecom.geometry.mesh import Bools, Floats, Mesh, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.border import opened, trimmed
 from facecom.prosthesis.clipping import closed_inside, largest_piece
 from facecom.prosthesis.inner import Wider, inner_solid
 from facecom.prosthesis.mending import ringed, uncrossed
+from facecom.prosthesis.outer import Drawing, Outer
 from facecom.prosthesis.relief import Relief
 from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, crossing_edges, to_mesh, to_solid
@@ -55,6 +56,7 @@ def build_shell(
     grid_mm: float,
     bed: Mesh | None = None,
     relief: Relief | None = None,
+    drawing: Drawing | None = None,
     attempts: int = 4,
 ) -> Shell:
     """Build the part behind an outer face.
@@ -71,6 +73,7 @@ def build_shell(
     turn : (3, 3) rotation, face frame -> axis frame
     grid_mm : cell of the grid on which the inner face is found; it is exact to about a hundredth of that
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
+    drawing : Drawing or None, which draws the border anew where it must be taken back; else some faces are left out
     attempts : after so many what is not sound is left as it is
 
     Raises
@@ -80,7 +83,7 @@ def build_shell(
     """
     moved = lambda m: m.with_vertices(m.vertices @ turn.T)  # noqa: E731
     shown, beyond, ground = moved(outer.mesh), moved(around.mesh), moved(tissue)
-    wanted = thickness.at(around.inward) + slack(grid_mm)
+    wanted = thickness.at(around.rim) + slack(grid_mm)
     if bed is not None and len(bed.faces):
         room = room_over(beyond, around.inward, moved(bed))
         wanted = np.where(room > 0, np.maximum(wanted, room + 2.0 * grid_mm), wanted)
@@ -89,29 +92,60 @@ def build_shell(
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
     wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
-    face, attempt = Sheet(shown, outer.inward, outer.weights), 0
+    face, attempt = replace(outer, mesh=shown), 0
+    for rings in (1, 2, 3):  # folds that no smoothing opens: there is no need to build on them first
+        folded = _crossing(face.mesh, face.mesh)
+        if not folded.any():
+            break
+        face = _without(face, folded, rings=rings)
     while True:
         core = inner_solid(below(face.mesh, floor=floor), face.mesh, wider, spacing=grid_mm)
         raised, thin = _thick_enough(face.mesh, (core, stop), thickness.edge)
         # What was raised may lean over its neighbours: the border is to be seen whole again.
-        final = face.clipped(*trimmed(raised, _UP))
-        whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
-        lost = thin | _crossing(to_mesh(solid), raised)
+        cut, kept = trimmed(raised, _UP)
+        final, gone = face.clipped(cut, kept), np.bincount(kept.indices, minlength=len(thin)) == 0
         attempt += 1
-        if not lost.any() or attempt == attempts:
-            break
+        # A few vertices less are no reason to build again.
+        again = _redrawn(drawing, face, thin | gone) if attempt < attempts and gone.sum() > 12 else None
+        if again is None:
+            whole, solid, warnings = _solid(final.mesh, (core, stop), floor)
+            lost = thin | _crossing(to_mesh(solid), raised)
+            if not lost.any() or attempt == attempts:
+                break
+            again = _redrawn(drawing, face, lost)
+        if again is not None:
+            return build_shell(
+                again.sheet,
+                again.around,
+                again.tissue,
+                thickness=thickness,
+                turn=turn,
+                grid_mm=grid_mm,
+                bed=bed,
+                relief=relief,
+                drawing=drawing,
+                attempts=attempts - attempt,
+            )
         face = _without(face, lost, rings=attempt)
     rms = float("nan")
-    if relief is not None:
-        for share in (1.0, 0.5, 0.25):
-            rough, height = relief.on(final, share=share)
-            raised, thin = _thick_enough(rough.mesh, (core, stop), thickness.edge)
-            rough = rough.clipped(*trimmed(raised, _UP))
-            made = _solid(rough.mesh, (core, stop), floor)
-            if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
-                final, rms, (whole, solid, warnings) = rough, height, made
-                break
-    return Shell(solid, whole, stop, final, thickness.at(final.inward), floor, rms, warnings)
+    rough = None if relief is None else _with_relief(relief, final, (core, stop), floor=floor, edge_mm=thickness.edge)
+    if rough is not None:
+        final, rms, (whole, solid, warnings) = rough
+    return Shell(solid, whole, stop, final, thickness.at(final.rim), floor, rms, warnings)
+
+
+def _with_relief(
+    relief: Relief, final: Sheet, behind: tuple[Any, ...], *, floor: float, edge_mm: float
+) -> tuple[Sheet, float, tuple[Any, Any, tuple[str, ...]]] | None:
+    """A sound face with as much relief as leaves it sound, the rms of that, and what `_solid` makes of it, or None."""
+    for share in (1.0, 0.5, 0.25):
+        rough, height = relief.on(final, share=share)
+        raised, thin = _thick_enough(rough.mesh, behind, edge_mm)
+        rough = rough.clipped(*trimmed(raised, _UP))
+        made = _solid(rough.mesh, behind, floor)
+        if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
+            return rough, height, made
+    return None
 
 
 def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any, tuple[str, ...]]:
@@ -121,16 +155,30 @@ def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any
     return whole, _mended(solid, outer, behind[1]), warnings
 
 
-def _nearest(outer: Mesh, behind: list[Surface]) -> Floats:
-    """Distance of each vertex of the outer face, or of the middles around it, to what is taken away, mm."""
-    edges, _, _ = unique_edges(outer.faces)
-    near = [
-        np.min([surface.closest(points).distance for surface in behind], axis=0)
-        for points in (outer.vertices, outer.vertices[edges].mean(1), outer.vertices[outer.faces].mean(1))
-    ]
-    np.minimum.at(near[0], edges.ravel(), np.repeat(near[1], 2))
-    np.minimum.at(near[0], outer.faces.ravel(), np.repeat(near[2], 3))
-    return np.asarray(near[0])
+class _Nearness:
+    """Distance of each vertex of an outer face, or of the middles around it, to what is taken away, mm.
+
+    Parameters
+    ----------
+    faces : (F, 3) int, of the outer face
+    behind : surfaces of what is taken away
+    """
+
+    def __init__(self, faces: Ints, behind: list[Surface]) -> None:
+        self._faces, self._behind = faces, behind
+        self._places = (np.unique(faces)[:, None], unique_edges(faces)[0], faces)
+
+    def of(self, vertices: Floats, *, before: Floats | None = None, moved: Bools | None = None) -> Floats:
+        """The distances, (V,); those `before` some vertices `moved` are kept where nothing beside them did."""
+        fresh = np.ones(len(vertices), bool) if moved is None else ringed(self._faces, moved, 1)
+        near = np.full(len(vertices), np.inf) if before is None else np.where(fresh, np.inf, before)
+        for place in self._places:
+            corners = place[fresh[place].any(1)]
+            if len(corners):
+                middle = vertices[corners].mean(1)
+                away = np.min([surface.closest(middle).distance for surface in self._behind], axis=0)
+                np.minimum.at(near, corners.ravel(), np.repeat(away, corners.shape[1]))
+        return near
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
@@ -139,6 +187,12 @@ def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
     if not len(edges):
         return np.zeros(len(outer.vertices), bool)
     return np.asarray(cKDTree(part.vertices[np.unique(edges)]).query(outer.vertices)[0] < reach_mm)
+
+
+def _redrawn(drawing: Drawing | None, face: Sheet, lost: Bools, *, near_mm: float = 2.0) -> Outer | None:
+    """The outer face with its border drawn around what is lost near it; None where that is nothing."""
+    beside = lost & (face.rim < near_mm)
+    return None if drawing is None or not beside.any() else drawing.without(face, beside)
 
 
 def _without(sheet: Sheet, lost: Bools, *, rings: int) -> Sheet:
@@ -162,17 +216,21 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    near = _nearest(outer, surfaces)
+    nearness = _Nearness(outer.faces, surfaces)
+    near, worst = nearness.of(outer.vertices), np.inf
     for _ in range(6):
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
-        if not short.any():
+        if not short.any() or short.sum() > 0.9 * worst:
             break
+        worst = short.sum()
         for _ in range(3):
             around = np.repeat(0.6 * short[outer.faces].max(1), 3)
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
-        outer, _ = uncrossed(outer.with_vertices(outer.vertices + short[:, None] * even_normals(outer, rounds=2)))
-        near = _nearest(outer, surfaces)
+        before = outer.vertices
+        raised = outer.with_vertices(before + short[:, None] * even_normals(outer, rounds=2))
+        outer, _ = uncrossed(raised, fresh=short > 0)
+        near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 
 

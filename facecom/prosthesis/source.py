@@ -42,6 +42,7 @@ class Source:
     weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
     bed : Mesh or None, scan surface that the part replaces
     skin : Detail or None, relief for what was made
+    cavities : whether the surface may show a mouth or a socket from within, as scans do
     """
 
     completion: Completion
@@ -53,6 +54,7 @@ class Source:
     weights: sp.csr_matrix
     bed: Mesh | None = None
     skin: Detail | None = None
+    cavities: bool = True
 
     @property
     def template(self) -> Template:
@@ -103,7 +105,7 @@ class Source:
         provenance = np.where(completion.provenance == MADE, MADE_UP, MEASURED)
         made = np.asarray(mask[template.faces[3]].all(1))
         weights = sp.identity(len(face), format="csr")
-        return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights)
+        return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights, cavities=False)
 
 
 def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:

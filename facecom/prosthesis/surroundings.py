@@ -35,6 +35,7 @@ class Neighbourhood:
     mesh : Mesh, mm ; within : (F,) bool, faces of the defect
     weights : (V, M) sparse, each vertex as a mean of vertices of the merged mesh
     margin_mm, beyond_mm : the band that is to be cut, and by how much a wider one is wider; skin for both is there
+    whole : Mesh or None, mm, the surface in a larger box, which may show cavities from within
     """
 
     mesh: Mesh
@@ -42,6 +43,7 @@ class Neighbourhood:
     weights: sp.csr_matrix
     margin_mm: float
     beyond_mm: float
+    whole: Mesh | None
 
     @property
     def reach_mm(self) -> float:
@@ -55,13 +57,16 @@ def neighbourhood(
     *,
     margin_mm: float,
     beyond_mm: float = 3.0,
-    longest_mm: float = 1.2,
+    longest_mm: float = 1.5,
     shortest_mm: float = 0.5,
     most_faces: int = 60_000,
+    cavities: bool = True,
+    around_mm: float = 40.0,
 ) -> Neighbourhood:
     """The surroundings of a defect, with edges longer than `longest_mm` split where they are.
 
     Of scans so fine that more than `most_faces` triangles lie there, edges shorter than `shortest_mm` are collapsed.
+    Where the surface may have `cavities` what lies up to `around_mm` around is kept to tell them.
 
     Raises
     ------
@@ -80,7 +85,8 @@ def neighbourhood(
         used, within = used[left], within[origin]
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
     mesh, within, finer = refined(local, within, longest_mm=longest_mm)
-    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm)
+    whole = boxed(merged, rim, around_mm)[0] if cavities else None
+    return Neighbourhood(mesh, within, (finer @ pick).tocsr(), margin_mm, beyond_mm, whole)
 
 
 def _around(mesh: Mesh, sources: Ints, reach_mm: float, *, detour: float = 1.2) -> Bools:

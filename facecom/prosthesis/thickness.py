@@ -1,4 +1,4 @@
-"""How thick a part is asked to be, as a function of the distance from the defect's edge."""
+"""How thick a part is asked to be, as a function of the distance from its border."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facecom.geometry.mesh import Floats
 
 @dataclass(frozen=True)
 class Thickness:
-    """How the part's thickness runs with the geodesic distance from the defect's edge; all in mm.
+    """How the part's thickness runs with the geodesic distance from its border; all in mm.
 
     edge : at the margin's outer border
     lip : at the defect's edge, where the part still lies on skin and so stands out by as much
@@ -28,15 +28,19 @@ class Thickness:
     margin: float
     blend: float
 
-    def at(self, inward: Floats) -> Floats:
-        """Thickness at a distance from the defect's edge, positive within it; never falls."""
-        on_skin = self.edge + (self.lip - self.edge) * smooth_step(1.0 + inward / self.margin)
-        return np.where(inward <= 0, on_skin, self.lip + (self.wall - self.lip) * smooth_step(inward / self.blend))
+    def at(self, rim: Floats) -> Floats:
+        """Thickness at a distance from the part's border; never falls."""
+        outer = self.edge + (self.lip - self.edge) * smooth_step(rim / self.margin)
+        inner = self.lip + (self.wall - self.lip) * smooth_step((rim - self.margin) / self.blend)
+        return np.where(rim <= self.margin, outer, inner)
 
-    def lift(self, inward: Floats) -> Floats:
-        """How far the outer face stands out of the completed skin there."""
-        within = (self.clearance + self.lip) * (1.0 - smooth_step(inward / self.blend))
-        return np.where(inward <= 0, self.clearance + self.at(inward), within)
+    def over_skin(self, rim: Floats) -> Floats:
+        """The same where the part lies on skin, from which it stands out: never more than the lip."""
+        return np.minimum(self.at(rim), self.lip)
+
+    def lift(self, rim: Floats, inward: Floats) -> Floats:
+        """How far the outer face stands out of the completed skin at a distance from border and defect's edge."""
+        return (self.clearance + self.over_skin(rim)) * (1.0 - smooth_step(inward / self.blend))
 
 
 def smooth_step(x: Floats) -> Floats:

@@ -41,7 +41,8 @@ def above_tissue(around: Sheet, tissue: Mesh, axis: Floats, *, thickness: Thickn
     top = float((tissue.vertices @ normal).max()) + 5.0
     start = points + (top - points @ normal)[:, None] * normal
     depth = Surface(tissue).cast(start, np.broadcast_to(-normal, start.shape)).depth
-    least = np.where(around.inward > 0, thickness.clearance + thickness.lip, thickness.at(around.inward))
+    thin = thickness.over_skin(around.rim)
+    least = np.where(around.inward > 0, thickness.clearance + thin, thin)
     over = np.where(np.isfinite(depth), points @ normal - (top - depth) - least, np.inf)
     # A soft maximum that never turns two heights over one place round, so that folds above each other stay apart;
     # towards the defect's edge it hardens, for what lies on skin there is to stay as it is.

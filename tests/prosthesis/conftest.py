@@ -1,7 +1,7 @@
 """Small skins with a piece missing, made here: a rough bump, and a patch over a wavy hole in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,9 +13,10 @@ from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
 from facecom.prosthesis.axis import axis_frame, choose_axis
+from facecom.prosthesis.band import band_around, drawn_sheet
 from facecom.prosthesis.mending import uncrossed
 from facecom.prosthesis.outer import outer_face
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects, vector_area
+from facecom.prosthesis.sheet import Sheet, find_defects, vector_area
 from facecom.prosthesis.shell import Shell, build_shell
 from facecom.prosthesis.surroundings import neighbourhood
 from facecom.prosthesis.thickness import Thickness
@@ -78,14 +79,15 @@ def make_skin(
 def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 0.8, thickness=THICKNESS) -> Built:
     defect = find_defects(skin.merged, skin.made, margin_mm=thickness.margin, least_mm2=100.0)[0]
     looks = vector_area(skin.merged, defect.faces)
-    sheet, wide, own = cut_sheet(neighbourhood(skin.merged, defect, margin_mm=thickness.margin), towards=looks)
+    near = neighbourhood(skin.merged, defect, margin_mm=thickness.margin)
+    sheet, wide, own = drawn_sheet(band_around(near, towards=looks))
     around, _ = uncrossed(outer_face(wide, thickness))
-    outer = Sheet(sheet.mesh.with_vertices(own @ around.vertices), sheet.inward, sheet.weights)
+    outer = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.vertices))
     seat, _ = sheet.mesh.submesh((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1))
     direction = choose_axis(outer.mesh, seat, looks, given=axis, count=12)
     turn = axis_frame(direction)
     tissue = tissue_mesh(wide, bed, thickness.clearance)
-    beyond = Sheet(around, wide.inward, wide.weights)
+    beyond = replace(wide, mesh=around)
     return Built(
         skin, outer, build_shell(outer, beyond, tissue, thickness=thickness, turn=turn, grid_mm=grid_mm, bed=bed), turn
     )

@@ -8,10 +8,11 @@ import scipy.sparse as sp
 
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, vertex_normals
 from facecom.geometry.transform import Similarity
+from facecom.prosthesis.band import seen_faces
 from facecom.prosthesis.border import crossed, trimmed
 from facecom.prosthesis.comparison import comparison_picture, difference
 from facecom.prosthesis.relief import Relief, relief_at
-from facecom.prosthesis.sheet import Sheet, seen_faces
+from facecom.prosthesis.sheet import Sheet
 from facecom.prosthesis.solids import below, crossing_edges, simple_loop
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -108,7 +109,7 @@ def test_relief_gives_way_where_the_face_would_fold_or_cross_itself():
     inward = np.full(x.size, 5.0)
     normals = vertex_normals(groove.vertices, groove.faces)
     skin = SimpleNamespace(smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), low=np.zeros(x.size))
-    sheet = Sheet(groove, inward, sp.identity(x.size, format="csr"))
+    sheet = Sheet(groove, inward, inward, sp.identity(x.size, format="csr"))
     asked = groove.with_vertices(groove.vertices + 0.5 * normals)
     assert len(crossing_edges(asked))
     rough, rms = Relief(skin, np.eye(3), 5.0).on(sheet)

@@ -122,7 +122,8 @@ def test_what_moved_is_looked_at_alone_and_misses_nothing():
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
     plate = _plate()
-    around = Sheet(plate, 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1), None)
+    inward = 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1)
+    around = Sheet(plate, inward, inward + 5.0, None)
     hill = plate.vertices - [0.0, 0.0, 1.5]
     hill[:, 2] += 2.5 * np.exp(-(hill[:, 0] ** 2 + hill[:, 1] ** 2) / 8.0)
     bed = plate.with_vertices(hill)

@@ -11,10 +11,11 @@ from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import choose_axis
+from facecom.prosthesis.band import band_around, drawn_sheet
 from facecom.prosthesis.clipping import clip_faces, closed_inside
 from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
-from facecom.prosthesis.sheet import Sheet, cut_sheet, find_defects
+from facecom.prosthesis.sheet import Sheet, find_defects
 from facecom.prosthesis.shell import _thick_enough, _without, build_shell
 from facecom.prosthesis.solids import below, crossing_edges, height_solid, to_mesh, to_solid
 from facecom.prosthesis.surroundings import neighbourhood
@@ -80,14 +81,15 @@ def test_the_part_never_reaches_below_the_skin_that_it_lies_on(built):
 
 
 def test_thickness_never_falls_towards_the_middle_and_starts_at_the_edge(workshop):
-    inward = np.linspace(-5.0, 20.0, 400)
-    thickness = workshop.thickness.at(inward)
+    rim = np.linspace(0.0, 25.0, 400)
+    thickness = workshop.thickness.at(rim)
     assert (np.diff(thickness) >= 0).all()
     assert thickness[0] == pytest.approx(0.3) and thickness[-1] == pytest.approx(3.0)
-    lift = workshop.thickness.lift(inward)
+    assert (workshop.thickness.over_skin(rim) <= np.minimum(thickness, workshop.thickness.lip)).all()
+    lift = workshop.thickness.lift(rim, rim - 5.0)
     assert np.abs(np.diff(lift)).max() < 0.05 and lift[-1] == 0.0
     whole = Thickness(edge=0.3, lip=3.0, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
-    assert whole.at(np.zeros(1))[0] == pytest.approx(3.0)
+    assert whole.at(np.full(1, 5.0))[0] == pytest.approx(3.0)
 
 
 def test_the_rim_grows_with_the_distance_from_the_border(built):
@@ -98,6 +100,10 @@ def test_the_rim_grows_with_the_distance_from_the_border(built):
     means = [thickness[(border >= a) & (border < a + 1.5)].mean() for a in (0.0, 1.5, 3.0, 4.5, 6.0, 7.5)]
     assert (np.diff(means) > 0).all()
     assert np.abs(border[outer.inward < -0.5] - (5.0 + outer.inward[outer.inward < -0.5])).mean() < 0.35
+    assert np.abs(border - outer.rim)[outer.rim < 4.5].mean() < 0.05
+    # Bays are filled, nothing else: the skin under the border is a margin away from the defect, or a little more.
+    away = -outer.inward[outer.loop]
+    assert away.min() > 4.6 and away.mean() < 5.6
 
 
 def test_mould_and_part_fit_without_overlap_and_leave_no_gap(built):
@@ -174,10 +180,11 @@ def test_nothing_hangs_from_a_border_beyond_which_the_skin_drops(workshop):
         np.stack([np.minimum(u, 9.0), v, np.minimum(9.0 - u, 0.0)], 1),
         np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]),
     )
-    around = Sheet(mesh, 3.0 - np.maximum(np.abs(u), np.abs(v) - 3.0), sp.identity(len(u), format="csr"))
+    inward = 3.0 - np.maximum(np.abs(u), np.abs(v) - 3.0)
+    around = Sheet(mesh, inward, inward + 5.0, sp.identity(len(u), format="csr"))
     inside = ((u <= 9.0) & (np.abs(v) <= 9.0))[mesh.faces].all(1)
     cut, used = mesh.submesh(inside)
-    outer = Sheet(cut, around.inward[used], around.weights[used])
+    outer = Sheet(cut, around.inward[used], around.rim[used], around.weights[used])
     ground = mesh.with_vertices(mesh.vertices - [0.0, 0.0, 20.0])
     built = build_shell(outer, around, ground, thickness=workshop.thickness, turn=np.eye(3), grid_mm=0.7)
     part = to_mesh(built.solid)
@@ -187,9 +194,8 @@ def test_nothing_hangs_from_a_border_beyond_which_the_skin_drops(workshop):
 
 def test_where_a_fold_is_left_out_a_membrane_spans_the_hole(workshop):
     skin = workshop.skin(1)
-    sheet = Sheet(
-        skin.merged, np.zeros(len(skin.merged.vertices)), sp.identity(len(skin.merged.vertices), format="csr")
-    )
+    count = len(skin.merged.vertices)
+    sheet = Sheet(skin.merged, np.zeros(count), np.zeros(count), sp.identity(count, format="csr"))
     lost = np.linalg.norm(skin.merged.vertices[:, :2], axis=1) < 4.0
     less = _without(sheet, lost, rings=1)
     assert np.allclose(less.weights @ skin.merged.vertices, less.mesh.vertices)
@@ -228,7 +234,7 @@ def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
     with pytest.raises(ScanError, match="own border"):
         find_defects(torn, skin.made[kept], margin_mm=5.0, least_mm2=50.0, slit_mm=1.0)
     near = neighbourhood(torn, found[0], margin_mm=5.0)
-    sheet, _, _ = cut_sheet(near, towards=np.array([0.0, 0.0, 1.0]))
+    sheet, _, _ = drawn_sheet(band_around(near, towards=np.array([0.0, 0.0, 1.0])))
     assert len(boundary_loops(sheet.mesh.faces)) == 1
 
 
@@ -243,7 +249,7 @@ def test_bad_defects_are_refused_with_a_sentence(workshop):
         find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
     defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=10.0)[0]
     with pytest.raises(ScanError, match="larger than the face"):
-        cut_sheet(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
+        band_around(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
 
 
 def test_impossible_axes_are_refused_with_a_sentence(built):
