@@ -17,8 +17,6 @@ from facecom.refine.quality import crossings
 from facecom.refine.rims import Rims, weight_rows
 from facecom.refine.strip import split_edges
 
-_ROUND = 0.3  # an outer border's loop is at least so round, whatever its feet on the face make of it
-
 
 def cap_leftovers(
     filling: Filling,
@@ -101,23 +99,13 @@ def _is_hole(
     count = len(rims.vertices)
     if len(loop) < 3 or rims.beyond[loop[loop < count]].any():
         return False
-    roundness = _roundness(sp.vstack([rims.weights[:count], filling.weights]).tocsr()[loop] @ plane)
-    if roundness > _ROUND:
-        return False
     if stitched:
         return not _touches_border(filling, loop[loop >= count] - count, surface)
     if rims.inside[loop].all():
-        return roundness < 0
+        x, y = (rims.weights[loop] @ plane).T
+        return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
     points = rims.points[loop]
     return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_mm
-
-
-def _roundness(outline: Floats) -> float:
-    """Area of a closed plane polygon over that of the circle of its length, negative where it runs clockwise."""
-    x, y = outline.T
-    length = np.linalg.norm(np.roll(outline, -1, axis=0) - outline, axis=1).sum()
-    area = 0.5 * np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))
-    return float(4.0 * np.pi * area / max(length**2, 1e-12))
 
 
 def loop_points(loop: Ints, filling: Filling, rims: Rims) -> Floats:
