@@ -10,6 +10,8 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.refine.quality import crossings
 
 EVENING_PASSES = 12
+PATIENCE = 8
+"""Rounds without fewer crossings after which the rest is given up: fixed vertices cross there."""
 
 
 def uncrossed(vertices: Floats, faces: Ints, *, free: Bools, rounds: int = 24) -> Floats:
@@ -38,12 +40,12 @@ def uncrossed(vertices: Floats, faces: Ints, *, free: Bools, rounds: int = 24) -
     >>> len(crossings(Mesh(uncrossed(folded, faces, free=inner), faces))[0])
     0
     """
-    best, fewest = vertices, 3 * len(faces)
+    best, fewest, since = vertices, 3 * len(faces), 0
     for turn in range(rounds + 1):
         crossing, pierced = crossings(Mesh(vertices, faces))
         if len(crossing) < fewest:
-            best, fewest = vertices, len(crossing)
-        if not len(crossing) or turn == rounds:
+            best, fewest, since = vertices, len(crossing), turn
+        if not len(crossing) or turn == rounds or turn - since >= PATIENCE:
             break
         touched = _around(crossing, faces, pierced, rings=1 + turn // 3, count=len(vertices))
         vertices = evened(vertices, faces, np.flatnonzero(touched & free))
