@@ -70,14 +70,12 @@ def _pieces(faces: Ints, within: Bools) -> Ints:
     count = within.sum(1)
     whole = faces[count == 3]
     one, two = _turned(faces[count == 1], within[count == 1]), _turned(faces[count == 2], ~within[count == 2])
-    same = lambda v: np.stack([v, v], -1)  # noqa: E731
-    pair = lambda t, a, b: np.stack([t[:, a], t[:, b]], -1)  # noqa: E731
     return np.concatenate(
         [
-            same(whole),
-            np.stack([same(one[:, 0]), pair(one, 0, 1), pair(one, 0, 2)], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 1]), same(two[:, 2])], 1),
-            np.stack([pair(two, 1, 0), same(two[:, 2]), pair(two, 2, 0)], 1),
+            whole[:, [[0, 0], [1, 1], [2, 2]]],
+            one[:, [[0, 0], [0, 1], [0, 2]]],
+            two[:, [[1, 0], [1, 1], [2, 2]]],
+            two[:, [[1, 0], [2, 2], [2, 0]]],
         ]
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unit, vertex_normals
-from facecom.geometry.nearest import Surface
+from facecom.geometry.nearest import Closest, Surface
 from facecom.prosthesis.border import trimmed
 from facecom.prosthesis.grids import Grid, sample_level
 from facecom.prosthesis.levels import level_surface
@@ -40,8 +40,9 @@ def _shared_faces(mesh: Mesh, part: Mesh) -> Bools:
     """Faces of a mesh that a part cut out of it still has, (F,)."""
     away, number = cKDTree(part.vertices).query(mesh.vertices, distance_upper_bound=1e-9)
     known = np.where(np.isfinite(away), number, -1)[mesh.faces]
-    key = lambda faces: np.sort(faces, axis=1) @ np.array([len(part.vertices) ** 2, len(part.vertices), 1])  # noqa: E731
-    return np.asarray((known >= 0).all(1) & np.isin(key(known), key(part.faces)))
+    places = np.array([len(part.vertices) ** 2, len(part.vertices), 1])
+    keys, own = (np.sort(faces, axis=1) @ places for faces in (known, part.faces))
+    return np.asarray((known >= 0).all(1) & np.isin(keys, own))
 
 
 def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> tuple[Mesh, bool]:
@@ -94,25 +95,26 @@ class Wider:
 
     def depth(self, points: Floats) -> tuple[Floats, Floats, Ints]:
         """Depth of points behind the face less the thickness wanted there, that, mm, and nearest faces, (Q,) each."""
+        found, normals, wanted = self._nearest(points)
+        inside = np.einsum("qd,qd->q", found.points - points, normals) > 0
+        inside[~inside] = _under(self._block, self._out, points[~inside])
+        return np.where(inside, found.distance, -found.distance) - wanted, wanted, found.faces
+
+    def _nearest(self, points: Floats) -> tuple[Closest, Floats, Floats]:
+        """The nearest points of the face, its normals and the thickness wanted there."""
         found = self.surface.closest(points)
         corners = self.mesh.faces[found.faces]
         normals = np.einsum("qk,qkd->qd", found.barycentric, self.normals[corners])
-        inside = np.einsum("qd,qd->q", found.points - points, normals) > 0
-        inside[~inside] = _under(self._block, self._out, points[~inside])
-        wanted = np.einsum("qk,qk->q", found.barycentric, self.wanted[corners])
-        return np.where(inside, found.distance, -found.distance) - wanted, wanted, found.faces
+        return found, normals, np.einsum("qk,qk->q", found.barycentric, self.wanted[corners])
 
     def settled(self, points: Floats, *, most_mm: float) -> Floats:
         """Points near the inner face moved along the shortest way to the outer face, to the very thickness wanted.
 
         Linear interpolation on a grid blurs creases; those farther away than `most_mm` are left where they are.
         """
-        found = self.surface.closest(points)
-        corners = self.mesh.faces[found.faces]
-        normals = np.einsum("qk,qkd->qd", found.barycentric, self.normals[corners])
+        found, normals, wanted = self._nearest(points)
         offset = points - found.points
         depth = np.where(np.einsum("qd,qd->q", offset, normals) < 0, found.distance, -found.distance)
-        wanted = np.einsum("qk,qk->q", found.barycentric, self.wanted[corners])
         move = np.where(np.abs(wanted - depth) < most_mm, wanted - depth, 0.0)[:, None]
         # Too close to the outer face the direction to it is rounding.
         away = unit(offset) * np.sign(depth)[:, None]

@@ -93,14 +93,13 @@ class Drawing:
         higher = (raised.vertices != lifted.mesh.vertices).any(1)
         around = replace(lifted, mesh=uncrossed(raised, fresh=higher)[0])
         face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
-        kept = np.ones(len(face.rim), bool)
         # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
         whole = sp.identity(len(face.rim), format="csr")
         for step in (lambda m: trimmed(m, towards), opened, lambda m: trimmed(m, towards)):
             mesh, weights = step(face.mesh)
             face, whole = face.clipped(mesh, weights), (weights @ whole).tocsr()
-        kept = np.bincount(whole.indices, minlength=len(kept)) > 0
-        return (Outer(face, around, tissue), sheet), ~kept
+        gone = np.bincount(whole.indices, minlength=whole.shape[1]) == 0
+        return (Outer(face, around, tissue), sheet), gone
 
 
 def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:
