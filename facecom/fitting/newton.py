@@ -10,7 +10,15 @@ import numpy as np
 from scipy import linalg
 
 from facecom.errors import FitError
-from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, pairs_beside, plane_rows, side_rows
+from facecom.fitting.terms import (
+    by_name,
+    geman_mcclure,
+    geman_mcclure_cost,
+    landmark_rows,
+    pairs_beside,
+    plane_rows,
+    side_rows,
+)
 from facecom.geometry.matching import Matches, OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -146,7 +154,8 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     per_vertex = np.zeros(len(vertices))
     per_vertex[pick] = robust
     terms = {
-        "cost": _plane_cost(gaps, robust_mm=stage.robust_mm, trusted=trusted) / stage.noise_mm**2 + float(code @ code),
+        "cost": float(trusted @ geman_mcclure_cost(gaps, scale_mm=stage.robust_mm)) / stage.noise_mm**2
+        + float(code @ code),
         "plane_rms_mm": float(np.sqrt(np.average(gaps**2, weights=robust + 1e-12))),
         "prior": float(new_code @ new_code),
         "landmark_rms_mm": landmark_rms,
@@ -154,12 +163,6 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
         "matched": float(per_vertex.mean()),
     }
     return Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
-
-
-def _plane_cost(gaps: Floats, *, robust_mm: float, trusted: Floats) -> float:
-    """What the gaps cost (Geman 1987), mm2, below what they would without partners: the more is explained, the less."""
-    squares = gaps**2
-    return float(trusted @ (squares / (1.0 + squares / robust_mm**2) - robust_mm**2))
 
 
 def _partners(problem: Problem, stage: Stage, vertices: Floats, pose: Similarity) -> Matches:

@@ -63,6 +63,12 @@ def geman_mcclure(gaps: Floats, *, scale_mm: float) -> Floats:
     return 1.0 / (1.0 + (gaps / scale_mm) ** 2) ** 2
 
 
+def geman_mcclure_cost(gaps: Floats, *, scale_mm: float) -> Floats:
+    """What each gap costs with those weights, mm2, less what it would without a partner: never above 0."""
+    squares = gaps**2
+    return squares / (1.0 + squares / scale_mm**2) - scale_mm**2
+
+
 def by_name(landmarks: Mapping[str, Floats], known: Mapping[str, int]) -> tuple[Ints, Floats]:
     """Vertex indices and (L, 3) targets of the named landmarks.
 
