@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import trimesh
 
 from facecom.completion import complete
@@ -23,6 +22,8 @@ from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis import Prosthesis, design_all
+from facecom.prosthesis.axis import axis_frame
+from facecom.prosthesis.inspection import INNER, face_kinds
 from facecom.prosthesis.solids import to_solid
 
 HEAD = "part                    s  crossing  thinnest  between  margin   gap  catch  overlap  mould  closed  warnings"
@@ -76,15 +77,12 @@ def _shared(upper: Any, lower: Any, axis: Floats, *, apart_mm: float = 1e-4) -> 
 
 def between(part: Prosthesis, *, count: int = 4000) -> float:
     """The least distance of random points of the outer face to the inner one, mm."""
-    shown = (part.provenance[part.shell.faces] >= 0).all(1)
-    # The cut along the border, which runs along the axis, is neither.
-    corners = part.shell.vertices[part.shell.faces]
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    upright = np.abs(cross @ part.axis) < 1e-3 * np.linalg.norm(cross, axis=1)
-    hidden = ~(part.provenance[part.shell.faces] >= 0).any(1) & ~upright
-    outer = trimesh.Trimesh(part.shell.vertices, part.shell.faces[shown], process=False)
+    shell = part.shell.with_vertices(part.shell.vertices @ axis_frame(part.axis).T)
+    shown, _ = shell.submesh((part.provenance[shell.faces] >= 0).all(1))
+    inner, _ = shell.submesh(face_kinds(shell, shown) == INNER)
+    outer = trimesh.Trimesh(shown.vertices, shown.faces, process=False)
     points, _ = trimesh.sample.sample_surface(outer, count, seed=0)
-    return float(Surface(Mesh(part.shell.vertices, part.shell.faces[hidden])).closest(points).distance.min())
+    return float(Surface(inner).closest(points).distance.min())
 
 
 def closed(mesh: Mesh) -> bool:

@@ -129,16 +129,20 @@ def drawn_sheet(
     return whole.clipped(mesh, own), whole, own
 
 
-def _room(band: Band, lost: Bools | None, setback_mm: float) -> Floats:
-    """How far each vertex may be within the part, (V,), mm: distance from where the band ends, less what is kept."""
+def _room(band: Band, lost: Bools | None, setback_mm: float, *, reach_mm: float = 10.0) -> Floats:
+    """How far each vertex may be within the part, (V,), mm: distance from where the band ends, less what is kept.
+
+    reach_mm : distances are known as far as that, which is farther than a border is rounded
+    """
     loop = outer_loop(band.mesh)
     wide = band.inward[loop] < 0.05 - band.margin_mm - band.beyond_mm
     ends = np.zeros(len(band.inward), bool) if lost is None else lost.copy()
     ends[loop[~wide]] = True
-    room = np.full(len(band.inward), np.inf)
+    room = np.full(len(band.inward), reach_mm)
     for sources, kept in ((loop[wide], band.beyond_mm), (np.flatnonzero(ends), setback_mm)):
         if len(sources):
-            room = np.minimum(room, geodesic_distance(band.mesh, sources) - kept)
+            away = geodesic_distance(band.mesh, sources, reach_mm=reach_mm)
+            room = np.minimum(room, np.minimum(away, reach_mm) - kept)
     return room
 
 

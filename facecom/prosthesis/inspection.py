@@ -182,15 +182,19 @@ def _three(vector: Floats) -> tuple[float, float, float]:
     return x, y, z
 
 
-def face_kinds(part: Mesh, outer: Mesh) -> Ints:
-    """Of each face of the part, whether it belongs to the outer face, the inner face, or the cut along the border."""
+def face_kinds(part: Mesh, outer: Mesh, *, off_mm: float = 0.05, lean: float = 0.25) -> Ints:
+    """Of each face of the part, whether it belongs to the outer face, the inner face, or the cut along the border.
+
+    off_mm, lean : the cut's faces may lie so far from the border and lean so much (sine of the angle) from upright:
+        where the part crossed itself at the border's foot the cut was drawn smooth, see `shell`
+    """
     corners = part.vertices[part.faces]
     middle = corners.mean(1)
     on_outer = Surface(outer).closest(middle).distance < 1e-3
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    upright = np.abs(cross[:, 2]) < 1e-4 * np.linalg.norm(cross, axis=1)
+    upright = np.abs(cross[:, 2]) < lean * np.linalg.norm(cross, axis=1)
     loop = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
-    at_border = Surface(fence(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < 1e-3
+    at_border = Surface(fence(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < off_mm
     return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
 
 

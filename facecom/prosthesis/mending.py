@@ -12,7 +12,13 @@ from facecom.prosthesis.solids import crossings
 
 
 def uncrossed(
-    mesh: Mesh, *, fixed: Bools | None = None, fresh: Bools | None = None, rings: int = 2, rounds: int = 12
+    mesh: Mesh,
+    *,
+    fixed: Bools | None = None,
+    fresh: Bools | None = None,
+    known: Bools | None = None,
+    rings: int = 2,
+    rounds: int = 12,
 ) -> tuple[Mesh, Bools]:
     """The mesh with the folds in which it crosses itself drawn smooth.
 
@@ -24,6 +30,7 @@ def uncrossed(
     ----------
     fixed : (V,) bool or None, vertices that stay where they are
     fresh : (V,) bool or None, where given only what crosses at these vertices is looked for: the others did not move
+    known : (V,) bool or None, vertices of patches to begin with, as they were found on nearly the same surface before
     rings : of faces by which a patch reaches farther than what crosses
     rounds : after so many what still crosses is left
 
@@ -45,8 +52,11 @@ def uncrossed(
     """
     free = np.ones(len(mesh.vertices), bool) if fixed is None else ~fixed
     bending: sp.csr_matrix | None = None
-    patch = np.zeros(len(free), bool)
+    patch = np.zeros(len(free), bool) if known is None else known & free
     moved, changed = mesh, fresh
+    if patch.any():
+        bending = _bending(mesh)
+        moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
     for count in range(rounds):
         bad = _crossing_vertices(moved, changed)
         if not len(bad):
@@ -54,9 +64,7 @@ def uncrossed(
         met = np.zeros(len(free), bool)
         met[bad] = True
         patch |= ringed(mesh.faces, met, rings * (1 + count // 3)) & free
-        if bending is None:
-            step = uniform_laplacian(mesh.faces, len(mesh.vertices))
-            bending = (step.T @ step).tocsr()
+        bending = _bending(mesh) if bending is None else bending
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
         moved = mesh.with_vertices(_smoothest(mesh.vertices, bending, patch))
@@ -74,6 +82,12 @@ def ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
         mask = mask.copy()
         mask[faces[mask[faces].any(1)].ravel()] = True
     return mask
+
+
+def _bending(mesh: Mesh) -> sp.csr_matrix:
+    """The energy of bending, as a quadratic form of the vertices, (V, V)."""
+    step = uniform_laplacian(mesh.faces, len(mesh.vertices))
+    return (step.T @ step).tocsr()
 
 
 def _smoothest(vertices: Floats, bending: sp.csr_matrix, patch: Bools) -> Floats:

@@ -60,6 +60,7 @@ class Drawing:
         self._band = band_around(near, towards=towards)
         self._lost = np.zeros(len(self._band.inward), bool)
         self._left = redraws
+        self._smooth: Floats | None = None
 
     def outer(self) -> Outer:
         """Cut the outer face out, lift it off the skin, and mend what then crosses."""
@@ -88,7 +89,7 @@ class Drawing:
         towards, thickness = self._towards, self._thickness
         sheet, wide, own = drawn_sheet(self._band, self._lost)
         tissue = tissue_mesh(wide, self._bed, self._clearance)
-        lifted = replace(wide, mesh=uncrossed(outer_face(wide, thickness))[0])
+        lifted = replace(wide, mesh=self._mended(wide))
         raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
         higher = (raised.vertices != lifted.mesh.vertices).any(1)
         around = replace(lifted, mesh=uncrossed(raised, fresh=higher)[0])
@@ -100,6 +101,15 @@ class Drawing:
             face, whole = face.clipped(mesh, weights), (weights @ whole).tocsr()
         gone = np.bincount(whole.indices, minlength=whole.shape[1]) == 0
         return (Outer(face, around, tissue), sheet), gone
+
+    def _mended(self, wide: Sheet) -> Mesh:
+        """The outer face lifted off the skin, its folds drawn smooth; where they were is known the next time."""
+        skin, known = wide.mesh.vertices, None
+        if self._smooth is not None:
+            known = np.isfinite(cKDTree(self._smooth).query(skin, distance_upper_bound=1e-6)[0])
+        mesh, moved = uncrossed(outer_face(wide, self._thickness), known=known)
+        self._smooth = skin[moved] if moved.any() else None
+        return mesh
 
 
 def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:

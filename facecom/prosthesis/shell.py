@@ -158,27 +158,41 @@ def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any
 class _Nearness:
     """Distance of each vertex of an outer face, or of the middles around it, to what is taken away, mm.
 
+    It is told exactly where it is less than a length; elsewhere it may be the vertex's own.
+
     Parameters
     ----------
     faces : (F, 3) int, of the outer face
     behind : surfaces of what is taken away
+    within_mm : that length
     """
 
-    def __init__(self, faces: Ints, behind: list[Surface]) -> None:
-        self._faces, self._behind = faces, behind
-        self._places = (np.unique(faces)[:, None], unique_edges(faces)[0], faces)
+    def __init__(self, faces: Ints, behind: list[Surface], *, within_mm: float) -> None:
+        self._faces, self._behind, self._within = faces, behind, within_mm
+        self._places = (unique_edges(faces)[0], faces)
 
     def of(self, vertices: Floats, *, before: Floats | None = None, moved: Bools | None = None) -> Floats:
         """The distances, (V,); those `before` some vertices `moved` are kept where nothing beside them did."""
         fresh = np.ones(len(vertices), bool) if moved is None else ringed(self._faces, moved, 1)
-        near = np.full(len(vertices), np.inf) if before is None else np.where(fresh, np.inf, before)
+        near = np.full(len(vertices), np.inf) if before is None else before.copy()
+        # Middles reach as far as their corners' other neighbours.
+        asked = ringed(self._faces, fresh, 1)
+        own = np.full(len(vertices), np.inf)
+        own[asked] = self._away(vertices[asked])
+        near[fresh] = own[fresh]
         for place in self._places:
             corners = place[fresh[place].any(1)]
+            middle = vertices[corners].mean(1)
+            # No middle is nearer than its corner less the way between them.
+            way = np.linalg.norm(vertices[corners] - middle[:, None], axis=2)
+            corners = corners[(own[corners] - way).max(1) < self._within]
             if len(corners):
-                middle = vertices[corners].mean(1)
-                away = np.min([surface.closest(middle).distance for surface in self._behind], axis=0)
+                away = self._away(vertices[corners].mean(1))
                 np.minimum.at(near, corners.ravel(), np.repeat(away, corners.shape[1]))
         return near
+
+    def _away(self, points: Floats) -> Floats:
+        return np.asarray(np.min([surface.closest(points).distance for surface in self._behind], axis=0))
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
@@ -216,7 +230,7 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    nearness = _Nearness(outer.faces, surfaces)
+    nearness = _Nearness(outer.faces, surfaces, within_mm=1.02 * least_mm)
     near, worst = nearness.of(outer.vertices), np.inf
     for _ in range(6):
         short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)

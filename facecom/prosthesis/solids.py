@@ -150,18 +150,24 @@ def crossings(mesh: Mesh, *, moved: Bools | None = None, least_mm: float = 5e-5)
     ----------
     moved : (V,) bool or None, where given only crossings of which an edge or a triangle has such a vertex
     """
-    edges, _, _ = unique_edges(mesh.faces)
     if moved is None:
-        return _crossings(mesh, edges, np.arange(len(mesh.faces)), least_mm)
-    fresh, near = moved[edges].any(1), np.flatnonzero(moved[mesh.faces].any(1))
+        return _crossings(mesh, unique_edges(mesh.faces)[0], np.arange(len(mesh.faces)), least_mm)
+    near = np.flatnonzero(moved[mesh.faces].any(1))
     if not len(near):
         return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
-    box = mesh.vertices[mesh.faces[near]].reshape(-1, 3)
-    ends = mesh.vertices[edges]
-    beside = ~fresh & ((ends.max(1) >= box.min(0)) & (ends.min(1) <= box.max(0))).all(1)
-    own = _crossings(mesh, edges[fresh], np.arange(len(mesh.faces)), least_mm)
-    others = _crossings(mesh, edges[beside], near, least_mm)
+    beside = _within_box(mesh, mesh.vertices[mesh.faces[near]].reshape(-1, 3))
+    edges, _, _ = unique_edges(mesh.faces[beside])
+    fresh = moved[edges].any(1)
+    own = _crossings(mesh, edges[fresh], beside, least_mm)
+    others = _crossings(mesh, edges[~fresh], near, least_mm)
     return np.concatenate([own[0], others[0]]), np.concatenate([own[1], others[1]])
+
+
+def _within_box(mesh: Mesh, points: Floats) -> Ints:
+    """Faces whose own box meets that of some points, (N,)."""
+    low, high = points.min(0), points.max(0)
+    over, under = mesh.vertices > high, mesh.vertices < low
+    return np.flatnonzero(~(over[mesh.faces].all(1) | under[mesh.faces].all(1)).any(1))
 
 
 def _crossings(mesh: Mesh, edges: Ints, looked_at: Ints, least_mm: float) -> tuple[Ints, Ints]:

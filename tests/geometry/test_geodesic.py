@@ -34,6 +34,33 @@ def test_never_longer_than_along_edges_and_inf_beyond_reach(sheet):
     assert np.allclose(short[np.isfinite(short)], found[found <= 2.0])
 
 
+def test_the_order_in_which_fronts_move_changes_nothing(icosphere):
+    rng = np.random.default_rng(5)
+    ball = icosphere(1, radius=4.0)
+    rough = ball.with_vertices(ball.vertices * rng.uniform(0.6, 1.4, (len(ball.vertices), 1)))
+    found, slow = geodesic_distance(rough, [3, 40]), np.full(len(rough.vertices), np.inf)
+    slow[[3, 40]] = 0.0
+    for _ in range(200):  # every triangle, every round
+        before = slow.copy()
+        for face in rough.faces:
+            for k in range(3):
+                a, b, c = np.roll(face, k)
+                slow[c] = min(slow[c], _straight_on(rough.vertices[[a, b, c]], slow[a], slow[b]))
+        if np.array_equal(before, slow, equal_nan=True):
+            break
+    assert np.allclose(found, slow, atol=1e-5)
+
+
+def _straight_on(corners, first, second):
+    """The least way to the third corner over a point of the first edge, tried at many points of it."""
+    share = np.linspace(0.0, 1.0, 2001)
+    if not np.isfinite(first + second):
+        share = np.array([0.0, 1.0])
+    start = [first if k == 0 else second if k == 1 else (1 - k) * first + k * second for k in share]
+    over = (1 - share)[:, None] * corners[0] + share[:, None] * corners[1]
+    return float((start + np.linalg.norm(over - corners[2], axis=1)).min())
+
+
 def test_other_pieces_are_out_of_reach_and_slivers_do_no_harm():
     vertices = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [1, 1, 0], [9, 9, 9], [10, 9, 9], [9, 10, 9]]
     mesh = Mesh(vertices, [[0, 1, 2], [0, 2, 3], [4, 5, 6]])

@@ -103,6 +103,8 @@ def test_folds_are_mended_and_nothing_else_is_moved():
     assert not len(crossing_edges(mended))
     assert moved[near].mean() > 0.5 and np.array_equal(mended.vertices[~moved], folded[~moved])
     assert not moved[np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) > 9.0].any()
+    again, once_more = uncrossed(crossed, known=moved)
+    assert np.allclose(again.vertices, mended.vertices) and np.array_equal(once_more, moved)
     fixed = np.abs(plate.vertices[:, 0]) < 0.5
     assert np.array_equal(uncrossed(crossed, fixed=fixed)[0].vertices[fixed], folded[fixed])
 

@@ -44,7 +44,7 @@ def test_nearness_looked_at_anew_only_where_something_moved_is_nearness(sheet):
     rng = np.random.default_rng(0)
     face = sheet(9, 9, seed=1)
     ground = Surface(Mesh(face.vertices - [0.0, 0.0, 0.6], face.faces))
-    nearness = _Nearness(face.faces, [ground])
+    nearness = _Nearness(face.faces, [ground], within_mm=np.inf)
     before = nearness.of(face.vertices)
     moved = np.zeros(len(face.vertices), bool)
     moved[rng.integers(0, len(moved), 5)] = True
@@ -53,3 +53,14 @@ def test_nearness_looked_at_anew_only_where_something_moved_is_nearness(sheet):
     assert np.allclose(again, nearness.of(raised), atol=1e-6)
     assert np.array_equal(again[~ringed(face.faces, moved, 1)], before[~ringed(face.faces, moved, 1)])
     assert (again != before).any()
+
+
+def test_nearness_is_exact_below_the_length_that_matters(sheet):
+    face = sheet(9, 9, seed=2)
+    rng = np.random.default_rng(4)
+    ground = Surface(face.with_vertices(face.vertices - rng.uniform(0.05, 1.5, (len(face.vertices), 1)) * [0, 0, 1.0]))
+    every = _Nearness(face.faces, [ground], within_mm=np.inf).of(face.vertices)
+    some = _Nearness(face.faces, [ground], within_mm=0.3).of(face.vertices)
+    less = every < 0.3
+    assert 0.1 < less.mean() < 0.9
+    assert np.array_equal(some[less], every[less]) and (some[~less] >= 0.3).all()

@@ -13,7 +13,7 @@ from facecom.geometry.nearest import Surface
 from facecom.prosthesis.axis import choose_axis
 from facecom.prosthesis.band import band_around, drawn_sheet
 from facecom.prosthesis.clipping import clip_faces, closed_inside
-from facecom.prosthesis.inspection import INNER, face_kinds, wall_thickness
+from facecom.prosthesis.inspection import INNER, SIDE, face_kinds, wall_thickness
 from facecom.prosthesis.mould import MouldSettings, build_mould
 from facecom.prosthesis.sheet import Sheet, find_defects
 from facecom.prosthesis.shell import _thick_enough, _without, build_shell
@@ -104,6 +104,21 @@ def test_the_rim_grows_with_the_distance_from_the_border(built):
     # Bays are filled, nothing else: the skin under the border is a margin away from the defect, or a little more.
     away = -outer.inward[outer.loop]
     assert away.min() > 4.6 and away.mean() < 5.6
+
+
+def test_a_cut_that_was_drawn_smooth_at_its_foot_is_still_no_inner_face(built):
+    outer, part = built.shell.outer.mesh, to_mesh(built.shell.solid)
+    kind = face_kinds(part, outer)
+    before = wall_thickness(outer, part, kind == INNER)
+    shown = cKDTree(outer.vertices).query(part.vertices)[0] < 1e-6
+    foot = np.setdiff1d(np.unique(part.faces[kind == SIDE]), np.flatnonzero(shown))
+    rng = np.random.default_rng(0)
+    moved = part.vertices.copy()
+    moved[foot[:6]] += rng.uniform(-0.02, 0.02, (6, 3))
+    bent = part.with_vertices(moved)
+    after = wall_thickness(outer, bent, face_kinds(bent, outer) == INNER)
+    assert (moved != part.vertices).any()
+    assert after.min() > 0.9 * before.min()
 
 
 def test_mould_and_part_fit_without_overlap_and_leave_no_gap(built):
