@@ -38,7 +38,7 @@ def completed_again(completion: Completion, kept: Bools) -> Completion:
     scan = prepare_scan(rest, unit="mm", settings=settings)
     report = completion.report
     start = Start(before.fit.pose, before.fit.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
-    fitted = fit_face(scan, model, start, {}, settings)
+    fitted = fit_face(scan, model, start, {}, replace(settings, more_starts=0))
     projected = project_face(scan, model, fitted, settings)
     sigma = face_sigma(model, fitted, projected, settings)
     joined = join_face(scan, model.template, fitted, projected, settings)

@@ -108,8 +108,8 @@ def refit(own: Evidence) -> tuple[Fit, Projected]:
 
 def _fit(own: Evidence) -> Fit:
     start = Start(own.fit.pose, np.zeros(own.model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
-    # whether it is a face was judged with all stages in place
-    judged = replace(own.settings, verdict=replace(own.settings.verdict, most_fitted_prior=np.inf))
+    # The pose is known, and whether it is a face was judged with all stages in place.
+    judged = replace(own.settings, more_starts=0, verdict=replace(own.settings.verdict, most_fitted_prior=np.inf))
     return fit_face(own.scan, own.model, start, {}, judged)
 
 
