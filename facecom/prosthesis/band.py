@@ -239,9 +239,9 @@ class Hollow:
 def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_mm: float) -> Bools:
     """Faces that no part should follow into a cavity, (F,).
 
-    What was made and lines a cavity through which the band's border runs, such as a mouth; one with the band all
-    around it, such as a nostril of a nose, stays. And skin that meets the band nowhere but at what was made, and is
-    hidden: the inside of a head behind a hole.
+    What lines a deep cavity, such as a socket behind lids. What was made and lines one through which the band's border
+    runs, such as a mouth; a shallow one with the band all around it, such as a nostril of a nose, stays. And skin that
+    meets the band nowhere but at what was made, and is hidden: the inside of a head behind a hole.
     """
     out = np.zeros(len(within), bool)
     if not hollow.hidden.any():
@@ -260,6 +260,20 @@ def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_
         if not at_border:
             dropped &= np.bincount(label, hollow.hidden[faces]) > 0.5 * np.bincount(label)
         out[faces] = dropped[label]
+    return out | _deep(mesh, hollow.lining)
+
+
+def _deep(mesh: Mesh, lining: Bools, *, deep_mm: float = 5.0) -> Bools:
+    """Faces of linings of which some lie farther than a length, along the surface, from where they open, (F,)."""
+    out = np.zeros(len(lining), bool)
+    if not lining.any():
+        return out
+    part, used = mesh.submesh(lining)
+    opening, near = np.flatnonzero(seam(mesh, lining)[used]), np.zeros(len(used), bool)
+    if len(opening):
+        near = np.isfinite(geodesic_distance(part, opening, reach_mm=deep_mm))
+    label = face_components(part.faces)
+    out[lining] = (np.bincount(label, ~near[part.faces].all(1)) > 0)[label]
     return out
 
 

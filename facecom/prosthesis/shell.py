@@ -230,10 +230,10 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     the face, and (V,) bool: where it still is nearer, as in folds that leave no room
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
-    nearness = _Nearness(outer.faces, surfaces, within_mm=1.02 * least_mm)
+    nearness = _Nearness(outer.faces, surfaces, within_mm=1.05 * least_mm)
     near, worst = nearness.of(outer.vertices), np.inf
     for _ in range(6):
-        short = np.where(near < 1.02 * least_mm, 1.04 * least_mm - near, 0.0)
+        short = np.where(near < 1.05 * least_mm, 1.07 * least_mm - near, 0.0)
         if not short.any() or short.sum() > 0.9 * worst:
             break
         worst = short.sum()

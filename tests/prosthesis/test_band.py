@@ -113,6 +113,26 @@ def test_skin_within_the_head_and_in_clefts_is_no_skin_to_lie_on():
     assert deep[place < 0.4].any() and not deep[place > 2.0].any()
 
 
+def _bag(opening, radius):
+    """A plate of which the middle lines a ball under a round opening."""
+    plate = _plate(20.0, 0.5)
+    far = np.maximum(np.hypot(plate.vertices[:, 0], plate.vertices[:, 1]), 1e-9)
+    first = np.arcsin(opening / radius)
+    polar = first + (np.pi - first) * np.clip(1.0 - far / opening, 0.0, 1.0)
+    within = far < opening
+    place = plate.vertices * np.where(within, radius * np.sin(polar) / far, 1.0)[:, None]
+    return plate.with_vertices(place + np.outer(np.where(within, radius * (np.cos(polar) - np.cos(first)), 0.0), UP))
+
+
+@pytest.mark.parametrize(("opening", "radius", "followed"), [(4.0, 8.0, False), (3.0, 3.2, True)])
+def test_a_part_follows_a_nostril_and_spans_a_socket(opening, radius, followed):
+    mesh = _bag(opening, radius)
+    made = np.hypot(*mesh.vertices[mesh.faces].mean(1)[:, :2].T) < 9.0
+    band = band_around(_near(mesh, made, whole=mesh), towards=UP)
+    assert (band.mesh.vertices[:, 2].min() < -0.8 * radius) == followed
+    assert len(boundary_loops(band.mesh.faces)) == 1 and (-band.inward).max() > 7.0
+
+
 def test_a_long_jagged_slit_is_not_the_outer_border():
     plate = _plate(6.0, 0.5)
     turn = np.arctan2(plate.vertices[:, 1], plate.vertices[:, 0])
