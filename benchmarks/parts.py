@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import trimesh
 
 from facecom.completion import complete
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Mesh, face_normals
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis import Prosthesis, design_all
 from facecom.prosthesis.axis import axis_frame
@@ -75,10 +76,12 @@ def _shared(upper: Any, lower: Any, axis: Floats, *, apart_mm: float = 1e-4) -> 
     return min(float((upper ^ lower).volume()), float((moved ^ lower).volume()))
 
 
-def between(part: Prosthesis, *, count: int = 4000) -> float:
+def between(part: Prosthesis, *, count: int = 50_000) -> float:
     """The least distance of random points of the outer face to the inner one, mm."""
     shell = part.shell.with_vertices(part.shell.vertices @ axis_frame(part.axis).T)
-    shown, _ = shell.submesh((part.provenance[shell.faces] >= 0).all(1))
+    # Triangles of the cut along the border may have all their corners on it.
+    upright = np.abs(face_normals(shell)[:, 2]) < 1e-4
+    shown, _ = shell.submesh((part.provenance[shell.faces] >= 0).all(1) & ~upright)
     inner, _ = shell.submesh(face_kinds(shell, shown) == INNER)
     outer = trimesh.Trimesh(shown.vertices, shown.faces, process=False)
     points, _ = trimesh.sample.sample_surface(outer, count, seed=0)

@@ -156,9 +156,11 @@ def _solid(outer: Mesh, behind: tuple[Any, ...], floor: float) -> tuple[Any, Any
 
 
 class _Nearness:
-    """Distance of each vertex of an outer face, or of the middles around it, to what is taken away, mm.
+    """How near what is taken away comes to each vertex of an outer face and to the faces around it, mm.
 
-    It is told exactly where it is less than a length; elsewhere it may be the vertex's own.
+    Asked for at vertices, at three points of each edge, at middles of faces, and from the other side's vertices: two
+    surfaces of triangles come nearest to each other at a vertex of either or at two edges. Told where it is less than
+    a length; elsewhere it may be the vertex's own.
 
     Parameters
     ----------
@@ -169,30 +171,47 @@ class _Nearness:
 
     def __init__(self, faces: Ints, behind: list[Surface], *, within_mm: float) -> None:
         self._faces, self._behind, self._within = faces, behind, within_mm
-        self._places = (unique_edges(faces)[0], faces)
+        edges, _, _ = unique_edges(faces)
+        shares = [(edges, (share, 1.0 - share)) for share in (0.25, 0.5, 0.75)]
+        self._places = [*shares, (faces, (1 / 3, 1 / 3, 1 / 3))]
+        self._others = np.concatenate([surface.mesh.vertices for surface in behind])
 
     def of(self, vertices: Floats, *, before: Floats | None = None, moved: Bools | None = None) -> Floats:
         """The distances, (V,); those `before` some vertices `moved` are kept where nothing beside them did."""
         fresh = np.ones(len(vertices), bool) if moved is None else ringed(self._faces, moved, 1)
         near = np.full(len(vertices), np.inf) if before is None else before.copy()
-        # Middles reach as far as their corners' other neighbours.
+        # What lies between vertices reaches as far as these vertices' other neighbours.
         asked = ringed(self._faces, fresh, 1)
         own = np.full(len(vertices), np.inf)
         own[asked] = self._away(vertices[asked])
         near[fresh] = own[fresh]
-        for place in self._places:
+        for place, shares in self._places:
             corners = place[fresh[place].any(1)]
-            middle = vertices[corners].mean(1)
-            # No middle is nearer than its corner less the way between them.
-            way = np.linalg.norm(vertices[corners] - middle[:, None], axis=2)
-            corners = corners[(own[corners] - way).max(1) < self._within]
-            if len(corners):
-                away = self._away(vertices[corners].mean(1))
-                np.minimum.at(near, corners.ravel(), np.repeat(away, corners.shape[1]))
+            points = np.einsum("k,ckd->cd", shares, vertices[corners])
+            # No point is nearer than a corner less the way between them.
+            way = np.linalg.norm(vertices[corners] - points[:, None], axis=2)
+            asked_for = (own[corners] - way).max(1) < self._within
+            if asked_for.any():
+                away = self._away(points[asked_for])
+                np.minimum.at(near, corners[asked_for].ravel(), np.repeat(away, corners.shape[1]))
+        faces, away = self._from_behind(vertices)
+        np.minimum.at(near, faces.ravel(), np.repeat(away, 3))
         return near
 
     def _away(self, points: Floats) -> Floats:
         return np.asarray(np.min([surface.closest(points).distance for surface in self._behind], axis=0))
+
+    def _from_behind(self, vertices: Floats) -> tuple[Ints, Floats]:
+        """Faces, (C, 3), to which vertices of what is taken away come near, and how near, (C,)."""
+        corners = vertices[self._faces]
+        # No point of a face is farther from its nearest corner than two thirds of its longest side are long.
+        reach = self._within + 0.67 * float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max())
+        beside = self._others[np.isfinite(cKDTree(vertices).query(self._others, distance_upper_bound=reach)[0])]
+        if not len(beside):
+            return self._faces[:0], np.zeros(0)
+        found = Surface(Mesh(vertices, self._faces)).closest(beside)
+        close = found.distance < self._within
+        return self._faces[found.faces[close]], found.distance[close]
 
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:

@@ -64,3 +64,9 @@ def test_nearness_is_exact_below_the_length_that_matters(sheet):
     less = every < 0.3
     assert 0.1 < less.mean() < 0.9
     assert np.array_equal(some[less], every[less]) and (some[~less] >= 0.3).all()
+
+
+def test_nearness_sees_what_comes_near_within_a_face():
+    face = Mesh([[0, 0, 0], [3, 0, 0], [0, 3, 0]], [[0, 1, 2]])
+    peak = Mesh([[0.4, 0.3, -0.25], [0.2, -2, -3], [3, 1.5, -3], [-2, 1.5, -3]], [[0, 1, 2], [0, 2, 3], [0, 3, 1]])
+    assert _Nearness(face.faces, [Surface(peak)], within_mm=0.3).of(face.vertices).max() == pytest.approx(0.25)
