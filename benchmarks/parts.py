@@ -20,7 +20,7 @@ import trimesh
 
 from facecom.completion import complete
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Floats, Mesh, face_normals
+from facecom.geometry.mesh import Floats, Mesh, boundary_edges, face_normals
 from facecom.geometry.nearest import Surface
 from facecom.prosthesis import Prosthesis, design_all
 from facecom.prosthesis.axis import axis_frame
@@ -79,9 +79,10 @@ def _shared(upper: Any, lower: Any, axis: Floats, *, apart_mm: float = 1e-4) -> 
 def between(part: Prosthesis, *, count: int = 50_000) -> float:
     """The least distance of random points of the outer face to the inner one, mm."""
     shell = part.shell.with_vertices(part.shell.vertices @ axis_frame(part.axis).T)
+    shown, _ = shell.submesh((part.provenance[shell.faces] >= 0).all(1))
     # Triangles of the cut along the border may have all their corners on it.
-    upright = np.abs(face_normals(shell)[:, 2]) < 1e-4
-    shown, _ = shell.submesh((part.provenance[shell.faces] >= 0).all(1) & ~upright)
+    border = np.isin(shown.faces, boundary_edges(shown.faces)).all(1)
+    shown, _ = shown.submesh(~(border & (np.abs(face_normals(shown)[:, 2]) < 1e-4)))
     inner, _ = shell.submesh(face_kinds(shell, shown) == INNER)
     outer = trimesh.Trimesh(shown.vertices, shown.faces, process=False)
     points, _ = trimesh.sample.sample_surface(outer, count, seed=0)
