@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,6 +33,7 @@ class JoinSettings:
     reach_mm : a scan border farther from the face than this belongs to something else.
     depth_mm : a scan border farther behind the face than this is the inside of something (the mouth, a nostril).
     cap_mm : longest border of a small deep opening (a nostril, the mouth) that is closed on the spot.
+    sew_mm : widest gap between two deep borders that run beside each other all the way round and are sewn together.
     """
 
     falloff_mm: float = 4.0
@@ -40,6 +41,7 @@ class JoinSettings:
     reach_mm: float = 25.0
     depth_mm: float = 3.0
     cap_mm: float = 60.0
+    sew_mm: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,15 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         raise ValueError("the scan to join has no triangles")
     plane, border = face_plane(face)
     surface = Surface(face)
-    rims = lay_rims(scan, face, plane=plane, surface=surface, reach_mm=settings.reach_mm, depth_mm=settings.depth_mm)
+    rims = lay_rims(
+        scan,
+        face,
+        plane=plane,
+        surface=surface,
+        reach_mm=settings.reach_mm,
+        depth_mm=settings.depth_mm,
+        sew_mm=settings.sew_mm,
+    )
     if covered is None:
         covered = measure_coverage(scan, face, border=rims.vertices[rims.edges])
     evidence = 1.0 - np.asarray(covered, float)
@@ -123,6 +133,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         falloff_mm=settings.falloff_mm,
         fixed=fixed,
     )
+    filling = replace(filling, triangles=np.concatenate([rims.sewn, filling.triangles]))
     filling, capped = cap_leftovers(
         filling,
         face=face,
@@ -170,7 +181,7 @@ def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -
     stitched = np.unique(filling.triangles[filling.triangles < rim_count])
     on_face = np.zeros(len(merged.vertices), bool)
     on_face[rims.vertices[rims.inside]] = True
-    quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=rim_gaps(rims)[stitched])
+    quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=rim_gaps(rims)[stitched[rims.inside[stitched]]])
     left = {v for loop in open_loops(filling, rims) for v in loop.tolist()}
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
     provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)

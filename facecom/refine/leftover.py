@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops
 from facecom.geometry.nearest import Surface
 from facecom.refine.blend import blended_offsets
 from facecom.refine.caps import cap_loop
-from facecom.refine.evening import uncrossed
+from facecom.refine.evening import pushed, uncrossed
 from facecom.refine.fill import Filling, double_edges
 from facecom.refine.quality import crossings
 from facecom.refine.rims import Rims, weight_rows
@@ -44,22 +45,25 @@ def cap_leftovers(
 def uncross(filling: Filling, rims: Rims) -> Filling:
     """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
 
-    Where it still does, inner edges from rim to rim get a vertex that can move, and it is evened out again.
+    Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
+    left is pushed apart.
     """
     if not len(filling.triangles):
         return filling
-    out = _evened(filling, rims)
+    out = _moved(filling, rims, uncrossed)
     chords = _crossing_chords(out, rims)
-    return _evened(_split(out, rims, chords), rims) if len(chords) else out
+    if len(chords):
+        out = _moved(_split(out, rims, chords), rims, uncrossed)
+    return _moved(out, rims, pushed)
 
 
-def _evened(filling: Filling, rims: Rims) -> Filling:
+def _moved(filling: Filling, rims: Rims, mend: Callable[..., Floats]) -> Filling:
     count = len(rims.vertices)
     used, local = np.unique(filling.triangles, return_inverse=True)
     triangles, points = local.reshape(-1, 3), np.concatenate([rims.points, filling.points])
     free = used >= count
     free[boundary_edges(triangles)] = False
-    points[used] = uncrossed(points[used], triangles, free=free)
+    points[used] = mend(points[used], triangles, free=free)
     return replace(filling, points=points[count:])
 
 

@@ -11,6 +11,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges
 from facecom.geometry.nearest import Closest, Surface
 from facecom.refine.bridges import bridge_points, bridge_runs, deep_points
 from facecom.refine.planar import crossings
+from facecom.refine.seams import seams
 
 _EDGE_TOLERANCE = 1e-6
 
@@ -29,6 +30,7 @@ class Rims:
     inside : (R,) bool, the foot is not on the face's own border, near enough, and not deep
     beyond : (R,) bool, the foot is on the face's own border
     length : (N,) mean length of the border edges at a vertex, mm
+    sewn : (S, 3) int, triangles between borders behind the face that run beside each other
     """
 
     vertices: Ints
@@ -41,6 +43,7 @@ class Rims:
     inside: Bools
     beyond: Bools
     length: Floats
+    sewn: Ints
 
 
 def on_border(mesh: Mesh, found: Closest, rim: Ints) -> Bools:
@@ -60,7 +63,9 @@ def on_border(mesh: Mesh, found: Closest, rim: Ints) -> Bools:
     return out
 
 
-def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_mm: float, depth_mm: float) -> Rims:
+def lay_rims(
+    scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_mm: float, depth_mm: float, sew_mm: float
+) -> Rims:
     """Project the borders of `scan` onto `face` and make them simple curves in its plane.
 
     Parameters
@@ -70,19 +75,34 @@ def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_m
     surface : Surface of `face`
     reach_mm : float, a border vertex farther from the face than this is not part of it
     depth_mm : float, nor is one farther behind it than this
+    sew_mm : float, borders behind the face that are nearer to each other than this are sewn together
     """
     vertices, local = np.unique(boundary_edges(scan.faces), return_inverse=True)
     edges = local.reshape(-1, 2)
     points = scan.vertices[vertices]
     if not len(vertices):
         none, empty = np.zeros(0, bool), sp.csr_matrix((0, len(face.vertices)))
-        return Rims(vertices, edges, points, points, empty, points[:, :2], edges, none, none, points[:, 0])
+        return Rims(
+            vertices,
+            edges,
+            points,
+            points,
+            empty,
+            points[:, :2],
+            edges,
+            none,
+            none,
+            points[:, 0],
+            np.zeros((0, 3), np.int64),
+        )
     found = surface.closest(points)
     span = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
     degree = np.maximum(np.bincount(edges.ravel(), minlength=len(vertices)), 1)
     length = np.bincount(edges.ravel(), np.repeat(span, 2), minlength=len(vertices)) / degree
     beyond = on_border(face, found, boundary_edges(face.faces))
     deep = deep_points(scan, face, vertices, found, depth_mm=depth_mm) | (found.distance > reach_mm)
+    sewn, closed = seams(points, edges, on_face=~deep, reach_mm=sew_mm)
+    deep |= closed
     off, bridges = bridge_runs(edges, deep & ~beyond, beyond)
     inside = ~off & ~beyond
     between = bridge_points(found.points[bridges[:, 0]], found.points[bridges[:, 1]], length[bridges].mean(1))
@@ -100,7 +120,7 @@ def lay_rims(scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_m
     size = np.concatenate([length, np.repeat(length[bridges].mean(1), [len(m) for m in between])])
     lines = np.concatenate(outline)
     uv = untangle(weights @ plane, lines, np.linalg.norm(feet[lines[:, 0]] - feet[lines[:, 1]], axis=1))
-    return Rims(vertices, edges, points, feet, weights, uv, lines, inside, beyond, size)
+    return Rims(vertices, edges, points, feet, weights, uv, lines, inside, beyond, size, sewn)
 
 
 def weight_rows(mesh: Mesh, found: Closest) -> sp.csr_matrix:

@@ -214,6 +214,55 @@ def test_a_bag_that_is_a_piece_of_its_own_is_closed_as_well(face: Mesh) -> None:
     assert len(boundary_loops(joined.merged.faces)) == len(boundary_loops(alone.merged.faces))
 
 
+def lid_and_bag(gap: float) -> tuple[Mesh, Mesh]:
+    """Skin whose slit goes 5 mm down, alone and with a bag below: their borders lie within `gap`, now one in front."""
+    whole = grid(1.5, half=36, seed=1)
+    slit = (np.abs(whole.vertices[:, 1]) < 4) & (np.abs(whole.vertices[:, 0]) < 7)
+    scan, _ = whole.submesh(~slit[whole.faces].any(1))
+    ring = min(boundary_loops(scan.faces), key=len)
+    n, first = len(ring), len(scan.vertices)
+    lids, walls = tube(scan.vertices[ring], depths=(0, 1, 2, 3, 4, 5), start=first)
+    names = np.concatenate([np.arange(first), ring, np.arange(n, len(lids)) + first])
+    skin, _ = Mesh(np.concatenate([scan.vertices, lids]), np.concatenate([scan.faces, names[walls]])).submesh(
+        np.ones(len(scan.faces) + len(walls), bool)
+    )
+    bag, sides = tube(scan.vertices[ring], depths=(5, 7, 9, 11), start=len(skin.vertices))
+    turn = 2 * np.pi * np.arange(n) / n
+    bag[:n] += gap * np.stack([np.cos(5 * turn), np.sin(7 * turn), np.cos(6 * turn)], 1)
+    last = len(skin.vertices) + len(bag) - n + np.arange(n)
+    bottom = np.stack([np.roll(last, -1), last, np.full(n, len(skin.vertices) + len(bag))], 1)
+    points = np.concatenate([skin.vertices, bag, bag[-n:].mean(0)[None]])
+    return skin, Mesh(points, np.concatenate([skin.faces, sides, bottom]))
+
+
+@pytest.mark.parametrize("gap", [0.05, 0.1, 0.3])
+def test_borders_that_run_beside_each_other_behind_the_face_are_sewn_together(face: Mesh, gap: float) -> None:
+    skin, both = lid_and_bag(gap)
+    joined = join(both, face)
+    assert_sound(both, face, joined)
+    assert joined.quality.crossing_edges == len(crossing_edges(joined.patch)) == 0
+    assert len(boundary_loops(joined.merged.faces)) == 1
+    assert joined.n_loops_filled == 2
+    lid, bag = (
+        np.isin(joined.patch_vertices, part)
+        for part in (range(len(skin.vertices)), range(len(skin.vertices), len(both.vertices)))
+    )
+    assert (lid | bag).all()
+    assert (lid[joined.patch.faces].any(1) & bag[joined.patch.faces].any(1)).all()
+
+
+def test_two_sides_of_a_shell_are_not_sewn_together_at_its_hole(face: Mesh) -> None:
+    outer = cut(grid(1.5, half=36, seed=1), disc(0, 0, 9), noise=0.0)
+    shell = Mesh(
+        np.concatenate([outer.vertices, outer.vertices - [0, 0, 0.6]]),
+        np.concatenate([outer.faces, outer.faces[:, ::-1] + len(outer.vertices)]),
+    )
+    joined = join(shell, face)
+    assert len(joined.patch.faces) > 100
+    middle = np.hypot(joined.patch.vertices[:, 0], joined.patch.vertices[:, 1]) < 4
+    assert middle.sum() > 5
+
+
 def test_a_patch_that_would_cross_itself_is_evened_out(face: Mesh) -> None:
     scan = cut(grid(1.5, half=36, seed=1), disc(0, 0, 11), noise=0.0)
     points = face.vertices.copy()

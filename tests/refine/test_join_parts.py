@@ -10,8 +10,10 @@ from facecom.geometry.mesh import Mesh, boundary_edges, unique_edges
 from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
+from facecom.refine.evening import pushed, uncrossed
 from facecom.refine.join import measure_coverage
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
+from facecom.refine.quality import crossing_edges
 from facecom.refine.regions import label_missing
 from facecom.refine.rims import untangle
 from facecom.refine.sampling import rim_sizes
@@ -103,6 +105,18 @@ def test_blended_offsets_keep_the_rim_start_level_and_fade() -> None:
     assert abs(row[1] - row[0]) < 0.05
     assert abs(row[30]) < 0.02
     assert np.abs(out[:, :2]).max() < 1e-9
+
+
+def test_what_fixed_vertices_pierce_is_pushed_aside_where_evening_out_cannot() -> None:
+    points, faces = flat(9)
+    spike = np.array([[3.6, 3.7, 0.1], [4.3, 4.9, -2.0], [4.9, 4.2, -2.0]])
+    both, triangles = np.concatenate([points, spike]), np.concatenate([faces, [[81, 82, 83]]])
+    free = np.append(np.abs(points[:, :2] - 4).max(1) < 4, np.zeros(3, bool))
+    left, out = (move(both, triangles, free=free) for move in (uncrossed, pushed))
+    assert len(crossing_edges(Mesh(left, triangles))) > 0
+    assert len(crossing_edges(Mesh(out, triangles))) == 0
+    assert np.array_equal(out[~free], both[~free])
+    assert np.abs(out - both).max() < 0.5
 
 
 def test_flip_edges_reaches_the_delaunay_triangles_of_a_flat_sheet() -> None:
