@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from pore_windows import ABOVE_MM, PIXEL_MM, Array, Figures, Piece, Skin, compared, height_map, relief_of, windows
 from pores_beside import beside, line
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from facecom.completion import complete
 from facecom.completion.values import Report
@@ -145,14 +145,32 @@ def close_up(path: Path, made: Mesh, skin: Skin, piece: Piece) -> None:
     sides = []
     for mesh in (made, skin.around(centre, piece.radius + 12)):
         height, _ = height_map(Surface(mesh), centre, normal, half_mm=piece.radius + 3)
-        up, across = np.gradient(np.where(np.isfinite(height), height, np.nanmin(height)), PIXEL_MM)
-        facing = unit(np.stack([-across, -up, np.ones_like(up)], axis=-1))
-        shade = np.clip(1.2 * facing @ unit(np.array([-0.9, 0.3, 0.35])), 0, 1) * np.isfinite(height)
-        sides.append(shade[::-1])
+        sides.append((shaded(height) * np.isfinite(height))[::-1])
     image = need("PIL.Image").fromarray(
         (np.hstack([sides[0], np.ones((len(sides[0]), 6)), sides[1]]) * 255).astype(np.uint8)
     )
     image.resize((2 * image.width, 2 * image.height)).save(path)
+
+
+def shaded(height: Array, *, shape_mm: float = 2.0) -> Array:
+    """Brightness 0..1 of a height map: relief under raking light that follows the shape, on the shape softly lit.
+
+    One raking light for both would leave half of a nose black and the other half white.
+    """
+    known = np.isfinite(height)
+    filled = np.where(known, height, 0.0)
+    weight = gaussian_filter(known.astype(float), shape_mm / PIXEL_MM)
+    shape = gaussian_filter(filled, shape_mm / PIXEL_MM) / np.maximum(weight, 1e-6)
+    light = unit(np.array([-0.9, 0.3, 0.7]))
+    raking = _facing(np.where(known, height - shape, 0.0)) @ light / light[2]
+    soft = 0.3 + 0.3 * _facing(shape) @ unit(np.array([-0.6, 0.3, 0.7]))
+    return np.clip(soft * raking, 0.0, 1.0)
+
+
+def _facing(height: Array) -> Array:
+    """Unit normals of a height map, (H, W, 3)."""
+    up, across = np.gradient(height, PIXEL_MM)
+    return unit(np.stack([-across, -up, np.ones_like(up)], axis=-1))
 
 
 def row(name: str, got: Figures, rim: float) -> str:
