@@ -24,7 +24,7 @@ def sound_colors(
     At the silhouette of a depth frame colours mix with the background, all along. A vertex near an open border is
     asked how far its colour is from those found further inside; what is usual is learnt from the scan itself, from
     places as far inside again. Borders that are not much stranger than that, as those of a cut through brow or lip,
-    are believed as a whole; lone vertices are outvoted by those around.
+    are believed as a whole; else strange vertices and their neighbours are doubted.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def sound_colors(
         return sound
     strange = steps > max(least_step, float(np.nanquantile(usual, usual_share)))
     voters = cKDTree(scan.vertices[rim]).query(scan.vertices[rim], k=min(_VOTERS, len(rim)))[1].reshape(len(rim), -1)
-    sound[rim] = strange[voters].mean(1) < 0.5
+    sound[rim] = ~strange & (strange[voters].mean(1) < 1.0 / 3.0)
     return sound
 
 
