@@ -60,7 +60,8 @@ def sound_colors(
     common = mixed_from * max(least_step, float(np.nanquantile(usual, 0.75)))
     if not len(at_border) or np.quantile(at_border, 0.75) < common:
         return sound
-    strange = steps > max(least_step, float(np.nanquantile(usual, usual_share)))
+    # a shard all rim, with no inside in reach, is as mixed as the rest
+    strange = ~(steps <= max(least_step, float(np.nanquantile(usual, usual_share))))
     voters = cKDTree(scan.vertices[rim]).query(scan.vertices[rim], k=min(_VOTERS, len(rim)))[1].reshape(len(rim), -1)
     sound[rim] = ~strange & (strange[voters].mean(1) < 1.0 / 3.0)
     return sound

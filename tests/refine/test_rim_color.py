@@ -86,6 +86,16 @@ def test_a_patch_is_filled_from_behind_a_darkened_rim_and_shows_the_scan_where_s
     assert np.abs(made[seen] - half["dark"].colors).max() < 1e-6
 
 
+def test_a_shard_that_is_all_rim_is_doubted_with_a_darkened_rim(half):
+    face = half["face"]
+    shard = (np.abs(face.vertices[:, 0] - 25.0) < 3.0) & (np.abs(face.vertices[:, 1]) < 3.0)
+    kept = half["measured"] | shard
+    dark = np.full((len(kept), 3), 0.02)
+    dark[half["measured"]] = half["dark"].colors
+    scan = scanned(face, kept, dark)
+    assert not sound_colors(scan)[scan.vertices[:, 0] > 15.0].any()
+
+
 def test_nothing_is_doubted_where_there_is_no_inside_to_compare_with():
     small = replace(sheet(2.0), colors=np.random.default_rng(1).uniform(size=(31 * 31, 3)))
     strip = scanned(small, np.abs(small.vertices[:, 0]) < 5.0, small.colors)
