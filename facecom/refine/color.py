@@ -13,6 +13,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, uniqu
 from facecom.geometry.nearest import Surface
 from facecom.refine import relief, synthesis
 from facecom.refine.energy import extend_smoothly
+from facecom.refine.rim_color import sound_colors
 from facecom.refine.skin import MEASURED, Detail
 
 
@@ -30,8 +31,8 @@ def fill_color(
 ) -> Floats:
     """Colour each vertex of a patch: as the scan shows it where seen, made from the skin around it elsewhere.
 
-    Broad colour is carried in from the rim as a membrane, what is finer than `broad_mm` is quilted, unless scan or
-    patch are too coarse to show it.
+    Broad colour is carried in from the rim as a membrane, where the rim is sound (`sound_colors`); what is finer than
+    `broad_mm` is quilted, unless scan or patch are too coarse to show it.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ def fill_color(
     surface = Surface(scan)
     colors = np.zeros((len(seen), 3))
     colors[seen] = _on(surface, patch.vertices[seen], scan.colors)
+    scan, carried = _without_doubted(scan)
     broad = _broad(scan, patch, seen, broad_mm)
     made = broad
     fine_enough = max(np.median(edge_lengths(patch)), np.median(edge_lengths(scan))) <= coarsest_mm
@@ -70,7 +72,9 @@ def fill_color(
         return np.clip(np.where(seen[:, None], colors, made), 0.0, 1.0)
     charts = _color_charts(surface, scan, patch, seen, broad_mm, source_mm, chart_mm)
     if synthesis.has_room(charts, quilt.radius_mm):
-        fine = synthesis.quilt(_target(patch, colors - broad, seen, charts), charts, settings=quilt, seed=seed)
+        rest = np.zeros((len(seen), 3))
+        rest[seen] = _on(surface, patch.vertices[seen], carried) - broad[seen]
+        fine = synthesis.quilt(_target(patch, rest, seen, charts), charts, settings=quilt, seed=seed)
         made = broad + fine.bands
     return np.clip(np.where(seen[:, None], colors, made), 0.0, 1.0)
 
@@ -98,6 +102,16 @@ def colored_throughout(scan: Mesh) -> Mesh:
     return replace(scan, colors=colors)
 
 
+def _without_doubted(scan: Mesh) -> tuple[Mesh, Floats]:
+    """The scan with the nearest sound colour where its own, at a rim, is not to be carried on; and these colours."""
+    sound = sound_colors(scan)
+    own = scan.colors if scan.colors is not None else np.zeros((len(sound), 3))
+    if not sound.all():
+        own = own.copy()
+        own[~sound] = own[sound][cKDTree(scan.vertices[sound]).query(scan.vertices[~sound])[1]]
+    return replace(scan, colors=own), own
+
+
 def _on(surface: Surface, points: Floats, colors: Floats) -> Floats:
     closest = surface.closest(points)
     return np.einsum("qk,qkc->qc", closest.barycentric, colors[surface.mesh.faces[closest.faces]])
@@ -123,6 +137,7 @@ def _broad(scan: Mesh, patch: Mesh, seen: Bools, broad_mm: float) -> Floats:
 def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None = None) -> Floats:
     """Colour each vertex of a face: as the scan shows it where measured, carried on elsewhere.
 
+    Colours at a rim that are not sound (`sound_colors`) count as not measured.
     Where the other side was measured, its changes of colour (brow, lip) are laid on, as a guided membrane
     (Perez et al. 2003) that meets what was measured; elsewhere the membrane is even.
 
@@ -157,7 +172,9 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
             f"measured has shape {measured.shape} and {measured.sum()} set for {len(face.vertices)} vertices"
         )
     colors = np.zeros((len(measured), 3))
-    colors[measured] = _on(Surface(scan), face.vertices[measured], scan.colors)
+    colors[measured], sound = _sound_on(scan, face.vertices[measured])
+    measured = measured.copy()
+    measured[np.flatnonzero(measured)] = sound
     if measured.all():
         return np.clip(colors, 0.0, 1.0)
     edges, _, _ = unique_edges(face.faces)
@@ -175,6 +192,16 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
     known = slope[:, measured] @ colors[measured]
     colors[free] = splu(system).solve(inner.T @ (guide - known))
     return np.clip(colors, 0.0, 1.0)
+
+
+def _sound_on(scan: Mesh, points: Floats) -> tuple[Floats, Bools]:
+    """Colours of the scan at points, and where no corner is doubted; nowhere in doubt where else nothing was left."""
+    surface, sound = Surface(scan), sound_colors(scan)
+    closest = surface.closest(points)
+    corners = scan.faces[closest.faces]
+    colors = scan.colors if scan.colors is not None else scan.vertices
+    clean = np.einsum("qk,qk->q", closest.barycentric, ~sound[corners]) < 1e-3
+    return np.einsum("qk,qkc->qc", closest.barycentric, colors[corners]), clean if clean.any() else ~clean
 
 
 def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
