@@ -15,8 +15,11 @@ from facecom.refine.caps import cap_loop
 from facecom.refine.evening import pushed, uncrossed
 from facecom.refine.fill import Filling, double_edges
 from facecom.refine.quality import crossings
+from facecom.refine.reconnect import reconnected
 from facecom.refine.rims import Rims, weight_rows
 from facecom.refine.strip import split_edges
+
+_RECONNECTIONS = 3
 
 
 def cap_leftovers(
@@ -42,14 +45,27 @@ def cap_leftovers(
     return filling, capped
 
 
-def uncross(filling: Filling, rims: Rims) -> Filling:
+def uncross(filling: Filling, rims: Rims, fixed: Ints) -> Filling:
     """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
 
     Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
-    left is pushed apart.
+    left is pushed apart. Sheets whose rims run through each other are reconnected where they cross: no way to move
+    them would do. `fixed` holds the scan's edges between rim vertices, (K, 2), which are not made anew.
     """
     if not len(filling.triangles):
         return filling
+    out = _eased(filling, rims)
+    for _ in range(_RECONNECTIONS):
+        points = np.concatenate([rims.points, out.points])
+        triangles = reconnected(points, out.triangles, fixed=fixed)
+        if triangles is out.triangles:
+            break
+        out = _eased(replace(out, triangles=triangles), rims)
+    return out
+
+
+def _eased(filling: Filling, rims: Rims) -> Filling:
+    """The filling with its vertices moved where it crosses itself, and new ones between rim vertices if that is due."""
     out = _moved(filling, rims, uncrossed)
     chords = _crossing_chords(out, rims)
     if len(chords):

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from facecom.geometry.mesh import Mesh, boundary_edges, unique_edges
+from facecom.geometry.mesh import Mesh, boundary_edges, face_components, unique_edges
 from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
@@ -16,6 +16,8 @@ from facecom.refine.evening import pushed, uncrossed
 from facecom.refine.join import measure_coverage
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
 from facecom.refine.quality import crossing_edges
+from facecom.refine.quality import crossings as crossings_in_space
+from facecom.refine.reconnect import reconnected
 from facecom.refine.regions import label_missing
 from facecom.refine.rims import untangle
 from facecom.refine.sampling import rim_sizes
@@ -238,3 +240,54 @@ def test_a_ladder_between_long_chains_takes_little_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * len(turn) ** 2
+
+
+def linked_discs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two discs of triangles whose borders are linked rings, and the triangles of both."""
+    rng = np.random.default_rng(seed)
+    turn = 2 * np.pi * np.arange(9) / 9
+    ring = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) * 3
+    rings = [ring, rng.choice([-1, 1]) * ring[:, [0, 2, 1]] + [3, 0, 0]]
+    points, triangles = [], []
+    for k, loop in enumerate(rings):
+        loop = loop + rng.normal(size=loop.shape) * 0.1
+        added, faces = cap_loop(loop, fixed=NONE)
+        points.append(np.concatenate([loop, added]))
+        triangles.append(faces + k * len(points[0]))
+    return np.concatenate(points), np.concatenate(triangles)
+
+
+@given(seed=st.integers(0, 60))
+def test_discs_of_linked_borders_are_reconnected_where_they_cross(seed: int) -> None:
+    points, triangles = linked_discs(seed)
+    free = np.ones(len(points), bool)
+    free[boundary_edges(triangles)] = False
+    moved = pushed(uncrossed(points, triangles, free=free), triangles, free=free)
+    assert len(crossing_edges(Mesh(moved, triangles))) > 0  # no way to move them would do
+    before = triangles.copy()
+    out = reconnected(points, triangles, fixed=NONE)
+    assert np.array_equal(before, triangles)
+    assert len(crossing_edges(Mesh(points, out))) == 0
+    assert {tuple(e) for e in boundary_edges(out).tolist()} == {tuple(e) for e in boundary_edges(triangles).tolist()}
+    assert unique_edges(out)[2].max() == 2
+    assert face_components(out).max() == 0
+    taken, _, _ = unique_edges(out)
+    new = taken[~has_edges(triangles, taken, len(points))]
+    again = reconnected(points, triangles, fixed=new)
+    assert not has_edges(again, new, len(points)).any()
+
+
+def test_what_does_not_cross_is_not_reconnected() -> None:
+    points, faces = flat(9)
+    assert reconnected(points, faces, fixed=NONE) is faces
+
+
+def test_a_face_that_only_touches_an_edge_hides_none_that_the_edge_pierces() -> None:
+    edge = [[0.0, 0, 4e-6], [1, 0, -4e-6], [0.5, 0, 9]]
+    grazed = [[0.3, -1.0, 0], [0.6, 0, 0], [0.3, 1, 0]]
+    pierced = [[0.8, -1.0, -1], [0.8, 1, -1], [0.8, 0, 1]]
+    points = np.array(edge + grazed + pierced)
+    faces = np.arange(9).reshape(3, 3)
+    found, by = crossings_in_space(Mesh(points, faces))
+    assert [0, 1] in found.tolist()
+    assert (by[(found == [0, 1]).all(1)] == 2).all()
