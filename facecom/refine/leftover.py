@@ -60,8 +60,18 @@ def uncross(filling: Filling, rims: Rims, fixed: Ints) -> Filling:
         triangles = reconnected(points, out.triangles, fixed=fixed)
         if triangles is out.triangles:
             break
-        out = _eased(replace(out, triangles=triangles), rims)
+        out = _eased(_compact(replace(out, triangles=triangles), rims), rims)
     return out
+
+
+def _compact(filling: Filling, rims: Rims) -> Filling:
+    """The filling without the new vertices that none of its triangles uses."""
+    count = len(rims.vertices)
+    used = np.unique(filling.triangles)
+    kept = used[used >= count]
+    names = np.arange(count + len(filling.points))
+    names[kept] = count + np.arange(len(kept))
+    return Filling(names[filling.triangles], filling.points[kept - count], filling.weights[kept - count])
 
 
 def _eased(filling: Filling, rims: Rims) -> Filling:

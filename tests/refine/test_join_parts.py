@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
@@ -13,13 +14,15 @@ from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
 from facecom.refine.evening import pushed, uncrossed
+from facecom.refine.fill import Filling
 from facecom.refine.join import measure_coverage
+from facecom.refine.leftover import uncross
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
 from facecom.refine.quality import crossing_edges
 from facecom.refine.quality import crossings as crossings_in_space
 from facecom.refine.reconnect import reconnected
 from facecom.refine.regions import label_missing
-from facecom.refine.rims import untangle
+from facecom.refine.rims import Rims, untangle
 from facecom.refine.sampling import rim_sizes
 from facecom.refine.seams import shortest_ladder
 from facecom.refine.strip import flip_edges, split_edges
@@ -291,3 +294,25 @@ def test_a_face_that_only_touches_an_edge_hides_none_that_the_edge_pierces() -> 
     found, by = crossings_in_space(Mesh(points, faces))
     assert [0, 1] in found.tolist()
     assert (by[(found == [0, 1]).all(1)] == 2).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_filling_between_linked_rims_ends_without_crossings_and_without_idle_vertices(seed: int) -> None:
+    points, triangles = linked_discs(seed)
+    rim = np.unique(boundary_edges(triangles))
+    order = np.concatenate([rim, np.setdiff1d(np.arange(len(points)), rim)])
+    points, triangles, count = points[order], np.argsort(order)[triangles], len(rim)
+    flags, none = np.ones(count, bool), np.zeros((0, 3), int)
+    edges, own = boundary_edges(triangles)[:, ::-1], sp.identity(len(points)).tocsr()
+    rims = Rims(
+        np.arange(count), edges, points[:count], points[:count], own[:count], points[:count, :2], edges, flags, ~flags,
+        np.ones(count), none,
+    )  # fmt: skip
+    out = uncross(Filling(triangles, points[count:], own[count:]), rims, NONE)
+    everything = np.concatenate([points[:count], out.points])
+    assert len(crossing_edges(Mesh(points, triangles))) > 0
+    assert len(crossing_edges(Mesh(everything, out.triangles))) == 0
+    assert np.array_equal(np.unique(out.triangles), np.arange(len(everything)))
+    assert out.weights.shape == (len(out.points), len(points))
+    ways = [{tuple(e) for e in boundary_edges(t).tolist()} for t in (out.triangles, triangles)]
+    assert ways[0] == ways[1]
