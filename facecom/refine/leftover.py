@@ -45,19 +45,20 @@ def cap_leftovers(
     return filling, capped
 
 
-def uncross(filling: Filling, rims: Rims, fixed: Ints) -> Filling:
+def uncross(filling: Filling, rims: Rims, fixed: Ints, *, longest_mm: float = 2.0) -> Filling:
     """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
 
     Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
     left is pushed apart. Sheets whose rims run through each other are reconnected where they cross: no way to move
-    them would do. `fixed` holds the scan's edges between rim vertices, (K, 2), which are not made anew.
+    them would do, and a band between them whose edges are no longer than `longest_mm` is not seen. `fixed` holds the
+    scan's edges between rim vertices, (K, 2), which are not made anew.
     """
     if not len(filling.triangles):
         return filling
     out = _eased(filling, rims)
     for _ in range(_RECONNECTIONS):
         points = np.concatenate([rims.points, out.points])
-        triangles = reconnected(points, out.triangles, fixed=fixed)
+        triangles = reconnected(points, out.triangles, fixed=fixed, longest_mm=longest_mm)
         if triangles is out.triangles:
             break
         out = _eased(_compact(replace(out, triangles=triangles), rims), rims)

@@ -18,7 +18,7 @@ _ROUNDS = 4
 _NEAR_MM = 1.0  # around a place: triangles that a new one there could cross
 
 
-def reconnected(points: Floats, triangles: Ints, *, fixed: Ints) -> Ints:
+def reconnected(points: Floats, triangles: Ints, *, fixed: Ints, longest_mm: float = np.inf) -> Ints:
     """Triangles (T, 3) with those of two sheets that run through each other replaced by a band from one to the other.
 
     Where a border passes through a sheet and that sheet's border through the first one's sheet, no position of inner
@@ -32,6 +32,7 @@ def reconnected(points: Floats, triangles: Ints, *, fixed: Ints) -> Ints:
     points : (P, 3) float, mm
     triangles : (T, 3) int
     fixed : (K, 2) int, edges of other triangles: none of them is made again
+    longest_mm : a band with a longer edge of its own is not laid; it would be seen where the crossing is not
 
     Examples
     --------
@@ -46,7 +47,7 @@ def reconnected(points: Floats, triangles: Ints, *, fixed: Ints) -> Ints:
     for _ in range(_ROUNDS):
         changed = False
         for place in _places(points, triangles):
-            better = _band(points, triangles, place, fixed)
+            better = _band(points, triangles, place, fixed, longest_mm)
             if better is not None:
                 gone, band = better
                 triangles, changed = np.concatenate([np.delete(triangles, gone, axis=0), band]), True
@@ -77,7 +78,7 @@ def _places(points: Floats, triangles: Ints) -> list[Ints]:
     return [involved[label == k] for k in np.unique(label)]
 
 
-def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints) -> tuple[Ints, Ints] | None:
+def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints, longest_mm: float) -> tuple[Ints, Ints] | None:
     """What is to go, and the ladder between the two gaps that it leaves; None where none is better than what is.
 
     Where the triangles that cross are no two patches, those between them and around them go as well.
@@ -93,6 +94,9 @@ def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints) -> tuple[In
         rest = triangles[np.setdiff1d(near, gone)]
         for made in _ladders(points, loops[0], loops[1]):
             if not _fits(made, triangles[gone], rest, fixed, len(points)):
+                continue
+            rungs, _, used = unique_edges(made)
+            if np.linalg.norm(np.diff(points[rungs[used > 1]], axis=1), axis=2).max(initial=0.0) > longest_mm:
                 continue
             length = float(np.linalg.norm(points[made] - points[np.roll(made, 1, axis=1)], axis=2).sum())
             score = (count(np.concatenate([rest, made])), length)

@@ -308,7 +308,10 @@ def test_a_filling_between_linked_rims_ends_without_crossings_and_without_idle_v
         np.arange(count), edges, points[:count], points[:count], own[:count], points[:count, :2], edges, flags, ~flags,
         np.ones(count), none,
     )  # fmt: skip
-    out = uncross(Filling(triangles, points[count:], own[count:]), rims, NONE)
+    whole = Filling(triangles, points[count:], own[count:])
+    # What would be seen is not laid: the shortest band here has edges of more than a millimetre.
+    assert np.array_equal(uncross(whole, rims, NONE, longest_mm=0.1).triangles, triangles)
+    out = uncross(whole, rims, NONE, longest_mm=np.inf)
     everything = np.concatenate([points[:count], out.points])
     assert len(crossing_edges(Mesh(points, triangles))) > 0
     assert len(crossing_edges(Mesh(everything, out.triangles))) == 0
