@@ -12,7 +12,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, unit
 from facecom.refine.quality import crossings
 
 EVENING_PASSES = 12
-PATIENCE = 8
+PATIENCE = 14
 """Rounds without fewer crossings after which the rest is given up: fixed vertices cross there."""
 
 

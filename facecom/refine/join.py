@@ -144,7 +144,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         falloff_mm=settings.falloff_mm,
         cap_mm=settings.cap_mm,
     )
-    return _joined(scan, face, rims, uncross(filling, rims), capped)
+    return _joined(scan, face, rims, uncross(filling, rims, fixed), capped)
 
 
 def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints, reach_mm: float = 30.0) -> Floats:

@@ -15,8 +15,11 @@ from facecom.refine.caps import cap_loop
 from facecom.refine.evening import pushed, uncrossed
 from facecom.refine.fill import Filling, double_edges
 from facecom.refine.quality import crossings
+from facecom.refine.reconnect import reconnected
 from facecom.refine.rims import Rims, weight_rows
 from facecom.refine.strip import split_edges
+
+_RECONNECTIONS = 3
 
 
 def cap_leftovers(
@@ -42,14 +45,38 @@ def cap_leftovers(
     return filling, capped
 
 
-def uncross(filling: Filling, rims: Rims) -> Filling:
+def uncross(filling: Filling, rims: Rims, fixed: Ints, *, longest_mm: float = 2.0) -> Filling:
     """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
 
     Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
-    left is pushed apart.
+    left is pushed apart. Sheets whose rims run through each other are reconnected where they cross: no way to move
+    them would do, and a band between them whose edges are no longer than `longest_mm` is not seen. `fixed` holds the
+    scan's edges between rim vertices, (K, 2), which are not made anew.
     """
     if not len(filling.triangles):
         return filling
+    out = _eased(filling, rims)
+    for _ in range(_RECONNECTIONS):
+        points = np.concatenate([rims.points, out.points])
+        triangles = reconnected(points, out.triangles, fixed=fixed, longest_mm=longest_mm)
+        if triangles is out.triangles:
+            break
+        out = _eased(_compact(replace(out, triangles=triangles), rims), rims)
+    return out
+
+
+def _compact(filling: Filling, rims: Rims) -> Filling:
+    """The filling without the new vertices that none of its triangles uses."""
+    count = len(rims.vertices)
+    used = np.unique(filling.triangles)
+    kept = used[used >= count]
+    names = np.arange(count + len(filling.points))
+    names[kept] = count + np.arange(len(kept))
+    return Filling(names[filling.triangles], filling.points[kept - count], filling.weights[kept - count])
+
+
+def _eased(filling: Filling, rims: Rims) -> Filling:
+    """The filling with its vertices moved where it crosses itself, and new ones between rim vertices if that is due."""
     out = _moved(filling, rims, uncrossed)
     chords = _crossing_chords(out, rims)
     if len(chords):

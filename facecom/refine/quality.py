@@ -9,6 +9,8 @@ import numpy as np
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, face_normals, unique_edges, unit
 from facecom.geometry.nearest import Surface
 
+_MOST_TOUCHED = 9  # hits of faces that an edge only touches, before one that it pierces; ever wider steps pass them
+
 
 @dataclass(frozen=True)
 class RimQuality:
@@ -91,7 +93,7 @@ def smallest_angles(vertices: Floats, faces: Ints) -> Floats:
 
 
 def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
-    """Edges that pierce a triangle they share no vertex with, (C, 2): the first hit along each edge is tested.
+    """Edges that pierce a triangle they share no vertex with, (C, 2).
 
     Single precision finds hits where triangles of one plane touch; an edge counts whose ends lie at least `least_mm`
     on either side.
@@ -100,16 +102,29 @@ def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
 
 
 def crossings(mesh: Mesh, *, least_mm: float = 1e-5) -> tuple[Ints, Ints]:
-    """The same edges, and the face that each pierces, (C,)."""
+    """The same edges, and a face that each pierces, (C,)."""
     edges, _, _ = unique_edges(mesh.faces)
-    start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    hits = Surface(mesh).cast(start + 1e-3 * (end - start), end - start)
-    candidate = np.flatnonzero(hits.depth < 0.998)
-    corners = mesh.faces[hits.faces[candidate]]
-    shared = (corners[:, :, None] == edges[candidate][:, None, :]).any((1, 2))
-    first = mesh.vertices[corners[:, 0]]
+    surface = Surface(mesh)
+    start, way = mesh.vertices[edges[:, 0]], np.diff(mesh.vertices[edges], axis=1)[:, 0]
+    active, passed = np.arange(len(edges)), np.full(len(edges), 1e-3)
+    found, faces = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for turn in range(_MOST_TOUCHED):
+        hits = surface.cast(start[active] + passed[:, None] * way[active], way[active])
+        met = passed + hits.depth < 0.998
+        active, passed, face = active[met], (passed + hits.depth)[met] + 1e-3 * 2**turn, hits.faces[met]
+        through = _pierces(mesh, edges[active], face, least_mm)
+        found.append(active[through])
+        faces.append(face[through])
+        active, passed = active[~through], passed[~through]  # a face that only touches may hide another
+        if not len(active):
+            break
+    return edges[np.concatenate(found)], np.concatenate(faces)
+
+
+def _pierces(mesh: Mesh, edges: Ints, faces: Ints, least_mm: float) -> Bools:
+    """Whether each edge, (H, 2), goes through its face, (H,), not just along or up to it."""
+    corners = mesh.faces[faces]
+    shared = (corners[:, :, None] == edges[:, None, :]).any((1, 2))
     upright = unit(face_cross(mesh.vertices, corners))
-    above, below = (np.einsum("cd,cd->c", upright, side[candidate] - first) for side in (start, end))
-    apart = (np.minimum(np.abs(above), np.abs(below)) > least_mm) & (above * below < 0)
-    found = candidate[apart & ~shared]
-    return edges[found], hits.faces[found]
+    side = np.einsum("cek,ck->ce", mesh.vertices[edges] - mesh.vertices[corners[:, :1]], upright)
+    return (np.abs(side).min(1) > least_mm) & (side[:, 0] * side[:, 1] < 0) & ~shared

@@ -68,37 +68,52 @@ def _strip(points: Floats, loop: Ints, other: Ints, reach_mm: float) -> Ints:
     """Triangles between two closed loops, of the shortest sides, from where the loops are closest."""
     distance, nearest = cKDTree(points[other]).query(points[loop])
     start = int(distance.argmin())
-    one = np.roll(loop, -start)
-    two = np.roll(other[::-1], nearest[start] + 1 - len(other))
-    one, two = np.append(one, one[0]), np.append(two, two[0])
-    span = np.linalg.norm(points[one][:, None] - points[two], axis=2)
-    i, j = shortest_ladder(span**2)
-    forward = np.diff(i) > 0
-    tip = np.where(forward, one[i[1:]], two[j[1:]])
-    triangles = np.where(
-        forward[:, None],
-        np.stack([tip, one[i[:-1]], two[j[:-1]]], axis=1),
-        np.stack([two[j[:-1]], tip, one[i[:-1]]], axis=1),
-    )
-    step = np.linalg.norm(points[tip] - points[np.where(forward, one[i[:-1]], two[j[:-1]])], axis=1)
-    return triangles[np.maximum(span[i[1:], j[1:]], span[i[:-1], j[:-1]]) < np.hypot(reach_mm, step)]
+    triangles = ladder_triangles(points, np.roll(loop, -start), np.roll(other[::-1], nearest[start] + 1 - len(other)))
+    rungs = np.linalg.norm(points[triangles[:, 1:]] - points[triangles[:, [2, 0]]], axis=2)
+    step = np.linalg.norm(points[triangles[:, 0]] - points[triangles[:, 1]], axis=1)
+    return triangles[rungs.max(1) < np.hypot(reach_mm, step)]
 
 
-def shortest_ladder(cost: Floats) -> tuple[Ints, Ints]:
-    """The way from the first to the last entry of `cost`, (n, m), by steps of one row or one column, of least sum.
+def ladder_triangles(points: Floats, one: Ints, two: Ints) -> Ints:
+    """The strip of least squared rungs between two closed loops whose first vertices face each other.
 
-    Returns the rows and columns it passes, (n + m - 1,) each.
+    Parameters
+    ----------
+    points : (P, 3) float, mm
+    one, two : (n,), (m,) int, vertices of the loops, in the same direction
+
+    Returns
+    -------
+    triangles : (n + m, 3) int
+        The first two corners are a step of one loop, the third lies on the other; steps of `one` are used against its
+        direction, steps of `two` along it.
     """
-    n, m = cost.shape
-    total = cost.copy()
-    total[0], total[:, 0] = np.cumsum(cost[0]), np.cumsum(cost[:, 0])
-    for k in range(2, n + m - 1):  # anti-diagonals
-        i = np.arange(max(1, k - m + 1), min(n, k))
-        total[i, k - i] += np.minimum(total[i - 1, k - i], total[i, k - i - 1])
+    one, two = np.append(one, one[0]), np.append(two, two[0])
+    i, j = shortest_ladder(points[one], points[two])
+    return np.where(
+        (np.diff(i) > 0)[:, None],
+        np.stack([one[i[1:]], one[i[:-1]], two[j[:-1]]], axis=1),
+        np.stack([two[j[:-1]], two[j[1:]], one[i[:-1]]], axis=1),
+    )
+
+
+def shortest_ladder(one: Floats, two: Floats) -> tuple[Ints, Ints]:
+    """The way from the first to the last of both chains, (n, 3) and (m, 3), of least squared rungs.
+
+    It goes by steps on one chain or the other. Returns the positions on each that it passes, (n + m - 1,). Memory is a
+    byte for each pair: loops have thousands of vertices.
+    """
+    n, m = len(one), len(two)
+    total, came_by_one = np.full(n, np.inf), np.zeros((n, m), bool)
+    total[0] = np.sum((one[0] - two[0]) ** 2)
+    for k in range(1, n + m - 1):  # anti-diagonals
+        i = np.arange(max(0, k - m + 1), min(n, k + 1))
+        by_one, by_two = np.where(i > 0, total[i - 1], np.inf), total[i]
+        came_by_one[i, k - i] = by_one <= by_two
+        total[i] = np.sum((one[i] - two[k - i]) ** 2, axis=1) + np.minimum(by_one, by_two)
     rows, columns = [n - 1], [m - 1]
     while rows[-1] or columns[-1]:
-        i, j = rows[-1], columns[-1]
-        up = j == 0 or (i > 0 and total[i - 1, j] <= total[i, j - 1])
-        rows.append(i - up)
-        columns.append(j - (not up))
+        by = int(came_by_one[rows[-1], columns[-1]])
+        rows.append(rows[-1] - by)
+        columns.append(columns[-1] - 1 + by)
     return np.array(rows[::-1]), np.array(columns[::-1])

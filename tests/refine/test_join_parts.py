@@ -1,22 +1,30 @@
 """The pieces of the join: plane triangulation, untangling, caps, blending, sampling."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from facecom.geometry.mesh import Mesh, boundary_edges, unique_edges
+from facecom.geometry.mesh import Mesh, boundary_edges, face_components, unique_edges
 from facecom.refine.blend import blended_offsets
 from facecom.refine.bridges import bridge_runs
 from facecom.refine.caps import cap_loop
 from facecom.refine.evening import pushed, uncrossed
+from facecom.refine.fill import Filling
 from facecom.refine.join import measure_coverage
+from facecom.refine.leftover import uncross
 from facecom.refine.planar import constrained_triangles, crossings, has_edges, signed_areas
 from facecom.refine.quality import crossing_edges
+from facecom.refine.quality import crossings as crossings_in_space
+from facecom.refine.reconnect import reconnected
 from facecom.refine.regions import label_missing
-from facecom.refine.rims import untangle
+from facecom.refine.rims import Rims, untangle
 from facecom.refine.sampling import rim_sizes
+from facecom.refine.seams import shortest_ladder
 from facecom.refine.strip import flip_edges, split_edges
 
 NONE = np.zeros((0, 2), int)
@@ -205,3 +213,109 @@ def test_the_wanted_length_goes_from_the_rims_to_the_templates_own() -> None:
     assert wanted == pytest.approx([0.5, 1.0, 2.0, 2.0])
     assert distance[:3] == pytest.approx([0, 2, 6])
     assert np.isinf(distance[3])
+
+
+def ladder_cost(one: np.ndarray, two: np.ndarray) -> float:
+    """Least sum of squared rungs between two chains, by plain recursion over all pairs."""
+    total = ((one[:, None] - two) ** 2).sum(2)
+    for i in range(len(one)):
+        for j in range(len(two)):
+            before = [total[i - 1, j]] * (i > 0) + [total[i, j - 1]] * (j > 0)
+            total[i, j] += min(before, default=0.0)
+    return float(total[-1, -1])
+
+
+@given(n=st.integers(1, 12), m=st.integers(1, 12), seed=st.integers(0, 200))
+def test_a_ladder_steps_along_both_chains_and_is_the_shortest(n: int, m: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, two = rng.normal(size=(n, 3)), rng.normal(size=(m, 3))
+    i, j = shortest_ladder(one, two)
+    assert (i[0], j[0], i[-1], j[-1]) == (0, 0, n - 1, m - 1)
+    assert (np.diff(i) + np.diff(j) == 1).all()
+    assert ((one[i] - two[j]) ** 2).sum() == pytest.approx(ladder_cost(one, two))
+
+
+def test_a_ladder_between_long_chains_takes_little_memory() -> None:
+    turn = np.linspace(0, 2 * np.pi, 900)
+    ring = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1)
+    tracemalloc.start()
+    shortest_ladder(ring, ring + [0.0, 0.0, 0.1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * len(turn) ** 2
+
+
+def linked_discs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two discs of triangles whose borders are linked rings, and the triangles of both."""
+    rng = np.random.default_rng(seed)
+    turn = 2 * np.pi * np.arange(9) / 9
+    ring = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) * 3
+    rings = [ring, rng.choice([-1, 1]) * ring[:, [0, 2, 1]] + [3, 0, 0]]
+    points, triangles = [], []
+    for k, loop in enumerate(rings):
+        loop = loop + rng.normal(size=loop.shape) * 0.1
+        added, faces = cap_loop(loop, fixed=NONE)
+        points.append(np.concatenate([loop, added]))
+        triangles.append(faces + k * len(points[0]))
+    return np.concatenate(points), np.concatenate(triangles)
+
+
+@given(seed=st.integers(0, 60))
+def test_discs_of_linked_borders_are_reconnected_where_they_cross(seed: int) -> None:
+    points, triangles = linked_discs(seed)
+    free = np.ones(len(points), bool)
+    free[boundary_edges(triangles)] = False
+    moved = pushed(uncrossed(points, triangles, free=free), triangles, free=free)
+    assert len(crossing_edges(Mesh(moved, triangles))) > 0  # no way to move them would do
+    before = triangles.copy()
+    out = reconnected(points, triangles, fixed=NONE)
+    assert np.array_equal(before, triangles)
+    assert len(crossing_edges(Mesh(points, out))) == 0
+    assert {tuple(e) for e in boundary_edges(out).tolist()} == {tuple(e) for e in boundary_edges(triangles).tolist()}
+    assert unique_edges(out)[2].max() == 2
+    assert face_components(out).max() == 0
+    taken, _, _ = unique_edges(out)
+    new = taken[~has_edges(triangles, taken, len(points))]
+    again = reconnected(points, triangles, fixed=new)
+    assert not has_edges(again, new, len(points)).any()
+
+
+def test_what_does_not_cross_is_not_reconnected() -> None:
+    points, faces = flat(9)
+    assert reconnected(points, faces, fixed=NONE) is faces
+
+
+def test_a_face_that_only_touches_an_edge_hides_none_that_the_edge_pierces() -> None:
+    edge = [[0.0, 0, 4e-6], [1, 0, -4e-6], [0.5, 0, 9]]
+    grazed = [[0.3, -1.0, 0], [0.6, 0, 0], [0.3, 1, 0]]
+    pierced = [[0.8, -1.0, -1], [0.8, 1, -1], [0.8, 0, 1]]
+    points = np.array(edge + grazed + pierced)
+    faces = np.arange(9).reshape(3, 3)
+    found, by = crossings_in_space(Mesh(points, faces))
+    assert [0, 1] in found.tolist()
+    assert (by[(found == [0, 1]).all(1)] == 2).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_filling_between_linked_rims_ends_without_crossings_and_without_idle_vertices(seed: int) -> None:
+    points, triangles = linked_discs(seed)
+    rim = np.unique(boundary_edges(triangles))
+    order = np.concatenate([rim, np.setdiff1d(np.arange(len(points)), rim)])
+    points, triangles, count = points[order], np.argsort(order)[triangles], len(rim)
+    flags, none = np.ones(count, bool), np.zeros((0, 3), int)
+    edges, own = boundary_edges(triangles)[:, ::-1], sp.identity(len(points)).tocsr()
+    rims = Rims(
+        np.arange(count), edges, points[:count], points[:count], own[:count], points[:count, :2], edges, flags, ~flags,
+        np.ones(count), none,
+    )  # fmt: skip
+    whole = Filling(triangles, points[count:], own[count:])
+    # What would be seen is not laid: the shortest band here has edges of more than a millimetre.
+    assert np.array_equal(uncross(whole, rims, NONE, longest_mm=0.1).triangles, triangles)
+    out = uncross(whole, rims, NONE, longest_mm=np.inf)
+    everything = np.concatenate([points[:count], out.points])
+    assert len(crossing_edges(Mesh(points, triangles))) > 0
+    assert len(crossing_edges(Mesh(everything, out.triangles))) == 0
+    assert np.array_equal(np.unique(out.triangles), np.arange(len(everything)))
+    assert out.weights.shape == (len(out.points), len(points))
+    ways = [{tuple(e) for e in boundary_edges(t).tolist()} for t in (out.triangles, triangles)]
+    assert ways[0] == ways[1]
