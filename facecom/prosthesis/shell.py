@@ -250,19 +250,21 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
     """
     surfaces = [Surface(to_mesh(solid)) for solid in behind]
     nearness = _Nearness(outer.faces, surfaces, within_mm=1.05 * least_mm)
-    near, worst = nearness.of(outer.vertices), np.inf
-    for _ in range(6):
+    near, worst, along_axis = nearness.of(outer.vertices), np.inf, False
+    for _ in range(10):
         short = np.where(near < 1.05 * least_mm, 1.07 * least_mm - near, 0.0)
-        if not short.any() or short.sum() > 0.9 * worst:
+        if not short.any() or (along_axis and short.sum() > 0.9 * worst):
             break
+        # In a crease normals lead nowhere; along the axis everything is left behind at last.
+        along_axis |= bool(short.sum() > 0.9 * worst)
         worst = short.sum()
         for _ in range(3):
             around = np.repeat(0.6 * short[outer.faces].max(1), 3)
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         before = outer.vertices
-        raised = outer.with_vertices(before + short[:, None] * even_normals(outer, rounds=2))
-        outer, _ = uncrossed(raised, fresh=short > 0)
+        step = np.broadcast_to(_UP, before.shape) if along_axis else even_normals(outer, rounds=2)
+        outer, _ = uncrossed(outer.with_vertices(before + short[:, None] * step), fresh=short > 0)
         near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 
