@@ -214,6 +214,19 @@ def vertex_adjacency(faces: Ints, count: int) -> sp.csr_matrix:
     return (upper + upper.T).tocsr()
 
 
+def pierces(mesh: Mesh, edges: Ints, faces: Ints, *, least_mm: float) -> Bools:
+    """Whether each edge, (H, 2), that meets a face's plane goes through that face, (H,), not just along or up to it.
+
+    It shares no vertex with it, and its ends lie at least `least_mm` on either side. That it meets the triangle itself
+    is for a ray to tell.
+    """
+    corners = mesh.faces[faces]
+    shared = (corners[:, :, None] == edges[:, None, :]).any((1, 2))
+    upright = unit(face_cross(mesh.vertices, corners))
+    side = np.einsum("cek,ck->ce", mesh.vertices[edges] - mesh.vertices[corners[:, :1]], upright)
+    return np.asarray((np.abs(side).min(1) > least_mm) & (side[:, 0] * side[:, 1] < 0) & ~shared)
+
+
 def edge_lengths(mesh: Mesh) -> Floats:
     """Length of each undirected edge, (E,)."""
     edges, _, _ = unique_edges(mesh.faces)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from facecom.errors import need
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_cross, unique_edges, unit
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, pierces, unique_edges
 from facecom.geometry.nearest import Surface
 
 
@@ -174,14 +174,9 @@ def _crossings(mesh: Mesh, edges: Ints, looked_at: Ints, least_mm: float) -> tup
     """Of some edges and of some faces those that cross, as `crossings` gives them."""
     start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
     rays, hit = _pierced(Surface(Mesh(mesh.vertices, mesh.faces[looked_at])), start, end - start)
-    faces = looked_at[hit]
-    corners = mesh.faces[faces]
-    apart = ~(corners[:, :, None] == edges[rays][:, None, :]).any((1, 2))
-    rays, faces, corners = rays[apart], faces[apart], corners[apart]
-    base, normals = mesh.vertices[corners[:, 0]], unit(face_cross(mesh.vertices, corners))
-    side = [np.einsum("cd,cd->c", points[rays] - base, normals) for points in (start, end)]
-    pierced = (np.minimum(*side) < -least_mm) & (np.maximum(*side) > least_mm)
-    return edges[rays[pierced]], faces[pierced]
+    ends, faces = edges[rays], looked_at[hit]
+    pierced = pierces(mesh, ends, faces, least_mm=least_mm)
+    return ends[pierced], faces[pierced]
 
 
 def _pierced(surface: Surface, start: Floats, along: Floats, *, most: int = 8) -> tuple[Ints, Ints]:

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, unique_edges, vertex_normals
-from facecom.geometry.nearest import Surface
+from facecom.geometry.nearest import Closest, Surface
 from facecom.refine import relief, synthesis
 from facecom.refine.energy import extend_smoothly
 from facecom.refine.rim_color import sound_colors
@@ -63,8 +63,10 @@ def fill_color(
     quilt = quilt or synthesis.QuiltSettings()
     surface = Surface(scan)
     colors = np.zeros((len(seen), 3))
-    colors[seen] = _on(surface, patch.vertices[seen], scan.colors)
-    scan, carried = _without_doubted(scan)
+    closest = surface.closest(patch.vertices[seen])
+    colors[seen] = _mixed(scan.faces, closest, scan.colors)
+    carried = _sound_colors_of(scan, scan.colors)
+    scan = replace(scan, colors=carried)
     broad = _broad(scan, patch, seen, broad_mm)
     made = broad
     fine_enough = max(np.median(edge_lengths(patch)), np.median(edge_lengths(scan))) <= coarsest_mm
@@ -73,7 +75,7 @@ def fill_color(
     charts = _color_charts(surface, scan, patch, seen, broad_mm, source_mm, chart_mm)
     if synthesis.has_room(charts, quilt.radius_mm):
         rest = np.zeros((len(seen), 3))
-        rest[seen] = _on(surface, patch.vertices[seen], carried) - broad[seen]
+        rest[seen] = _mixed(scan.faces, closest, carried) - broad[seen]
         fine = synthesis.quilt(_target(patch, rest, seen, charts), charts, settings=quilt, seed=seed)
         made = broad + fine.bands
     return np.clip(np.where(seen[:, None], colors, made), 0.0, 1.0)
@@ -102,19 +104,19 @@ def colored_throughout(scan: Mesh) -> Mesh:
     return replace(scan, colors=colors)
 
 
-def _without_doubted(scan: Mesh) -> tuple[Mesh, Floats]:
-    """The scan with the nearest sound colour where its own, at a rim, is not to be carried on; and these colours."""
+def _sound_colors_of(scan: Mesh, colors: Floats) -> Floats:
+    """The scan's colours, but the nearest sound one where its own, at a rim, is not to be carried on."""
     sound = sound_colors(scan)
-    own = scan.colors if scan.colors is not None else np.zeros((len(sound), 3))
-    if not sound.all():
-        own = own.copy()
-        own[~sound] = own[sound][cKDTree(scan.vertices[sound]).query(scan.vertices[~sound])[1]]
-    return replace(scan, colors=own), own
+    if sound.all():
+        return colors
+    out = colors.copy()
+    out[~sound] = colors[sound][cKDTree(scan.vertices[sound]).query(scan.vertices[~sound])[1]]
+    return out
 
 
-def _on(surface: Surface, points: Floats, colors: Floats) -> Floats:
-    closest = surface.closest(points)
-    return np.einsum("qk,qkc->qc", closest.barycentric, colors[surface.mesh.faces[closest.faces]])
+def _mixed(faces: Ints, closest: Closest, colors: Floats) -> Floats:
+    """Colours of vertices mixed at the closest points of their faces, (Q, 3)."""
+    return np.einsum("qk,qkc->qc", closest.barycentric, colors[faces[closest.faces]])
 
 
 def _broad(scan: Mesh, patch: Mesh, seen: Bools, broad_mm: float) -> Floats:
@@ -172,7 +174,9 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
             f"measured has shape {measured.shape} and {measured.sum()} set for {len(face.vertices)} vertices"
         )
     colors = np.zeros((len(measured), 3))
-    colors[measured], sound = _sound_on(scan, face.vertices[measured])
+    closest = Surface(scan).closest(face.vertices[measured])
+    colors[measured] = _mixed(scan.faces, closest, scan.colors)
+    sound = _undoubted(scan, closest)
     measured = measured.copy()
     measured[np.flatnonzero(measured)] = sound
     if measured.all():
@@ -194,14 +198,11 @@ def face_colors(scan: Mesh, face: Mesh, *, measured: Bools, mirror: Ints | None 
     return np.clip(colors, 0.0, 1.0)
 
 
-def _sound_on(scan: Mesh, points: Floats) -> tuple[Floats, Bools]:
-    """Colours of the scan at points, and where no corner is doubted; nowhere in doubt where else nothing was left."""
-    surface, sound = Surface(scan), sound_colors(scan)
-    closest = surface.closest(points)
-    corners = scan.faces[closest.faces]
-    colors = scan.colors if scan.colors is not None else scan.vertices
-    clean = np.einsum("qk,qk->q", closest.barycentric, ~sound[corners]) < 1e-3
-    return np.einsum("qk,qkc->qc", closest.barycentric, colors[corners]), clean if clean.any() else ~clean
+def _undoubted(scan: Mesh, closest: Closest) -> Bools:
+    """Where no corner's colour is doubted, (Q,); everywhere where else nothing was left."""
+    doubted = ~sound_colors(scan)[scan.faces[closest.faces]]
+    clean = np.einsum("qk,qk->q", closest.barycentric, doubted) < 1e-3
+    return clean if clean.any() else ~clean
 
 
 def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
@@ -231,7 +232,8 @@ def _color_charts(
     flat = shape.points.reshape(-1, 3).astype(float)
     colors = np.zeros((len(flat), 3))
     valid = shape.valid.ravel()
-    colors[valid] = _on(surface, flat[valid], scan.colors if scan.colors is not None else scan.vertices)
+    closest = surface.closest(flat[valid])
+    colors[valid] = _mixed(scan.faces, closest, scan.colors if scan.colors is not None else scan.vertices)
     image = np.moveaxis(colors.reshape(*shape.valid.shape, 3), -1, 1).astype(np.float32)
     low = relief.masked_blur(image, weight, relief.gaussian_width(broad_mm) / shape.pixel_mm)
     fine = ((image - low) * weight[:, None]).astype(np.float32)

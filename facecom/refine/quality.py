@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, face_normals, unique_edges, unit
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, pierces, unique_edges
 from facecom.geometry.nearest import Surface
 
 _MOST_TOUCHED = 9  # hits of faces that an edge only touches, before one that it pierces; ever wider steps pass them
@@ -112,19 +112,10 @@ def crossings(mesh: Mesh, *, least_mm: float = 1e-5) -> tuple[Ints, Ints]:
         hits = surface.cast(start[active] + passed[:, None] * way[active], way[active])
         met = passed + hits.depth < 0.998
         active, passed, face = active[met], (passed + hits.depth)[met] + 1e-3 * 2**turn, hits.faces[met]
-        through = _pierces(mesh, edges[active], face, least_mm)
+        through = pierces(mesh, edges[active], face, least_mm=least_mm)
         found.append(active[through])
         faces.append(face[through])
         active, passed = active[~through], passed[~through]  # a face that only touches may hide another
         if not len(active):
             break
     return edges[np.concatenate(found)], np.concatenate(faces)
-
-
-def _pierces(mesh: Mesh, edges: Ints, faces: Ints, least_mm: float) -> Bools:
-    """Whether each edge, (H, 2), goes through its face, (H,), not just along or up to it."""
-    corners = mesh.faces[faces]
-    shared = (corners[:, :, None] == edges[:, None, :]).any((1, 2))
-    upright = unit(face_cross(mesh.vertices, corners))
-    side = np.einsum("cek,ck->ce", mesh.vertices[edges] - mesh.vertices[corners[:, :1]], upright)
-    return (np.abs(side).min(1) > least_mm) & (side[:, 0] * side[:, 1] < 0) & ~shared

@@ -85,8 +85,7 @@ def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints, longest_mm:
     """
     low, high = points[triangles[place]].min((0, 1)) - _NEAR_MM, points[triangles[place]].max((0, 1)) + _NEAR_MM
     near = np.flatnonzero(((points[triangles].max(1) > low) & (points[triangles].min(1) < high)).all(1))
-    count = lambda shown: len(crossings(Mesh(points, shown))[0])  # noqa: E731
-    best, least = None, (count(triangles[near]), np.inf)
+    best, least = None, (_crossed(points, triangles[near]), np.inf)
     for gone in _grown(triangles, place):
         loops = edge_loops(boundary_edges(triangles[gone]))
         if len(loops) != 2 or len(loops[0]) * len(loops[1]) > _MOST_LADDERS:
@@ -99,12 +98,17 @@ def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints, longest_mm:
             if np.linalg.norm(np.diff(points[rungs[used > 1]], axis=1), axis=2).max(initial=0.0) > longest_mm:
                 continue
             length = float(np.linalg.norm(points[made] - points[np.roll(made, 1, axis=1)], axis=2).sum())
-            score = (count(np.concatenate([rest, made])), length)
+            score = (_crossed(points, np.concatenate([rest, made])), length)
             if score[0] < least[0] or (best is not None and score < least):
                 best, least = (gone, made), score
         if not least[0]:
             break
     return best
+
+
+def _crossed(points: Floats, triangles: Ints) -> int:
+    """How many edges cross."""
+    return len(crossings(Mesh(points, triangles))[0])
 
 
 def _grown(triangles: Ints, place: Ints) -> Iterator[Ints]:
@@ -127,8 +131,8 @@ def _ladders(points: Floats, one: Ints, two: Ints) -> Iterator[Ints]:
 def _fits(made: Ints, old: Ints, near: Ints, fixed: Ints, count: int) -> bool:
     """Whether new triangles have the border of the old ones, and no inner edge that others have already."""
     border = boundary_edges(made)
-    way = lambda e: np.sort(e[:, 0] * count + e[:, 1])  # noqa: E731
-    if not np.array_equal(way(border), way(boundary_edges(old))):
+    new_ways, old_ways = (np.sort(edges @ [count, 1]) for edges in (border, boundary_edges(old)))
+    if not np.array_equal(new_ways, old_ways):
         return False
     edges, _, used = unique_edges(made)
     inner = edges[used > 1]
