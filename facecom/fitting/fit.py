@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
 import numpy as np
-from scipy import linalg
 
 from facecom.errors import FitError
 from facecom.fitting.newton import FitSettings, Problem, ShapeModel, Stage, default_stages, newton_steps
+from facecom.fitting.normal_equations import motion_is_determined, solve_step
 from facecom.geometry.matching import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -103,6 +103,8 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
 
     Raises
     ------
+    FitError
+        When the scan looks the same after some motion, as a ball does, so that the pose is not determined.
     ValueError
         When the settings have no stages.
     """
@@ -111,6 +113,11 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
         last = state
     if last is None:
         raise ValueError("the fit has no stages; give at least one")
+    if not motion_is_determined(last.precision):
+        raise FitError(
+            "the scan looks the same turned or moved, as a ball, a plane or a tube does, so that nothing tells where a "
+            "face lies in it; is it a face?"
+        )
     return Fit(
         code=last.code,
         pose=last.pose,
@@ -167,6 +174,6 @@ def take_in(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:
     rows : (n, M + 6), derivative by code and motion; gaps : (n,), mm; weights : (n,), 1 / variance
     """
     precision = fitted.precision + (rows * weights[:, None]).T @ rows
-    delta = linalg.cho_solve(linalg.cho_factor(precision), rows.T @ (weights * gaps))
+    delta = solve_step(precision, rows.T @ (weights * gaps))
     motion = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:])
     return replace(fitted, code=fitted.code + delta[:-6], pose=motion.inverse() @ fitted.pose, precision=precision)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from facecom.errors import FitError
+from facecom.fitting.normal_equations import solve_step
 from facecom.fitting.terms import (
     by_name,
     geman_mcclure,
@@ -147,7 +148,7 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
     landmark_rms = _add_landmarks(problem, vertices, jacobian, pose, precision, slope)
     precision[np.arange(modes), np.arange(modes)] += 1.0
     slope[:modes] -= code[:modes]
-    delta = linalg.cho_solve(linalg.cho_factor(precision), slope)
+    delta = solve_step(precision, slope)
     new_code = code.copy()
     new_code[:modes] += delta[:modes]
     motion = Similarity(rotation_from_vector(delta[modes : modes + 3]), delta[modes + 3 :])

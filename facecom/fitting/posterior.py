@@ -8,6 +8,7 @@ import numpy as np
 from scipy import linalg
 from scipy.spatial import cKDTree
 
+from facecom.fitting.normal_equations import cholesky_lower
 from facecom.geometry.mesh import Bools, Floats
 
 
@@ -47,7 +48,7 @@ def posterior_sigma(jacobian: Floats, vertices: Floats, normals: Floats, precisi
     """
     shape = np.einsum("vd,vdm->vm", normals, jacobian.reshape(len(vertices), 3, -1))
     rows = np.concatenate([shape, np.cross(vertices, normals), normals], axis=1)
-    root = linalg.cholesky(precision, lower=True)
+    root = cholesky_lower(precision)
     half = linalg.solve_triangular(root, np.asfortranarray(rows.T), lower=True, overwrite_b=True)
     return np.sqrt(np.sum(half**2, axis=0))
 
@@ -96,13 +97,17 @@ def pull(rows: Floats, precision: Floats, gaps: Floats, *, sigma_mm: Floats, fac
     rows : (n, M + 6); gaps, sigma_mm : (n,)
     precision : (M + 6, M + 6) of the posterior; factor : on its standard deviations
     """
-    spread = factor**2 * linalg.solve(precision, rows.T, assume_a="pos")
-    return spread @ linalg.solve(rows @ spread + np.diag(sigma_mm**2), gaps, assume_a="pos")
+    spread = factor**2 * _solved(precision, rows.T)
+    return spread @ _solved(rows @ spread + np.diag(sigma_mm**2), gaps)
+
+
+def _solved(matrix: Floats, right: Floats) -> Floats:
+    return np.asarray(linalg.cho_solve((cholesky_lower(matrix), True), right))
 
 
 def draw(precision: Floats, *, count: int, seed: int) -> Floats:
     """Deviations of code and motion (count, M + 6), drawn from the posterior."""
-    root = linalg.cholesky(precision, lower=True)
+    root = cholesky_lower(precision)
     noise = np.random.default_rng(seed).normal(size=(len(precision), count))
     return linalg.solve_triangular(root, noise, lower=True, trans="T").T
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize
 
+from facecom.fitting.normal_equations import cholesky_lower
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
 from facecom.model.expressions import LEVEL, Expressions
@@ -66,9 +67,9 @@ def expression_weights(
     target = (vertices - mean).ravel() * root
     prior = np.concatenate([np.ones(model.code_size), np.full(6, 1e-6)])
     both = person.T @ np.column_stack([moves, target])
-    explained = linalg.solve(person.T @ person + np.diag(prior), both, assume_a="pos")
+    explained = linalg.cho_solve((cholesky_lower(person.T @ person + np.diag(prior)), True), both)
     inner = moves.T @ np.column_stack([moves, target]) - both[:, :-1].T @ explained
     system = inner[:, :-1] + np.eye(len(inner)) / settings.weight_sd**2
-    upper = linalg.cholesky(0.5 * (system + system.T))
+    upper = cholesky_lower(0.5 * (system + system.T)).T
     right = linalg.solve_triangular(upper, inner[:, -1], trans="T")
     return optimize.lsq_linear(upper, right, bounds=(0.0, 1.0)).x
