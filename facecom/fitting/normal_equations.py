@@ -32,7 +32,7 @@ def solve_step(precision: Floats, slope: Floats) -> Floats:
 
     Examples
     --------
-    >>> solve_step(np.diag([2.0, 1, 1, 1, 1, 1, 4]), np.ones(7)).tolist()
+    >>> solve_step(np.diag([2.0, 1, 1, 1, 1, 1, 4]), np.ones(7)).round(6).tolist()
     [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.25]
     """
     factor = _determined_factor(precision)
