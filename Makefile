@@ -1,8 +1,8 @@
-# make demo | test | lint | bench: each sets up .venv first; a second call finds the stamp and is quick.
+# make demo | test | lint | docs | bench: each sets up .venv first; a second call finds the stamp and is quick.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,7 @@ help:
 	@echo "make demo    set up, complete the scans of data/demo, print where the results are"
 	@echo "make test    set up, run the tests and the examples in the docstrings"
 	@echo "make lint    set up, run ruff, mypy and import-linter"
+	@echo "make docs    set up, build the documentation site in build/docs, warnings as errors"
 	@echo "make bench   set up, print times and memory (BENCH='options of benchmarks/speed.py')"
 	@echo "make clean   remove .venv and what was built"
 
@@ -80,6 +81,15 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What builds the site is needed for nothing else, so it has a stamp of its own.
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py $(BENCH)

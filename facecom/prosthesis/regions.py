@@ -22,7 +22,7 @@ EARS = ("l_ear", "r_ear")
 def region_mask(template: Template, name: str) -> Bools:
     """Template vertices of a region: one of the template's own, or one of the shapes that defects are cut with.
 
-    Shapes that are cut on one side are mirrored with the prefix "left_" or "right_"; of an ear all that stands off
+    Shapes that are cut on one side are mirrored with the prefix `left_` or `right_`; of an ear all that stands off
     the head is taken, see `auricle`.
 
     Raises
