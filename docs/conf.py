@@ -27,7 +27,7 @@ highlight_language = "text"
 # `name` in a docstring is code, and a link where it names something of the package.
 default_role = "py:obj"
 
-myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = False
