@@ -16,10 +16,11 @@ from facecom.apps.viewer.scene import panel, scene
 from facecom.apps.viewer.scene.painting import Painter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import Stage
+from facecom.apps.viewer.session import jobs
 from facecom.apps.viewer.session.context import Page, Shop
 from facecom.apps.viewer.session.job_controller import Desk
 from facecom.apps.viewer.session.job_queue import Latest, LeftError
-from facecom.apps.viewer.session import Session, jobs
+from facecom.apps.viewer.session.session import Session
 from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Ints
 
