@@ -22,10 +22,10 @@ import numpy as np
 
 from facecom.completion import complete
 from facecom.errors import FacecomError
-from facecom.geometry.nearest import Surface
+from facecom.geometry.closest_points import Surface
 from facecom.report.ablation import Ablation, ablate
+from facecom.report.ablation_variants import LEAVINGS
 from facecom.report.explain import explain_html, explain_json
-from facecom.report.leaving import LEAVINGS
 
 Case = Mapping[str, Any]
 

@@ -20,17 +20,17 @@ import torch
 from safetensors.numpy import save_file
 
 from facecom.completion import complete
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
-from facecom.model.adapters.carried import CarriedGenerator, carry
+from facecom.io.files import write_mesh
 from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
 from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
 from facecom.model.adapters.source import LinearSource, Source, mean_mesh
-from facecom.model.linear import LinearGenerator
+from facecom.model.adapters.transferred import CarriedGenerator, carry
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
-from facecom.scan.files import write_mesh
 
 Place = tuple[Floats, Similarity]
 

@@ -18,10 +18,10 @@ from calibration import errors_and_sigma
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
+from facecom.io.files import read_scan
 from facecom.report.figures import bar_plot, calibration_plot, error_map, write_figure
-from facecom.scan.files import read_scan
 from facecom.scan.units import MM_PER_UNIT
 
 REACH_MM = 3.0

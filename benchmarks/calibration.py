@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from facecom.geometry.nearest import Surface
-from facecom.scan.files import read_scan_file
+from facecom.geometry.closest_points import Surface
+from facecom.io.files import read_scan_file
 from facecom.scan.units import MM_PER_UNIT
 
 BANDS = (0.5, 0.9)

@@ -27,8 +27,8 @@ import numpy as np
 from speed import DEMO, resized
 
 from facecom.completion import complete
-from facecom.model.linear import LinearGenerator
-from facecom.scan.files import read_scan, write_mesh
+from facecom.io.files import read_scan, write_mesh
+from facecom.model.linear.generator import LinearGenerator
 
 SIZES = (25_000, 100_000, 400_000, 1_000_000, 2_500_000, 5_000_000)
 LARGE = 100_000

@@ -11,15 +11,15 @@ import numpy as np
 
 from benchmarks.generator_kinds import Entry
 from facecom.completion import CompletionSettings, Scan, face_trust, find_face, prepare_scan
-from facecom.completion.finding import turned
+from facecom.completion.alignment import turned
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
-from facecom.model.linear import LinearGenerator
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import Template
-from facecom.scan.files import read_scan
 
 GROUPS = ("simpop", "james", "lps")
 

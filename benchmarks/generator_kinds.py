@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
-from facecom.model.linear import LinearGenerator
-from facecom.model.stored import Kind, write_stored
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.network.training import TrainSettings, face_weights, iterate_training, principal_modes
+from facecom.model.storage import Kind, write_stored
 from facecom.model.template import Template
-from facecom.model.training import TrainSettings, face_weights, iterate_training, principal_modes
 
 RELINEARISE = 1.0
 """How far a code goes, in standard deviations of each entry, before FaceCom's derivative is taken anew."""
@@ -132,7 +132,7 @@ def _left_over(offsets: np.ndarray, modes: np.ndarray) -> dict[int, float]:
 
 def facecom(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """FaceCom's architecture from random weights, its recipe but for the length."""
-    from training.train_facecom import Budget, train_facecom
+    from training.train_facecom_baseline import Budget, train_facecom
 
     budget = Budget(options.minutes, seed=options.seed, device=options.device)
     trained = train_facecom(faces, template, code_size=options.code, budget=budget, folder=folder / "training")
@@ -141,7 +141,7 @@ def facecom(faces: np.ndarray, template: Template, folder: Path, options: argpar
 
 def facecom_from_pca(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """FaceCom's decoder, started as PCA: where its shape ends when training is short."""
-    from training.train_facecom import Budget, train_from_pca
+    from training.train_facecom_baseline import Budget, train_from_pca
 
     modes = np.load(folder.parent / "pca" / "modes.npy")
     offsets = (faces - faces.mean(0, dtype=np.float64).astype(np.float32)).reshape(len(faces), -1)
@@ -185,8 +185,8 @@ def _facecom_entry(name: str, trained: Any, template: Template, folder: Path, *,
 
 def ours(faces: np.ndarray, template: Template, folder: Path, options: argparse.Namespace) -> Entry:
     """Linear trunk and mesh network; goes on where it was stopped."""
-    from facecom.model.generator import FaceGenerator
-    from facecom.model.network import Sizes
+    from facecom.model.network.generator import FaceGenerator
+    from facecom.model.network.mesh_network import Sizes
 
     settings = TrainSettings(sizes=Sizes(code=options.code), epochs=options.epochs, seed=options.seed)
     if not (folder / "model.json").is_file():

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.generator_holes import GROUPS, group_of
 from benchmarks.generator_kinds import Entry, linear_entry
+from facecom.model.network.training import face_weights
 from facecom.model.template import Template
-from facecom.model.training import face_weights
 
 SHARES = (1.0, 0.3, 0.1, 0.05, 0.02)
 Errors = Mapping[str, float]

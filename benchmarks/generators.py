@@ -35,10 +35,10 @@ from benchmarks.generator_kinds import KINDS, Entry, plain_entry
 from benchmarks.generator_weights import weighted_entries, weights_markdown
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import fit_similarity
+from facecom.io.files import read_scan
 from facecom.model.checkpoint import load_generator
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import Template
-from facecom.scan.files import read_scan
 
 HEADS = {
     **{f"simpop{k:02d}": (f"meshmonk_simpop/SIMPOP_{k:02d}.obj", "mm", 1.0) for k in (1, 7, 13)},

@@ -22,20 +22,20 @@ from typing import Any
 import numpy as np
 
 from facecom import completion as job
-from facecom.completion.finding import turned
+from facecom.completion.alignment import turned
 from facecom.completion.stages import in_face
 from facecom.fitting.fit import Fit
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
 from facecom.guidance.guide import Guidance, GuidanceSettings, guide
-from facecom.guidance.inpaint import DepthInpainter, Filled
+from facecom.guidance.inpainting import DepthInpainter, Filled
 from facecom.guidance.parsing import FaceParser
-from facecom.guidance.render import rasterise
+from facecom.guidance.rendering import rasterise
 from facecom.guidance.targets import ImageTarget, Observations, observations
-from facecom.model.linear import LinearGenerator
-from facecom.scan.files import read_scan
-from facecom.scan.surface import surface_from_points
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
+from facecom.scan.surface_reconstruction import surface_from_points
 
 LEVEL = 2
 PROPER_MM = 80.0

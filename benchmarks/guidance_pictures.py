@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw
 
 from facecom import completion as job
 from facecom.geometry.mesh import Mesh
-from facecom.guidance.render import render
-from facecom.interop import as_mesh
-from facecom.model.linear import LinearGenerator
-from facecom.report.seen import enlarged, view_panels
+from facecom.guidance.rendering import render
+from facecom.io.conversion import as_mesh
+from facecom.model.linear.generator import LinearGenerator
+from facecom.report.guidance_panels import enlarged, view_panels
 
 TITLE_ROWS = 16
 

@@ -17,14 +17,14 @@ import numpy as np
 
 from facecom import completion as job
 from facecom.evaluation.defects import removed
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.geometry.nearest import Surface
 from facecom.guidance.camera import view_cameras
 from facecom.guidance.guide import HALF_MM
 from facecom.guidance.parsing import BACKGROUND, FaceParser
-from facecom.guidance.render import render
-from facecom.model.linear import LinearGenerator
-from facecom.scan.files import read_scan
+from facecom.guidance.rendering import render
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 
 FAR_MM = 4.0
 DEFECTS = (None, "nose", "orbit")

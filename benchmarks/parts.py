@@ -20,12 +20,12 @@ import trimesh
 
 from facecom.completion import complete
 from facecom.errors import ScanError
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, boundary_edges, face_normals
-from facecom.geometry.nearest import Surface
 from facecom.prosthesis import Prosthesis, design_all
-from facecom.prosthesis.axis import axis_frame
 from facecom.prosthesis.inspection import INNER, face_kinds
-from facecom.prosthesis.solids import to_solid
+from facecom.prosthesis.shell.axis import axis_frame
+from facecom.prosthesis.solid.booleans import to_solid
 
 HEAD = "part                    s  crossing  thinnest  between  margin   gap  catch  overlap  mould  closed  warnings"
 

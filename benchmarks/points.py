@@ -22,12 +22,12 @@ from scipy.spatial import cKDTree
 
 from facecom.completion import complete
 from facecom.errors import FacecomError
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, face_areas
-from facecom.geometry.nearest import Surface
 from facecom.geometry.sampling import sample_surface
-from facecom.scan.clean import clean_scan
-from facecom.scan.files import read_scan
-from facecom.scan.surface import point_spacing
+from facecom.io.files import read_scan
+from facecom.scan.cleaning import clean_scan
+from facecom.scan.surface_reconstruction import point_spacing
 from facecom.scan.units import MM_PER_UNIT
 
 Row = dict[str, Any]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit, vertex_normals
-from facecom.geometry.nearest import Surface
 
 WINDOW_MM, PIXEL_MM, HIGH_PASS_MM, ABOVE_MM = 10.0, 0.1, 1.0, 12.0
 BANDS_MM = ((0.3, 0.6), (0.6, 1.2), (1.2, 2.4))

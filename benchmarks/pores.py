@@ -23,10 +23,10 @@ from pores_beside import beside, line
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from facecom.completion import complete
-from facecom.completion.values import Report
+from facecom.completion.types import Report
 from facecom.errors import need
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
 

@@ -27,14 +27,14 @@ from variants import VARIANTS, Variant, random_turn
 
 from facecom.completion import complete
 from facecom.errors import FacecomError
-from facecom.evaluation.measure import surface_distance
+from facecom.evaluation.measures import surface_distance
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
 from facecom.geometry.sampling import sample_surface
 from facecom.geometry.transform import Similarity
-from facecom.model.linear import LinearGenerator
-from facecom.scan.clean import clean_scan
-from facecom.scan.files import read_scan
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
+from facecom.scan.cleaning import clean_scan
 from facecom.scan.units import MM_PER_UNIT
 
 FAR_DEGREES, FAR_MM = 15.0, 3.0

@@ -37,11 +37,11 @@ from facecom.completion import (
 )
 from facecom.errors import FacecomError
 from facecom.evaluation.defects import DEFECTS
-from facecom.evaluation.partial import ScanSettings, partial_scan
+from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.linear import LinearGenerator
-from facecom.scan.files import read_scan
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 
 EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9, most_fitted_prior=1e9)
 """Refuses nothing, so that the figures of what would be refused are seen too."""

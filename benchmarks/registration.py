@@ -27,12 +27,12 @@ import numpy as np
 from facecom.completion import CompletionSettings, Scan, face_proper, find_face, fit_face, prepare_scan
 from facecom.errors import need
 from facecom.evaluation.baselines import nricp
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity
-from facecom.model.linear import LinearGenerator
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 from facecom.registration import RegistrationSettings, RelaxSettings, register
-from facecom.scan.files import read_scan
 
 NRICP_LEVEL, MESHMONK_LEVEL = 1, 2
 """Levels of the template that others move: nricp takes minutes for a scan on finer ones."""

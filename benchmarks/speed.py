@@ -20,7 +20,7 @@ from pathlib import Path
 from facecom.errors import need
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
-from facecom.scan.files import read_scan, write_mesh
+from facecom.io.files import read_scan, write_mesh
 
 DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from facecom.errors import need
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.model.expressions import LEVEL
 from facecom.model.template import Template
-from facecom.model.tension import squeeze
+from facecom.model.tension_lines import squeeze
 
 PIXEL_MM, LONGEST_MM, SIDE_MM = 0.5, 6.0, (-80.0, 80.0, -85.0, 95.0)
 

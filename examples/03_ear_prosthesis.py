@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 import facecom
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_meshes
 from facecom.prosthesis import design
-from facecom.prosthesis.regions import region_mask
+from facecom.prosthesis.defect.regions import region_mask
 
 OUT = Path("out/ear_prosthesis")
 GRID_MM = 0.7  # tests: 1.4

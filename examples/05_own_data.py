@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import facecom
-from facecom.interop import to_open3d, to_trimesh
+from facecom.io.conversion import to_open3d, to_trimesh
 
 SCAN = Path("data/demo/orbit_and_cheek.obj")
 

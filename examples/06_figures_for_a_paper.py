@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import facecom
-from facecom.evaluation.partial import partial_scan
+from facecom.evaluation.partial_scans import partial_scan
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.report.figures import bar_plot, calibration_plot, error_map, side_by_side, write_figure
 
 DEFECT = "nose_and_glabella"

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from facecom.errors import FitError as FitError
     from facecom.errors import MissingDependency as MissingDependency
     from facecom.errors import ScanError as ScanError
+    from facecom.geometry.closest_points import Surface as Surface
     from facecom.geometry.mesh import Mesh as Mesh
-    from facecom.geometry.nearest import Surface as Surface
     from facecom.geometry.transform import Similarity as Similarity
-    from facecom.interop import as_mesh as as_mesh
-    from facecom.model.generator import FaceGenerator as FaceGenerator
-    from facecom.model.linear import LinearGenerator as LinearGenerator
+    from facecom.io.conversion import as_mesh as as_mesh
+    from facecom.io.files import read_scan as read_scan
+    from facecom.io.files import write_mesh as write_mesh
+    from facecom.model.linear.generator import LinearGenerator as LinearGenerator
+    from facecom.model.network.generator import FaceGenerator as FaceGenerator
     from facecom.model.template import Template as Template
     from facecom.registration import Registration as Registration
     from facecom.registration import RegistrationSettings as RegistrationSettings
     from facecom.registration import register as register
-    from facecom.scan.files import read_scan as read_scan
-    from facecom.scan.files import write_mesh as write_mesh
 
 __version__ = "0.1.0"
 
@@ -52,14 +52,14 @@ _PUBLIC = {
         "ScanError",
     ),
     "facecom.geometry.mesh": ("Mesh",),
-    "facecom.geometry.nearest": ("Surface",),
+    "facecom.geometry.closest_points": ("Surface",),
     "facecom.geometry.transform": ("Similarity",),
-    "facecom.interop": ("as_mesh",),
-    "facecom.model.generator": ("FaceGenerator",),
-    "facecom.model.linear": ("LinearGenerator",),
+    "facecom.io.conversion": ("as_mesh",),
+    "facecom.model.network.generator": ("FaceGenerator",),
+    "facecom.model.linear.generator": ("LinearGenerator",),
     "facecom.model.template": ("Template",),
     "facecom.registration": ("Registration", "RegistrationSettings", "register"),
-    "facecom.scan.files": ("read_scan", "write_mesh"),
+    "facecom.io.files": ("read_scan", "write_mesh"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = ["__version__", *_HOME]

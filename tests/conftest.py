@@ -12,7 +12,7 @@ from hypothesis import settings
 from facecom.geometry.mesh import Mesh
 
 if TYPE_CHECKING:
-    from facecom.model.linear import LinearGenerator
+    from facecom.model.linear.generator import LinearGenerator
 
 # The same examples on each run, and no clock: a busy machine must not fail a property.
 settings.register_profile("facecom", derandomize=True, deadline=None, max_examples=25)
@@ -52,7 +52,7 @@ def sheet() -> Callable[..., Mesh]:
 @pytest.fixture(scope="session")
 def leading_model() -> Callable[[int, int], "LinearGenerator"]:
     """Factory of the shipped model's leading modes and fields, `leading_model(modes, fields)`: quick to fit."""
-    from facecom.model.linear import LinearGenerator
+    from facecom.model.linear.generator import LinearGenerator
 
     def make(modes: int, fields: int) -> LinearGenerator:
         whole = LinearGenerator.load()

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facecom.model.linear import LinearGenerator
-from facecom.scan.files import read_scan
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 from training.make_demo import _split, demo_scans
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "demo"

@@ -17,13 +17,13 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import linalg as sparse_linalg
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.linear import MODE_LEVEL
+from facecom.model.linear.generator import MODE_LEVEL
+from facecom.model.network.training import principal_modes
 from facecom.model.template import Template
-from facecom.model.training import principal_modes
 from facecom.registration import register
 from training.artist_heads import Heads, makehuman, vitruvian
 

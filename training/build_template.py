@@ -16,7 +16,7 @@ import numpy as np
 
 from facecom.model.template import LANDMARK_NAMES, Template
 from training.chart import Chart
-from training.closed_source import closed_source
+from training.closed_surface import closed_source
 from training.coarse_mesh import coarse_mesh
 from training.half_disc import HalfDisc, finer_disc, half_disc
 from training.ict_map import ict_map, nearest_three, write_map
@@ -24,7 +24,7 @@ from training.ict_surface import Ict, read_ict
 from training.layout import template_pieces, wanted_edge_mm
 from training.nested_mesh import HalfMesh, missing_curve_edges, refine, relax, untangle
 from training.regions import REGION_NAMES, half_landmarks, half_regions
-from training.source_smooth import shallow_nostrils, smooth_source
+from training.smoothed_surface import shallow_nostrils, smooth_source
 from training.whole_mesh import Whole, half_uv, mirror_levels, whole_uv
 
 COARSENESS = 4.0  # edge length of level 0 in units of level 2

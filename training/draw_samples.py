@@ -14,10 +14,10 @@ from PIL import Image
 
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import fit_similarity
+from facecom.model.augmentation import mixed_faces
 from facecom.model.expressions import Expressions
-from facecom.model.expressive import ExpressiveGenerator
-from facecom.model.linear import MODE_LEVEL, LinearGenerator
-from facecom.model.mixing import mixed_faces
+from facecom.model.linear.expressive import ExpressiveGenerator
+from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.model.population import mirrored
 from facecom.model.sampling import interpolate, sample_codes
 from training.artist_modes import carried, placed, sources

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.model.template import Template
 
 COLOURS = {

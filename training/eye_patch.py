@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit
-from facecom.geometry.nearest import Surface
 from training.ict_surface import Ict
 
 PATCH_RINGS = (0.84, 0.66, 0.46, 0.24)  # concentric rings of the eye patch, as shares of its radius

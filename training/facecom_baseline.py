@@ -1,6 +1,6 @@
 """The FaceCom architecture on our template's levels, for comparison: encoder and decoder as released.
 
-FeaSt convolutions 3-8-16-32 and 3-64-512-2048; `training.train_facecom` trains them.
+FeaSt convolutions 3-8-16-32 and 3-64-512-2048; `training.train_facecom_baseline` trains them.
 Its three decimations by four are our levels 2, 1, 0 and a coarser one of a quarter of level 0's vertices.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from facecom.geometry.mesh import Floats, unique_edges
 from facecom.model.adapters.facecom_files import mean_around
 from facecom.model.adapters.facecom_network import SLOPE, FaceComDecoder, FeaStConv, Norm
-from facecom.model.layers import product, sparse
+from facecom.model.network.layers import product, sparse
 from facecom.model.template import Template
 
 WIDE, NARROW = [3, 64, 512, 2048], [3, 8, 16, 32]

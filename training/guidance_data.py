@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, unit
-from facecom.geometry.nearest import Surface
 from facecom.guidance.camera import Camera
-from facecom.guidance.render import render
-from facecom.model.linear import LinearGenerator
+from facecom.guidance.rendering import render
+from facecom.model.linear.generator import LinearGenerator
 
 LEVEL = 2
 NORMAL_STEPS = 127.0

@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 
 from facecom.completion import CompletionSettings, complete, face_proper
-from facecom.completion.finding import face_trust
+from facecom.completion.alignment import face_trust
 from facecom.errors import FitError
 from facecom.fitting.fit import FitSettings, default_stages, fit
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity, fit_similarity, rotation_from_vector
 from facecom.guidance.camera import Camera, view_cameras
 from facecom.guidance.guide import HALF_MM, SIZE
-from facecom.guidance.inpaint import hole_mask, known_residual
-from facecom.guidance.render import Render, render
-from facecom.model.linear import LinearGenerator
+from facecom.guidance.inpainting import hole_mask, known_residual
+from facecom.guidance.rendering import Render, render
+from facecom.model.linear.generator import LinearGenerator
 from training.artist_heads import Heads, makehuman, vitruvian
 
 LEVEL = 2

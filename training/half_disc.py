@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.mesh import boundary_loops, face_components, unique_edges
 from facecom.geometry.subdivision import split_faces
-from training.closed_source import Source
+from training.closed_surface import Source
 
 # straight pieces of the cut in the ICT frame: (point y, point z, outward y, outward z), mm
 CUT = ((-111.0, 0.0, -1.0, 0.0), (0.0, -29.0, 0.0, -1.0), (34.0, -29.0, 0.50, -0.87))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
-from facecom.model.stored import npz_bytes
+from facecom.model.storage import npz_bytes
 from training.ict_surface import Ict, left_eye_strip, outer_skin
 from training.whole_mesh import Whole
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from facecom.evaluation.defects import Defect, removed
-from facecom.evaluation.partial import NO_FACES, ScanSettings, partial_scan
-from facecom.geometry.matching import cluster_vertices
+from facecom.evaluation.partial_scans import NO_FACES, ScanSettings, partial_scan
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.correspondence import cluster_vertices
 from facecom.geometry.mesh import Floats, Ints, Mesh, unique_edges, vertex_normals
-from facecom.geometry.nearest import Surface
 from facecom.geometry.sampling import sample_surface
 from facecom.geometry.subdivision import loop_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.linear import MODE_LEVEL, LinearGenerator
-from facecom.scan.files import write_mesh
+from facecom.io.files import write_mesh
+from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 
 UPSIDE_DOWN = Similarity(rotation_from_vector([0.0, 0.0, np.pi]))
 SPREAD = 0.8

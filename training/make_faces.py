@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from facecom.model.augmentation import mixed_faces
 from facecom.model.expressions import Expressions
-from facecom.model.linear import LinearGenerator
-from facecom.model.mixing import mixed_faces
+from facecom.model.linear.generator import LinearGenerator
 from training.artist_modes import carried, placed, sources
 
 

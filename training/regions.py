@@ -8,8 +8,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 from shapely import MultiPoint, Polygon, contains_xy
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, vertex_adjacency, vertex_normals
-from facecom.geometry.nearest import Surface
 from training.half_disc import HalfDisc
 from training.ict_surface import Ict
 from training.nested_mesh import HalfMesh

@@ -23,8 +23,18 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from facecom.guidance.guide import HALF_MM, SIZE
-from facecom.guidance.inpaint import SETTINGS
-from facecom.guidance.network import CHANNELS, FIRST, OUTPUTS, READINGS, SIDEWAYS, Shown, answer, channels, surroundings
+from facecom.guidance.inpainter_network import (
+    CHANNELS,
+    FIRST,
+    OUTPUTS,
+    READINGS,
+    SIDEWAYS,
+    Shown,
+    answer,
+    channels,
+    surroundings,
+)
+from facecom.guidance.inpainting import SETTINGS
 
 SOURCES = ("MakeHuman (CC0)", "Vitruvian (CC0)", "own generator, wider")
 HELD = 8

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats
-from facecom.model.linear import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
 from facecom.model.population import PopulationSettings, Source, residual_fields, taper_modes, widen
 from facecom.model.template import Template
 from training.artist_modes import modes as artist_modes

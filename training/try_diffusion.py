@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from facecom.guidance.guide import SIZE
-from facecom.guidance.network import CHANNELS, FIRST
+from facecom.guidance.inpainter_network import CHANNELS, FIRST
 from training.train_inpainter import MEMORY, Examples, Wanted, linear_readout, mirrored
 
 PICTURES = 4

@@ -93,7 +93,7 @@ def _made_options(verb: argparse.ArgumentParser) -> None:
 def _pictures(text: str) -> str:
     """A word for --guidance, checked before any work begins."""
     if text not in ("auto", "none", "shipped"):
-        from facecom.guidance.pipeline import named_pipeline
+        from facecom.guidance.diffusers_pipeline import named_pipeline
 
         try:
             named_pipeline(text)

@@ -22,11 +22,11 @@ MESHES = (".ply", ".obj", ".stl", ".glb", ".off")
 
 def train(options: argparse.Namespace) -> None:
     """Train a network generator."""
+    from facecom.model.augmentation import mixed_faces
     from facecom.model.expressions import Expressions
-    from facecom.model.linear import LinearGenerator
-    from facecom.model.mixing import mixed_faces
-    from facecom.model.network import Sizes
-    from facecom.model.training import TrainSettings, iterate_training
+    from facecom.model.linear.generator import LinearGenerator
+    from facecom.model.network.mesh_network import Sizes
+    from facecom.model.network.training import TrainSettings, iterate_training
 
     sizes = Sizes(code=options.code)
     settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
@@ -53,7 +53,7 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
     ScanError
         When there are none, one cannot be read, or they are not of one topology.
     """
-    from facecom.scan.files import read_scan
+    from facecom.io.files import read_scan
 
     if not folder.is_dir():
         raise ScanError(f"{folder} is not a folder; give a folder of registered faces")

@@ -46,9 +46,9 @@ def prosthesis(options: argparse.Namespace) -> None:
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
-    from facecom.prosthesis.comparison import comparison_picture
-    from facecom.prosthesis.pictures import png_bytes
-    from facecom.scan.files import write_bytes
+    from facecom.io.files import write_bytes
+    from facecom.prosthesis.output.comparison import comparison_picture
+    from facecom.prosthesis.output.pictures import png_bytes
 
     with output_folder(folder) as partial:
         part.save(partial)
@@ -91,9 +91,9 @@ def demo(options: argparse.Namespace) -> None:
 
 def sample(options: argparse.Namespace) -> None:
     """Draw random faces."""
+    from facecom.io.files import write_mesh
     from facecom.model.checkpoint import load_generator
     from facecom.model.sampling import sample_meshes
-    from facecom.scan.files import write_mesh
 
     faces = sample_meshes(load_generator(options.model), options.number, seed=options.seed, level=options.level)
     with output_folder(options.out) as partial:
@@ -104,7 +104,7 @@ def sample(options: argparse.Namespace) -> None:
 
 def register(options: argparse.Namespace) -> None:
     """Register scans to one topology."""
-    from facecom.model.linear import LinearGenerator
+    from facecom.model.linear.generator import LinearGenerator
     from facecom.registration import register, write_registrations
 
     model: Any = LinearGenerator.load(options.model) if options.model else None
@@ -123,9 +123,9 @@ def register(options: argparse.Namespace) -> None:
 
 def explain(options: argparse.Namespace) -> None:
     """Say what each stage is worth on a scan."""
+    from facecom.io.files import write_bytes
     from facecom.report.ablation import ablate
     from facecom.report.explain import explain_html, explain_json, explain_text
-    from facecom.scan.files import write_bytes
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     with output_folder(options.out) as partial:

@@ -1,10 +1,10 @@
 """The whole job: a partial scan in, the whole face out, what of it was measured and how sure the rest is."""
 
-from facecom.completion.finding import face_proper, face_trust, find_face, prepare_scan, references
-from facecom.completion.recipe import Progress, complete
-from facecom.completion.reporting import scan_to_face
+from facecom.completion.alignment import face_proper, face_trust, find_face, prepare_scan, references
+from facecom.completion.assembly import scan_to_face
+from facecom.completion.coverage import Seen, face_seen, judge_seen
+from facecom.completion.pipeline import Progress, complete
 from facecom.completion.result import Completion, Evidence, Pictures
-from facecom.completion.seen import Seen, face_seen, judge_seen
 from facecom.completion.stages import (
     believe_pictures,
     face_coverage,
@@ -17,7 +17,7 @@ from facecom.completion.stages import (
     skin_detail,
     take_pictures,
 )
-from facecom.completion.values import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
+from facecom.completion.types import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
 
 __all__ = [
     "MADE",

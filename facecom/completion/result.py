@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facecom.completion.saving import save_detail, save_layers, save_report
-from facecom.completion.values import CompletionSettings, Report, Scan
+from facecom.completion.export import save_detail, save_layers, save_report
+from facecom.completion.types import CompletionSettings, Report, Scan
 from facecom.errors import ScanError
 from facecom.fitting.fit import Fit
 from facecom.fitting.posterior import distance_to, draw, far_factor, freedom, motion_rows, pull, variance_factor
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.interop import Convertible
+from facecom.io.conversion import Convertible
+from facecom.io.files import write_mesh
 from facecom.model.protocol import FaceModel
-from facecom.refine.detail import Detail
-from facecom.refine.join import Joined
-from facecom.refine.project import Projected
-from facecom.scan.files import write_mesh
+from facecom.projection.project import Projected
+from facecom.skin.detail import Detail
+from facecom.stitching.stitch import Joined
 
 if TYPE_CHECKING:
     from facecom.guidance.guide import Guidance
@@ -86,7 +86,7 @@ class Completion(Convertible):
             save_detail(folder, self.detail, self.pose.inverse())
         save_report(folder / "report.json", self.report)
         if keep:
-            from facecom.completion.stored import keep_completion
+            from facecom.completion.serialization import keep_completion
 
             keep_completion(self, folder)
 
@@ -108,7 +108,7 @@ class Completion(Convertible):
         CheckpointError
             When a file is missing or damaged, or model or settings are not those it was made with.
         """
-        from facecom.completion.stored import load_completion
+        from facecom.completion.serialization import load_completion
 
         return load_completion(directory, model=model, settings=settings)
 

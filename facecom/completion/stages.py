@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from facecom.completion.finding import face_proper, face_trust
-from facecom.completion.values import CompletionSettings, Scan
+from facecom.completion.alignment import face_proper, face_trust
+from facecom.completion.types import CompletionSettings, Scan
 from facecom.errors import CheckpointError, FitError, MissingDependency
 from facecom.fitting.fit import Fit, fit_from_several, near_poses, take_in
+from facecom.fitting.pose_hypotheses import Start
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
-from facecom.fitting.start import Start
+from facecom.geometry.correspondence import Matches
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.matching import Matches
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
-from facecom.model.tension import squeeze
-from facecom.refine.color import color_detail, colored_throughout, face_colors
-from facecom.refine.detail import Detail, add_detail
-from facecom.refine.join import Joined, join
-from facecom.refine.project import Find, Projected, project
+from facecom.model.tension_lines import squeeze
+from facecom.projection.project import Find, Projected, project
+from facecom.skin.color.fill import color_detail, colored_throughout, face_colors
+from facecom.skin.detail import Detail, add_detail
+from facecom.stitching.stitch import Joined, join
 
 if TYPE_CHECKING:
     from facecom.guidance.guide import Guidance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.evaluation.measure import Errors, angle_between
+from facecom.evaluation.measures import Errors, angle_between
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges, vertex_normals
 
 

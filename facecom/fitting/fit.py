@@ -11,7 +11,7 @@ import numpy as np
 from facecom.errors import FitError
 from facecom.fitting.newton import FitSettings, Problem, ShapeModel, Stage, default_stages, newton_steps
 from facecom.fitting.normal_equations import motion_is_determined, solve_step
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, rotation_from_vector
 

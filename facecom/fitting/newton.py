@@ -20,7 +20,7 @@ from facecom.fitting.terms import (
     plane_rows,
     side_rows,
 )
-from facecom.geometry.matching import Matches, OrientedSurface
+from facecom.geometry.correspondence import Matches, OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 

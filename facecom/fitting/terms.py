@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from facecom.fitting.posterior import motion_rows
-from facecom.geometry.matching import Matches
+from facecom.geometry.correspondence import Matches
 from facecom.geometry.mesh import Floats, Ints
 
 

@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.inpaint import DepthInpainter, Filled, Pair, hole_mask, known_residual
+from facecom.guidance.diffusers_pipeline import PipelineSettings, fill_normals, load_pipeline, named_pipeline
+from facecom.guidance.inpainting import DepthInpainter, Filled, Pair, hole_mask, known_residual
 from facecom.guidance.parsing import BACKGROUND, FaceParser, Parse
-from facecom.guidance.pipeline import PipelineSettings, fill_normals, load_pipeline, named_pipeline
-from facecom.guidance.render import Render, Scene, render
+from facecom.guidance.rendering import Render, Scene, render
 from facecom.guidance.targets import ImageTarget, Observations, observations
 
 AUTO_USES_PICTURES = False

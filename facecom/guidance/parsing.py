@@ -167,7 +167,7 @@ def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceP
 
 
 def _plain_network(folder: Path, config: Mapping[str, Any]) -> Any:
-    from facecom.guidance.plain import PlainSegformer, read_weights
+    from facecom.guidance.shipped_networks import PlainSegformer, read_weights
 
     return PlainSegformer(config, read_weights(folder / WEIGHTS))
 

@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen
-from facecom.geometry.nearest import Surface
 from facecom.guidance.camera import Camera
-from facecom.guidance.render import rasterise
+from facecom.guidance.rendering import rasterise
 
 
 @dataclass(frozen=True, eq=False)

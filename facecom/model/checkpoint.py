@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facecom.errors import CheckpointError
-from facecom.model import linear
-from facecom.model.linear import LinearGenerator
-from facecom.model.stored import DESCRIPTION, read_json
+from facecom.model.linear.generator import KIND, LinearGenerator
+from facecom.model.storage import DESCRIPTION, read_json
 
 if TYPE_CHECKING:
-    from facecom.model.adapters.carried import CarriedGenerator
-    from facecom.model.generator import FaceGenerator
+    from facecom.model.adapters.transferred import CarriedGenerator
+    from facecom.model.network.generator import FaceGenerator
 
 
 def load_generator(directory: str | Path | None = None) -> LinearGenerator | FaceGenerator | CarriedGenerator:
@@ -32,13 +31,13 @@ def load_generator(directory: str | Path | None = None) -> LinearGenerator | Fac
         return LinearGenerator.load()
     folder = Path(directory)
     kind = read_json(folder / DESCRIPTION).get("format")
-    if kind == linear.KIND.format:
+    if kind == KIND.format:
         return LinearGenerator.load(folder)
-    from facecom.model import generator
-    from facecom.model.adapters import carried
+    from facecom.model.adapters import transferred
+    from facecom.model.network import generator
 
     if kind == generator.KIND.format:
         return generator.FaceGenerator.load(folder)
-    if kind == carried.KIND.format:
-        return carried.CarriedGenerator.load(folder)
+    if kind == transferred.KIND.format:
+        return transferred.CarriedGenerator.load(folder)
     raise CheckpointError(f"{folder / DESCRIPTION}: its format is {kind!r}, not a model that facecom reads")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats, frozen
-from facecom.model.stored import Kind, matching, read_stored, write_stored
+from facecom.model.storage import Kind, matching, read_stored, write_stored
 
 LEVEL = 1
 KIND = Kind("facecom-expressions", 1)

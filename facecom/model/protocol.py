@@ -16,7 +16,7 @@ class FaceModel(Protocol):
 
     Examples
     --------
-    >>> from facecom.model.linear import LinearGenerator
+    >>> from facecom.model.linear.generator import LinearGenerator
     >>> model: FaceModel = LinearGenerator.load()
     >>> model.code_size >= model.identity_size
     True

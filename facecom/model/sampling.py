@@ -22,7 +22,7 @@ def sample_codes(model: FaceModel, count: int, *, seed: int, identity_only: bool
 
     Examples
     --------
-    >>> from facecom.model.linear import LinearGenerator
+    >>> from facecom.model.linear.generator import LinearGenerator
     >>> model = LinearGenerator.load()
     >>> sample_codes(model, 2, seed=0).shape == (2, model.code_size)
     True

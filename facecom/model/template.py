@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.stored import Kind, matching, read_stored, write_stored
+from facecom.model.storage import Kind, matching, read_stored, write_stored
 
 LEVELS = 4
 KIND = Kind("facecom-template", 1, "template.npz", "template.json")

@@ -7,9 +7,9 @@ Examples
 True
 """
 
-from facecom.prosthesis.making import alternatives as alternatives
-from facecom.prosthesis.making import design as design
-from facecom.prosthesis.making import design_all as design_all
+from facecom.prosthesis.design import alternatives as alternatives
+from facecom.prosthesis.design import design as design
+from facecom.prosthesis.design import design_all as design_all
 from facecom.prosthesis.part import Prosthesis as Prosthesis
 from facecom.prosthesis.settings import DesignSettings as DesignSettings
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.evaluation.measure import asymmetry
+from facecom.evaluation.measures import asymmetry
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
-from facecom.geometry.nearest import Surface
-from facecom.prosthesis.axis import Undercuts, undercuts
-from facecom.prosthesis.sheet import Sheet
-from facecom.prosthesis.shell import Shell
-from facecom.prosthesis.solids import crossing_edges, fence, single_border, to_mesh
-from facecom.prosthesis.source import PROVENANCE_NAMES, Source
+from facecom.prosthesis.defect.design_surface import PROVENANCE_NAMES, Source
+from facecom.prosthesis.shell.axis import Undercuts, undercuts
+from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.shell import Shell
+from facecom.prosthesis.solid.booleans import crossing_edges, fence, single_border, to_mesh
 
 if TYPE_CHECKING:
     from facecom.prosthesis.settings import DesignSettings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.interop import Convertible
+from facecom.io.conversion import Convertible
 from facecom.prosthesis.inspection import Inspection
 from facecom.prosthesis.settings import DesignSettings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Prosthesis(Convertible):
     """A part and its mould in the scan's own frame, in mm: a design aid, no medical device; a clinician decides.
 
-    `to_trimesh()` and its like give the shell; `facecom.interop.to_trimesh(part.mould_a)` a half of the mould.
+    `to_trimesh()` and its like give the shell; `facecom.io.conversion.to_trimesh(part.mould_a)` a half of the mould.
 
     Parameters
     ----------
@@ -63,6 +63,6 @@ class Prosthesis(Convertible):
         ScanError
             When the folder cannot be written.
         """
-        from facecom.prosthesis.files import save_prosthesis
+        from facecom.prosthesis.output.files import save_prosthesis
 
         save_prosthesis(self, directory)

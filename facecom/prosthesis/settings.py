@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from facecom.prosthesis.axis import Axis
-from facecom.prosthesis.mould import MouldSettings
+from facecom.prosthesis.shell.axis import Axis
+from facecom.prosthesis.shell.mould import MouldSettings
 
 
 @dataclass(frozen=True)

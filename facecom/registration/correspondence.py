@@ -32,14 +32,14 @@ from facecom.errors import FacecomError
 from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.interop import as_mesh
+from facecom.io.conversion import as_mesh
 from facecom.model.expressions import LEVEL, Expressions
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import Template
-from facecom.refine.project import Projected
+from facecom.projection.project import Projected
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
-from facecom.registration.values import Registration, RegistrationSettings
+from facecom.registration.types import Registration, RegistrationSettings
 from facecom.scan.units import UnitChoice
 
 RELAX_LEVEL = 1

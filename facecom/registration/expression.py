@@ -15,7 +15,7 @@ from facecom.fitting.normal_equations import cholesky_lower
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
 from facecom.model.expressions import LEVEL, Expressions
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from scipy import linalg
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.linear import MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.model.template import Template
 
 MIRROR = np.array([-1.0, 1.0, 1.0])

@@ -15,7 +15,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
-from facecom.refine.project import Find
+from facecom.projection.project import Find
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def relax(fitted: Floats, rest: Floats, faces: Ints, find: Find, *, settings: Re
     Examples
     --------
     >>> import numpy as np
-    >>> from facecom.geometry.matching import Matches
+    >>> from facecom.geometry.correspondence import Matches
     >>> square, faces = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]])
     >>> nothing = lambda at, normals, reach: Matches(at, normals, np.zeros(4), np.zeros(4, bool))
     >>> np.allclose(relax(square + 1.0, square, faces, nothing), square + 1.0)

@@ -14,11 +14,11 @@ from facecom.completion import (
     Scan,
 )
 from facecom.errors import FitError
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh
-from facecom.geometry.nearest import Surface
-from facecom.report.layers import Layers
-from facecom.report.leaving import Leaving, Runs, leavings
+from facecom.report.ablation_variants import Leaving, Runs, leavings
+from facecom.report.display_data import Layers
 
 
 @dataclass(frozen=True, eq=False)

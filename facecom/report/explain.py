@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from facecom.report.ablation import Ablation, Outcome
-from facecom.report.answer import QUESTION, answer, answer_html
+from facecom.report.formatting import REGION_TITLES, mm
 from facecom.report.html import AID, page_style, reading
-from facecom.report.markup import page, picture, table, tag
+from facecom.report.html_elements import page, picture, table, tag
 from facecom.report.pictures import Painter
 from facecom.report.relief import relief_by_region
-from facecom.report.words import REGION_TITLES, mm
+from facecom.report.summary import QUESTION, answer, answer_html
 
 _SPAN_MM = 1.0
 

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from facecom.errors import need
 from facecom.geometry.mesh import Mesh
-from facecom.report import colours
+from facecom.report import colors
 from facecom.report.shading import Drawing, Frame, View
 
 VIEWS = (View("front"), View("subject's left", np.radians(40)), View("subject's right", -np.radians(40)))
 SERIES = tuple(
-    colours.css(c) for c in ((0.14, 0.34, 0.56), colours.MADE, (0.36, 0.72, 0.55), (0.62, 0.12, 0.32), colours.UNSEEN)
+    colors.css(c) for c in ((0.14, 0.34, 0.56), colors.MADE, (0.36, 0.72, 0.55), (0.62, 0.12, 0.32), colors.UNSEEN)
 )
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
@@ -69,9 +69,9 @@ def error_map(
         raise ValueError(f"expected {len(mesh.vertices)} values, got arrays of shapes {values.shape} and {keep.shape}")
     if not keep.any():
         raise ValueError("there is nothing to show: no vertex is chosen")
-    high = high_mm if high_mm is not None else colours.round_up(float(np.percentile(np.abs(values[keep]), 98)))
-    scale, low = (colours.DIVERGING, -high) if signed else (colours.SEQUENTIAL, 0.0)
-    painted = colours.colour_values(values, scale, low=low, high=high, shown=keep)
+    high = high_mm if high_mm is not None else colors.round_up(float(np.percentile(np.abs(values[keep]), 98)))
+    scale, low = (colors.DIVERGING, -high) if signed else (colors.SEQUENTIAL, 0.0)
+    painted = colors.colour_values(values, scale, low=low, high=high, shown=keep)
     frame = Frame.around(mesh.vertices, size=size)
     drawing = Drawing(mesh, pixel_mm=frame.pixel_mm)
     with _figure(len(VIEWS), size=(2.6 * len(VIEWS), 3.0)) as (figure, axes):
@@ -96,7 +96,7 @@ def side_by_side(meshes: Mapping[str, Mesh], *, view: View = VIEWS[1], size: int
     frame = Frame.around(np.concatenate([m.vertices for m in meshes.values()]), size=size)
     with _figure(len(meshes), size=(2.4 * len(meshes), 2.8)) as (figure, axes):
         for axis, (name, mesh) in zip(axes, meshes.items(), strict=True):
-            _show(axis, Drawing(mesh, pixel_mm=frame.pixel_mm).shade(colours.PLAIN, view, frame), name)
+            _show(axis, Drawing(mesh, pixel_mm=frame.pixel_mm).shade(colors.PLAIN, view, frame), name)
         return _png(figure)
 
 

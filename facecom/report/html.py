@@ -8,15 +8,15 @@ from importlib import resources
 import numpy as np
 
 from facecom.completion import Completion
-from facecom.report import colours, sources
-from facecom.report.layers import KIND_COLOURS, KIND_NAMES, Layers
-from facecom.report.markup import bars, link, page, pairs, picture, table, tag
+from facecom.report import colors, references
+from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.formatting import REGION_TITLES, mm, percent
+from facecom.report.html_elements import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
 from facecom.report.preview import preview
 from facecom.report.shading import Image
-from facecom.report.story import Stage, tell
+from facecom.report.stage_summaries import Stage, tell
 from facecom.report.viewer3d import json_for_script, scene, script, viewer_source
-from facecom.report.words import REGION_TITLES, mm, percent
 
 AID = (
     "This is an aid for design and research, not a medical device. What is marked as made up is a guess from "
@@ -109,7 +109,7 @@ def _view(layers: Layers) -> Iterator[str]:
     yield _buttons("From", "view", views, chosen=None)
     yield '<div id="view" role="img" aria-label="The face in three dimensions; drag to turn it"></div>'
     keys = "".join(
-        f'<span class="key"><i style="background:{colours.css(KIND_COLOURS[k])}"></i>{KIND_NAMES[k]}</span>'
+        f'<span class="key"><i style="background:{colors.css(KIND_COLOURS[k])}"></i>{KIND_NAMES[k]}</span>'
         for k in layers.kinds
     )
     yield f'<p id="kinds" class="soft">{keys}</p>'
@@ -208,8 +208,8 @@ def _story(stages: Sequence[Stage]) -> Iterator[str]:
         if stage.pictures:
             shown = "".join(picture(p.uri, p.caption, note=p.scale) for p in stage.pictures)
             yield f'<div class="pictures">{shown}</div>'
-        if stage.sources:
-            rests = "; ".join(link(s.name, s.url) for s in stage.sources)
+        if stage.references:
+            rests = "; ".join(link(s.name, s.url) for s in stage.references)
             yield f'<p class="soft">Rests on: {rests}</p>'
         yield "</section>"
 
@@ -255,8 +255,8 @@ def reading() -> Iterator[str]:
     """Papers, tools and data that the stages rest on, with links, as pieces of a page."""
     yield tag("h2", "Papers, tools and data")
     listed = (
-        sources.FACECOM, sources.BLANZ, sources.ICT, sources.ICP, sources.LINDGREN, sources.PARSER, sources.SDFD,
-        sources.FPGA, sources.QUILTING, sources.PLOTLY,
+        references.FACECOM, references.BLANZ, references.ICT, references.ICP, references.LINDGREN, references.PARSER,
+        references.SDFD, references.FPGA, references.QUILTING, references.PLOTLY,
     )  # fmt: skip
     yield "<ul>" + "".join(f"<li>{link(s.name, s.url)}: {tag('span', s.role)}</li>" for s in listed) + "</ul>"
     yield tag("p", AID, kind="aid")

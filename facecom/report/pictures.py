@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from facecom.errors import need
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
-from facecom.report import colours
-from facecom.report.layers import KIND_COLOURS, Layers
+from facecom.report import colors
+from facecom.report.display_data import KIND_COLOURS, Layers
 from facecom.report.shading import Drawing, Frame, Image, View
 
 
@@ -46,7 +46,7 @@ class Painter:
 
     def plain(self, mesh: Mesh, caption: str) -> Picture:
         """The bare surface."""
-        return Picture(jpeg_bytes(self._draw(mesh, colours.PLAIN)), caption)
+        return Picture(jpeg_bytes(self._draw(mesh, colors.PLAIN)), caption)
 
     def kinds(self, mesh: Mesh, kind: np.ndarray, caption: str) -> Picture:
         """The surface, what was made up in colour."""
@@ -59,20 +59,20 @@ class Painter:
     def heat(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
         """Lengths of at least zero as colours, light is small; the scale ends at a round number."""
         high = _end(values, shown)
-        painted = colours.colour_values(values, colours.SEQUENTIAL, low=0.0, high=high, shown=shown)
+        painted = colors.colour_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=shown)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"light 0, dark {high:g} mm and more")
 
     def signed(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
         """Offsets as colours, blue inwards and red outwards."""
         high = _end(np.abs(values), shown)
-        painted = colours.colour_values(values, colours.DIVERGING, low=-high, high=high, shown=shown)
+        painted = colors.colour_values(values, colors.DIVERGING, low=-high, high=high, shown=shown)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"blue {high:g} mm inwards, red outwards")
 
     def change(self, mesh: Mesh, before: Floats, caption: str, *, span_mm: float) -> Picture:
         """How far each vertex lies outside of where it was, along its normal."""
         normals = vertex_normals(before, mesh.faces)
         offset = np.einsum("vd,vd->v", mesh.vertices - before, normals)
-        painted = colours.colour_values(offset, colours.DIVERGING, low=-span_mm, high=span_mm)
+        painted = colors.colour_values(offset, colors.DIVERGING, low=-span_mm, high=span_mm)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption)
 
     def _draw(self, mesh: Mesh, painted: ArrayLike) -> Image:
@@ -98,4 +98,4 @@ def jpeg_bytes(image: Image, *, quality: int = 85) -> bytes:
 
 def _end(values: Floats, shown: Bools | None) -> float:
     kept = values if shown is None else values[shown]
-    return colours.round_up(float(np.percentile(kept, 98))) if len(kept) else 1.0
+    return colors.round_up(float(np.percentile(kept, 98))) if len(kept) else 1.0

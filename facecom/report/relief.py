@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools
-from facecom.geometry.nearest import Surface
-from facecom.refine.detail import MEASURED, NONE
-from facecom.report.layers import Layers
+from facecom.report.display_data import Layers
+from facecom.skin.detail import MEASURED, NONE
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit, vertex_normals
-from facecom.geometry.nearest import Surface
-from facecom.scan.surface import estimate_normals, point_spacing
+from facecom.scan.surface_reconstruction import estimate_normals, point_spacing
 
 Image = NDArray[np.uint8]
 # Above this many vertices many share a pixel.

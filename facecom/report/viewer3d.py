@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_areas
-from facecom.geometry.nearest import Surface
-from facecom.report import colours
-from facecom.report.layers import ALONE, KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report import colors
+from facecom.report.display_data import ALONE, KIND_COLOURS, KIND_NAMES, Layers
 from facecom.report.shading import Cells
 
 MOST_SCAN_FACES = 40_000
@@ -36,8 +36,8 @@ def scene(layers: Layers) -> dict[str, Any]:
     scan_distance = Surface(layers.face).closest(own).distance
     near = scan_distance < BESIDE_MM
     shown = np.concatenate([scan_distance[near], layers.face_to_scan[layers.measured]])
-    far = colours.round_up(float(np.percentile(shown, 98)) if len(shown) else 1.0)
-    unsure = colours.round_up(float(np.percentile(result.sigma_mm, 98)))
+    far = colors.round_up(float(np.percentile(shown, 98)) if len(shown) else 1.0)
+    unsure = colors.round_up(float(np.percentile(result.sigma_mm, 98)))
     patch, values = _patch(layers)
     step = max(float(np.abs(m.vertices).max()) for m in (scan, layers.face, patch) if len(m.vertices)) / 32_000
     objects = {
@@ -62,10 +62,10 @@ def scene(layers: Layers) -> dict[str, Any]:
     return {
         "step_mm": step,
         "objects": objects,
-        "plain": colours.css(colours.PLAIN),
-        "unseen": colours.css(colours.UNSEEN),
-        "kinds": [{"name": n, "colour": colours.css(c)} for n, c in zip(KIND_NAMES, KIND_COLOURS, strict=True)],
-        "ramp": [colours.css(c) for c in colours.SEQUENTIAL],
+        "plain": colors.css(colors.PLAIN),
+        "unseen": colors.css(colors.UNSEEN),
+        "kinds": [{"name": n, "colour": colors.css(c)} for n, c in zip(KIND_NAMES, KIND_COLOURS, strict=True)],
+        "ramp": [colors.css(c) for c in colors.SEQUENTIAL],
         "levels": _LEVELS,
         "high": {"distance": far, "sigma": unsure},
     }

@@ -1,1 +1,1 @@
-"""From a file to a clean surface in the face frame: reading, cleaning, units, alignment."""
+"""A raw mesh made into a clean scan: cleaning, topology, unit, surface reconstruction, pose."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh, face_areas
-from facecom.scan.stored import LARGEST
+from facecom.io.parsed_mesh import LARGEST
 
 Unit = Literal["mm", "cm", "m"]
 UnitChoice = Literal["mm", "cm", "m", "auto"]

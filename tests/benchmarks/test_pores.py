@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
 
 UP = 300.0  # above all features of the head that the script knows
 

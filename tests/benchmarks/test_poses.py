@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from facecom.errors import AlignmentError
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 
 @pytest.fixture(scope="module")

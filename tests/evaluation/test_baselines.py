@@ -5,7 +5,7 @@ import pytest
 
 from facecom.errors import MissingDependency
 from facecom.evaluation import baselines
-from facecom.evaluation.measure import surface_errors
+from facecom.evaluation.measures import surface_errors
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.geometry.sampling import sample_surface
 

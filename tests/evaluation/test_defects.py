@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facecom.evaluation.defects import DEFECTS, FACECOM_DEFECTS, Waves, removed
-from facecom.evaluation.partial import UNIT_MM, ScanSettings, partial_scan
+from facecom.evaluation.partial_scans import UNIT_MM, ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh, boundary_loops, face_components
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from facecom.errors import FitError
 from facecom.fitting.fit import FitSettings, Stage, fit, fit_from_several, iterate_fit, near_poses
-from facecom.fitting.start import StartSettings, best_start
-from facecom.geometry.matching import OrientedSurface
+from facecom.fitting.pose_hypotheses import StartSettings, best_start
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 

@@ -7,10 +7,10 @@ from facecom.errors import FitError
 from facecom.fitting.fit import fit
 from facecom.fitting.newton import FitSettings, Stage
 from facecom.fitting.normal_equations import cholesky_lower, motion_is_determined, solve_step
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 SIZE = 9  # three entries of a code and a motion
 

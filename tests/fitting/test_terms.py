@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, pairs_beside, plane_rows, side_rows
-from facecom.geometry.matching import Matches
+from facecom.geometry.correspondence import Matches
 from facecom.geometry.mesh import unit
 from facecom.geometry.transform import rotation_from_vector
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.guidance.camera import VIEWS, Camera, view_axes, view_cameras
-from facecom.guidance.render import render
+from facecom.guidance.rendering import render
 
 angle = st.floats(-1.2, 1.2)
 

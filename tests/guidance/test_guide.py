@@ -6,15 +6,15 @@ import pytest
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.guidance import guide as module
+from facecom.guidance.diffusers_pipeline import PipelineSettings
 from facecom.guidance.guide import GuidanceSettings, guide
-from facecom.guidance.inpaint import DepthInpainter
+from facecom.guidance.inpainting import DepthInpainter
 from facecom.guidance.parsing import FACE_NAMES, FaceParser
-from facecom.guidance.pipeline import PipelineSettings
-from facecom.guidance.render import render
+from facecom.guidance.rendering import render
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from facecom.guidance.network import CHANNELS, OUTPUTS, READINGS  # noqa: E402
+from facecom.guidance.inpainter_network import CHANNELS, OUTPUTS, READINGS  # noqa: E402
 
 
 class Still(torch.nn.Module):

@@ -9,16 +9,16 @@ import pytest
 
 from facecom.completion import CompletionSettings, believe_pictures, complete, take_pictures
 from facecom.errors import CheckpointError
-from facecom.evaluation.partial import partial_scan
+from facecom.evaluation.partial_scans import partial_scan
 from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.guidance import guide as module
+from facecom.guidance.diffusers_pipeline import PipelineSettings
 from facecom.guidance.guide import Guidance, GuidanceSettings
-from facecom.guidance.inpaint import DepthInpainter
-from facecom.guidance.pipeline import PipelineSettings
+from facecom.guidance.inpainting import DepthInpainter
 from facecom.guidance.targets import Observations
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 LEVEL, HIGHER_MM = 2, 2.0
 

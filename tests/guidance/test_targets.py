@@ -3,7 +3,7 @@ import pytest
 
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.render import render
+from facecom.guidance.rendering import render
 from facecom.guidance.targets import ImageTarget, depth_from_normals, observations
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from facecom.model.adapters.facecom_network import FaceComDecoder
-from facecom.model.linear import LinearGenerator
-from facecom.model.mixing import mixed_faces
-from facecom.model.training import principal_modes
+from facecom.model.augmentation import mixed_faces
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.network.training import principal_modes
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of
-from training.train_facecom import Budget, _Run, train_facecom, train_from_pca
+from training.train_facecom_baseline import Budget, _Run, train_facecom, train_from_pca
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ import torch
 from facecom.completion import CompletionSettings, complete
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.adapters.carried import carry
 from facecom.model.adapters.facecom_files import FaceComSource
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import LinearSource
-from facecom.model.expressive import ExpressiveGenerator
-from facecom.model.generator import FaceGenerator
-from facecom.model.layers import neighbour_average, sparse
-from facecom.model.linear import LinearGenerator
-from facecom.model.network import Sizes
+from facecom.model.adapters.transferred import carry
+from facecom.model.linear.expressive import ExpressiveGenerator
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.network.generator import FaceGenerator
+from facecom.model.network.layers import neighbour_average, sparse
+from facecom.model.network.mesh_network import Sizes
 
 CODE = 12
 POSE = Similarity(rotation_from_vector([0.1, 0.2, 0.0]), np.array([10.0, 20.0, 30.0]))

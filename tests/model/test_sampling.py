@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.__main__ import main
-from facecom.model.linear import LinearGenerator
+from facecom.io.files import read_scan
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import interpolate, sample_codes, sample_meshes
-from facecom.scan.files import read_scan
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,15 @@ from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
-from facecom.prosthesis.axis import axis_frame, choose_axis
-from facecom.prosthesis.band import band_around, drawn_sheet
-from facecom.prosthesis.mending import uncrossed
-from facecom.prosthesis.outer import outer_face
-from facecom.prosthesis.sheet import Sheet, find_defects, vector_area
-from facecom.prosthesis.shell import Shell, build_shell
-from facecom.prosthesis.surroundings import neighbourhood
-from facecom.prosthesis.thickness import Thickness
-from facecom.prosthesis.tissue import tissue_mesh
+from facecom.prosthesis.defect.neighbourhood import neighbourhood
+from facecom.prosthesis.shell.axis import axis_frame, choose_axis
+from facecom.prosthesis.shell.margin import band_around, drawn_sheet
+from facecom.prosthesis.shell.outer import outer_face
+from facecom.prosthesis.shell.outer_surface import Sheet, find_defects, vector_area
+from facecom.prosthesis.shell.shell import Shell, build_shell
+from facecom.prosthesis.shell.thickness import Thickness
+from facecom.prosthesis.shell.tissue import tissue_mesh
+from facecom.prosthesis.solid.self_intersections import uncrossed
 
 THICKNESS = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
 

@@ -11,8 +11,8 @@ import trimesh
 from facecom.__main__ import main
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import DesignSettings, design
-from facecom.prosthesis.files import three_mf_bytes
-from facecom.prosthesis.regions import region_mask
+from facecom.prosthesis.defect.regions import region_mask
+from facecom.prosthesis.output.files import three_mf_bytes
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def test_a_part_converts_to_other_packages(part, monkeypatch):
     assert solid.is_watertight and np.array_equal(solid.vertices, part.shell.vertices)
     assert np.array_equal(np.asarray(part.to_open3d().triangles), part.shell.faces)
     # The other two are not installed everywhere; what they are given is the same.
-    monkeypatch.setattr("facecom.interop.to_pyvista", lambda mesh: mesh)
-    monkeypatch.setattr("facecom.interop.to_pytorch3d", lambda mesh, *, device: (mesh, device))
+    monkeypatch.setattr("facecom.io.conversion.to_pyvista", lambda mesh: mesh)
+    monkeypatch.setattr("facecom.io.conversion.to_pytorch3d", lambda mesh, *, device: (mesh, device))
     assert part.to_pyvista() is part.shell and part.to_pytorch3d(device="cuda") == (part.shell, "cuda")
 
 

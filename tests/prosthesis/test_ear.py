@@ -8,12 +8,12 @@ import trimesh
 
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.prosthesis import design
-from facecom.prosthesis.mending import uncrossed
-from facecom.prosthesis.regions import auricle
-from facecom.prosthesis.sheet import Sheet
-from facecom.prosthesis.solids import crossing_edges, crossings
-from facecom.prosthesis.source import MIRRORED, Source, mirrored
-from facecom.prosthesis.tissue import above_tissue
+from facecom.prosthesis.defect.design_surface import MIRRORED, Source, mirrored
+from facecom.prosthesis.defect.regions import auricle
+from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.tissue import above_tissue
+from facecom.prosthesis.solid.booleans import crossing_edges, crossings
+from facecom.prosthesis.solid.self_intersections import uncrossed
 
 
 @pytest.fixture(scope="module")

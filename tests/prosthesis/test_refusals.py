@@ -5,7 +5,7 @@ import pytest
 
 from facecom.__main__ import main
 from facecom.prosthesis import DesignSettings
-from facecom.prosthesis.regions import region_mask
+from facecom.prosthesis.defect.regions import region_mask
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 from facecom.commands.running import read_landmarks
 from facecom.errors import CheckpointError
-from facecom.geometry.matching import Matches, OrientedSurface
+from facecom.geometry.correspondence import Matches, OrientedSurface
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.expressions import LEVEL, Expressions
-from facecom.model.linear import MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.registration import RelaxSettings, linear_model, procrustes, write_landmarks
 from facecom.registration.expression import expression_weights
 from facecom.registration.population import _about_mean, mirrored

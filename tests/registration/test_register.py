@@ -10,11 +10,11 @@ import facecom
 from facecom.__main__ import main
 from facecom.completion import CompletionSettings, Verdict
 from facecom.errors import FitError
-from facecom.evaluation.partial import ScanSettings, partial_scan
+from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
-from facecom.model.linear import LinearGenerator
+from facecom.io.files import read_scan_file
+from facecom.model.linear.generator import LinearGenerator
 from facecom.registration import RegistrationSettings, write_registrations
-from facecom.scan.files import read_scan_file
 
 
 @pytest.fixture(scope="module")

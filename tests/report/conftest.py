@@ -8,10 +8,10 @@ from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.guidance.camera import Camera
 from facecom.guidance.guide import Guidance, View
-from facecom.guidance.inpaint import Filled
-from facecom.guidance.render import render
+from facecom.guidance.inpainting import Filled
+from facecom.guidance.rendering import render
 from facecom.guidance.targets import Observations
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.nearest import Surface
-from facecom.model.expressive import ExpressiveGenerator
+from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.report import ablation as stages
 from facecom.report.ablation import ablate
-from facecom.report.answer import answer
+from facecom.report.ablation_variants import FULL, LEAVINGS, PICTURES, Runs, leavings
+from facecom.report.display_data import Layers
 from facecom.report.explain import explain_html, explain_json, explain_text
-from facecom.report.layers import Layers
-from facecom.report.leaving import FULL, LEAVINGS, PICTURES, Runs, leavings
+from facecom.report.formatting import mm
+from facecom.report.model_variants import only_size, sides_apart, symmetric, without_fields
 from facecom.report.relief import relief_by_region
-from facecom.report.variants import only_size, sides_apart, symmetric, without_fields
-from facecom.report.words import mm
+from facecom.report.summary import answer
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_pictures_are_left_out_in_turn_where_there_were_some(completion, guided,
         asked.append((scan, source))
         return own.pictures.found, ()
 
-    monkeypatch.setattr("facecom.report.leaving.take_pictures", taken)
+    monkeypatch.setattr("facecom.report.ablation_variants.take_pictures", taken)
     covered = stages._cut(own, stages.hidden_place(Layers(guided), radius_mm=18.0), 18.0)
     hidden = [runs.run(covered, name)[0] for name in (FULL, "projection", PICTURES.name)]
     assert asked == [(covered, "shipped")]

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from facecom.geometry.matching import OrientedSurface
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.report import viewer3d
+from facecom.report.display_data import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, Layers
 from facecom.report.html import report_html
-from facecom.report.layers import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, Layers
-from facecom.report.markup import link, picture, tag
+from facecom.report.html_elements import link, picture, tag
 
 MOST_BYTES = 8_000_000
 NASTY = "<script>alert(\"1\")</script> & 'ü'.ply"

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from facecom.apps.viewer.access import Access, is_local, new_token
-from facecom.apps.viewer.cloakroom import Cloakroom
-from facecom.apps.viewer.limits import Limits
-from facecom.apps.viewer.line import Line
-from facecom.apps.viewer.server import VISIT, start, stop
-from facecom.apps.viewer.stage import set_the_scene
-from facecom.apps.viewer.visitor import Shop, Visitor
-from facecom.model.linear import LinearGenerator
+from facecom.apps.viewer.http.access import Access, is_local, new_token
+from facecom.apps.viewer.http.limits import Limits
+from facecom.apps.viewer.http.server import VISIT, start, stop
+from facecom.apps.viewer.scene.viser_scene import set_the_scene
+from facecom.apps.viewer.session.client_controller import Shop, Visitor
+from facecom.apps.viewer.session.job_queue import Line
+from facecom.apps.viewer.session.session_store import Cloakroom
+from facecom.model.linear.generator import LinearGenerator
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats, Ints, frozen
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import triangles_of
-from facecom.model.stored import Kind, matching, read_stored, write_stored
+from facecom.model.storage import Kind, matching, read_stored, write_stored
 
 KIND = Kind("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facecom.model.layers import product
+from facecom.model.network.layers import product
 
 GLOBAL_SHARE = 0.01
 SLOPE = 0.01

@@ -10,8 +10,8 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.adapters.carried import LEVEL, carry
 from facecom.model.adapters.source import LinearSource
+from facecom.model.adapters.transferred import LEVEL, carry
 from facecom.model.template import Template
 
 ROUNDS = 3

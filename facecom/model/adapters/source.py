@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
-from facecom.model.stored import npz_bytes
+from facecom.model.storage import npz_bytes
 
 
 class Source(Protocol):

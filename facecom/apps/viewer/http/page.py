@@ -1,0 +1,75 @@
+"""HTTP answers: viser's page with our title and the drop of files, refusals, and the headers that go with them."""
+
+from __future__ import annotations
+
+import gzip
+import http
+import json
+import re
+from importlib import resources
+from typing import Any
+
+from facecom.apps.viewer.http.limits import Limits
+from facecom.apps.viewer.http.uploads import SUFFIXES
+from facecom.errors import need
+
+# viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
+# nothing may come from or go to another place, and no address may name another server for its websocket.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob: data:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob: ws://{host} wss://{host}; worker-src 'self' blob: data:; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'none'; object-src 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def text(status: http.HTTPStatus, words: str) -> Any:
+    """A plain answer."""
+    return _response(status, words.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+
+
+def redirect(path: str, cookie: str | None = None) -> Any:
+    """The way to another path, with a cookie to keep."""
+    return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": path} | _kept(cookie))
+
+
+def dressed(response: Any, path: str, limits: Limits, *, host: str, cookie: str | None = None) -> Any:
+    """viser's answer with our headers; its page with our title and script.
+
+    host : name and port under which the page was asked for
+    """
+    kind = response.headers.get("Content-Type", "text/plain")
+    body = response.body
+    if response.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    if path.partition("?")[0] in ("/", "/index.html"):
+        body = _with_script(body.decode(), limits).encode()
+    own = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host) else ""
+    headers = {"Content-Type": kind, "Content-Security-Policy": POLICY.format(host=own)}
+    return _response(http.HTTPStatus(response.status_code), body, headers | _kept(cookie))
+
+
+def _kept(cookie: str | None) -> dict[str, str]:
+    """A cookie, name=value, that scripts cannot read and that other sites cannot send."""
+    return {} if cookie is None else {"Set-Cookie": f"{cookie}; Path=/; HttpOnly; SameSite=Strict"}
+
+
+def _with_script(html: str, limits: Limits) -> str:
+    settings = json.dumps({"bytes": limits.upload_bytes, "suffixes": SUFFIXES}).replace("<", "\\u003c")
+    code = resources.files("facecom").joinpath("assets", "viewer", "drop.js").read_text(encoding="utf-8")
+    script = f"<script>window.facecomUploads = {settings};\n{code}</script>"
+    return html.replace("<title>Viser</title>", f"<title>facecom</title>{script}", 1)
+
+
+def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str]) -> Any:
+    response = need("websockets.http11", extra="viewer").Response
+    structures = need("websockets.datastructures", extra="viewer")
+    every = {**HEADERS, **headers, "Content-Length": str(len(body))}
+    return response(int(status), status.phrase, structures.Headers(**every), body)

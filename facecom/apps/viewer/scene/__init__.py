@@ -1,0 +1,1 @@
+"""What the page shows: painted surfaces, controls and the brush."""

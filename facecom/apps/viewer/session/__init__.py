@@ -1,0 +1,1 @@
+"""One visitor's work: session, jobs and their queue."""

@@ -1,0 +1,168 @@
+"""The first half of the job: a scan made ready, and the pose in which it is most a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from facecom.completion.types import CompletionSettings, Scan, Verdict
+from facecom.errors import AlignmentError, ScanError
+from facecom.fitting.pose_hypotheses import Start, best_start
+from facecom.geometry.correspondence import OrientedSurface, cluster_vertices
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
+from facecom.model.protocol import FaceModel
+from facecom.model.template import Template
+from facecom.scan.alignment import Alignment, align, align_landmarks
+from facecom.scan.cleaning import CleanReport, clean_scan
+from facecom.scan.surface_reconstruction import surface_from_points
+from facecom.scan.units import UnitChoice, resolve_unit
+
+HEAD_CENTRE_MM = (0.0, 10.0, -90.0)
+"""Middle of the head in the face frame."""
+
+
+def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -> Scan:
+    """Give points a surface, clean, find the unit, and make the coarser copy for the fit."""
+    surface = raw if len(raw.faces) else surface_from_points(raw, seed=settings.seed)
+    cleaned = clean_scan(surface)
+    mesh = cleaned.mesh
+    if len(mesh.faces) < 50:
+        raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
+    found = resolve_unit(mesh, unit)
+    return scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
+
+
+def scan_of(mesh: Mesh, unit: str, mm_per_unit: float, *, removed: CleanReport, settings: CompletionSettings) -> Scan:
+    """A cleaned mesh in its own unit, ready for queries and with the coarser copy for the fit."""
+    fine, for_fit = _surfaces(Mesh(mesh.vertices * mm_per_unit, mesh.faces, colors=mesh.colors), settings)
+    return Scan(mesh, fine, for_fit, unit, mm_per_unit, False, removed)
+
+
+def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
+    """The scan ready for queries, and the coarser copy for the fit, which is the same where the scan is coarse."""
+    some = in_mm.faces[:: max(1, len(in_mm.faces) // 20_000)]
+    spacing = float(np.median(np.linalg.norm(in_mm.vertices[some[:, 0]] - in_mm.vertices[some[:, 1]], axis=1)))
+    coarse = in_mm if spacing > 0.6 * settings.fit_cell_mm else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
+    fine = OrientedSurface(in_mm)
+    return fine, fine if coarse is in_mm else OrientedSurface(coarse)
+
+
+def turned(scan: Scan, settings: CompletionSettings) -> Scan:
+    """The same scan with its triangles facing the other way."""
+    flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
+    fine, for_fit = _surfaces(flipped, settings)
+    return replace(scan, mm=fine, for_fit=for_fit, inside_out=not scan.inside_out)
+
+
+def face_proper(template: Template, *, level: int, radius_mm: float) -> Bools:
+    """Vertices of a level that are face, not scalp, ear or neck, (V,)."""
+    x, y, z = template.vertices[: template.counts[level]].T
+    return (np.hypot(x, y - 10.0) < radius_mm) & (z > -radius_mm)
+
+
+def face_trust(template: Template, *, level: int, settings: CompletionSettings) -> Floats:
+    """How much each vertex counts in the fit, (V,): by the area it stands for, in units of 16 mm2, and by region."""
+    count = template.counts[level]
+    area = vertex_areas(template.vertices[:count], template.faces[level])
+    proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm)
+    # the template closes nostrils with a shallow surface, a scan looks into them
+    open_skin = proper & ~template.region_mask("nostrils", level)
+    return np.clip(area / 16.0, 0.05, 3.0) * np.where(open_skin, 1.0, settings.outer_trust)
+
+
+def find_face(
+    scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
+) -> tuple[Start, Scan]:
+    """The pose in which the scan is most a face, and the scan with its triangles outwards."""
+    template, found = model.template, []
+    for name in landmarks:  # an unknown name is a slip, however many others there are
+        template.landmark_index(name)
+    if len(landmarks) >= 3:
+        names = sorted(landmarks)
+        target = template.vertices[[template.landmark_index(n) for n in names]]
+        pose = align_landmarks(np.array([landmarks[n] for n in names]), target)
+        poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
+        found = _starts(scan, model, poses, settings)
+    else:
+        for poses in _pose_groups(scan, template, settings):
+            found += _starts(scan, model, poses, settings)
+            if any(settings.verdict.convinces(start) for start, _ in found):
+                break
+    if not found:
+        raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
+    start, side = max(found, key=lambda pair: pair[0].score)
+    _judge(start, settings.verdict)
+    if len(landmarks) < 3:
+        _refuse_second(start, side, model, settings)
+    return start, side
+
+
+def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
+    """Which of two faces is meant only the caller knows: what lies beside the head found must not be one."""
+    in_face = start.pose.apply(scan.for_fit.mesh.vertices)
+    beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
+    rest, _ = scan.for_fit.mesh.submesh(np.all(beside[scan.for_fit.mesh.faces], axis=1))
+    if face_areas(rest).sum() < settings.verdict.least_beside_mm2:
+        return
+    reference = next(references(model.template, radius_mm=settings.face_radius_mm - 5.0))
+    poses = [pose for pose in align(rest, reference, settings=settings.align) if not pose.inside_out]
+    tried = [pose.pose for pose in _near_best(poses, settings)[0]]
+    weights = face_trust(model.template, level=1, settings=settings)
+    second = best_start(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
+    if second is not None and settings.verdict.convinces(second) and second.rms_mm <= settings.verdict.most_rms_mm:
+        apart = np.linalg.norm(second.pose.inverse().translation - start.pose.inverse().translation)
+        raise AlignmentError(
+            f"the scan shows two faces: {start.score:.0%} of one is explained, and {second.score:.0%} of another "
+            f"{apart:.0f} mm away; cut one of them out, or name three landmarks of the one that is meant"
+        )
+
+
+def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:
+    """Poses to try, in groups: of each reference those that come near its best, then the rest."""
+    for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
+        yield from _near_best(align(scan.for_fit.mesh, reference, settings=settings.align), settings)
+
+
+def _near_best(poses: list[Alignment], settings: CompletionSettings) -> tuple[list[Alignment], list[Alignment]]:
+    """Poses that come near the best one's score, and the others."""
+    near = settings.near_score * max((pose.score for pose in poses), default=0.0)
+    return [pose for pose in poses if pose.score >= near], [pose for pose in poses if pose.score < near]
+
+
+def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
+    """What to look for in a scan: the face proper, then, for scans from the side, each half with its ear."""
+    mesh = template.mesh(1)
+    proper = face_proper(template, level=1, radius_mm=radius_mm)
+    yield mesh.submesh(np.all(proper[mesh.faces], axis=1))[0]
+    sideways = vertex_normals(mesh.vertices, mesh.faces)[:, 0]
+    for side in (1.0, -1.0):
+        seen = (side * mesh.vertices[:, 0] > -3.0) & (side * sideways > 0.1)
+        yield mesh.submesh(np.all(seen[mesh.faces], axis=1))[0]
+
+
+def _starts(
+    scan: Scan, model: FaceModel, poses: list[Alignment], settings: CompletionSettings
+) -> list[tuple[Start, Scan]]:
+    """The best rough fit for each orientation of the triangles that the poses suggest."""
+    weights = face_trust(model.template, level=1, settings=settings)
+    found = []
+    for inside_out in sorted({candidate.inside_out for candidate in poses}):
+        side = turned(scan, settings) if inside_out else scan
+        tried = [candidate.pose for candidate in poses if candidate.inside_out == inside_out]
+        start = best_start(side.for_fit, model, tried, weights=weights, settings=settings.start)
+        if start is not None:
+            found.append((start, side))
+    return found
+
+
+def _judge(start: Start, verdict: Verdict) -> None:
+    figures = (
+        f"at best {start.score:.0%} of a face is explained (needed {verdict.least_score:.0%}), with {start.rms_mm:.1f} "
+        f"mm between (at most {verdict.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "
+        f"(at most {verdict.most_prior:g})"
+    )
+    if start.score < verdict.least_score or start.rms_mm > verdict.most_rms_mm or start.prior > verdict.most_prior:
+        raise AlignmentError(f"the scan does not look like a face, or shows too little of one: {figures}")

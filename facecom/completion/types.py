@@ -1,0 +1,147 @@
+"""The values of the job: what can be set, what a scan is on the way, and what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from facecom.fitting.fit import FitSettings
+from facecom.fitting.pose_hypotheses import Start, StartSettings
+from facecom.fitting.posterior import PosteriorSettings
+from facecom.geometry.correspondence import OrientedSurface
+from facecom.geometry.mesh import Mesh
+from facecom.projection.project import ProjectSettings
+from facecom.scan.alignment import AlignSettings
+from facecom.scan.cleaning import CleanReport
+from facecom.skin.detail import DetailSettings
+from facecom.stitching.stitch import JoinSettings
+
+MEASURED, MADE = 0, 1
+RIM_MM = 10.0
+"""Width of the rim of the face proper."""
+DetailChoice = Literal["none", "own", "synthetic"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a scan must show to count as a face, and to be completed."""
+
+    least_score: float = 0.17
+    """Share of the face proper that must be explained by the rough fit."""
+    least_seen: float = 0.3
+    """Share of the face proper that must be measured in the end."""
+    least_piece: float = 0.15
+    """The same for a piece of a face and nothing else: a scan of which `piece_share` lies on the face proper."""
+    piece_share: float = 0.25
+    """Share of the scan. A head whose face was cut away shows little of one too, but much besides."""
+    most_shrinkage: float = 1.6
+    """How many times smaller, by area, what was measured may be than on the mean face: a fit that settles on something
+    else draws the face together. A face of four fifths the size has 1.56."""
+    on_mm: float = 2.0
+    """A triangle of the scan this near to the face in the end lies on it."""
+    plainly_seen: float = 0.6
+    """With this share of the face measured the shrinkage is not asked for."""
+    most_rms_mm: float = 1.6
+    """Distance between rough fit and scan, root mean square, that still is a face."""
+    most_prior: float = 4.0
+    """Squared code for each entry of the rough fit: a face has about one."""
+    most_fitted_prior: float = 2.0
+    """The same after the whole fit, which can bend another thing's shape far enough to lie on it."""
+    least_beside_mm2: float = 6000.0
+    """Surface beside the head found that is searched for a second face."""
+    sure_score: float = 0.35
+    sure_prior: float = 2.5
+    """A start as good as this in both ends the search."""
+    plain_score: float = 0.5
+    """And so does one with this score, however unusual the shape (a mannequin): wrong poses come nowhere near."""
+
+    def convinces(self, start: Start) -> bool:
+        """Whether to look no further."""
+        return start.score > self.plain_score or (start.score > self.sure_score and start.prior < self.sure_prior)
+
+
+@dataclass(frozen=True)
+class CompletionSettings:
+    """Everything that affects the result, besides scan, model, landmarks and unit."""
+
+    seed: int = 0
+    align: AlignSettings = field(default_factory=AlignSettings)
+    start: StartSettings = field(default_factory=StartSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
+    join: JoinSettings = field(default_factory=JoinSettings)
+    detail: DetailSettings = field(default_factory=DetailSettings)
+    verdict: Verdict = field(default_factory=Verdict)
+    near_score: float = 0.7
+    """Poses with this share of the best one's score are tried first, the others where none of these convinces."""
+    fit_cell_mm: float = 1.2
+    """Scans with shorter edges are averaged over cells of this size for the fit."""
+    more_starts: int = 2
+    """How many poses near the one found are fitted too; the fit that explains most is kept."""
+    near_turn_rad: float = 0.035
+    """How far they are turned about each axis (standard deviation)."""
+    near_shift_mm: float = 2.0
+    """How far they are moved along each axis (standard deviation)."""
+    outer_trust: float = 0.05
+    """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
+    head_radius_mm: float = 150.0
+    """All that lies this near to the middle of the head found belongs to it."""
+    face_radius_mm: float = 90.0
+    """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+
+    @property
+    def inner_radius_mm(self) -> float:
+        """The same without the rim, where hair and collars begin: what must be seen, and what pictures fill in."""
+        return self.face_radius_mm - RIM_MM
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done and what it showed; lengths in mm.
+
+    unit, mm_per_unit : of the scan and of every output
+    pose : 4x4 matrix, scan frame (in mm) -> face frame
+    score, coverage : share of the face explained by the rough fit, and measured in the end
+    scan_to_face_mm : mean distance of the scan to the completed face by region
+    measured_share, made_share : of the completed face's area
+    removed : what cleaning took out
+    detail : what skin relief was made, and from what; None unless asked for
+    guidance_mm : how far inpainted pictures moved the fitted face, mean by region; None where none were used
+    seen_share : share of each region that the face parser saw in the pictures of the scan; None where it was not asked
+    """
+
+    unit: str
+    mm_per_unit: float
+    pose: tuple[tuple[float, ...], ...]
+    score: float
+    coverage: float
+    fit_rms_mm: float
+    scan_to_face_mm: Mapping[str, float]
+    measured_share: float
+    made_share: float
+    sigma_made_mm: float
+    holes_filled: int
+    removed: Mapping[str, int]
+    seconds: Mapping[str, float]
+    seed: int
+    versions: Mapping[str, str]
+    model: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    detail: Mapping[str, Any] | None = None
+    guidance_mm: Mapping[str, float] | None = None
+    seen_share: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit."""
+
+    mesh: Mesh
+    mm: OrientedSurface
+    for_fit: OrientedSurface
+    unit: str
+    mm_per_unit: float
+    inside_out: bool
+    removed: CleanReport

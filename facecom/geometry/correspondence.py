@@ -1,0 +1,112 @@
+"""Partners of one oriented surface on another: closest points that are neither rim nor back side."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, edge_lengths, unit, vertex_normals
+from facecom.geometry.transform import Similarity
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Partners of N points.
+
+    points, normals : (N, 3), in the frame of the query; distance : (N,), mm;
+    valid : (N,), False on the rim, on back sides and beyond reach.
+    """
+
+    points: Floats
+    normals: Floats
+    distance: Floats
+    valid: Bools
+
+
+class OrientedSurface:
+    """A scan prepared for many closest-point queries: tree, vertex normals, rim.
+
+    Parameters
+    ----------
+    mesh : Mesh with faces, mm
+    inside_out : bool, whether its triangles face inwards
+    """
+
+    def __init__(self, mesh: Mesh, *, inside_out: bool = False) -> None:
+        self.surface = Surface(mesh)
+        self.normals = vertex_normals(mesh.vertices, mesh.faces) * (-1.0 if inside_out else 1.0)
+        self.on_rim = np.zeros(len(mesh.vertices), bool)
+        self.on_rim[boundary_edges(mesh.faces).ravel()] = True
+
+    @functools.cached_property
+    def _corners(self) -> tuple[cKDTree, float]:
+        """The corners of the triangles, and how far from them a point of a triangle can be, mm."""
+        used = self.mesh.vertices[np.unique(self.mesh.faces)]
+        return cKDTree(used), float(edge_lengths(self.mesh).max()) / np.sqrt(3.0)
+
+    @property
+    def mesh(self) -> Mesh:
+        """The surface as it was given."""
+        return self.surface.mesh
+
+    def match(
+        self,
+        points: Floats,
+        normals: Floats,
+        *,
+        pose: Similarity,
+        reach_mm: float,
+        normal_limit_rad: float,
+        many_far: bool = False,
+    ) -> Matches:
+        """Closest points to (N, 3) points with (N, 3) normals.
+
+        Parameters
+        ----------
+        pose : frame of this surface (mm) -> frame of the query
+        reach_mm : a partner farther away is not believed
+        normal_limit_rad : nor is one whose normal is turned by more
+        many_far : whether to expect many points beyond the reach; they are then sorted out before the tree of triangles
+            is asked, which is slow for them, and each becomes its own partner at an infinite distance
+        """
+        query = pose.inverse().apply(points)
+        near = self._may_reach(query, reach_mm) if many_far else np.arange(len(query))
+        found = self.surface.closest(query[near])
+        corners = self.mesh.faces[found.faces]
+        own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals.take(corners, axis=0)))
+        inner = np.sum(found.barycentric * ~self.on_rim[corners], axis=1)
+        turned, partner = normals.astype(float), points.astype(float)
+        turned[near], partner[near] = pose.rotate(own), pose.apply(found.points)
+        agree = np.einsum("nd,nd->n", turned[near], normals[near])
+        distance, valid = np.full(len(points), np.inf), np.zeros(len(points), bool)
+        distance[near] = found.distance
+        valid[near] = (found.distance < reach_mm) & (agree > np.cos(normal_limit_rad)) & (inner > 1e-3)
+        return Matches(partner, turned, distance, valid)
+
+    def _may_reach(self, query: Floats, reach_mm: float) -> Ints:
+        """Indices of the points whose distance to the surface may be less than the reach."""
+        tree, slack = self._corners
+        return np.flatnonzero(tree.query(query, distance_upper_bound=reach_mm + slack)[0] < np.inf)
+
+
+def cluster_vertices(mesh: Mesh, *, cell_mm: float) -> tuple[Mesh, Ints]:
+    """Coarser mesh whose vertices are the means of those in each cell of a grid, and the cell of each old vertex.
+
+    Source: Rossignac and Borrel, Multi-resolution 3D approximations for rendering complex scenes (1993).
+    """
+    low = mesh.vertices.min(axis=0)
+    cell = np.floor((mesh.vertices - low) / cell_mm).astype(np.int64)
+    shape = cell.max(axis=0) + 1
+    key = (cell[:, 0] * shape[1] + cell[:, 1]) * shape[2] + cell[:, 2]
+    _, owner = np.unique(key, return_inverse=True)
+    owner = owner.ravel()
+    count = np.bincount(owner)
+    centres = np.stack([np.bincount(owner, mesh.vertices[:, k]) for k in range(3)], axis=1) / count[:, None]
+    faces = owner[mesh.faces]
+    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
+    return Mesh(centres, faces[np.sort(first)]), owner.astype(np.int64)

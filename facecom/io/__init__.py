@@ -1,0 +1,1 @@
+"""Files of every format in and out, and the objects of other libraries."""

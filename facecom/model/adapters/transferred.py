@@ -1,0 +1,191 @@
+"""A face model in another topology, carried onto our template by closest points."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
+from facecom.geometry.transform import Similarity
+from facecom.model.adapters.source import LinearSource, Source, mean_mesh
+from facecom.model.storage import Kind, matching, write_stored
+from facecom.model.template import Template, read_on_template
+
+LEVEL = 2
+KIND = Kind("facecom-carried", 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedGenerator:
+    """A source's faces on our template; takes the place of `LinearGenerator` in `complete(scan, model=...)`.
+
+    Parameters
+    ----------
+    template : Template whose vertices are the source's mean face, face frame, mm
+    source : the model in its own topology
+    rows : sparse (V2, N); each template vertex as a mix of the source's vertices
+    pose : the source's frame -> face frame, mm
+    """
+
+    template: Template
+    source: Source
+    rows: sp.csr_matrix
+    pose: Similarity
+
+    @property
+    def code_size(self) -> int:
+        """Number M of code entries."""
+        return self.source.code_size
+
+    @property
+    def identity_size(self) -> int:
+        """Number of leading code entries that random faces draw: all of them."""
+        return self.source.code_size
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Where the model is from."""
+        return {"format": "carried", "sources": [self.source.credit]}
+
+    def faces(self, level: int) -> Ints:
+        """Triangles of a level, (F, 3)."""
+        return self.template.faces[level]
+
+    def mean(self, level: int = 3) -> Mesh:
+        """The source's mean face on the template."""
+        return self.template.mesh(level)
+
+    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+        """Vertices of a level for a code (M,): (V, 3), mm, face frame."""
+        code = np.asarray(code, float)
+        if code.shape != (self.code_size,):
+            raise ValueError(f"expected a code of {self.code_size} entries, got shape {code.shape}")
+        reached = min(level, LEVEL)
+        count = self.template.counts[reached]
+        moved = self.rows[:count] @ (self.source.decode(code) - self.source.mean)
+        offset = self.pose.scale * self.pose.rotate(moved)
+        if level > LEVEL:
+            offset = self.prolong_offset(offset, from_level=LEVEL, to_level=level)
+        return self.template.vertices[: self.template.counts[level]] + offset
+
+    def jacobian(self, code: Floats, *, level: int) -> Floats:
+        """Derivative of the vertices, (3 V, M), mm; levels 0 to 2.
+
+        That of a source that is not linear costs a second: on level 0, where starting poses race, it is the one at the
+        code zero.
+
+        Raises
+        ------
+        ValueError
+            For finer levels.
+        """
+        if level > LEVEL:
+            raise ValueError(f"the derivative is there up to level {LEVEL}; prolong what it gives")
+        if level == 0 or isinstance(self.source, LinearSource):
+            return self._at_zero[: 3 * self.template.counts[level]]
+        return self._carried(self.source.jacobian(code), self.template.counts[level])
+
+    @functools.cached_property
+    def _at_zero(self) -> Floats:
+        linear = isinstance(self.source, LinearSource)
+        count = self.template.counts[LEVEL if linear else 0]
+        return frozen(self._carried(self.source.jacobian(np.zeros(self.code_size)), count), np.float64)
+
+    def _carried(self, jacobian: Floats, count: int) -> Floats:
+        """What a derivative in the source's topology is at the first `count` vertices of the template."""
+        moved = self.rows[:count] @ jacobian.reshape(self.rows.shape[1], -1)
+        turn = self.pose.scale * self.pose.rotation
+        return np.einsum("ij,vjm->vim", turn, moved.reshape(count, 3, -1)).reshape(3 * count, -1)
+
+    def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
+        """Carry displacements (V, ...) to a finer level, smoothly."""
+        return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
+
+    def save(self, directory: str | Path) -> None:
+        """Write all that `load` needs: the source, the template on its mean face, and how the two hang together."""
+        folder = Path(directory)
+        arrays = {
+            "data": self.rows.data,
+            "indices": self.rows.indices,
+            "indptr": self.rows.indptr,
+            "rotation": self.pose.rotation,
+            "translation": self.pose.translation,
+            "scale": np.array([self.pose.scale]),
+        }
+        if isinstance(self.source, LinearSource):
+            arrays |= {f"source.{name}": getattr(self.source, name) for name in ("mean", "triangles", "modes")}
+        else:
+            self.source.save(folder / "source")
+        write_stored(folder, arrays, {"credit": self.source.credit, "vertices": self.rows.shape[1]}, kind=KIND)
+        self.template.save(folder / "template")
+
+    @classmethod
+    def load(cls, directory: str | Path) -> CarriedGenerator:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+        """
+        arrays, text, template = read_on_template(directory, kind=KIND)
+        with matching(directory, kind=KIND):
+            source = _stored_source(Path(directory), arrays, text["credit"])
+            parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+            rows = sp.csr_matrix(parts, shape=(template.counts[LEVEL], text["vertices"]))
+            pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
+            if text["vertices"] != len(source.mean):
+                raise ValueError(f"the source has {len(source.mean)} vertices, not {text['vertices']}")
+        return cls(template, source, rows, pose)
+
+
+def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> Source:
+    if "source.modes" in arrays:
+        return LinearSource(arrays["source.mean"], arrays["source.triangles"], arrays["source.modes"], credit)
+    from facecom.model.adapters.facecom_files import FaceComSource
+
+    return FaceComSource.load(folder / "source")
+
+
+def carry(source: Source, template: Template, placed: Floats, *, pose: Similarity) -> CarriedGenerator:
+    """Put a source's modes onto our template, by the closest points of its mean face.
+
+    Where the source has no surface (a mask without ears, say), the template moves as the nearest point of it does.
+
+    Parameters
+    ----------
+    source : the model in its own topology, frame and unit
+    template : Template
+    placed : (V, 3) vertices of the template on the source's mean face, in the source's frame: what completing or
+        registering `mean_mesh(source)` gives as `face.vertices`
+    pose : the source's frame -> face frame, mm: that completion's `pose`
+
+    Raises
+    ------
+    ValueError
+        When `placed` is not on the template.
+
+    Examples
+    --------
+    Registered by completing the mean face::
+
+        source = read_linear("model.npz")
+        done = complete(mean_mesh(source), unit="mm")
+        model = carry(source, Template.load(), done.face.vertices, pose=done.pose)
+        result = complete("scan.ply", model=model)
+    """
+    placed = np.asarray(placed, float)
+    if placed.shape != template.vertices.shape:
+        raise ValueError(f"expected the template's {len(template.vertices)} vertices placed, got shape {placed.shape}")
+    mesh = mean_mesh(source)
+    found = Surface(mesh).closest(placed[: template.counts[LEVEL]])
+    count = len(found.faces)
+    entries = (found.barycentric.ravel(), (np.repeat(np.arange(count), 3), mesh.faces[found.faces].ravel()))
+    rows = sp.coo_matrix(entries, shape=(count, len(source.mean))).tocsr()
+    return CarriedGenerator(replace(template, vertices=pose.apply(placed)), source, rows, pose)

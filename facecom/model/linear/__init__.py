@@ -1,0 +1,1 @@
+"""Linear face models: mean, modes and a discrepancy field."""

@@ -1,0 +1,142 @@
+"""Who it is and what the face does, apart: a code whose leading part is the person and whose rest is the expression."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.protocol import FaceModel
+from facecom.model.template import Template
+
+MODE_LEVEL = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ExpressiveGenerator:
+    """A generator of people and expressions added: takes the place of either in `complete(scan, model=...)`.
+
+    The code is the person's M entries, then one for each expression, all N(0, 1); an expression's weight is its entry
+    times `weight_sd`. A fitted face is relaxed by setting the second part to zero, see `relaxed`.
+
+    Parameters
+    ----------
+    person : the generator of people
+    expressions : movements; the shipped ones unless given
+    weight_sd : standard deviation of an expression's weight; 1 is the movement at its full
+
+    Examples
+    --------
+    >>> from facecom.model.linear.generator import LinearGenerator
+    >>> model = ExpressiveGenerator(LinearGenerator.load())
+    >>> code = model.code_of(np.zeros(model.person.code_size), {"jawOpen": 0.3})
+    >>> round(model.weights(code)["jawOpen"], 6)
+    0.3
+    >>> bool(np.all(model.relaxed(code) == 0.0))
+    True
+    """
+
+    person: FaceModel
+    expressions: Expressions = field(default_factory=Expressions.load)
+    weight_sd: float = 0.15
+
+    @property
+    def template(self) -> Template:
+        """The template with the person's mean face."""
+        return self.person.template
+
+    @property
+    def code_size(self) -> int:
+        """Number of code entries, person and expressions."""
+        return self.person.code_size + len(self.expressions.names)
+
+    @property
+    def identity_size(self) -> int:
+        """Number of leading code entries that random faces draw."""
+        return self.person.identity_size
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Where the parts are from."""
+        return {"format": "expressive", "person": self.person.description, "expressions": list(self.expressions.names)}
+
+    def faces(self, level: int) -> Ints:
+        """Triangles of a level, (F, 3)."""
+        return self.template.faces[level]
+
+    def mean(self, level: int = 3) -> Mesh:
+        """The mean face, without expression."""
+        return self.template.mesh(level).with_vertices(self.decode(np.zeros(self.code_size), level=level))
+
+    def code_of(self, person: Floats, weights: dict[str, float]) -> Floats:
+        """The code of a person (M,) with expressions of given weights.
+
+        Raises
+        ------
+        ValueError
+            When an expression is unknown; the message lists the names.
+        """
+        names = self.expressions.names
+        if unknown := sorted(set(weights) - set(names)):
+            raise ValueError(f"there is no expression {unknown[0]!r}; there are {', '.join(names)}")
+        moves = np.array([weights.get(name, 0.0) for name in names])
+        return np.concatenate([np.asarray(person, float), moves / self.weight_sd])
+
+    def split(self, code: Floats) -> tuple[Floats, Floats]:
+        """The person's part of a code, (M,), and the weights of the expressions, (K,)."""
+        code = self._checked(code)
+        return code[: self.person.code_size].copy(), code[self.person.code_size :] * self.weight_sd
+
+    def weights(self, code: Floats, *, least: float = 0.02) -> dict[str, float]:
+        """Weights of the expressions in a code by name; those below `least` in size are left out."""
+        found = zip(self.expressions.names, self.split(code)[1].tolist(), strict=True)
+        return {name: weight for name, weight in found if abs(weight) >= least}
+
+    def relaxed(self, code: Floats) -> Floats:
+        """The same person without expression: a new code."""
+        out = self._checked(code).copy()
+        out[self.person.code_size :] = 0.0
+        return out
+
+    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+        """Vertices of a level for a code: (V, 3), mm, face frame.
+
+        Raises
+        ------
+        ValueError
+            When the code has another length.
+        """
+        person, weights = self.split(code)
+        reached = min(level, MODE_LEVEL)
+        moved = np.tensordot(weights, self._moves[:, : self.template.counts[reached]], axes=1)
+        if level > MODE_LEVEL:
+            moved = self.prolong_offset(moved, from_level=MODE_LEVEL, to_level=level)
+        return self.person.decode(person, level=level) + moved
+
+    def jacobian(self, code: Floats, *, level: int) -> Floats:
+        """Derivative of the vertices, (3 V, M + K), mm; levels 0 to 2."""
+        person, _ = self.split(code)
+        moves = self._moves[:, : self.template.counts[level]].reshape(len(self._moves), -1).T * self.weight_sd
+        return np.concatenate([self.person.jacobian(person, level=level), moves], axis=1)
+
+    def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
+        """Carry displacements (V, ...) to a finer level, smoothly."""
+        return self.person.prolong_offset(offset, from_level=from_level, to_level=to_level)
+
+    def _checked(self, code: Floats) -> Floats:
+        code = np.asarray(code, float)
+        if code.shape != (self.code_size,):
+            raise ValueError(f"expected a code of {self.code_size} entries, got shape {code.shape}")
+        return code
+
+    @functools.cached_property
+    def _moves(self) -> Floats:
+        """The expressions on level 2, (K, V2, 3); coarser levels are its first vertices."""
+        modes = np.moveaxis(self.expressions.modes, 0, 1)
+        return np.moveaxis(
+            self.template.prolong(modes, from_level=LEVEL, to_level=MODE_LEVEL, scheme="loop"), 1, 0
+        ).copy()

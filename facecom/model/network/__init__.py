@@ -1,0 +1,1 @@
+"""The mesh network: layers, generator and training."""

@@ -1,0 +1,1 @@
+"""The fitted face moved onto the scan, and the offset extrapolated into the hole."""

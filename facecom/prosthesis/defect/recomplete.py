@@ -1,0 +1,55 @@
+"""A completion once more, of a part of its scan: the pose is known and is not looked for again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from facecom.completion import Completion
+from facecom.completion.alignment import prepare_scan
+from facecom.completion.assembly import completion_of
+from facecom.completion.result import Evidence
+from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
+from facecom.fitting.pose_hypotheses import Start
+from facecom.geometry.mesh import Bools
+from facecom.skin.detail import SYNTHETIC, Detail
+
+
+def completed_again(completion: Completion, kept: Bools) -> Completion:
+    """Complete what is left of a scan, with the settings of before.
+
+    Parameters
+    ----------
+    kept : (F,) bool, faces of the cleaned scan that stay
+
+    Returns
+    -------
+    Completion
+        In mm, in the frame of the scan in mm; with skin detail where the first one has it.
+
+    Raises
+    ------
+    ScanError
+        When too little of the scan is left.
+    """
+    before = completion.evidence
+    model, settings = before.model, before.settings
+    rest, _ = before.scan.mm.mesh.submesh(kept)
+    scan = prepare_scan(rest, unit="mm", settings=settings)
+    report = completion.report
+    start = Start(before.fit.pose, before.fit.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
+    fitted = fit_face(scan, model, start, {}, replace(settings, more_starts=0))
+    projected = project_face(scan, model, fitted, settings)
+    sigma = face_sigma(model, fitted, projected, settings)
+    joined = join_face(scan, model.template, fitted, projected, settings)
+    skin: Detail | None = None
+    problems: tuple[str, ...] = ()
+    if completion.detail is not None:
+        choice: Literal["own", "synthetic"] = (
+            "synthetic" if (completion.detail.provenance == SYNTHETIC).any() else "own"
+        )
+        skin, problems = skin_detail(scan, model.template, fitted, projected, choice, settings)
+    evidence = Evidence(scan, model, fitted, projected, joined, settings)
+    coverage = face_coverage(model.template, projected, settings)
+    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin, unguided=fitted)
+    return replace(done, report=replace(done.report, warnings=done.report.warnings + problems))

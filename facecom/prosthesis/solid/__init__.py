@@ -1,0 +1,1 @@
+"""Closed solids: booleans, clipping, isosurfaces and self-intersections."""

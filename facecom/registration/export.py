@@ -1,0 +1,98 @@
+"""The files of a set of registered scans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facecom.completion.result import short
+from facecom.geometry.mesh import Mesh
+from facecom.io.files import write_bytes, write_mesh
+from facecom.model.linear.generator import LinearGenerator
+from facecom.registration.landmarks import write_landmarks
+from facecom.registration.population import LEAST_FACES, linear_model
+from facecom.registration.types import Registration
+
+MEAN, REPORT, MODEL = "mean.ply", "report.json", "model"
+
+
+def write_registrations(
+    results: Sequence[Registration],
+    folder: str | Path,
+    *,
+    model: LinearGenerator | None = None,
+    base_share: float = 0.0,
+) -> None:
+    """Write NAME.ply, NAME.csv, NAME.json and NAME.mrk.json for each scan, mean.ply, model/ and report.json.
+
+    Parameters
+    ----------
+    results : of `register`
+    folder : is made where it is missing
+    model : the one they were registered with, the base of the new one; the shipped one unless given
+    base_share : see `linear_model`
+
+    Notes
+    -----
+    NAME.ply lies in the scan's own frame and unit and carries, for each vertex, measured (0 or 1), residual_mm,
+    sigma_mm and region, a number whose name stands in report.json at that place of `regions`. mean.ply and the model,
+    made of three faces or more, are in mm and in the face frame; so is the mean of fewer faces.
+    """
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        layers: dict[str, Any] = {
+            "measured": result.measured.astype(np.uint8),
+            "residual_mm": result.residual_mm.astype(np.float32),
+            "sigma_mm": result.sigma_mm.astype(np.float32),
+            "region": result.template.region.astype(np.uint8),
+        }
+        write_mesh(out / f"{result.name}.ply", _short(result.mesh), attributes=layers)
+        for ending in ("csv", "json", "mrk.json"):
+            write_landmarks(out / f"{result.name}.{ending}", result.landmarks)
+    faces = [result.in_face_frame for result in results]
+    if len(faces) >= LEAST_FACES:
+        made = linear_model(faces, model or LinearGenerator.load(), base_share=base_share)
+        made.save(out / MODEL)
+        mean = made.mean()
+    else:
+        mean = results[0].face_mesh.with_vertices(np.mean(faces, axis=0))
+    write_mesh(out / MEAN, _short(mean))
+    write_bytes(out / REPORT, (json.dumps(report(results), indent=1) + "\n").encode())
+
+
+def _short(mesh: Mesh) -> Mesh:
+    return mesh.with_vertices(short(mesh.vertices))
+
+
+def report(results: Sequence[Registration]) -> dict[str, Any]:
+    """What report.json holds: for each scan the verdict and its figures; lengths in mm."""
+    return {
+        "scans": {
+            result.name: {
+                "verdict": result.verdict,
+                "good": result.good,
+                "coverage": result.coverage,
+                "scan_to_face_mm": dict(result.scan_to_face_mm),
+                "residual_mm": _distribution(result.residual_mm[result.measured]),
+                "sigma_made_mm": float(result.sigma_mm[~result.measured].mean()) if not result.measured.all() else 0.0,
+                "expression_taken_out": dict(result.expression),
+                "unit": result.unit,
+                "mm_per_unit": result.mm_per_unit,
+                "pose": result.pose.matrix().tolist(),
+            }
+            for result in results
+        },
+        "vertices": len(results[0].vertices),
+        "regions": list(results[0].template.region_names),
+    }
+
+
+def _distribution(values: np.ndarray) -> dict[str, float]:
+    if not len(values):
+        return {}
+    return {"mean": float(values.mean()), "median": float(np.median(values)), "p95": float(np.quantile(values, 0.95))}

@@ -1,0 +1,80 @@
+"""The values of registration: what can be set, and a scan in the template's topology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from facecom.completion import CompletionSettings
+from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.transform import Similarity
+from facecom.io.conversion import Convertible
+from facecom.model.template import Template
+from facecom.registration.expression import ExpressionSettings
+from facecom.registration.relax import RelaxSettings
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Everything that affects the result, besides scans, model and unit."""
+
+    completion: CompletionSettings = field(default_factory=CompletionSettings)
+    """The stages that registration shares with completion."""
+    relax: RelaxSettings = field(default_factory=RelaxSettings)
+    expression: ExpressionSettings = field(default_factory=ExpressionSettings)
+    good_coverage: float = 0.6
+    """Share of the face that must be seen for a verdict without reserve."""
+    good_mm: float = 0.3
+    """Mean distance of scan and registered face, at most, for the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registration(Convertible):
+    """One scan in the template's topology: vertex i lies on the same spot of every face.
+
+    Parameters
+    ----------
+    name : of the file, or the scan's place in the list
+    vertices : (V, 3), in the scan's own frame and unit
+    in_face_frame : (V, 3), mm, face frame
+    template : Template, with faces, uv, regions and names of landmarks
+    measured : (V,) whether the scan shows the vertex
+    residual_mm : (V,) distance of the vertex to the scan, nan where it is not shown
+    sigma_mm : (V,) standard deviation along the normal
+    coverage : share of the face proper that was measured
+    scan_to_face_mm : mean distance of the scan's vertices to the registered face by region, and of `all`
+    landmarks : name -> (3,), in the scan's own frame and unit
+    pose : Similarity, the scan's own frame and unit -> face frame, mm
+    unit, mm_per_unit : of the scan
+    expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then
+        of the face without it, distances and `measured` of the face as it was scanned
+    good : whether the verdict is without reserve
+    verdict : a sentence
+    """
+
+    name: str
+    vertices: Floats
+    in_face_frame: Floats
+    template: Template
+    measured: Bools
+    residual_mm: Floats
+    sigma_mm: Floats
+    coverage: float
+    scan_to_face_mm: Mapping[str, float]
+    landmarks: Mapping[str, Floats]
+    pose: Similarity
+    unit: str
+    mm_per_unit: float
+    expression: Mapping[str, float]
+    good: bool
+    verdict: str
+
+    @property
+    def mesh(self) -> Mesh:
+        """The registered face in the scan's own frame and unit."""
+        return Mesh(self.vertices, self.template.faces[-1], uv=self.template.uv)
+
+    @property
+    def face_mesh(self) -> Mesh:
+        """The registered face in the face frame, mm."""
+        return Mesh(self.in_face_frame, self.template.faces[-1], uv=self.template.uv)

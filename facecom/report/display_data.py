@@ -1,0 +1,194 @@
+"""A completion taken apart for showing: every mesh and value of it in the face frame, mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from facecom.completion import Completion, face_proper
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.laplacian import vertex_areas
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.report import colors
+from facecom.report.shading import View
+from facecom.skin.detail import MEASURED as SKIN_MEASURED
+from facecom.skin.detail import NONE as SKIN_NONE
+
+SEEN, MIRRORED, ALONE, GUIDED, SYNTHESISED = range(5)
+"""Measured; made up while the other side of the face was seen; made up from the model and what surrounds it; made up
+while inpainted pictures told the fit; made up with skin relief laid on. What comes later goes before."""
+KIND_NAMES = (
+    "measured",
+    "mirrored (made up, other side seen)",
+    "model (made up)",
+    "guided (made up, a picture had a say)",
+    "synthesised (made up, skin relief laid on)",
+)
+KIND_COLOURS = (
+    colors.MEASURED,
+    colors.MADE_MIRRORED,
+    colors.MADE,
+    colors.MADE_GUIDED,
+    colors.MADE_SYNTHESISED,
+)
+LAID_MM = 1.0
+"""Skin relief belongs to what of the face it lies this near to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """What a report shows of a completion; lengths in mm, face frame.
+
+    Parameters
+    ----------
+    result : Completion
+
+    Values are computed when first asked for.
+    """
+
+    result: Completion
+
+    @cached_property
+    def scan(self) -> Mesh:
+        """The cleaned scan, triangles outwards."""
+        own = self.result.evidence
+        mesh = own.scan.mm.mesh
+        return Mesh(own.fit.pose.apply(mesh.vertices), mesh.faces)
+
+    @cached_property
+    def mean(self) -> Mesh:
+        """The model's mean face."""
+        return self.result.evidence.model.template.mesh()
+
+    @cached_property
+    def modes_only(self) -> Mesh:
+        """The fitted face without the discrepancy fields."""
+        own = self.result.evidence
+        code = own.fit.code.copy()
+        code[own.model.identity_size :] = 0.0
+        return self.mean.with_vertices(own.model.decode(code))
+
+    @cached_property
+    def fitted(self) -> Mesh:
+        """The face of the fitted code."""
+        own = self.result.evidence
+        return self.mean.with_vertices(own.model.decode(own.fit.code))
+
+    @cached_property
+    def face(self) -> Mesh:
+        """The completed whole face."""
+        return self.mean.with_vertices(self.result.evidence.projected.vertices)
+
+    @cached_property
+    def merged(self) -> Mesh:
+        """The scan's triangles and the patch, triangles outwards."""
+        own = self.result
+        return Mesh(own.pose.apply(own.merged.vertices), own.evidence.joined.merged.faces)
+
+    @cached_property
+    def area(self) -> Floats:
+        """Area of the completed face that each vertex stands for, (V,), mm2."""
+        return vertex_areas(self.face.vertices, self.face.faces)
+
+    @cached_property
+    def measured(self) -> Bools:
+        """Vertices of the face that the scan shows, (V,)."""
+        return self.result.provenance == SEEN
+
+    @cached_property
+    def proper(self) -> Bools:
+        """Vertices that are face, not scalp, ear or neck, (V,)."""
+        own = self.result.evidence
+        return face_proper(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
+
+    @cached_property
+    def made(self) -> Bools:
+        """Vertices of the face proper that were made up, (V,)."""
+        return ~self.measured & self.proper
+
+    @cached_property
+    def mirrored(self) -> Bools:
+        """Vertices of the face that were made up while the scan shows the other side, (V,)."""
+        return ~self.measured & self.measured[self.result.evidence.model.template.mirror]
+
+    @cached_property
+    def sides(self) -> Ints:
+        """What the scan shows of each vertex, (V,): itself `SEEN`, its other side `MIRRORED`, or neither."""
+        return np.where(self.measured, SEEN, np.where(self.mirrored, MIRRORED, ALONE))
+
+    @cached_property
+    def guided(self) -> Bools:
+        """Vertices of the face that were made up while a pixel of an inpainted picture told where they are, (V,)."""
+        own = self.result.evidence
+        seen = own.pictures.found.observations if own.pictures else None
+        if seen is None:
+            return np.zeros(len(self.measured), bool)
+        template = own.model.template
+        told = np.zeros(template.counts[2])
+        told[seen.corners] = 1.0
+        return ~self.measured & (template.prolong(told, from_level=2, to_level=3) > 0.5)
+
+    @cached_property
+    def synthesised(self) -> Bools:
+        """Vertices of the face that were made up and have skin relief laid on, (V,)."""
+        skin, out = self.result.detail, np.zeros(len(self.measured), bool)
+        if skin is not None:
+            laid = skin.smooth.vertices[(skin.provenance != SKIN_MEASURED) & (skin.provenance != SKIN_NONE)]
+            if len(laid):
+                out = ~self.measured & (cKDTree(laid).query(self.face.vertices)[0] < LAID_MM)
+        return out
+
+    @cached_property
+    def kind(self) -> Ints:
+        """How each vertex of the face came about, (V,): one of `KIND_NAMES`."""
+        kind = self.sides.copy()
+        kind[self.guided] = GUIDED
+        kind[self.synthesised] = SYNTHESISED
+        return kind
+
+    @cached_property
+    def merged_kind(self) -> Ints:
+        """The same for each vertex of the merged mesh, (M,)."""
+        joined = self.result.evidence.joined
+        kind = np.where(joined.provenance == 0, SEEN, ALONE)
+        for other in (MIRRORED, GUIDED, SYNTHESISED):
+            made = joined.weights @ (self.kind == other) > 0.5
+            kind[len(kind) - len(made) + np.flatnonzero(made)] = other
+        return kind
+
+    @cached_property
+    def kinds(self) -> tuple[int, ...]:
+        """The kinds that this completion has, in their order."""
+        return tuple(np.union1d(self.kind, self.merged_kind).tolist())
+
+    @cached_property
+    def face_to_scan(self) -> Floats:
+        """Distance of each measured vertex of the face to the scan, (V,); zero for the others."""
+        out = np.zeros(len(self.face.vertices))
+        if self.measured.any():
+            out[self.measured] = Surface(self.scan).closest(self.face.vertices[self.measured]).distance
+        return out
+
+    @cached_property
+    def view(self) -> View:
+        """Three quarters from the side of which more was made up."""
+        x, made = self.face.vertices[:, 0], ~self.measured
+        left = self.area @ (made & (x > 0)) >= self.area @ (made & (x < 0))
+        return View("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
+
+    def share(self, where: Bools, *, of: Bools | None = None) -> float:
+        """Share of the face's area, or of the area of a part, for which `where` holds."""
+        area = self.area if of is None else self.area * of
+        return float(area @ where / max(area.sum(), 1e-12))
+
+    def mean_of(self, values: Floats, where: Bools) -> float:
+        """Mean of values (V,) by area over a part of the face; NaN where it is empty."""
+        area = self.area * where
+        return float(area @ values / area.sum()) if area.any() else float("nan")
+
+    def rms_of(self, values: Floats, where: Bools) -> float:
+        """Root mean square of values (V,) by area over a part of the face; NaN where it is empty."""
+        return float(np.sqrt(self.mean_of(np.square(values), where)))

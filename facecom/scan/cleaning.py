@@ -1,0 +1,203 @@
+"""Take out of a scan what is no surface, and say what was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse import csgraph
+
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
+from facecom.geometry.weld import identical_rows, weld
+from facecom.io.parsed_mesh import LARGEST
+from facecom.scan.topology import oriented_surface
+
+
+@dataclass(frozen=True)
+class CleanReport:
+    """How many of what was taken out or changed; zero throughout for a clean scan.
+
+    vertices_before, faces_before, vertices_after, faces_after : the sizes
+    nonfinite_vertices : with coordinates that are NaN, infinite or beyond 1e30
+    welded_vertices : at exactly the position of an earlier vertex, and joined with it
+    loose_vertices : without a face, where the scan has faces
+    nonfinite_faces : at such a vertex
+    degenerate_faces : without area, or naming a vertex twice
+    duplicate_faces : of the same three vertices as an earlier face
+    stretched_faces : much longer than the edges around them, taken out where that was asked for
+    nonmanifold_faces : taken so that no edge has more than two faces
+    one_sided_faces : taken so that every piece has two sides
+    floating_components, floating_faces, floating_vertices : small pieces that touch nothing
+    turned_faces : reversed, so that neighbours agree on which side is outside
+    """
+
+    vertices_before: int
+    faces_before: int
+    vertices_after: int
+    faces_after: int
+    nonfinite_vertices: int = 0
+    welded_vertices: int = 0
+    loose_vertices: int = 0
+    nonfinite_faces: int = 0
+    degenerate_faces: int = 0
+    duplicate_faces: int = 0
+    stretched_faces: int = 0
+    nonmanifold_faces: int = 0
+    one_sided_faces: int = 0
+    floating_components: int = 0
+    floating_faces: int = 0
+    floating_vertices: int = 0
+    turned_faces: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class CleanScan:
+    """A scan fit for use and where each part of it came from.
+
+    Parameters
+    ----------
+    mesh : Mesh; positions are those of the scan, bit by bit
+    vertex_index : (V,) int, ascending: the vertex of the caller's mesh that each vertex of `mesh` is
+    vertex_map : (V of the caller,) int, the vertex of `mesh` at each of the caller's vertices, duplicates included;
+        -1 where it was taken out
+    face_index : (F,) int, ascending: the face of the caller's mesh that each face of `mesh` is
+    report : CleanReport
+    """
+
+    mesh: Mesh
+    vertex_index: Ints
+    vertex_map: Ints
+    face_index: Ints
+    report: CleanReport
+
+
+def clean_scan(
+    scan: Mesh, *, min_faces: int = 100, min_area_share: float = 0.05, max_stretch: float | None = None
+) -> CleanScan:
+    """Join duplicate vertices and take out what is no surface; the scan itself is not changed.
+
+    Every vertex that remains keeps its position to the last bit, and their order stays.
+
+    Parameters
+    ----------
+    scan : Mesh, in any unit; a point cloud (no faces) loses its non-finite and duplicate points alone
+    min_faces, min_area_share : a piece that touches nothing is taken out when it has fewer faces than `min_faces`
+        and less than this share of the whole area: scanners leave small balls and flakes in the air
+    max_stretch : take out faces with an edge longer than this many times the shortest edges at their corners; a depth
+        camera's meshes have such faces across depth steps, where there is no surface (5 suits them). None keeps all.
+
+    Raises
+    ------
+    ScanError
+        When no surface is left.
+
+    Examples
+    --------
+    >>> square = Mesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [9, 9, 9]], [[0, 1, 2], [0, 2, 3]])
+    >>> clean_scan(square).report.loose_vertices
+    1
+    """
+    finite: Bools = np.asarray((np.abs(scan.vertices) < LARGEST).all(axis=1))
+    to_first = _first_at_position(scan.vertices, finite)
+    welded = int(finite.sum() - (to_first[finite] == np.flatnonzero(finite)).sum())
+    counts = {"nonfinite_vertices": int((~finite).sum()), "welded_vertices": welded}
+    if not len(scan.faces):
+        kept = finite & (to_first == np.arange(len(finite)))
+        return _result(scan, kept, to_first, np.zeros((0, 3), np.int64), np.zeros(0, np.int64), counts)
+    faces, face_index = scan.faces, np.arange(len(scan.faces))
+    sound = finite[faces].all(axis=1)
+    counts["nonfinite_faces"] = int((~sound).sum())
+    faces, face_index = to_first[faces[sound]], face_index[sound]
+    floating, counts["floating_components"] = _floating(scan.vertices, faces, min_faces, min_area_share)
+    counts["floating_faces"] = int(floating.sum())
+    counts["floating_vertices"] = len(np.unique(faces[floating]))
+    faces, face_index = faces[~floating], face_index[~floating]
+    for name, find in (("degenerate_faces", _degenerate), ("duplicate_faces", _duplicate)):
+        bad = find(scan.vertices, faces)
+        counts[name] = int(bad.sum())
+        faces, face_index = faces[~bad], face_index[~bad]
+    if max_stretch is not None:
+        bad = _stretch(scan.vertices, faces) > max_stretch
+        counts["stretched_faces"] = int(bad.sum())
+        faces, face_index = faces[~bad], face_index[~bad]
+    surface = oriented_surface(scan.vertices, faces)
+    faces, face_index = surface.faces, face_index[surface.index]
+    counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.crowded, surface.one_sided
+    counts["turned_faces"] = surface.turned
+    if not len(faces):
+        raise ScanError(f"none of the {len(scan.faces):,} faces of the scan is part of a surface; scan again")
+    kept = np.zeros(len(finite), bool)
+    kept[faces] = True
+    used = np.zeros(len(finite), bool)
+    used[scan.faces] = True
+    counts["loose_vertices"] = int((finite & ~used).sum())
+    return _result(scan, kept, to_first, faces, face_index, counts)
+
+
+def _first_at_position(vertices: Floats, finite: Bools) -> Ints:
+    """The earliest vertex at each vertex's position; itself where not finite."""
+    target = np.arange(len(vertices))
+    where = np.flatnonzero(finite)
+    first, group = weld(vertices[where])
+    target[where] = where[first[group]]
+    return target
+
+
+def _floating(vertices: Floats, faces: Ints, min_faces: int, min_area_share: float) -> tuple[Bools, int]:
+    """Faces of pieces that share no vertex with a larger one; the largest by area always stays."""
+    if not len(faces):
+        return np.zeros(0, bool), 0
+    ones = np.ones(2 * len(faces), np.int8)
+    links = (ones, (faces[:, :2].T.ravel(), faces[:, 1:].T.ravel()))
+    graph = sp.coo_matrix(links, shape=(len(vertices), len(vertices)))
+    pieces, label = csgraph.connected_components(graph, directed=False)
+    if pieces == 1:
+        return np.zeros(len(faces), bool), 0
+    piece = label[faces[:, 0]]
+    area = 0.5 * np.linalg.norm(face_cross(vertices, faces), axis=1)
+    count, area_of = np.bincount(piece), np.bincount(piece, area)
+    small = (count > 0) & (count < min_faces) & (area_of < min_area_share * area.sum())
+    small[np.argmax(area_of)] = False
+    return small[piece], int(small.sum())
+
+
+def _degenerate(vertices: Floats, faces: Ints) -> Bools:
+    """Height below 1e-7 of the longest side, or a vertex named twice."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    longest = np.max([np.einsum("fd,fd->f", side, side) for side in (b - a, c - b, a - c)], axis=0)
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1) <= 1e-7 * longest
+
+
+def _stretch(vertices: Floats, faces: Ints) -> Floats:
+    """Longest edge of each face over the median of the shortest edges at its corners."""
+    following = np.roll(faces, -1, axis=1)
+    length = np.linalg.norm(vertices[following] - vertices[faces], axis=2)
+    shortest = np.full(len(vertices), np.inf)
+    for ends in (faces, following):
+        np.minimum.at(shortest, ends.ravel(), length.ravel())
+    return length.max(axis=1) / np.median(shortest[faces], axis=1)
+
+
+def _duplicate(vertices: Floats, faces: Ints) -> Bools:
+    out = np.ones(len(faces), bool)
+    low, high = faces.min(axis=1), faces.max(axis=1)
+    out[identical_rows(np.stack([low, faces.sum(axis=1) - low - high, high], axis=1))[0]] = False
+    return out
+
+
+def _result(
+    scan: Mesh, kept: Bools, to_first: Ints, faces: Ints, face_index: Ints, counts: dict[str, int]
+) -> CleanScan:
+    new = np.full(len(kept), -1)
+    vertex_index = np.flatnonzero(kept)
+    new[vertex_index] = np.arange(len(vertex_index))
+
+    def pick(values: NDArray | None) -> NDArray | None:
+        return None if values is None else values[vertex_index]
+
+    mesh = Mesh(scan.vertices[vertex_index], new[faces], pick(scan.uv), pick(scan.colors), pick(scan.normals))
+    sizes = (len(scan.vertices), len(scan.faces), len(mesh.vertices), len(mesh.faces))
+    return CleanScan(mesh, vertex_index, new[to_first], face_index, CleanReport(*sizes, **counts))

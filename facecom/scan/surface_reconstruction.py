@@ -1,0 +1,194 @@
+"""A surface for a scan that came as points."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
+
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Floats, Ints, Mesh, unit
+from facecom.geometry.weld import weld
+from facecom.scan.reconstruction_gaps import bridges, edge_limit, fill_small_gaps
+from facecom.scan.topology import oriented_surface
+
+SurfaceMethod = Literal["pivot", "poisson"]
+
+
+def surface_from_points(
+    cloud: Mesh,
+    *,
+    method: SurfaceMethod = "pivot",
+    radii: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.2, 3.0),
+    outlier: float = 3.0,
+    fill_edges: int = 12,
+    joggle: float = 1e-3,
+    max_points: int = 250_000,
+    depth: int = 9,
+    trim: float = 2.5,
+    seed: int = 0,
+) -> Mesh:
+    """Lay a triangle surface through the points of a cloud; holes wider than the points' spacing stay open.
+
+    Parameters
+    ----------
+    cloud : Mesh; its faces are ignored. Normals are used where it has them and neighbours agree on a side, else
+        estimated and turned outward.
+    method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
+        vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
+    radii : for "pivot", ball radii in units of the spacing, smallest first
+    outlier : for "pivot", faces with edges this many standard deviations longer than the cloud's own, for the spacing
+        around them, lie over a hole and are taken away: the larger balls bridge the rims of holes
+    fill_edges : for "pivot", gaps with at most this many edges, none of them that long, are closed; they are chance
+    joggle : for "pivot", points are rolled over as if moved by this share of the spacing, since even grids have no one
+        triangulation; the vertices stay where the points are
+    max_points : for "pivot", larger clouds are thinned evenly to about this many
+    depth : for "poisson", levels of its octree
+    trim : for "poisson", surface farther than this many spacings from any point is cut away
+    seed : of the joggle
+
+    Returns
+    -------
+    Mesh
+        With "pivot", all points of the cloud in their order; those that no face uses are for `clean_scan` to drop.
+        Colours and the normals used are carried along.
+
+    Raises
+    ------
+    ValueError
+        When `method` is neither word.
+    ScanError
+        When the cloud has too few points for a surface.
+    """
+    if method not in get_args(SurfaceMethod):
+        raise ValueError(f"method must be one of {', '.join(get_args(SurfaceMethod))}, got {method!r}")
+    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
+    finite = finite[weld(cloud.vertices[finite])[0]]
+    if len(finite) < 10:
+        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
+    points = cloud.vertices[finite]
+    if method == "pivot" and len(points) > max_points:
+        finite = finite[_thinned(points, max_points)]
+        points = cloud.vertices[finite]
+    centre = np.median(points, axis=0)
+    scale = point_spacing(points)
+    local = (points - centre) / scale
+    given = None if cloud.normals is None else _usable(local, cloud.normals[finite])
+    normals = estimate_normals(local) if given is None else given
+    if method == "poisson":
+        mesh = _poisson(local, normals, depth, trim)
+        return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
+    faces = _pivot(local + joggle * np.random.default_rng(seed).normal(size=local.shape), normals, radii)
+    if not len(faces):
+        raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
+    limit = edge_limit(local, faces, outlier=outlier)
+    faces = faces[~bridges(local, faces, limit)]
+    for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
+        faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges, limit=limit)])
+    kept_normals = cloud.normals
+    if given is None or kept_normals is None:
+        kept_normals = np.zeros_like(cloud.vertices)
+        kept_normals[finite] = normals
+    return Mesh(cloud.vertices, finite[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+
+
+def point_spacing(points: Floats) -> float:
+    """Median distance of a point to its sixth neighbour, about the edge length of the triangles between them."""
+    some = points[:: max(1, len(points) // 20_000)]
+    distance = cKDTree(points).query(some, k=min(7, len(points)))[0][:, -1]
+    positive = distance[distance > 0]
+    if not positive.size:
+        raise ScanError("all points of the cloud are at one place; scan again")
+    return float(np.median(positive))
+
+
+def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
+    """Unit normals of a cloud, (N, 3), consistent with each other and turned away from its middle.
+
+    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree of the cloud.
+
+    Parameters
+    ----------
+    points : (N, 3) float, finite
+    neighbours : how many points a plane is fitted to
+    """
+    index = cKDTree(points).query(points, k=min(neighbours, len(points)))[1]
+    spread = points[index] - points[index].mean(axis=1, keepdims=True)
+    normals = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
+    a, b = np.repeat(np.arange(len(points)), index.shape[1] - 1), index[:, 1:].ravel()
+    bend = 1.0 + 1e-6 - np.abs(np.einsum("nd,nd->n", normals[a], normals[b]))
+    tree = csgraph.minimum_spanning_tree(sp.coo_matrix((bend, (a, b)), shape=(len(points),) * 2).tocsr()).tocoo()
+    # Two copies of each point, with its normal as it is and reversed, joined where they agree along the tree.
+    n = len(points)
+    clash = np.einsum("nd,nd->n", normals[tree.row], normals[tree.col]) < 0
+    same, other = tree.col + n * clash, tree.col + n * ~clash
+    links = (np.concatenate([tree.row, tree.row + n]), np.concatenate([same, other]))
+    graph = sp.coo_matrix((np.ones(len(links[0])), links), shape=(2 * n, 2 * n))
+    label = csgraph.connected_components(graph, directed=False)[1]
+    outward = np.einsum("nd,nd->n", normals, points - points.mean(axis=0))
+    votes = np.bincount(label, np.concatenate([outward, -outward]))
+    return np.where((votes[label[:n]] >= votes[label[n:]])[:, None], normals, -normals)
+
+
+def _usable(points: Floats, normals: Floats) -> Floats | None:
+    """Unit normals where nearly all are there and agree; a cloud with empty or random ones counts as one without."""
+    length = np.linalg.norm(normals, axis=1)
+    sound = np.isfinite(length) & (length > 0)
+    if sound.mean() <= 0.99:
+        return None
+    given = unit(np.where(sound[:, None], normals, 0.0))
+    some = np.arange(0, len(points), max(1, len(points) // 20_000))
+    nearest = cKDTree(points).query(points[some], k=2)[1][:, 1]
+    opposed = np.einsum("nd,nd->n", given[some], given[nearest]) < -0.5
+    return given if opposed.mean() < 0.1 else None
+
+
+def _thinned(points: Floats, wanted: int) -> Ints:
+    """Indices of about `wanted` points, the first of each cell of a grid."""
+    cell = point_spacing(points) * 0.5
+    while True:
+        grid = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
+        size = grid.max(axis=0) + 1
+        chosen = np.unique((grid[:, 0] * size[1] + grid[:, 1]) * size[2] + grid[:, 2], return_index=True)[1]
+        if len(chosen) <= wanted:
+            return np.sort(chosen)
+        cell *= max(1.05, np.sqrt(len(chosen) / wanted))
+
+
+def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
+    import open3d as o3d
+
+    cloud = _cloud(points, normals)
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        mesh = o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(cloud, o3d.utility.DoubleVector(radii))
+    return oriented_surface(points, np.array(mesh.triangles, np.int64).reshape(-1, 3)).faces
+
+
+def _cloud(points: Floats, normals: Floats) -> Any:
+    import open3d as o3d
+
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(points)))
+    cloud.normals = o3d.utility.Vector3dVector(np.array(normals))
+    return cloud
+
+
+def _poisson(points: Floats, normals: Floats, depth: int, trim: float) -> Mesh:
+    import open3d as o3d
+
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        full, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
+            _cloud(points, normals), depth=depth, n_threads=1
+        )
+    vertices, faces = np.array(full.vertices), np.array(full.triangles, np.int64)
+    near = cKDTree(points).query(vertices)[0] < trim
+    return Mesh(vertices, faces).submesh(np.asarray(near[faces].all(axis=1)))[0]
+
+
+def _carried(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:
+    if cloud.colors is None:
+        return mesh
+    nearest = cKDTree(cloud.vertices[finite]).query(mesh.vertices)[1]
+    return Mesh(mesh.vertices, mesh.faces, colors=cloud.colors[finite][nearest])

@@ -1,0 +1,1 @@
+"""Skin relief: measured where it was observed, synthesised in the hole from the person's own skin."""

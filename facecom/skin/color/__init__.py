@@ -1,0 +1,1 @@
+"""Colour of what was made up, from the same person's skin."""

@@ -1,0 +1,1 @@
+"""The completed face stitched into the holes of a scan whose own triangles stay as they are."""

@@ -1,0 +1,99 @@
+"""What is to stay open stays open, and nothing else changes."""
+
+import numpy as np
+import pytest
+
+from facecom.apps.viewer.http.uploads import Uploaded
+from facecom.apps.viewer.session.keep_open import LEFT_OPEN, leave_open
+from facecom.apps.viewer.session.session import Found, Session
+from facecom.geometry.mesh import Mesh, boundary_edges
+
+
+@pytest.fixture(scope="module")
+def gap(completion):
+    """The missing part as it would have been found: what was made of the face, scan frame."""
+    made = (completion.provenance == 1)[completion.face.faces].all(axis=1)
+    return completion.face.submesh(made)[0].vertices
+
+
+@pytest.fixture(scope="module")
+def left_half(completion, gap):
+    return completion.pose.apply(gap)[:, 0] > 0
+
+
+@pytest.fixture(scope="module")
+def halved(completion, gap, left_half):
+    return leave_open(completion, gap, left_half)
+
+
+def new_faces(completion):
+    return completion.merged.faces[len(completion.evidence.scan.mesh.faces) :]
+
+
+def test_nothing_spared_changes_nothing(completion, gap):
+    assert leave_open(completion, gap, np.zeros(len(gap), bool)) is completion
+
+
+def test_the_patch_goes_where_it_is_to_stay_open_and_there_alone(completion, halved):
+    side = [completion.pose.apply(c.merged.vertices)[new_faces(c)].mean(axis=1)[:, 0] for c in (completion, halved)]
+    assert (side[1] < -3).sum() == (side[0] < -3).sum() > 50
+    assert (side[1] > 3).sum() < 0.02 * (side[0] > 3).sum()
+
+
+def test_the_scan_stays_and_every_value_has_its_vertex(completion, halved):
+    count = len(completion.evidence.scan.mesh.vertices)
+    assert np.array_equal(halved.merged.vertices[:count], completion.merged.vertices[:count])
+    assert np.array_equal(halved.merged.faces[: -len(new_faces(halved))], completion.evidence.scan.mesh.faces)
+    joined = halved.evidence.joined
+    assert len(halved.merged.vertices) == len(halved.merged_sigma_mm) == len(joined.merged.vertices)
+    assert joined.weights.shape[0] == len(halved.merged.vertices) - count
+    assert (
+        len(np.unique(halved.merged.faces))
+        == len(np.unique(completion.evidence.scan.mesh.faces)) + joined.weights.shape[0]
+    )
+    assert np.array_equal(joined.merged.vertices[joined.patch_vertices], joined.patch.vertices)
+    back = halved.pose.apply(halved.merged.vertices)
+    assert np.allclose(back, joined.merged.vertices, atol=1e-3)
+    assert np.array_equal(halved.face.vertices, completion.face.vertices)
+
+
+def test_it_is_said_and_counted(completion, halved):
+    assert LEFT_OPEN in halved.report.warnings
+    assert halved.report.holes_filled < completion.report.holes_filled
+    assert len(boundary_edges(halved.merged.faces)) > len(boundary_edges(completion.merged.faces))
+
+
+def test_all_of_it_can_stay_open(completion, gap):
+    bare = leave_open(completion, gap, np.ones(len(gap), bool), reach_mm=1e6)
+    assert len(bare.patch.faces) == 0
+    assert np.array_equal(bare.merged.faces, completion.evidence.scan.mesh.faces)
+    assert bare.report.holes_filled == 0
+
+
+def test_what_is_far_from_the_found_region_stays(completion, gap):
+    away = gap + 1000.0
+    assert leave_open(completion, away, np.ones(len(away), bool)) is completion
+
+
+def test_samples_and_drags_of_it_stay_open(halved):
+    faces = len(halved.merged.faces)
+    assert len(halved.samples(1)[0].merged.faces) == faces
+    place = halved.evidence.projected.vertices[halved.evidence.model.template.landmark_index("nose_bridge_4")]
+    moved = halved.refit({"nose_bridge_4": halved.pose.inverse().apply(place + [0, 0, 2])})
+    assert len(moved.merged.faces) == faces
+    assert len(moved.patch.faces) == len(halved.patch.faces)
+
+
+def test_a_session_spares_what_was_painted_and_takes_it_back(scan, completion, gap):
+    missing = Mesh(completion.pose.apply(gap), [[0, 1, 2]])
+    session = Session().load(Uploaded("s", scan)).find(Found(completion.pose, missing))
+    assert session.opened(completion) is completion
+    some = np.flatnonzero(missing.vertices[:, 0] > 0)
+    painted = session.finish(completion).spare(some)
+    assert painted.result is None
+    assert painted.spared.sum() == len(some)
+    assert len(painted.opened(completion).patch.faces) < len(completion.patch.faces)
+    assert painted.mark(np.array([1])).spared.sum() == len(some)
+    assert not painted.spare(some, spared=False).spared.any()
+    assert not painted.unmark().spared.any()
+    assert not session.spared.any()

@@ -1,0 +1,87 @@
+"""A completion kept in files comes back as it was."""
+
+import json
+
+import numpy as np
+import pytest
+
+import facecom
+from facecom.completion import Completion, CompletionSettings, Verdict
+from facecom.errors import CheckpointError
+from facecom.geometry.mesh import Mesh
+from facecom.model.linear.generator import LinearGenerator
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LinearGenerator.load()
+
+
+@pytest.fixture(scope="module")
+def done(model):
+    face = model.sample(11, level=2)
+    near = np.linalg.norm(face.vertices, axis=1) > 24.0
+    lower = face.vertices[:, 2] > -70.0
+    part, _ = face.submesh((near & lower)[face.faces].all(1))
+    inside_out = Mesh(part.vertices / 10.0, part.faces[:, ::-1], colors=np.full((len(part.vertices), 3), 0.4))
+    return facecom.complete(inside_out, unit="cm", model=model)
+
+
+@pytest.fixture(scope="module")
+def folder(done, tmp_path_factory):
+    where = tmp_path_factory.mktemp("kept")
+    done.save(where, keep=True)
+    return where
+
+
+def test_comes_back_bit_for_bit(done, folder, model):
+    back = Completion.load(folder, model=model)
+    for name in ("face", "merged", "patch"):
+        one, two = getattr(done, name), getattr(back, name)
+        assert np.array_equal(one.vertices, two.vertices), name
+        assert np.array_equal(one.faces, two.faces), name
+    assert np.array_equal(done.merged.colors, back.merged.colors)
+    assert np.array_equal(done.sigma_mm, back.sigma_mm)
+    assert np.array_equal(done.merged_sigma_mm, back.merged_sigma_mm)
+    assert np.array_equal(done.provenance, back.provenance)
+    assert json.loads(json.dumps(vars(back.report), default=list)) == json.loads(
+        json.dumps(vars(done.report), default=list)
+    )
+
+
+def test_is_sampled_and_refitted_alike(done, folder, model):
+    back = Completion.load(folder, model=model)
+    assert np.array_equal(done.samples(1, seed=3)[0].face.vertices, back.samples(1, seed=3)[0].face.vertices)
+    tip = done.face.vertices[model.template.landmark_index("nose_tip")] + [0.0, 0.0, 0.2]
+    one, two = (c.refit({"nose_tip": tip}).face.vertices for c in (done, back))
+    assert np.array_equal(one, two)
+
+
+def test_files_are_the_same_each_time(done, folder, tmp_path):
+    done.save(tmp_path, keep=True)
+    for name in ("evidence.safetensors", "evidence.json"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_other_settings_another_model_and_damage_are_refused(folder, model, tmp_path):
+    with pytest.raises(CheckpointError, match="other settings"):
+        Completion.load(folder, model=model, settings=CompletionSettings(verdict=Verdict(least_score=0.3)))
+    with pytest.raises(CheckpointError, match=r"evidence\.json: cannot be read"):
+        Completion.load(tmp_path, model=model)
+    for name in ("evidence.safetensors", "evidence.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    whole = (tmp_path / "evidence.safetensors").read_bytes()
+    (tmp_path / "evidence.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="truncated"):
+        Completion.load(tmp_path, model=model)
+    text = json.loads((folder / "evidence.json").read_text())
+    text["report"]["model"] = {"name": "another"}
+    (tmp_path / "evidence.safetensors").write_bytes(whole)
+    (tmp_path / "evidence.json").write_text(json.dumps(text))
+    with pytest.raises(CheckpointError, match="another model"):
+        Completion.load(tmp_path, model=model)
+
+
+def test_nothing_is_kept_unless_asked(done, tmp_path):
+    done.save(tmp_path)
+    assert not (tmp_path / "evidence.json").exists()

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facecom.geometry.correspondence import OrientedSurface, cluster_vertices
+from facecom.geometry.mesh import Mesh
+from facecom.geometry.transform import Similarity, rotation_from_vector
+
+IDENTITY = Similarity()
+UP = np.array([[0.0, 0.0, 1.0]])
+
+
+def asked(surface, points, normals=UP, *, pose=IDENTITY, reach=5.0, limit=0.8):
+    points = np.asarray(points, float)
+    normals = np.broadcast_to(normals, points.shape)
+    return surface.match(points, normals, pose=pose, reach_mm=reach, normal_limit_rad=limit)
+
+
+def test_partner_is_the_foot_of_the_perpendicular(sheet):
+    found = asked(OrientedSurface(sheet(6, 6)), [[2.3, 3.1, 2.0]])
+    assert found.valid.all()
+    assert np.allclose(found.points, [[2.3, 3.1, 0.0]])
+    assert np.allclose(found.normals, UP)
+    assert np.allclose(found.distance, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("point", "normal", "why"),
+    [
+        ([2.3, 3.1, 6.0], [0, 0, 1], "beyond reach"),
+        ([2.3, 3.1, 2.0], [0, 0, -1], "back side"),
+        ([2.3, 3.1, 2.0], [1, 0, 0.5], "turned too far"),
+        ([-1.0, 3.1, 0.5], [0, 0, 1], "rim"),
+    ],
+)
+def test_partners_that_are_not_believed(sheet, point, normal, why):
+    normal = np.array([normal]) / np.linalg.norm(normal)
+    assert not asked(OrientedSurface(sheet(6, 6)), [point], normal).valid.any(), why
+
+
+def test_sorting_out_far_points_changes_no_partner(icosphere):
+    """Long thin triangles beside fine ones: a point may be near a triangle and far from all of its corners."""
+    ball = icosphere(2, radius=10.0)
+    mesh = Mesh(ball.vertices * [1, 1, 8], ball.faces)
+    rng = np.random.default_rng(0)
+    points, normals = rng.uniform(-90, 90, (4000, 3)) * [0.4, 0.4, 1.0], rng.normal(size=(4000, 3))
+    pose = Similarity(rotation_from_vector([0.3, -1.0, 0.5]), [5.0, 1.0, -2.0])
+    options = {"pose": pose, "reach_mm": 6.0, "normal_limit_rad": 1.2}
+    every = OrientedSurface(mesh).match(points, normals, **options)
+    sorted_out = OrientedSurface(mesh).match(points, normals, **options, many_far=True)
+    assert 50 < every.valid.sum() < 3000
+    assert np.array_equal(every.valid, sorted_out.valid)
+    for name in ("points", "normals", "distance"):
+        assert np.array_equal(getattr(every, name)[every.valid], getattr(sorted_out, name)[every.valid])
+    assert np.isfinite(sorted_out.points).all() and np.isinf(sorted_out.distance).any()
+    assert not asked(OrientedSurface(mesh), [[900.0, 0, 0]]).valid.any()
+
+
+def test_nothing_within_reach_is_no_partner_and_no_error(sheet):
+    found = OrientedSurface(sheet(6, 6)).match(
+        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, many_far=True
+    )
+    assert not found.valid.any() and np.isinf(found.distance).all()
+
+
+def test_inside_out_turns_the_normals(sheet):
+    found = asked(OrientedSurface(sheet(6, 6), inside_out=True), [[2.3, 3.1, 2.0]], -UP)
+    assert found.valid.all()
+    assert np.allclose(found.normals, -UP)
+
+
+@given(st.integers(0, 1000))
+def test_match_answers_in_the_frame_of_the_query(seed):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:7, :7].astype(float)
+    index = np.arange(49).reshape(7, 7)
+    a, b, c, d = (part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]))
+    mesh = Mesh(
+        np.stack([x.ravel(), y.ravel(), rng.normal(size=49) * 0.3], 1),
+        np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]),
+    )
+    points = rng.uniform(1, 5, (20, 3)) * [1, 1, 0.3]
+    still = asked(OrientedSurface(mesh), points, limit=1.5)
+    pose = Similarity(rotation_from_vector(rng.normal(size=3)), rng.normal(size=3) * 9)
+    moved = asked(OrientedSurface(mesh), pose.apply(points), pose.rotate(UP), pose=pose, limit=1.5)
+    assert np.allclose(moved.points, pose.apply(still.points), atol=1e-9)
+    assert np.allclose(moved.normals, pose.rotate(still.normals), atol=1e-9)
+    assert np.array_equal(moved.valid, still.valid)
+
+
+def test_clusters_are_means_of_their_cells(sheet):
+    mesh = sheet(20, 20, seed=3)
+    coarse, owner = cluster_vertices(mesh, cell_mm=3.0)
+    assert len(coarse.vertices) < len(mesh.vertices) / 6
+    for cell in range(len(coarse.vertices)):
+        own = mesh.vertices[owner == cell]
+        assert np.allclose(coarse.vertices[cell], own.mean(axis=0))
+        assert np.ptp(own, axis=0).max() <= 3.0
+
+
+def test_clusters_leave_no_degenerate_or_double_triangle(sheet):
+    coarse, _ = cluster_vertices(sheet(20, 20, seed=3), cell_mm=3.0)
+    faces = np.sort(coarse.faces, axis=1)
+    assert (np.diff(faces, axis=1) > 0).all()
+    assert len(np.unique(faces, axis=0)) == len(faces)
+
+
+def test_clusters_keep_the_orientation(sheet):
+    mesh = sheet(20, 20, seed=3)
+    coarse, _ = cluster_vertices(mesh, cell_mm=2.5)
+    corners = coarse.vertices[coarse.faces]
+    turned = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
+    assert turned.sum() > 0.8 * 2 * 400 * 0.8
+    assert (turned < -1e-9).mean() < 0.02
