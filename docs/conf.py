@@ -13,7 +13,7 @@ author = "facecom contributors"
 version = release = import_module("facecom").__version__
 extensions = [
     "api_pages",
-    "parameter_lists",
+    "house_docstrings",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",

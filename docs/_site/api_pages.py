@@ -99,7 +99,8 @@ def package_page(package: ModuleType, public: dict[str, str]) -> str:
     """A package's docstring and all of its public modules; names of `facecom` itself are documented there."""
     lines = [*heading(package.__name__, "="), *module_lines(package, public, members=not is_package(package))]
     for module in modules(package):
-        lines += [*heading(module.__name__, "-"), *module_lines(module, public, members=not is_package(module))]
+        lines += heading(module.__name__.removeprefix(f"{PACKAGE}."), "-")
+        lines += module_lines(module, public, members=not is_package(module))
     return "\n".join(lines)
 
 
@@ -122,7 +123,7 @@ def module_lines(module: ModuleType, public: dict[str, str], *, members: bool) -
     if not members:
         return [f".. automodule:: {name}", "   :no-members:", ""]
     elsewhere = sorted(short for full, short in public.items() if full == f"{name}.{short}")
-    lines = [f".. automodule:: {name}", "   :members:"]
+    lines = [f".. automodule:: {name}", "   :members:", "   :ignore-module-all:"]
     if elsewhere:
         lines.append(f"   :exclude-members: {', '.join(elsewhere)}")
     lines.append("")
