@@ -95,4 +95,4 @@ bench: setup
 	$(BIN)/python benchmarks/speed.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build out docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
