@@ -44,7 +44,7 @@ def test_the_imports_keep_the_contracts():
     [
         ("geometry/mesh.py", "from facecom.scan import files"),
         ("scan/intruder.py", "import facecom.model"),
-        ("refine/intruder.py", "def f():\n    from facecom import fitting"),
+        ("stitching/intruder.py", "def f():\n    from facecom import fitting"),
         ("evaluation/intruder.py", "import facecom.scan"),
         ("evaluation/intruder.py", "def f():\n    import torch"),
         ("model/intruder.py", "import facecom.evaluation"),

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.completion import Completion, face_proper
+from facecom.completion import Completion, face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.report import colors
-from facecom.report.shading import View
+from facecom.report.shading import ViewDirection
 from facecom.skin.detail import MEASURED as SKIN_MEASURED
 from facecom.skin.detail import NONE as SKIN_NONE
 
@@ -39,7 +39,7 @@ LAID_MM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Layers:
+class DisplayData:
     """What a report shows of a completion; lengths in mm, face frame.
 
     Parameters
@@ -102,7 +102,7 @@ class Layers:
     def proper(self) -> Bools:
         """Vertices that are face, not scalp, ear or neck, (V,)."""
         own = self.result.evidence
-        return face_proper(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
+        return face_mask(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
 
     @cached_property
     def made(self) -> Bools:
@@ -173,11 +173,11 @@ class Layers:
         return out
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> ViewDirection:
         """Three quarters from the side of which more was made up."""
         x, made = self.face.vertices[:, 0], ~self.measured
         left = self.area @ (made & (x > 0)) >= self.area @ (made & (x < 0))
-        return View("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
+        return ViewDirection("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
 
     def share(self, where: Bools, *, of: Bools | None = None) -> float:
         """Share of the face's area, or of the area of a part, for which `where` holds."""

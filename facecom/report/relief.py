@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools
-from facecom.report.display_data import Layers
+from facecom.report.display_data import DisplayData
 from facecom.skin.detail import MEASURED, NONE
 
 
@@ -42,7 +42,7 @@ class Relief:
         return f"{self.decibel:+.1f} dB" if np.isfinite(self.decibel) else "nothing to compare"
 
 
-def relief_by_region(layers: Layers) -> Mapping[str, Relief]:
+def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
     """Relief of the skin detail of a completion: of `all` of it, and of each region that it was made in.
 
     Empty where no detail was made. A point of the detail belongs to the region of the completed face that it lies on.

@@ -14,7 +14,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.enclosed_holes import enclosed_holes
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
-from facecom.skin.hole_detail import Sides, detail_of_piece, obstacle
+from facecom.skin.hole_detail import FaceAttributes, detail_of_hole, infeasibility_reason
 from facecom.skin.types import (
     MEASURED,
     MIRRORED,
@@ -108,12 +108,12 @@ def add_detail(
         raise ValueError(
             f"seen skin surrounds no missing part of {options.smallest_mm2:g} mm² or more; name the part with `where`"
         )
-    sides = Sides(measured, mirror, region, squeeze)
-    stops = [obstacle(surface, face, missing, sides, options) for missing in pieces]
+    sides = FaceAttributes(measured, mirror, region, squeeze)
+    stops = [infeasibility_reason(surface, face, missing, sides, options) for missing in pieces]
     if all(stops):
         raise ValueError("; ".join(dict.fromkeys(stops)))
     made = [
-        detail_of_piece(surface, face, missing, sides, options, seed)
+        detail_of_hole(surface, face, missing, sides, options, seed)
         for missing, stop in zip(pieces, stops, strict=True)
         if not stop
     ]

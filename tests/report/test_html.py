@@ -11,7 +11,7 @@ import pytest
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.report import viewer3d
-from facecom.report.display_data import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, Layers
+from facecom.report.display_data import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, DisplayData
 from facecom.report.html import report_html
 from facecom.report.html_elements import link, picture, tag
 
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def layers(completion):
-    return Layers(completion)
+    return DisplayData(completion)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_page_is_small_enough_to_be_mailed(html):
 def test_a_large_scan_makes_no_larger_view(completion, layers, sheet):
     wide = sheet(400, 400)
     x, y = wide.vertices[:, :2].T - 200
-    own = Layers(completion)
+    own = DisplayData(completion)
     own.__dict__["scan"] = wide.with_vertices(np.stack([x, y, 30 * np.cos(0.02 * x) * np.cos(0.02 * y)], 1))
     faces = viewer3d.scene(own)["objects"]["scan"]["faces"]["data"]
     assert 0 < len(b64decode(faces)) <= 3 * 4 * viewer3d.MOST_SCAN_FACES
@@ -175,7 +175,7 @@ def test_pieces_of_markup_refuse_what_would_load_something():
 
 def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_nothing(completion, layers):
     """Two millimetres off over a cheek; what is as far as hair has no distance."""
-    own, scan = Layers(completion), layers.scan
+    own, scan = DisplayData(completion), layers.scan
     x, y, _ = scan.vertices.T
     lifted, hair = np.hypot(x + 40, y + 15) < 10, y > 60
     moved = scan.vertices + np.where(lifted, 2.0, np.where(hair, 30.0, 0.0))[:, None] * [0, 0, 1.0]
@@ -189,7 +189,7 @@ def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_n
 
 def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(completion, guided):
     """Nothing that was measured, and all of it where pixels were; the stage shows what the networks saw."""
-    plain, layers = Layers(completion), Layers(guided)
+    plain, layers = DisplayData(completion), DisplayData(guided)
     assert GUIDED not in plain.kinds
     told = np.unique(guided.evidence.pictures.found.observations.corners)
     told = told[~layers.measured[told]]
@@ -209,11 +209,11 @@ def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(com
 
 
 def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
-    layers = Layers(completion)
+    layers = DisplayData(completion)
     made, seen = np.flatnonzero(layers.made)[:50], np.flatnonzero(layers.measured)[:50]
     points = layers.face.vertices[np.concatenate([made, seen])]
     skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=np.repeat([2, 0], 50))
-    own = Layers(replace(completion, detail=skin))
+    own = DisplayData(replace(completion, detail=skin))
     assert (own.kind[made] == SYNTHESISED).all()
     assert (own.kind[seen] == SEEN).all()
     assert SYNTHESISED in own.kinds and SYNTHESISED not in layers.kinds
@@ -222,7 +222,7 @@ def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
 def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html
-    assert viewer3d.scene(Layers(completion))["objects"]["face"]["colour"] is None
+    assert viewer3d.scene(DisplayData(completion))["objects"]["face"]["colour"] is None
     own = completion.evidence
     mesh = own.scan.mm.mesh
     paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
@@ -230,7 +230,7 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     meshes = completion.face, completion.merged
     face, merged = (replace(m, colors=np.tile(paint[0], (len(m.vertices), 1))) for m in meshes)
     coloured = replace(completion, face=face, merged=merged, evidence=replace(own, scan=painted))
-    for name, packed in viewer3d.scene(Layers(coloured))["objects"].items():
+    for name, packed in viewer3d.scene(DisplayData(coloured))["objects"].items():
         shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
         count = len(b64decode(packed["xyz"]["data"])) // 6
         assert len(shown) == count, name

@@ -19,7 +19,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, fac
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.neighbourhood import Defect
-from facecom.prosthesis.defect.recomplete import completed_again
+from facecom.prosthesis.defect.recomplete import recomplete
 from facecom.prosthesis.defect.regions import auricle, region_mask
 from facecom.prosthesis.shell.outer_surface import find_defects
 from facecom.prosthesis.solid.clipping import clip_faces
@@ -30,7 +30,7 @@ PROVENANCE_NAMES = ("measured", "mirrored", "made")
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class DesignSurface:
     """A completed surface, mm, face frame.
 
     completion : what it comes from
@@ -71,7 +71,7 @@ class Source:
         return digest.hexdigest()
 
     @classmethod
-    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> Source:
+    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
         """The surface of a completion; `bed` in the face frame."""
         evidence = completion.evidence
         merged = evidence.joined.merged
@@ -83,14 +83,16 @@ class Source:
         sigma = completion.merged_sigma_mm
         return cls(completion, merged, made, provenance, sigma, face, weights, bed, completion.detail)
 
-    def moved(self, other: Completion) -> Source:
+    def moved(self, other: Completion) -> DesignSurface:
         """The same surface with what was made moved as in another completion of the same scan, such as a sample."""
         shift = other.evidence.projected.vertices - self.completion.evidence.projected.vertices
         merged = self.merged.with_vertices(self.merged.vertices + self.weights @ shift)
         return replace(self, completion=other, merged=merged, face=self.face + shift, skin=None)
 
     @classmethod
-    def of_face(cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0) -> Source:
+    def of_face(
+        cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0
+    ) -> DesignSurface:
         """The completed face in the template's topology, (T,) `mask` of which counts as made.
 
         For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut. What the scan
@@ -116,7 +118,7 @@ def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
     return out
 
 
-def without_region(completion: Completion, name: str) -> Source:
+def without_region(completion: Completion, name: str) -> DesignSurface:
     """Take a region out of the scan and complete it anew; what was taken out is the wound bed.
 
     The pose is known, so that the work begins with the fit.
@@ -133,15 +135,15 @@ def without_region(completion: Completion, name: str) -> Source:
     if taken.all():
         raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
     if not taken.any():
-        return Source.of(completion)
-    again = completed_again(completion, ~taken)
+        return DesignSurface.of(completion)
+    again = recomplete(completion, ~taken)
     bed, _ = completion.evidence.scan.mm.mesh.submesh(taken)
-    return Source.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+    return DesignSurface.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
 
 
 def without_ear(
     completion: Completion, name: str, *, least_seen: float = 0.5, high_mm: float = 6.0, least_bed: float = 0.3
-) -> Source:
+) -> DesignSurface:
     """The head with one ear counted as made; where the scan shows skin in its place, that is the wound bed.
 
     Parameters
@@ -159,10 +161,12 @@ def without_ear(
     taken = np.asarray((share[scan.faces] > 0.5).all(1))
     shown = face_areas(scan)[taken].sum()
     if (completion.provenance[high] == MEASURED).mean() > least_seen or shown < least_bed * _root_mm2(template, mask):
-        return Source.of_face(completion, mask)
-    again = completed_again(completion, ~taken)
+        return DesignSurface.of_face(completion, mask)
+    again = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, 0.5 - share, 0.0)
-    return replace(Source.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+    return replace(
+        DesignSurface.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices))
+    )
 
 
 def _root_mm2(template: Template, mask: Bools) -> float:
@@ -181,9 +185,9 @@ def _scanned(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> 
     return np.where(found.distance < reach_mm, share, 0.0)
 
 
-def mirrored(
-    source: Source, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
-) -> Source:
+def mirror_region(
+    source: DesignSurface, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
+) -> DesignSurface:
     """The same surface with a region copied from the other side of the face, where that was seen.
 
     The reflected side is laid on by the skin around the region that was seen on both sides. What still parts the two
@@ -208,7 +212,7 @@ def mirrored(
     reflected = source.face[partner] * [-1.0, 1.0, 1.0]
     laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
     shift = np.where(mask[:, None], laid - source.face, 0.0)
-    shift[mask] += _carried(template, source.face - laid, mask, reach_mm)
+    shift[mask] += _extrapolated(template, source.face - laid, mask, reach_mm)
     copied = source.weights @ (mask & measured[partner]).astype(float) > 0.5
     merged = source.merged.with_vertices(source.merged.vertices + source.weights @ shift)
     # How alike the two sides are is seen on the skin around, where both were measured.
@@ -223,7 +227,7 @@ def mirrored(
     )
 
 
-def _carried(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
+def _extrapolated(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
     """A gap known outside a region, (T, 3), carried into it: equal at its border, fading inwards."""
     faces = template.faces[3]
     stiffness = cotangent_stiffness(template.vertices, faces)
@@ -231,7 +235,7 @@ def _carried(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> F
     return np.asarray(spsolve(screened[:, mask].tocsc(), -(stiffness[mask][:, ~mask] @ gap[~mask])))
 
 
-def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
+def pick_defect(source: DesignSurface, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
     """The defect that a part is made for: that of the region, or the part-th largest.
 
     Raises

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, boundary_loops
 from facecom.skin.detail import MEASURED, Detail
-from facecom.stitching.stitch import Joined
+from facecom.stitching.stitch import Stitched
 
 LEFT_OPEN = "a part of what is missing was left open, as was asked for"
 
@@ -61,7 +61,7 @@ def _without(completion: Completion, kept: Bools, skin: Detail | None) -> Comple
     )
 
 
-def _reduced(joined: Joined, kept: Bools, used: Bools, scan: Mesh) -> Joined:
+def _reduced(joined: Stitched, kept: Bools, used: Bools, scan: Mesh) -> Stitched:
     merged = _part(joined.merged, kept, used)
     patch, patch_vertices = _behind(merged, len(scan.faces))
     borders = boundary_loops(joined.merged.faces[: len(scan.faces)])
