@@ -18,8 +18,6 @@ from facecom.completion.stages import (
     stitch_face,
 )
 from facecom.completion.types import (
-    MADE,
-    OBSERVED,
     AcceptanceThresholds,
     CompletionSettings,
     DetailChoice,
@@ -28,8 +26,6 @@ from facecom.completion.types import (
 )
 
 __all__ = [
-    "MADE",
-    "OBSERVED",
     "Completion",
     "CompletionSettings",
     "DetailChoice",

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from facecom.completion.provenance import face_provenance, merged_provenance
 from facecom.completion.result import Completion, FitContext, round_to_float32
-from facecom.completion.types import MADE, OBSERVED, Report, Scan
+from facecom.completion.types import Report, Scan
 from facecom.fitting.fit import Fit
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.closest_points import Surface
@@ -17,7 +18,8 @@ from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.template import Template
 from facecom.projection.project import Projection
-from facecom.skin.detail import PROVENANCE_NAMES, Detail
+from facecom.provenance import Provenance
+from facecom.skin.detail import Detail
 
 
 def assemble_with_report(
@@ -46,14 +48,14 @@ def assemble(evidence: FitContext, sigma: Floats, report: Report, *, skin: Detai
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
     made_sigma = joined.weights @ sigma
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
-    provenance = np.where(evidence.projected.measured, OBSERVED, MADE)
+    provenance = face_provenance(evidence, skin)
     return Completion(
         face=face,
         merged=merged,
         patch=patch,
         provenance=provenance,
         sigma_mm=sigma,
-        merged_provenance=joined.provenance,
+        merged_provenance=merged_provenance(joined, provenance),
         merged_sigma_mm=merged_sigma,
         pose=to_scan.inverse(),
         report=report,
@@ -107,11 +109,12 @@ def _guidance_change(evidence: FitContext, unguided: Fit) -> dict[str, float] | 
 def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
     if skin is None:
         return None
-    share = np.bincount(skin.provenance, minlength=len(PROVENANCE_NAMES)) / len(skin.provenance)
+    share = np.bincount(skin.provenance, minlength=len(Provenance)) / len(skin.provenance)
     bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
     return {
         "vertices": len(skin.mesh.vertices),
-        "provenance": dict(zip(PROVENANCE_NAMES, share.tolist(), strict=True)),
+        "generic": skin.generic,
+        "provenance": {kind.label: float(share[kind]) for kind in Provenance},
         "bands": bands,
     }
 

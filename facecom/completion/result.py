@@ -46,7 +46,7 @@ class Completion(Convertible):
     face : Mesh, the whole face in the template's topology (48,713 vertices)
     merged : Mesh, the scan's triangles untouched, and the patch
     patch : Mesh, what was missing
-    provenance, merged_provenance : (V,) int for each vertex of `face` and `merged`: 0 measured, 1 made
+    provenance, merged_provenance : (V,) int, a `Provenance` for each vertex of `face` and `merged`
     sigma_mm, merged_sigma_mm : (V,) float, standard deviation along the normal
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     report : Report

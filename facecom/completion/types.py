@@ -17,7 +17,6 @@ from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import DetailSettings
 from facecom.stitching.stitch import StitchSettings
 
-OBSERVED, MADE = 0, 1
 RIM_MM = 10.0
 """Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]

@@ -13,11 +13,12 @@ from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
-from facecom.prosthesis.defect.design_surface import PROVENANCE_NAMES, DesignSurface
+from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
 from facecom.prosthesis.solid.booleans import extruded_wall, intersecting_edges, single_border, to_mesh
+from facecom.provenance import Provenance
 
 if TYPE_CHECKING:
     from facecom.prosthesis.settings import DesignSettings
@@ -162,7 +163,7 @@ def inspect_part(
         asymmetry_before_mm=before,
         asymmetry_after_mm=after,
         asymmetry_part_mm=of_part,
-        shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
+        shares={kind.label: float(area @ (provenance == kind) / area.sum()) for kind in Provenance},
         sigma_mm=Spread.of(sigma[provenance > 0]),
         relief_rms_mm=shell.relief_rms_mm,
         watertight=_watertight(part, volume),

@@ -9,8 +9,8 @@ import numpy as np
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools
+from facecom.provenance import Provenance
 from facecom.report.display_data import DisplayData
-from facecom.skin.detail import MEASURED, NONE
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
         return {}
     template = layers.result.evidence.model.template
     height = skin.displacement - skin.low
-    made, seen = (skin.provenance != MEASURED) & (skin.provenance != NONE), skin.provenance == MEASURED
+    made, seen = (
+        ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL)),
+        skin.provenance == Provenance.OBSERVED,
+    )
     found = Surface(layers.face).closest(skin.smooth.vertices)
     corner = found.barycentric.argmax(axis=1)
     nearest = layers.face.faces[found.faces, corner]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from facecom.geometry.mesh import Floats, vertex_normals
+from facecom.provenance import Provenance
 from facecom.report import references
 from facecom.report.display_data import DisplayData
 from facecom.report.formatting import REGION_TITLES, mm, percent
@@ -16,7 +17,6 @@ from facecom.report.pictures import Painter, Picture
 from facecom.report.references import Reference
 from facecom.report.relief import relief_by_region
 from facecom.report.shading import Frame
-from facecom.skin.detail import PROVENANCE_NAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +245,7 @@ def _detail(layers: DisplayData, painter: Painter) -> StageSummary:
     close = replace(painter, frame=Frame.around(skin.mesh.vertices, size=painter.frame.size))
     return replace(
         stage,
-        figures={name: percent(float(np.mean(skin.provenance == k))) for k, name in enumerate(PROVENANCE_NAMES)}
+        figures={kind.label: percent(float(np.mean(skin.provenance == kind))) for kind in Provenance}
         | {
             "spacing of the scan there": mm(skin.bands.spacing_mm),
             **{

@@ -16,24 +16,12 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.skin.hole_detail import FaceAttributes, detail_of_hole, infeasibility_reason
 from facecom.skin.types import (
-    MEASURED,
-    MIRRORED,
-    NONE,
-    OWN_SKIN,
-    PROVENANCE_NAMES,
-    SYNTHETIC,
     Detail,
     DetailMode,
     DetailSettings,
 )
 
 __all__ = [
-    "MEASURED",
-    "MIRRORED",
-    "NONE",
-    "OWN_SKIN",
-    "PROVENANCE_NAMES",
-    "SYNTHETIC",
     "Detail",
     "DetailMode",
     "DetailSettings",
@@ -93,7 +81,7 @@ def add_detail(
     >>> gone = np.abs(flat).max(axis=1) < 2
     >>> scan = Mesh(flat + 0.1 * rough[:, None] * [0, 0, 1], faces[~gone[faces].any(1)])
     >>> made = add_detail(scan, Mesh(flat, faces), measured=~gone, where=gone)
-    >>> bool(made.displacement[made.provenance == 2].std() > 0.005)
+    >>> bool(made.displacement[made.provenance == 4].std() > 0.005)
     True
     """
     options = settings or DetailSettings()
@@ -165,6 +153,7 @@ def _together(details: list[Detail], problems: tuple[str, ...]) -> Detail:
         provenance=np.concatenate([d.provenance for d in details]),
         bands=first.bands,
         warnings=tuple(dict.fromkeys([text for d in details for text in d.warnings] + list(problems))),
+        generic=any(d.generic for d in details),
     )
 
 

@@ -10,9 +10,10 @@ from scipy.spatial import cKDTree
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
+from facecom.provenance import Provenance
 from facecom.skin import band_power, fine_patch, noise_bands, quilting, relief, safe_displacement, synthetic_skin
 from facecom.skin.noise_bands import BandReport
-from facecom.skin.types import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
+from facecom.skin.types import Detail, DetailSettings
 
 FEW = 24
 """Height maps of the first look."""
@@ -80,13 +81,13 @@ def detail_of_hole(
         charts, bands = _generic(charts, bands, options, seed)
     stop = _unmakeable(charts, bands, options)
     if stop:
-        made, source = np.zeros(len(low)), np.full(len(low), NONE)
+        made, source = np.zeros(len(low)), np.full(len(low), Provenance.MODEL)
     else:
         made, source = _make(patch, heights, low, charts, bands, sides, options, seed)
     height = np.where(heights.seen, heights.values, low + made)
     moved = safe_displacement.displace_uncrossed(patch, height, calm=low, seen=heights.seen)
     # what had to leave the scan is neither measured nor made
-    kind = np.where(heights.seen, np.where(moved.lowered, NONE, MEASURED), source)
+    kind = np.where(heights.seen, np.where(moved.lowered, Provenance.MODEL, Provenance.OBSERVED), source)
     mesh, used = moved.mesh.submesh(np.ones(len(moved.mesh.faces), bool))
     return Detail(
         mesh=mesh,
@@ -97,6 +98,7 @@ def detail_of_hole(
         provenance=kind[used],
         bands=bands,
         warnings=tuple(([stop] if stop else []) + _mended(moved)),
+        generic=not stop and options.mode == "synthetic" and not charts.measured,
     )
 
 
@@ -200,8 +202,8 @@ def _make(
     leaning = quilting.skewness_offset(parts[:, :3].sum(1), target, wanted=wanted)
     rough = quilting.continue_over_rim(parts.sum(1) + leaning, target, reach_mm=options.rim_mm)
     rough = _without_low_pass(patch, heights, rough, target.depth, options)
-    kind = np.where(charts.mirrored[quilted.source], MIRRORED, OWN_SKIN)
-    return rough, np.full(len(rough), SYNTHETIC) if generic_skin else kind
+    kind = np.where(charts.mirrored[quilted.source], Provenance.MIRRORED, Provenance.SYNTHESISED)
+    return rough, np.full(len(rough), Provenance.SYNTHESISED) if generic_skin else kind
 
 
 def _without_low_pass(

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import (
+    Bools,
     Floats,
     Ints,
     Mesh,
@@ -57,7 +58,7 @@ class Stitched:
     patch : Mesh
         The new faces alone.
     patch_vertices : (P,) int, index in `merged` of each patch vertex
-    provenance : (M,) int, 0 measured, 1 made, for each vertex of `merged`
+    added : (M,) bool, vertices of `merged` that are not the scan's
     weights : (M - S, V) sparse
         Each made vertex as a mean of face vertices: carries any value of the face, its offset to the rim aside.
     n_loops_filled : int, borders of the scan that are borders no more
@@ -70,7 +71,7 @@ class Stitched:
     merged: Mesh
     patch: Mesh
     patch_vertices: Ints
-    provenance: Ints
+    added: Bools
     weights: sp.csr_matrix
     n_loops_filled: int
     n_loops_capped: int
@@ -186,13 +187,13 @@ def _joined(scan: Mesh, face: Mesh, rims: BoundaryLoops, filling: Filling, cappe
     quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=rim_gaps(rims)[stitched[rims.inside[stitched]]])
     left = {v for loop in open_loops(filling, rims) for v in loop.tolist()}
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
-    provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)
+    added = np.arange(len(merged.vertices)) >= scan_count
     return Stitched(
         face,
         merged,
         patch,
         read_only(patch_vertices, np.int64),
-        read_only(provenance, np.int64),
+        read_only(added, bool),
         filling.weights,
         filled,
         capped,

@@ -134,7 +134,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         weights = sp.csr_matrix((np.ones(len(lost)), (np.arange(len(lost)), lost)), (len(lost), len(points)))
         pose = Similarity(rotation_from_vector([0.1, 0.4, -0.2]), np.array([10.0, -20.0, 300.0]))
         provenance = np.zeros(len(points), int)
-        provenance[lost] = 1
+        provenance[lost] = 2
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
         evidence = SimpleNamespace(

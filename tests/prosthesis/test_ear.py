@@ -8,12 +8,13 @@ import trimesh
 
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.prosthesis import design
-from facecom.prosthesis.defect.design_surface import MIRRORED, DesignSurface, mirror_region
+from facecom.prosthesis.defect.design_surface import DesignSurface, mirror_region
 from facecom.prosthesis.defect.regions import auricle
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.tissue import above_tissue
 from facecom.prosthesis.solid.booleans import intersecting_edges, self_intersections
 from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.provenance import Provenance
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_an_ear_is_copied_from_the_other_side_where_that_was_seen(template, left
     copied = mirror_region(source, left)
     assert np.allclose((copied.face - face)[left], [3.0, 1.0, 0.0], atol=0.05)
     assert np.array_equal(copied.face[~left], face[~left])
-    assert (copied.provenance == MIRRORED).sum() > 0.9 * left.sum()
+    assert (copied.provenance == Provenance.MIRRORED).sum() > 0.9 * left.sum()
     both = DesignSurface.of_face(completion_of(left | left[template.mirror], face), left)
     assert mirror_region(both, left) is both
 
@@ -65,7 +66,7 @@ def test_what_the_scan_says_of_the_two_sides_is_the_sigma_of_a_copy(template, le
     rng = np.random.default_rng(0)
     face += rng.normal(scale=0.3, size=(len(face), 1)) * vertex_normals(face, template.faces[3])
     source = mirror_region(DesignSurface.of_face(completion_of(left, face), left), left)
-    sigma = source.sigma_mm[source.provenance == MIRRORED]
+    sigma = source.sigma_mm[source.provenance == Provenance.MIRRORED]
     assert 0.25 < np.median(sigma) < 0.7
 
 

@@ -89,7 +89,7 @@ def assert_sound(scan: Mesh, face: Mesh, joined: Stitched) -> None:
     assert np.array_equal(merged.faces[: len(scan.faces)], scan.faces)
     assert used_twice(merged.faces)
     assert len(np.unique(merged.faces)) == len(merged.vertices)
-    assert np.array_equal(joined.provenance, np.arange(len(merged.vertices)) >= count)
+    assert np.array_equal(joined.added, np.arange(len(merged.vertices)) >= count)
     assert np.array_equal(merged.vertices[joined.patch_vertices], joined.patch.vertices)
     assert np.array_equal(joined.patch_vertices[joined.patch.faces], merged.faces[len(scan.faces) :])
     assert joined.weights.shape == (len(merged.vertices) - count, len(face.vertices))

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
-from facecom.completion import MADE, Completion
+from facecom.completion import Completion
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
@@ -23,10 +23,8 @@ from facecom.prosthesis.defect.recomplete import recomplete
 from facecom.prosthesis.defect.regions import auricle, region_mask
 from facecom.prosthesis.shell.outer_surface import find_defects
 from facecom.prosthesis.solid.clipping import clip_faces
+from facecom.provenance import Provenance
 from facecom.skin.detail import Detail
-
-MEASURED, MIRRORED, MADE_UP = 0, 1, 2
-PROVENANCE_NAMES = ("measured", "mirrored", "made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +34,7 @@ class DesignSurface:
     completion : what it comes from
     merged : Mesh, the scan and what was made
     made : (F,) bool, faces that were made
-    provenance : (V,) int, see `PROVENANCE_NAMES`
+    provenance : (V,) int, a `Provenance`
     sigma_mm : (V,) float
     face : (T, 3) float, the whole face in the template's topology
     weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
@@ -76,7 +74,7 @@ class DesignSurface:
         evidence = completion.evidence
         merged = evidence.joined.merged
         made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
-        provenance = np.where(completion.merged_provenance == MADE, MADE_UP, MEASURED)
+        provenance = completion.merged_provenance
         own = evidence.joined.weights
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
         face = evidence.projected.vertices
@@ -103,8 +101,8 @@ class DesignSurface:
         whole = Mesh(face, template.faces[3])
         # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
         border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
-        mask = _grown(whole, mask, completion.provenance == MADE, hole_mm) & np.isinf(border)
-        provenance = np.where(completion.provenance == MADE, MADE_UP, MEASURED)
+        mask = _grown(whole, mask, completion.provenance != Provenance.OBSERVED, hole_mm) & np.isinf(border)
+        provenance = completion.provenance
         made = np.asarray(mask[template.faces[3]].all(1))
         weights = sp.identity(len(face), format="csr")
         return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights, cavities=False)
@@ -160,7 +158,9 @@ def without_ear(
     # What lies on the region's border stays: the margin then has measured skin right up to it.
     taken = np.asarray((share[scan.faces] > 0.5).all(1))
     shown = face_areas(scan)[taken].sum()
-    if (completion.provenance[high] == MEASURED).mean() > least_seen or shown < least_bed * _root_mm2(template, mask):
+    if (completion.provenance[high] == Provenance.OBSERVED).mean() > least_seen or shown < least_bed * _root_mm2(
+        template, mask
+    ):
         return DesignSurface.of_face(completion, mask)
     again = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, 0.5 - share, 0.0)
@@ -202,7 +202,7 @@ def mirror_region(
     reach_mm : how far from the border the copy is bent to meet it
     """
     template, partner = source.template, source.template.mirror
-    measured = source.completion.provenance == MEASURED
+    measured = source.completion.provenance == Provenance.OBSERVED
     if measured[partner][mask].mean() < least_seen:
         return source
     near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
@@ -222,7 +222,7 @@ def mirror_region(
         source,
         merged=merged,
         face=source.face + shift,
-        provenance=np.where(copied, MIRRORED, source.provenance),
+        provenance=np.where(copied, Provenance.MIRRORED, source.provenance),
         sigma_mm=np.where(copied, sigma, source.sigma_mm),
     )
 

@@ -12,7 +12,7 @@ from facecom.completion.result import FitContext
 from facecom.completion.stages import add_skin_detail, face_sigma, fit_face, observed_share, project_face, stitch_face
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.mesh import Bools
-from facecom.skin.detail import SYNTHETIC, Detail
+from facecom.skin.detail import Detail
 
 
 def recomplete(completion: Completion, kept: Bools) -> Completion:
@@ -45,9 +45,7 @@ def recomplete(completion: Completion, kept: Bools) -> Completion:
     skin: Detail | None = None
     problems: tuple[str, ...] = ()
     if completion.detail is not None:
-        choice: Literal["own", "synthetic"] = (
-            "synthetic" if (completion.detail.provenance == SYNTHETIC).any() else "own"
-        )
+        choice: Literal["own", "synthetic"] = "synthetic" if completion.detail.generic else "own"
         skin, problems = add_skin_detail(scan, model.template, fitted, projected, choice, settings)
     evidence = FitContext(scan, model, fitted, projected, joined, settings)
     coverage = observed_share(model.template, projected, settings)

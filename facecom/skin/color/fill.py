@@ -11,10 +11,11 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Closest, Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, unique_edges, vertex_normals
+from facecom.provenance import Provenance
 from facecom.skin import quilting, relief
 from facecom.skin.band_power import extend_smoothly
 from facecom.skin.color.rim import sound_colors
-from facecom.skin.types import MEASURED, Detail
+from facecom.skin.types import Detail
 
 
 def fill_colors(
@@ -207,7 +208,7 @@ def _undoubted(scan: Mesh, closest: Closest) -> Bools:
 
 def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
     """The same detail with its fine mesh coloured by `fill_color`; unchanged where the scan has no colours."""
-    scan, seen = colored_throughout(scan), detail.provenance == MEASURED
+    scan, seen = colored_throughout(scan), detail.provenance == Provenance.OBSERVED
     if scan.colors is None or not seen.any():
         return detail
     colors = fill_colors(scan, detail.mesh, seen=seen, seed=seed)
