@@ -24,7 +24,7 @@ from facecom.completion import complete
 from facecom.errors import FacecomError
 from facecom.geometry.closest_points import Surface
 from facecom.report.ablation import Ablation, ablate
-from facecom.report.ablation_variants import LEAVINGS
+from facecom.report.ablation_variants import ABLATION_VARIANTS
 from facecom.report.explain import explain_html, explain_json
 
 Case = Mapping[str, Any]
@@ -75,7 +75,7 @@ def table(rows: Sequence[Case], figure: Callable[[Case], Mapping[str, float]]) -
     defects = [*dict.fromkeys(r["defect"] for r in rows), "all"]
     lines = [f"| left out | {' | '.join(defects)} |", "| --- " + "| ---: " * len(defects) + "|"]
     values = [(r["defect"], figure(r)) for r in rows]
-    for leaving in LEAVINGS:
+    for leaving in ABLATION_VARIANTS:
         cells = []
         for wanted in defects:
             given = np.array([v[leaving.name] for defect, v in values if wanted in ("all", defect)])

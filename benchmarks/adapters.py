@@ -26,8 +26,8 @@ from facecom.geometry.transform import Similarity
 from facecom.io.files import write_mesh
 from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
 from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
-from facecom.model.adapters.source import LinearSource, Source, mean_mesh
-from facecom.model.adapters.transferred import CarriedGenerator, carry
+from facecom.model.adapters.source import LinearSource, SourceModel, mean_mesh
+from facecom.model.adapters.transferred import TransferredGenerator, transfer
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
@@ -83,20 +83,20 @@ def facecom_form(trained: Path, folder: Path) -> FaceComSource:
     return convert_facecom(*(folder / name for name in names), levels=folder / "levels.npz")
 
 
-def carried(source: Source, place: Place | None) -> CarriedGenerator:
+def carried(source: SourceModel, place: Place | None) -> TransferredGenerator:
     """A source on the template: where its mean face was placed, or as it is where it has the template's topology."""
     template = Template.load()
     if place is not None:
-        return carry(source, template, place[0], pose=place[1])
+        return transfer(source, template, place[0], pose=place[1])
     offset = source.mean - template.vertices[: template.counts[2]]
     placed = template.vertices + template.prolong(offset, from_level=2, to_level=3, scheme="loop")
-    return carry(source, template, placed, pose=Similarity())
+    return transfer(source, template, placed, pose=Similarity())
 
 
-def row(name: str, source: Source, place: Place | None, case: Path, folder: Path) -> str:
+def row(name: str, source: SourceModel, place: Place | None, case: Path, folder: Path) -> str:
     """Carry, save, load, complete; a line of the table."""
     carried(source, place).save(folder / "carried")
-    error = hole_error(case, CarriedGenerator.load(folder / "carried"))
+    error = hole_error(case, TransferredGenerator.load(folder / "carried"))
     return f"| {name} | {source.code_size} | {len(source.mean)} | {error:.3f} |"
 
 

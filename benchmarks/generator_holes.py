@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.generator_kinds import Entry
-from facecom.completion import CompletionSettings, Scan, face_trust, find_face, prepare_scan
-from facecom.completion.alignment import turned
+from facecom.completion import CompletionSettings, Scan, align_scan, prepare_scan, vertex_weights
+from facecom.completion.alignment import flip_orientation
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
 from facecom.geometry.closest_points import Surface
@@ -37,7 +37,7 @@ def hole_errors(
     kept : JSON file of errors and poses; what it has of a generator's name is not computed again
     """
     settings = CompletionSettings()
-    weights = face_trust(template, level=1, settings=settings)
+    weights = vertex_weights(template, level=1, settings=settings)
     stored = json.loads(kept.read_text()) if kept.is_file() else {"poses": {}, "errors": {}}
     for entry in entries:
         stored["errors"].setdefault(entry.name, {})
@@ -61,7 +61,7 @@ def hole_errors(
 def _started(case: Path, poses: dict[str, dict], settings: CompletionSettings) -> tuple[Scan, Similarity]:
     scan = prepare_scan(read_scan(case / "scan.ply"), unit="auto", settings=settings)
     if case.name not in poses:
-        start, side = find_face(scan, LinearGenerator.load(), {}, settings)
+        start, side = align_scan(scan, LinearGenerator.load(), {}, settings)
         pose = start.pose
         poses[case.name] = {
             "rotation": pose.rotation.tolist(),
@@ -70,7 +70,7 @@ def _started(case: Path, poses: dict[str, dict], settings: CompletionSettings) -
         }
     known = poses[case.name]
     pose = Similarity(np.array(known["rotation"]), np.array(known["translation"]))
-    return (turned(scan, settings) if known["turned"] else scan), pose
+    return (flip_orientation(scan, settings) if known["turned"] else scan), pose
 
 
 def _fitted(

@@ -14,7 +14,7 @@ import numpy as np
 from facecom.geometry.mesh import Floats, Ints
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.training import TrainSettings, face_weights, iterate_training, principal_modes
-from facecom.model.storage import Kind, write_stored
+from facecom.model.storage import StorageFormat, write_stored
 from facecom.model.template import Template
 
 RELINEARISE = 1.0
@@ -99,7 +99,7 @@ def linear_entry(
     if weights is None:  # modes that are orthogonal under weights do not show what the first of them leave
         print(f"{name}: training error in mm by modes: {_left_over(faces[::6] - mean, modes)}", flush=True)
     arrays = {"modes": np.round(modes / np.abs(modes).max(axis=(1, 2), keepdims=True) * 32767).astype(np.int16)}
-    write_stored(folder, arrays | {"mean": mean.astype(np.float32)}, {}, kind=Kind("pca", 1))
+    write_stored(folder, arrays | {"mean": mean.astype(np.float32)}, {}, kind=StorageFormat("pca", 1))
     np.save(folder / "modes.npy", modes)
     flat = modes.reshape(size, -1)
     high = [flat[:, : 3 * template.counts[k]].T.astype(float) for k in (0, 1)]

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 
 from facecom import completion as job
-from facecom.completion.alignment import turned
-from facecom.completion.stages import in_face
+from facecom.completion.alignment import flip_orientation
+from facecom.completion.stages import to_face_frame
 from facecom.fitting.fit import Fit
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.transform import Similarity
 from facecom.guidance.guide import Guidance, GuidanceSettings, guide
-from facecom.guidance.inpainting import DepthInpainter, Filled
+from facecom.guidance.inpainting import DepthInpainter, InpaintedView
 from facecom.guidance.parsing import FaceParser
 from facecom.guidance.rendering import rasterise
 from facecom.guidance.targets import ImageTarget, Observations, observations
@@ -53,9 +53,9 @@ def fitted_case(
     if stored is not None and stored.exists():
         with np.load(stored, allow_pickle=False) as a:
             pose = Similarity(a["rotation"], a["translation"])
-            scan = turned(scan, settings) if a["inside_out"] else scan
+            scan = flip_orientation(scan, settings) if a["inside_out"] else scan
             return scan, Fit(a["code"], pose, a["vertices"], int(a["level"]), a["precision"], a["matched"], {}, True)
-    start, scan = job.find_face(scan, model, {}, settings)
+    start, scan = job.align_scan(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _figures(pixels: Floats) -> dict[str, float | None]:
     return {"pixels": len(pixels)} | {name: float(value) for name, value in (own | shares).items()}
 
 
-def _gaps(filled: Filled, face_depth: Floats, depth: Floats, mask: np.ndarray) -> Floats:
+def _gaps(filled: InpaintedView, face_depth: Floats, depth: Floats, mask: np.ndarray) -> Floats:
     return np.stack([(face_depth - depth)[mask], (filled.depth - depth)[mask], filled.sigma_mm[mask]], axis=1)
 
 
@@ -123,9 +123,9 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     with np.load(folder / "truth.npz", allow_pickle=False) as stored:
         truth = {name: stored[name] * scan.mm_per_unit for name in ("missing", "observed")}
     face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
-    proper = job.face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM)
+    proper = job.face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM)
     start = time.process_time()
-    found = guide(in_face(scan.for_fit.mesh, fit), face, proper=proper, settings=guidance)
+    found = guide(to_face_frame(scan.for_fit.mesh, fit), face, proper=proper, settings=guidance)
     seconds = time.process_time() - start
     every = fit.pose.apply(np.concatenate(list(truth.values())))
     true_surface = Surface(surface_from_points(Mesh(every, np.zeros((0, 3), int))))
@@ -134,8 +134,8 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     return {
         "case": folder.name,
         "none": score(fit),
-        "shipped": score(job.believe_pictures(fit, model, found)),
-        "oracle": score(job.believe_pictures(fit, model, replace(found, observations=oracle))),
+        "shipped": score(job.apply_guidance(fit, model, found)),
+        "oracle": score(job.apply_guidance(fit, model, replace(found, observations=oracle))),
         "pictures": pictures,
         "seconds": seconds,
         "seen_share": dict(found.seen_share),

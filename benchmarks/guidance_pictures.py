@@ -25,13 +25,13 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
     """Fit one scan, guide it, and write its picture."""
     settings = job.CompletionSettings()
     scan = job.prepare_scan(as_mesh(path), unit="auto", settings=settings)
-    start, scan = job.find_face(scan, model, {}, settings)
+    start, scan = job.align_scan(scan, model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
-    found, problems = job.take_pictures(scan, model, fit, "shipped", settings)
+    found, problems = job.render_guidance(scan, model, fit, "shipped", settings)
     if found is None or not found.views:
         raise SystemExit(f"{path}: no view shows a hole, so there is nothing to draw")
     view = next((v for v in found.views if v.name == view_name), found.views[0])
-    result = job.project_face(scan, model, job.believe_pictures(fit, model, found), settings)
+    result = job.project_face(scan, model, job.apply_guidance(fit, model, found), settings)
     after = render(Mesh(result.vertices, model.template.faces[3]), view.scan.camera)
     fitted = enlarged(np.repeat(after.shading[..., None], 3, axis=2))
     strip = [*view_panels(view), ("fitted", fitted)]

@@ -23,8 +23,8 @@ from calibration import BANDS, errors_and_sigma
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from facecom.completion import CompletionSettings, Scan, find_face, fit_face, prepare_scan
-from facecom.fitting.pose_hypotheses import Start
+from facecom.completion import CompletionSettings, Scan, align_scan, fit_face, prepare_scan
+from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan
@@ -93,7 +93,9 @@ def missing_points(case: Path, mm_per_unit: float, *, count: int = 3000) -> NDAr
     return points[np.random.default_rng(0).permutation(len(points))[:count]]
 
 
-def error(scan: Scan, model: LinearGenerator, start: Start, truth: NDArray, settings: CompletionSettings) -> float:
+def error(
+    scan: Scan, model: LinearGenerator, start: PoseHypothesis, truth: NDArray, settings: CompletionSettings
+) -> float:
     """Mean distance of the truth to the fitted face, mm."""
     fitted = fit_face(scan, model, start, {}, settings)
     face = Mesh(model.decode(fitted.code, level=2), model.template.faces[2])
@@ -113,7 +115,7 @@ def fits(folder: Path, defects: list[str], log: Path | None) -> Iterator[Row]:
         left = [each for each in ready if (case.name, each[0].name) not in known]
         if left:
             scan = prepare_scan(read_scan(case / "scan.ply"), unit="auto", settings=settings)
-            start, scan = find_face(scan, shipped, {}, settings)
+            start, scan = align_scan(scan, shipped, {}, settings)
             truth = missing_points(case, MM_PER_UNIT[meta["unit"]])
         for choice, model, own in left:
             row = {"case": case.name, "head": meta["head"], "defect": meta["defect"], "choice": choice.name}

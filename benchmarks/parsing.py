@@ -35,7 +35,7 @@ def labelled_head(name: str, model: LinearGenerator) -> tuple[Mesh, Ints]:
     path, _, mm_per_unit = name.partition("@")
     settings, raw = job.CompletionSettings(), read_scan(Path(path))
     in_mm = Mesh(raw.vertices * float(mm_per_unit or 1.0), raw.faces)
-    start, scan = job.find_face(job.prepare_scan(in_mm, unit="mm", settings=settings), model, {}, settings)
+    start, scan = job.align_scan(job.prepare_scan(in_mm, unit="mm", settings=settings), model, {}, settings)
     fit = job.fit_face(scan, model, start, {}, settings)
     projected = job.project_face(scan, model, fit, settings)
     mesh = scan.for_fit.mesh

@@ -24,14 +24,14 @@ import numpy as np
 from things import thing
 
 from facecom.completion import (
+    AcceptanceThresholds,
     CompletionSettings,
-    Seen,
-    Verdict,
-    face_seen,
-    find_face,
+    Coverage,
+    align_scan,
+    check_coverage,
     fit_face,
-    judge_seen,
-    leading_prior,
+    mean_squared_code,
+    measure_coverage,
     prepare_scan,
     project_face,
 )
@@ -43,7 +43,7 @@ from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.io.files import read_scan
 from facecom.model.linear.generator import LinearGenerator
 
-EVERYTHING = Verdict(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9, most_fitted_prior=1e9)
+EVERYTHING = AcceptanceThresholds(least_score=-9.0, most_rms_mm=1e9, most_prior=1e9, most_fitted_prior=1e9)
 """Refuses nothing, so that the figures of what would be refused are seen too."""
 FIGURES = {"score": min, "rms_mm": max, "prior": max, "fit_prior": max, "coverage": min, "shrinkage": max}
 """The figures of the verdict, and which end of each comes closest to its bound for a face."""
@@ -99,7 +99,7 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     open_door, began = replace(settings, verdict=EVERYTHING), time.perf_counter()
     try:
         scan = prepare_scan(mesh, unit=unit, settings=settings)
-        start, scan = find_face(scan, model, {}, open_door)
+        start, scan = align_scan(scan, model, {}, open_door)
     except FacecomError as error:
         return {"refused": str(error)}
     found: Row = {"score": start.score, "rms_mm": start.rms_mm, "prior": start.prior}
@@ -107,8 +107,11 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     try:
         if judged(found)["passed"]:
             fitted = fit_face(scan, model, start, {}, open_door)
-            found |= {"fit_rms_mm": fitted.terms["plane_rms_mm"], "fit_prior": leading_prior(fitted, model, settings)}
-            seen = face_seen(scan, model.template, fitted, project_face(scan, model, fitted, settings), settings)
+            found |= {
+                "fit_rms_mm": fitted.terms["plane_rms_mm"],
+                "fit_prior": mean_squared_code(fitted, model, settings),
+            }
+            seen = measure_coverage(scan, model.template, fitted, project_face(scan, model, fitted, settings), settings)
             found |= vars(seen)
     except FacecomError as error:
         found["refused"] = str(error)
@@ -126,7 +129,9 @@ def judged(row: Row) -> Row:
 def enough_seen(row: Row) -> bool:
     """Whether the shipped verdict takes what was seen."""
     try:
-        judge_seen(Seen(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")), Verdict())
+        check_coverage(
+            Coverage(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")), AcceptanceThresholds()
+        )
     except FacecomError:
         return False
     return True
@@ -134,13 +139,13 @@ def enough_seen(row: Row) -> bool:
 
 def is_whole(row: Row) -> bool:
     """Whether a logged row has all that the verdict asks for; an older one may lack what was not asked for then."""
-    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= Verdict().plainly_seen:
+    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= AcceptanceThresholds().plainly_seen:
         return True
-    bounds = bounds_of(Verdict())
+    bounds = bounds_of(AcceptanceThresholds())
     return any(_beyond(row, key, bounds) for key in FIGURES)
 
 
-def bounds_of(verdict: Verdict) -> dict[str, float]:
+def bounds_of(verdict: AcceptanceThresholds) -> dict[str, float]:
     """The bound of each figure."""
     values = (
         verdict.least_score, verdict.most_rms_mm, verdict.most_prior, verdict.most_fitted_prior, verdict.least_piece,
@@ -220,7 +225,7 @@ def margins(rows: list[Row]) -> Iterator[str]:
 
 def asked_of(row: Row, key: str) -> bool:
     """Whether a row is that of a face which the bound on this figure could have refused."""
-    seen_plainly = key == "shrinkage" and row.get("coverage", 0.0) >= Verdict().plainly_seen
+    seen_plainly = key == "shrinkage" and row.get("coverage", 0.0) >= AcceptanceThresholds().plainly_seen
     return row["face"] == "yes" and key in row and not seen_plainly
 
 

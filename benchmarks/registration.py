@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.completion import CompletionSettings, Scan, face_proper, find_face, fit_face, prepare_scan
+from facecom.completion import CompletionSettings, Scan, align_scan, face_mask, fit_face, prepare_scan
 from facecom.errors import need
 from facecom.evaluation.baselines import nricp
 from facecom.geometry.closest_points import Surface
@@ -66,7 +66,7 @@ def posed(scan: Mesh, model: LinearGenerator) -> Posed:
     since = time.process_time()
     settings = CompletionSettings()
     prepared = prepare_scan(scan, unit="mm", settings=settings)
-    start, prepared = find_face(prepared, model, {}, settings)
+    start, prepared = align_scan(prepared, model, {}, settings)
     fitted = fit_face(prepared, model, start, {}, settings)
     return Posed(prepared, fitted.pose, fitted.code, time.process_time() - since)
 
@@ -91,7 +91,7 @@ def linear_fit(_: Mesh, found: Posed, model: LinearGenerator) -> Mesh:
 def _front(found: Posed, model: LinearGenerator, code: Floats, level: int) -> Mesh:
     """A face of the model in the scan's pose, without scalp, ears and neck: the scans are faces alone."""
     mesh = Mesh(found.pose.inverse().apply(model.decode(code, level=level)), model.template.faces[level])
-    proper = face_proper(model.template, level=level, radius_mm=FRONT_MM)
+    proper = face_mask(model.template, level=level, radius_mm=FRONT_MM)
     return mesh.submesh(proper[mesh.faces].all(axis=1))[0]
 
 

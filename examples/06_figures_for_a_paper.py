@@ -30,7 +30,7 @@ cut = partial_scan(TRUTH, DEFECT, seed=7)
 completion = facecom.complete(cut.scan, unit="mm", model=MODEL)
 back = cut.pose.inverse()
 face = Mesh(back.apply(completion.face.vertices), completion.face.faces)
-made = completion.provenance == 1
+made = completion.provenance != facecom.Provenance.OBSERVED
 
 # %% [markdown]
 # The error is signed along the completed face's normals: positive where it stands out too far. Only the piece that was

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from facecom.model.linear.generator import LinearGenerator as LinearGenerator
     from facecom.model.network.generator import FaceGenerator as FaceGenerator
     from facecom.model.template import Template as Template
+    from facecom.provenance import Provenance as Provenance
     from facecom.registration import Registration as Registration
     from facecom.registration import RegistrationSettings as RegistrationSettings
     from facecom.registration import register as register
@@ -58,6 +59,7 @@ _PUBLIC = {
     "facecom.model.network.generator": ("FaceGenerator",),
     "facecom.model.linear.generator": ("LinearGenerator",),
     "facecom.model.template": ("Template",),
+    "facecom.provenance": ("Provenance",),
     "facecom.registration": ("Registration", "RegistrationSettings", "register"),
     "facecom.io.files": ("read_scan", "write_mesh"),
 }

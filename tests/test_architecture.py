@@ -44,7 +44,7 @@ def test_the_imports_keep_the_contracts():
     [
         ("geometry/mesh.py", "from facecom.scan import files"),
         ("scan/intruder.py", "import facecom.model"),
-        ("refine/intruder.py", "def f():\n    from facecom import fitting"),
+        ("stitching/intruder.py", "def f():\n    from facecom import fitting"),
         ("evaluation/intruder.py", "import facecom.scan"),
         ("evaluation/intruder.py", "def f():\n    import torch"),
         ("model/intruder.py", "import facecom.evaluation"),
@@ -82,7 +82,7 @@ def top_level_imports(tree: ast.Module) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["geometry", "scan", "evaluation"])
+@pytest.mark.parametrize("folder", ["geometry", "io", "scan", "evaluation"])
 def test_what_needs_no_network_loads_no_heavy_package(folder):
     for path in (ROOT / "facecom" / folder).rglob("*.py"):
         assert not top_level_imports(ast.parse(path.read_text())) & HEAVY, path
@@ -124,7 +124,7 @@ def test_completing_a_scan_needs_no_extra():
     config.read(ROOT / "setup.cfg")
     required = {re.split("[<>=]", line)[0] for line in config["options"]["install_requires"].split()}
     required = {{"pillow": "PIL"}.get(name, name) for name in required}
-    job = ("geometry", "scan", "model", "fitting", "refine", "completion", "commands", "evaluation")
+    job = ("geometry", "io", "scan", "model", "fitting", "projection", "stitching", "skin", "completion", "commands", "evaluation")
     for path in MODULES:
         part = path.relative_to(ROOT / "facecom").parts
         if part[0] in job and "adapters" not in part:

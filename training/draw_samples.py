@@ -14,8 +14,8 @@ from PIL import Image
 
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import fit_similarity
-from facecom.model.augmentation import mixed_faces
-from facecom.model.expressions import Expressions
+from facecom.model.augmentation import augmented_faces
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.model.population import mirrored
@@ -51,7 +51,11 @@ def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[
         ("the same, turned", faces, TURNED),
         ("from one to another", list(model.decode(way, level=MODE_LEVEL)), FRONT),
         ("one person, moving", [moving.decode(moving.code_of(person, m), level=MODE_LEVEL) for m in MOVES], TURNED),
-        ("training pool", list(mixed_faces(model, COLUMNS, seed=options.seed, expressions=Expressions.load())), TURNED),
+        (
+            "training pool",
+            list(augmented_faces(model, COLUMNS, seed=options.seed, expressions=ExpressionBasis.load())),
+            TURNED,
+        ),
     ]
     for heads in sources(options):
         moved = carried(heads, placed(heads), model.template)[:COLUMNS]

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion import CompletionSettings, complete, face_proper
-from facecom.completion.alignment import face_trust
+from facecom.completion import CompletionSettings, complete, face_mask
+from facecom.completion.alignment import vertex_weights
 from facecom.errors import FitError
-from facecom.fitting.fit import FitSettings, default_stages, fit
+from facecom.fitting.fit import FitSettings, default_fit_stages, fit
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
@@ -122,14 +122,14 @@ def scanned(head: Mesh, rng: np.random.Generator) -> Mesh:
 def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tuple[Mesh, Similarity]:
     """The face after the last two stages of the fit from nearly the right pose, and the pose it found."""
     settings = CompletionSettings()
-    stages = default_stages()
+    stages = default_fit_stages()
     nearly = Similarity(rotation_from_vector(0.02 * rng.normal(size=3)), rng.normal(size=3))
     found = fit(
         OrientedSurface(scan),
         model,
         nearly,
         settings=FitSettings(stages=(replace(stages[2], iterations=2), replace(stages[3], iterations=2))),
-        weights=face_trust(model.template, level=1, settings=settings),
+        weights=vertex_weights(model.template, level=1, settings=settings),
     )
     return Mesh(model.decode(found.code, level=LEVEL), model.template.faces[LEVEL]), found.pose
 
@@ -138,7 +138,7 @@ def examples(head: Head, model: LinearGenerator, cameras: dict[str, Camera], rng
     """Pictures of all views of one head that show a hole."""
     scan = scanned(head.mesh, rng)
     face, pose = fitted(scan, model, rng)
-    proper = face_proper(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
+    proper = face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
     surfaces = Surface(scan.with_vertices(pose.apply(scan.vertices))), Surface(face)
     whole = Surface(head.mesh.with_vertices(pose.apply(head.mesh.vertices)))
     shown: dict[str, tuple[Render, Render]] = {}

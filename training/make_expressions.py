@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.template import Template
 from training.train_linear import carried, face_core, without_rigid
 
@@ -18,7 +18,7 @@ LEFT_OUT = ("Pupil", "eyeLook")
 """Movements of the eyeball, which show little on the skin."""
 
 
-def build(ict_map: Path, ict: Path) -> Expressions:
+def build(ict_map: Path, ict: Path) -> ExpressionBasis:
     template = Template.load()
     count = template.counts[LEVEL]
     with np.load(ict_map, allow_pickle=False) as table:
@@ -29,7 +29,7 @@ def build(ict_map: Path, ict: Path) -> Expressions:
     kept = [k for k, name in enumerate(names) if not name.startswith(LEFT_OUT)]
     mean = template.vertices[:count]
     modes = without_rigid(modes[kept], mean, face_core(mean))
-    return Expressions(tuple(names[k] for k in kept), modes)
+    return ExpressionBasis(tuple(names[k] for k in kept), modes)
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.model.augmentation import mixed_faces
-from facecom.model.expressions import Expressions
+from facecom.model.augmentation import augmented_faces
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from training.artist_modes import carried, placed, sources
 
@@ -23,7 +23,7 @@ def build(options: argparse.Namespace) -> np.ndarray:
     for heads in sources(options):
         moved = carried(heads, placed(heads), model.template)
         others.append(moved - moved.mean(axis=0))
-    return mixed_faces(model, options.count, seed=options.seed, expressions=Expressions.load(), others=others)
+    return augmented_faces(model, options.count, seed=options.seed, expressions=ExpressionBasis.load(), others=others)
 
 
 def main() -> None:

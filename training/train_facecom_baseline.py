@@ -28,12 +28,12 @@ from torch import Tensor, nn
 from facecom.errors import CheckpointError
 from facecom.model.adapters.facecom_files import FaceComSource
 from facecom.model.adapters.facecom_network import FaceComDecoder
-from facecom.model.storage import Kind, read_stored, write_stored
+from facecom.model.storage import StorageFormat, read_stored, write_stored
 from facecom.model.template import Template
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of, start_at_pca
 
 LOG = logging.getLogger(__name__)
-STATE = Kind("facecom-baseline-training", 1)
+STATE = StorageFormat("facecom-baseline-training", 1)
 HELD, LAST = 0.6, 47
 """Share of the minutes before the step size falls; how many errors besides the newest are averaged."""
 

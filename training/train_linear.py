@@ -16,7 +16,7 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats
 from facecom.model.linear.generator import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
-from facecom.model.population import PopulationSettings, Source, residual_fields, taper_modes, widen
+from facecom.model.population import PopulationSettings, PopulationSource, residual_fields, taper_modes, widen
 from facecom.model.template import Template
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
@@ -69,14 +69,16 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     expression = expression[scale > 0] * scale[scale > 0, None, None]
     tapers = taper_modes(mean, about=mean[core].mean(axis=0) * [0.0, 1.0, 1.0], sd=arguments.taper_sd)
     sources = [
-        Source(without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale),
-        Source(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
-        Source(without_rigid(tapers, mean, core), local_share=0.0),
+        PopulationSource(
+            without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale
+        ),
+        PopulationSource(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
+        PopulationSource(without_rigid(tapers, mean, core), local_share=0.0),
     ]
     credits = [CREDIT]
     for heads in artist_heads(arguments):
         moved = without_rigid(artist_modes(heads, template).astype(float), mean, core) * np.sqrt(arguments.artist_share)
-        sources.append(Source(moved, local_share=arguments.local_share, odd_scale=1.0))
+        sources.append(PopulationSource(moved, local_share=arguments.local_share, odd_scale=1.0))
         credits.append(heads.credit)
     settings = PopulationSettings(size_sd=arguments.size_sd)
     basis = widen(mean, template.mirror[:count], sources, rank=arguments.rank, coarse=coarse, settings=settings)

@@ -22,8 +22,8 @@ MESHES = (".ply", ".obj", ".stl", ".glb", ".off")
 
 def train(options: argparse.Namespace) -> None:
     """Train a network generator."""
-    from facecom.model.augmentation import mixed_faces
-    from facecom.model.expressions import Expressions
+    from facecom.model.augmentation import augmented_faces
+    from facecom.model.expressions import ExpressionBasis
     from facecom.model.linear.generator import LinearGenerator
     from facecom.model.network.mesh_network import Sizes
     from facecom.model.network.training import TrainSettings, iterate_training
@@ -37,7 +37,7 @@ def train(options: argparse.Namespace) -> None:
     if options.data:
         faces = on_template(*read_faces(options.data), model.template)
     else:
-        faces = mixed_faces(model, options.faces, seed=options.seed, expressions=Expressions.load())
+        faces = augmented_faces(model, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
     for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
         bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
     bar.close()

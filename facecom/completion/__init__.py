@@ -1,54 +1,58 @@
 """The whole job: a partial scan in, the whole face out, what of it was measured and how sure the rest is."""
 
-from facecom.completion.alignment import face_proper, face_trust, find_face, prepare_scan, references
+from facecom.completion.alignment import align_scan, face_mask, pose_references, prepare_scan, vertex_weights
 from facecom.completion.assembly import scan_to_face
-from facecom.completion.coverage import Seen, face_seen, judge_seen
+from facecom.completion.coverage import Coverage, check_coverage, measure_coverage
 from facecom.completion.pipeline import Progress, complete
-from facecom.completion.result import Completion, Evidence, Pictures
+from facecom.completion.result import Completion, FitContext, GuidanceRecord
 from facecom.completion.stages import (
-    believe_pictures,
-    face_coverage,
+    add_skin_detail,
+    apply_guidance,
+    correspondence_finder,
     face_sigma,
     fit_face,
-    join_face,
-    leading_prior,
-    partners_of,
+    mean_squared_code,
+    observed_share,
     project_face,
-    skin_detail,
-    take_pictures,
+    render_guidance,
+    stitch_face,
 )
-from facecom.completion.types import MADE, MEASURED, CompletionSettings, DetailChoice, Report, Scan, Verdict
+from facecom.completion.types import (
+    AcceptanceThresholds,
+    CompletionSettings,
+    DetailChoice,
+    Report,
+    Scan,
+)
 
 __all__ = [
-    "MADE",
-    "MEASURED",
     "Completion",
     "CompletionSettings",
     "DetailChoice",
-    "Evidence",
-    "Pictures",
+    "FitContext",
+    "GuidanceRecord",
     "Progress",
     "Report",
     "Scan",
-    "Seen",
-    "Verdict",
-    "believe_pictures",
+    "Coverage",
+    "AcceptanceThresholds",
+    "apply_guidance",
     "complete",
-    "face_coverage",
-    "face_proper",
-    "face_seen",
+    "observed_share",
+    "face_mask",
+    "measure_coverage",
     "face_sigma",
-    "face_trust",
-    "find_face",
+    "vertex_weights",
+    "align_scan",
     "fit_face",
-    "join_face",
-    "judge_seen",
-    "leading_prior",
-    "partners_of",
+    "stitch_face",
+    "check_coverage",
+    "mean_squared_code",
+    "correspondence_finder",
     "prepare_scan",
     "project_face",
-    "references",
+    "pose_references",
     "scan_to_face",
-    "skin_detail",
-    "take_pictures",
+    "add_skin_detail",
+    "render_guidance",
 ]

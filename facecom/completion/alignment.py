@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from facecom.completion.types import CompletionSettings, Scan, Verdict
+from facecom.completion.types import AcceptanceThresholds, CompletionSettings, Scan
 from facecom.errors import AlignmentError, ScanError
-from facecom.fitting.pose_hypotheses import Start, best_start
+from facecom.fitting.pose_hypotheses import PoseHypothesis, best_pose_hypothesis
 from facecom.geometry.correspondence import OrientedSurface, cluster_vertices
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
-from facecom.scan.alignment import Alignment, align, align_landmarks
+from facecom.scan.alignment import PoseCandidate, align_landmarks, candidate_poses
 from facecom.scan.cleaning import CleanReport, clean_scan
 from facecom.scan.surface_reconstruction import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
@@ -50,32 +50,32 @@ def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurfac
     return fine, fine if coarse is in_mm else OrientedSurface(coarse)
 
 
-def turned(scan: Scan, settings: CompletionSettings) -> Scan:
+def flip_orientation(scan: Scan, settings: CompletionSettings) -> Scan:
     """The same scan with its triangles facing the other way."""
     flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
     fine, for_fit = _surfaces(flipped, settings)
     return replace(scan, mm=fine, for_fit=for_fit, inside_out=not scan.inside_out)
 
 
-def face_proper(template: Template, *, level: int, radius_mm: float) -> Bools:
+def face_mask(template: Template, *, level: int, radius_mm: float) -> Bools:
     """Vertices of a level that are face, not scalp, ear or neck, (V,)."""
     x, y, z = template.vertices[: template.counts[level]].T
     return (np.hypot(x, y - 10.0) < radius_mm) & (z > -radius_mm)
 
 
-def face_trust(template: Template, *, level: int, settings: CompletionSettings) -> Floats:
+def vertex_weights(template: Template, *, level: int, settings: CompletionSettings) -> Floats:
     """How much each vertex counts in the fit, (V,): by the area it stands for, in units of 16 mm2, and by region."""
     count = template.counts[level]
     area = vertex_areas(template.vertices[:count], template.faces[level])
-    proper = face_proper(template, level=level, radius_mm=settings.face_radius_mm)
+    proper = face_mask(template, level=level, radius_mm=settings.face_radius_mm)
     # the template closes nostrils with a shallow surface, a scan looks into them
     open_skin = proper & ~template.region_mask("nostrils", level)
     return np.clip(area / 16.0, 0.05, 3.0) * np.where(open_skin, 1.0, settings.outer_trust)
 
 
-def find_face(
+def align_scan(
     scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
-) -> tuple[Start, Scan]:
+) -> tuple[PoseHypothesis, Scan]:
     """The pose in which the scan is most a face, and the scan with its triangles outwards."""
     template, found = model.template, []
     for name in landmarks:  # an unknown name is a slip, however many others there are
@@ -84,34 +84,34 @@ def find_face(
         names = sorted(landmarks)
         target = template.vertices[[template.landmark_index(n) for n in names]]
         pose = align_landmarks(np.array([landmarks[n] for n in names]), target)
-        poses = [Alignment(pose, 1.0, inside_out) for inside_out in (False, True)]
-        found = _starts(scan, model, poses, settings)
+        poses = [PoseCandidate(pose, 1.0, inside_out) for inside_out in (False, True)]
+        found = _pose_hypotheses(scan, model, poses, settings)
     else:
         for poses in _pose_groups(scan, template, settings):
-            found += _starts(scan, model, poses, settings)
+            found += _pose_hypotheses(scan, model, poses, settings)
             if any(settings.verdict.convinces(start) for start, _ in found):
                 break
     if not found:
         raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
     start, side = max(found, key=lambda pair: pair[0].score)
-    _judge(start, settings.verdict)
+    _check_acceptance(start, settings.verdict)
     if len(landmarks) < 3:
-        _refuse_second(start, side, model, settings)
+        _refuse_second_face(start, side, model, settings)
     return start, side
 
 
-def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
+def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
     """Which of two faces is meant only the caller knows: what lies beside the head found must not be one."""
     in_face = start.pose.apply(scan.for_fit.mesh.vertices)
     beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
     rest, _ = scan.for_fit.mesh.submesh(np.all(beside[scan.for_fit.mesh.faces], axis=1))
     if face_areas(rest).sum() < settings.verdict.least_beside_mm2:
         return
-    reference = next(references(model.template, radius_mm=settings.face_radius_mm - 5.0))
-    poses = [pose for pose in align(rest, reference, settings=settings.align) if not pose.inside_out]
+    reference = next(pose_references(model.template, radius_mm=settings.face_radius_mm - 5.0))
+    poses = [pose for pose in candidate_poses(rest, reference, settings=settings.align) if not pose.inside_out]
     tried = [pose.pose for pose in _near_best(poses, settings)[0]]
-    weights = face_trust(model.template, level=1, settings=settings)
-    second = best_start(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
+    weights = vertex_weights(model.template, level=1, settings=settings)
+    second = best_pose_hypothesis(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
     if second is not None and settings.verdict.convinces(second) and second.rms_mm <= settings.verdict.most_rms_mm:
         apart = np.linalg.norm(second.pose.inverse().translation - start.pose.inverse().translation)
         raise AlignmentError(
@@ -120,22 +120,24 @@ def _refuse_second(start: Start, scan: Scan, model: FaceModel, settings: Complet
         )
 
 
-def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[Alignment]]:
+def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[PoseCandidate]]:
     """Poses to try, in groups: of each reference those that come near its best, then the rest."""
-    for reference in references(template, radius_mm=settings.face_radius_mm - 5.0):
-        yield from _near_best(align(scan.for_fit.mesh, reference, settings=settings.align), settings)
+    for reference in pose_references(template, radius_mm=settings.face_radius_mm - 5.0):
+        yield from _near_best(candidate_poses(scan.for_fit.mesh, reference, settings=settings.align), settings)
 
 
-def _near_best(poses: list[Alignment], settings: CompletionSettings) -> tuple[list[Alignment], list[Alignment]]:
+def _near_best(
+    poses: list[PoseCandidate], settings: CompletionSettings
+) -> tuple[list[PoseCandidate], list[PoseCandidate]]:
     """Poses that come near the best one's score, and the others."""
     near = settings.near_score * max((pose.score for pose in poses), default=0.0)
     return [pose for pose in poses if pose.score >= near], [pose for pose in poses if pose.score < near]
 
 
-def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
+def pose_references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
     """What to look for in a scan: the face proper, then, for scans from the side, each half with its ear."""
     mesh = template.mesh(1)
-    proper = face_proper(template, level=1, radius_mm=radius_mm)
+    proper = face_mask(template, level=1, radius_mm=radius_mm)
     yield mesh.submesh(np.all(proper[mesh.faces], axis=1))[0]
     sideways = vertex_normals(mesh.vertices, mesh.faces)[:, 0]
     for side in (1.0, -1.0):
@@ -143,22 +145,22 @@ def references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
         yield mesh.submesh(np.all(seen[mesh.faces], axis=1))[0]
 
 
-def _starts(
-    scan: Scan, model: FaceModel, poses: list[Alignment], settings: CompletionSettings
-) -> list[tuple[Start, Scan]]:
+def _pose_hypotheses(
+    scan: Scan, model: FaceModel, poses: list[PoseCandidate], settings: CompletionSettings
+) -> list[tuple[PoseHypothesis, Scan]]:
     """The best rough fit for each orientation of the triangles that the poses suggest."""
-    weights = face_trust(model.template, level=1, settings=settings)
+    weights = vertex_weights(model.template, level=1, settings=settings)
     found = []
     for inside_out in sorted({candidate.inside_out for candidate in poses}):
-        side = turned(scan, settings) if inside_out else scan
+        side = flip_orientation(scan, settings) if inside_out else scan
         tried = [candidate.pose for candidate in poses if candidate.inside_out == inside_out]
-        start = best_start(side.for_fit, model, tried, weights=weights, settings=settings.start)
+        start = best_pose_hypothesis(side.for_fit, model, tried, weights=weights, settings=settings.start)
         if start is not None:
             found.append((start, side))
     return found
 
 
-def _judge(start: Start, verdict: Verdict) -> None:
+def _check_acceptance(start: PoseHypothesis, verdict: AcceptanceThresholds) -> None:
     figures = (
         f"at best {start.score:.0%} of a face is explained (needed {verdict.least_score:.0%}), with {start.rms_mm:.1f} "
         f"mm between (at most {verdict.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "

@@ -7,51 +7,55 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion.result import Completion, Evidence, short
-from facecom.completion.types import MADE, MEASURED, Report, Scan
+from facecom.completion.provenance import face_provenance, merged_provenance
+from facecom.completion.result import Completion, FitContext, round_to_float32
+from facecom.completion.types import Report, Scan
 from facecom.fitting.fit import Fit
-from facecom.fitting.pose_hypotheses import Start
+from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.template import Template
-from facecom.projection.project import Projected
-from facecom.skin.detail import PROVENANCE_NAMES, Detail
+from facecom.projection.project import Projection
+from facecom.provenance import Provenance
+from facecom.skin.detail import Detail
 
 
-def completion_of(
-    evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None, unguided: Fit
+def assemble_with_report(
+    evidence: FitContext, start: PoseHypothesis, sigma: Floats, *, coverage: float, skin: Detail | None, unguided: Fit
 ) -> Completion:
     """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
     report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
     seen = None if evidence.pictures is None else dict(evidence.pictures.found.seen_share)
     report = replace(report, guidance_mm=_guidance_change(evidence, unguided), seen_share=seen)
-    return assembled(evidence, sigma, report, skin=skin)
+    return assemble(evidence, sigma, report, skin=skin)
 
 
-def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:
+def assemble(evidence: FitContext, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:
     """The meshes of a completion in the scan's own frame and unit, from what it rests on."""
     scan, joined = evidence.scan, evidence.joined
     to_scan = evidence.to_scan(evidence.fit.pose)
     order = slice(None, None, -1) if scan.inside_out else slice(None)
     whole = joined.face
-    face = Mesh(short(to_scan.apply(whole.vertices)), whole.faces[:, order], uv=whole.uv, colors=whole.colors)
+    face = Mesh(
+        round_to_float32(to_scan.apply(whole.vertices)), whole.faces[:, order], uv=whole.uv, colors=whole.colors
+    )
     count = len(scan.mesh.vertices)
-    vertices = np.concatenate([scan.mesh.vertices, short(to_scan.apply(joined.merged.vertices[count:]))])
+    vertices = np.concatenate([scan.mesh.vertices, round_to_float32(to_scan.apply(joined.merged.vertices[count:]))])
     merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
     fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
     made_sigma = joined.weights @ sigma
     merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
-    provenance = np.where(evidence.projected.measured, MEASURED, MADE)
+    provenance = face_provenance(evidence, skin)
     return Completion(
         face=face,
         merged=merged,
         patch=patch,
         provenance=provenance,
         sigma_mm=sigma,
-        merged_provenance=joined.provenance,
+        merged_provenance=merged_provenance(joined, provenance),
         merged_sigma_mm=merged_sigma,
         pose=to_scan.inverse(),
         report=report,
@@ -60,7 +64,9 @@ def assembled(evidence: Evidence, sigma: Floats, report: Report, *, skin: Detail
     )
 
 
-def _report(evidence: Evidence, start: Start, sigma: Floats, *, coverage: float, skin: Detail | None) -> Report:
+def _report(
+    evidence: FitContext, start: PoseHypothesis, sigma: Floats, *, coverage: float, skin: Detail | None
+) -> Report:
     scan, projected, template = evidence.scan, evidence.projected, evidence.model.template
     area = vertex_areas(projected.vertices, template.faces[3])
     measured = float(area @ projected.measured / area.sum())
@@ -88,7 +94,7 @@ def _report(evidence: Evidence, start: Start, sigma: Floats, *, coverage: float,
     )
 
 
-def _guidance_change(evidence: Evidence, unguided: Fit) -> dict[str, float] | None:
+def _guidance_change(evidence: FitContext, unguided: Fit) -> dict[str, float] | None:
     """How far pictures moved the fitted face, mean in mm by region; None where none were used."""
     model, fitted, level = evidence.model, evidence.fit, 1
     if fitted is unguided:
@@ -103,16 +109,17 @@ def _guidance_change(evidence: Evidence, unguided: Fit) -> dict[str, float] | No
 def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
     if skin is None:
         return None
-    share = np.bincount(skin.provenance, minlength=len(PROVENANCE_NAMES)) / len(skin.provenance)
+    share = np.bincount(skin.provenance, minlength=len(Provenance)) / len(skin.provenance)
     bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
     return {
         "vertices": len(skin.mesh.vertices),
-        "provenance": dict(zip(PROVENANCE_NAMES, share.tolist(), strict=True)),
+        "generic": skin.generic,
+        "provenance": {kind.label: float(share[kind]) for kind in Provenance},
         "bands": bands,
     }
 
 
-def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Projected) -> dict[str, float]:
+def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Projection) -> dict[str, float]:
     """Mean distance in mm of the scan's vertices near the face to the completed face, by region."""
     step = max(1, len(scan.mm.mesh.vertices) // 40_000)
     points = pose.apply(scan.mm.mesh.vertices[::step])

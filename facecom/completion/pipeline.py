@@ -10,18 +10,18 @@ from typing import Any, get_args
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from facecom.completion.alignment import find_face, prepare_scan
-from facecom.completion.assembly import completion_of
-from facecom.completion.coverage import face_seen, judge_seen, seen_warnings
-from facecom.completion.result import Completion, Evidence, Pictures
+from facecom.completion.alignment import align_scan, prepare_scan
+from facecom.completion.assembly import assemble_with_report
+from facecom.completion.coverage import check_coverage, coverage_warnings, measure_coverage
+from facecom.completion.result import Completion, FitContext, GuidanceRecord
 from facecom.completion.stages import (
-    believe_pictures,
+    add_skin_detail,
+    apply_guidance,
     face_sigma,
     fit_face,
-    join_face,
     project_face,
-    skin_detail,
-    take_pictures,
+    render_guidance,
+    stitch_face,
 )
 from facecom.completion.types import CompletionSettings, DetailChoice
 from facecom.guidance.diffusers_pipeline import check_source
@@ -112,30 +112,30 @@ def _complete(
     prepared = prepare_scan(raw, unit=unit, settings=settings)
     clock.begin("align")  # 3
     landmarks_mm = {name: np.asarray(point, float) * prepared.mm_per_unit for name, point in landmarks.items()}
-    start, prepared = find_face(prepared, model, landmarks_mm, settings)
+    start, prepared = align_scan(prepared, model, landmarks_mm, settings)
     clock.begin("fit")  # 4
     unguided = fit_face(prepared, model, start, landmarks_mm, settings)
     clock.begin("guide")  # 5
-    pictures, warnings = take_pictures(prepared, model, unguided, guidance, settings)
-    fitted = believe_pictures(unguided, model, pictures)
+    pictures, warnings = render_guidance(prepared, model, unguided, guidance, settings)
+    fitted = apply_guidance(unguided, model, pictures)
     clock.begin("project")  # 6
     projected = project_face(prepared, model, fitted, settings)
-    seen = face_seen(prepared, template, fitted, projected, settings)
-    judge_seen(seen, settings.verdict)
-    warnings += seen_warnings(seen, settings.verdict)
+    seen = measure_coverage(prepared, template, fitted, projected, settings)
+    check_coverage(seen, settings.verdict)
+    warnings += coverage_warnings(seen, settings.verdict)
     clock.begin("uncertainty")  # 7
     sigma = face_sigma(model, fitted, projected, settings)
     clock.begin("join")  # 8
-    joined = join_face(prepared, template, fitted, projected, settings)
+    joined = stitch_face(prepared, template, fitted, projected, settings)
     skin: Detail | None = None
     if detail != "none":
         clock.begin("detail")  # 9
-        skin, skin_warnings = skin_detail(prepared, template, fitted, projected, detail, settings)
+        skin, skin_warnings = add_skin_detail(prepared, template, fitted, projected, detail, settings)
         warnings += skin_warnings
     clock.begin("report")  # 10
-    told = None if pictures is None else Pictures(guidance, pictures, unguided)
-    evidence = Evidence(prepared, model, fitted, projected, joined, settings, told)
-    done = completion_of(evidence, start, sigma, coverage=seen.coverage, skin=skin, unguided=unguided)
+    told = None if pictures is None else GuidanceRecord(guidance, pictures, unguided)
+    evidence = FitContext(prepared, model, fitted, projected, joined, settings, told)
+    done = assemble_with_report(evidence, start, sigma, coverage=seen.coverage, skin=skin, unguided=unguided)
     clock.end()
     report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + warnings)
     return replace(done, report=report)

@@ -15,15 +15,23 @@ from facecom.completion.export import save_detail, save_layers, save_report
 from facecom.completion.types import CompletionSettings, Report, Scan
 from facecom.errors import ScanError
 from facecom.fitting.fit import Fit
-from facecom.fitting.posterior import distance_to, draw, far_factor, freedom, motion_rows, pull, variance_factor
+from facecom.fitting.posterior import (
+    condition_on_points,
+    distance_to_observed,
+    far_factor,
+    mobility,
+    motion_jacobian,
+    sample_posterior,
+    variance_factor,
+)
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import Convertible
 from facecom.io.files import write_mesh
 from facecom.model.protocol import FaceModel
-from facecom.projection.project import Projected
+from facecom.projection.project import Projection
 from facecom.skin.detail import Detail
-from facecom.stitching.stitch import Joined
+from facecom.stitching.stitch import Stitched
 
 if TYPE_CHECKING:
     from facecom.guidance.guide import Guidance
@@ -38,7 +46,7 @@ class Completion(Convertible):
     face : Mesh, the whole face in the template's topology (48,713 vertices)
     merged : Mesh, the scan's triangles untouched, and the patch
     patch : Mesh, what was missing
-    provenance, merged_provenance : (V,) int for each vertex of `face` and `merged`: 0 measured, 1 made
+    provenance, merged_provenance : (V,) int, a `Provenance` for each vertex of `face` and `merged`
     sigma_mm, merged_sigma_mm : (V,) float, standard deviation along the normal
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     report : Report
@@ -54,7 +62,7 @@ class Completion(Convertible):
     merged_sigma_mm: Floats
     pose: Similarity
     report: Report
-    evidence: Evidence = field(repr=False)
+    evidence: FitContext = field(repr=False)
     detail: Detail | None = None
 
     @property
@@ -86,9 +94,9 @@ class Completion(Convertible):
             save_detail(folder, self.detail, self.pose.inverse())
         save_report(folder / "report.json", self.report)
         if keep:
-            from facecom.completion.serialization import keep_completion
+            from facecom.completion.serialization import save_completion
 
-            keep_completion(self, folder)
+            save_completion(self, folder)
 
     @staticmethod
     def load(
@@ -126,7 +134,7 @@ class Completion(Convertible):
             raise ValueError(f"count must not be negative, got {count}")
         own = self.evidence
         factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
-        drawn = draw(own.fit.precision, count=count, seed=seed)
+        drawn = sample_posterior(own.fit.precision, count=count, seed=seed)
         return [self._moved(own.spread[:, None] * own.displacement(factor * deviation)) for deviation in drawn]
 
     def refit(self, points: Mapping[str | int, Any], *, sigma_mm: float = 0.02) -> Completion:
@@ -153,7 +161,9 @@ class Completion(Convertible):
         gaps = (goal - own.projected.vertices[pick]).ravel()
         rows = own.rows(pick).reshape(3 * len(pick), -1)
         factor = variance_factor(own.fit.terms["plane_rms_mm"], settings=own.settings.posterior)
-        deviation = pull(rows, own.fit.precision, gaps, sigma_mm=np.full(len(gaps), sigma_mm), factor=factor)
+        deviation = condition_on_points(
+            rows, own.fit.precision, gaps, sigma_mm=np.full(len(gaps), sigma_mm), factor=factor
+        )
         return self._moved(own.displacement(deviation))
 
     def _moved(self, displacement: Floats) -> Completion:
@@ -165,9 +175,9 @@ class Completion(Convertible):
         scan_count = len(own.scan.mesh.vertices)
         back = self.pose.inverse()
         shift = back.scale * back.rotate(displacement)
-        face = self.face.with_vertices(short(self.face.vertices + shift))
+        face = self.face.with_vertices(round_to_float32(self.face.vertices + shift))
         vertices = self.merged.vertices.copy()
-        vertices[scan_count:] = short(vertices[scan_count:] + own.joined.weights @ shift)
+        vertices[scan_count:] = round_to_float32(vertices[scan_count:] + own.joined.weights @ shift)
         merged = Mesh(vertices, self.merged.faces, colors=self.merged.colors)
         fresh = np.arange(len(merged.faces)) >= len(own.scan.mesh.faces)
         projected = replace(own.projected, vertices=own.projected.vertices + displacement)
@@ -177,7 +187,7 @@ class Completion(Convertible):
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class GuidanceRecord:
     """What inpainted pictures told a fit.
 
     source : what they were asked of; found : Guidance; before : Fit, the fit before it looked at them
@@ -189,27 +199,27 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class FitContext:
     """What a completion rests on, kept so that it can be sampled and refitted."""
 
     scan: Scan
     model: FaceModel
     fit: Fit
-    projected: Projected
-    joined: Joined
+    projected: Projection
+    joined: Stitched
     settings: CompletionSettings
-    pictures: Pictures | None = None
+    pictures: GuidanceRecord | None = None
 
     @functools.cached_property
     def freedom(self) -> Floats:
         """How freely each vertex of the face may move, (V,): 0 where measured, 1 deep in a hole."""
-        return freedom(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
+        return mobility(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
 
     @functools.cached_property
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from what was seen."""
         options, measured = self.settings.posterior, self.projected.measured
-        away = distance_to(self.projected.vertices, measured, reach_mm=options.known_mm)
+        away = distance_to_observed(self.projected.vertices, measured, reach_mm=options.known_mm)
         return far_factor(away, settings=options)
 
     def rows(self, pick: Ints) -> Floats:
@@ -219,14 +229,14 @@ class Evidence:
         if pick.max(initial=0) >= count:
             raise ValueError(f"vertex {int(pick.max())} is finer than level {level}; drag one of the first {count}")
         jacobian = self.model.jacobian(self.fit.code, level=level).reshape(count, 3, -1)[pick]
-        both = np.concatenate([jacobian, motion_rows(self.projected.vertices[pick])], axis=2)
+        both = np.concatenate([jacobian, motion_jacobian(self.projected.vertices[pick])], axis=2)
         return self.freedom[pick][:, None, None] * both
 
     def displacement(self, deviation: Floats) -> Floats:
         """Movement (V, 3), mm, face frame, of the finest level for a deviation (M + 6,) of code and motion."""
         moved = self.model.decode(self.fit.code + deviation[:-6], level=2) - self.model.decode(self.fit.code, level=2)
         fine = self.model.prolong_offset(moved, from_level=2, to_level=3)
-        fine = fine + motion_rows(self.projected.vertices) @ deviation[-6:]
+        fine = fine + motion_jacobian(self.projected.vertices) @ deviation[-6:]
         return self.freedom[:, None] * fine
 
     def to_scan(self, pose: Similarity) -> Similarity:
@@ -234,7 +244,7 @@ class Evidence:
         return Similarity(scale=1.0 / self.scan.mm_per_unit) @ pose.inverse()
 
 
-def _joined_moved(joined: Joined, scan_count: int, displacement: Floats) -> Joined:
+def _joined_moved(joined: Stitched, scan_count: int, displacement: Floats) -> Stitched:
     """The join in the face frame with its face moved by (V, 3) mm, and its new vertices along with it."""
     face = joined.face.with_vertices(joined.face.vertices + displacement)
     vertices = joined.merged.vertices.copy()
@@ -244,6 +254,6 @@ def _joined_moved(joined: Joined, scan_count: int, displacement: Floats) -> Join
     return replace(joined, face=face, merged=merged, patch=patch)
 
 
-def short(vertices: Floats) -> Floats:
+def round_to_float32(vertices: Floats) -> Floats:
     """Rounded to what float32 holds, so that files need no more."""
     return vertices.astype(np.float32).astype(float)

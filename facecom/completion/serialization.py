@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion.alignment import scan_of, turned
-from facecom.completion.assembly import assembled
-from facecom.completion.result import Completion, Evidence
-from facecom.completion.stages import join_face
+from facecom.completion.alignment import flip_orientation, scan_of
+from facecom.completion.assembly import assemble
+from facecom.completion.result import Completion, FitContext
+from facecom.completion.stages import stitch_face
 from facecom.completion.types import CompletionSettings, Report, Scan
 from facecom.errors import CheckpointError
 from facecom.fitting.fit import Fit
@@ -21,14 +21,14 @@ from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.storage import Kind, read_stored, write_stored
-from facecom.projection.project import Projected
+from facecom.model.storage import StorageFormat, read_stored, write_stored
+from facecom.projection.project import Projection
 from facecom.scan.cleaning import CleanReport
 
-KIND = Kind("facecom completion", 1, arrays="evidence.safetensors", description="evidence.json")
+KIND = StorageFormat("facecom completion", 1, arrays="evidence.safetensors", description="evidence.json")
 
 
-def keep_completion(completion: Completion, directory: str | os.PathLike[str]) -> None:
+def save_completion(completion: Completion, directory: str | os.PathLike[str]) -> None:
     """Write evidence.safetensors and evidence.json, from which `load_completion` makes the completion again.
 
     Skin detail is not kept; make it again.
@@ -85,18 +85,18 @@ def load_completion(
         matched=arrays["matched"],
         **text["fit"],
     )
-    projected = Projected(arrays["vertices"], arrays["measured"], arrays["offset"])
-    joined = join_face(scan, model.template, fitted, projected, settings)
+    projected = Projection(arrays["vertices"], arrays["measured"], arrays["offset"])
+    joined = stitch_face(scan, model.template, fitted, projected, settings)
     report = Report(**{**text["report"], "warnings": tuple(text["report"]["warnings"])})
-    evidence = Evidence(scan, model, fitted, projected, joined, settings)
-    return assembled(evidence, arrays["sigma_mm"], report)
+    evidence = FitContext(scan, model, fitted, projected, joined, settings)
+    return assemble(evidence, arrays["sigma_mm"], report)
 
 
 def _scan(arrays: dict[str, np.ndarray], text: dict[str, Any], settings: CompletionSettings) -> Scan:
     mesh = Mesh(arrays["scan_vertices"], arrays["scan_faces"], colors=arrays.get("scan_colors"))
     removed = CleanReport(**text["removed"])
     made = scan_of(mesh, text["unit"], text["mm_per_unit"], removed=removed, settings=settings)
-    return turned(made, settings) if text["inside_out"] else made
+    return flip_orientation(made, settings) if text["inside_out"] else made
 
 
 def _plain(value: Any) -> Any:

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from facecom.completion.alignment import face_proper, face_trust
+from facecom.completion.alignment import face_mask, vertex_weights
 from facecom.completion.types import CompletionSettings, Scan
 from facecom.errors import CheckpointError, FitError, MissingDependency
-from facecom.fitting.fit import Fit, fit_from_several, near_poses, take_in
-from facecom.fitting.pose_hypotheses import Start
+from facecom.fitting.fit import Fit, fit_from_several, gaussian_update, near_poses
+from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
-from facecom.geometry.correspondence import Matches
+from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
-from facecom.model.tension_lines import squeeze
-from facecom.projection.project import Find, Projected, project
+from facecom.model.tension_lines import compression_tensor
+from facecom.projection.project import CorrespondenceFinder, Projection, project
 from facecom.skin.color.fill import color_detail, colored_throughout, face_colors
 from facecom.skin.detail import Detail, add_detail
-from facecom.stitching.stitch import Joined, join
+from facecom.stitching.stitch import Stitched, stitch
 
 if TYPE_CHECKING:
     from facecom.guidance.guide import Guidance
 
 
 def fit_face(
-    scan: Scan, model: FaceModel, start: Start, landmarks: Mapping[str, Floats], settings: CompletionSettings
+    scan: Scan, model: FaceModel, start: PoseHypothesis, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> Fit:
     """Pose and code, from the pose that `find_face` chose and some near it; named landmarks in the scan's frame, mm.
 
@@ -53,12 +53,12 @@ def fit_face(
         model,
         poses,
         settings=settings.fit,
-        weights=face_trust(template, level=1, settings=settings),
+        weights=vertex_weights(template, level=1, settings=settings),
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
         mirror=template.mirror,
     )
-    odd, verdict = leading_prior(fitted, model, settings), settings.verdict
+    odd, verdict = mean_squared_code(fitted, model, settings), settings.verdict
     if odd > verdict.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
@@ -67,18 +67,18 @@ def fit_face(
     return fitted
 
 
-def leading_prior(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> float:
+def mean_squared_code(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> float:
     """Mean square of the leading entries of the code, those that the search moves: a face has about one or less."""
     count = min(settings.start.rounds[-1][1].modes or model.code_size, model.identity_size)
     return float(np.mean(fitted.code[:count] ** 2))
 
 
-def in_face(mesh: Mesh, fitted: Fit) -> Mesh:
+def to_face_frame(mesh: Mesh, fitted: Fit) -> Mesh:
     """A mesh of the scan, fine or coarse, in the face frame."""
     return mesh.with_vertices(fitted.pose.apply(mesh.vertices))
 
 
-def take_pictures(
+def render_guidance(
     scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
 ) -> tuple[Guidance | None, tuple[str, ...]]:
     """Inpainted pictures of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
@@ -101,10 +101,10 @@ def take_pictures(
         return None, ()
     template, level = model.template, 2
     vertices = model.decode(fitted.code, level=level)
-    proper = face_proper(template, level=level, radius_mm=settings.inner_radius_mm)
+    proper = face_mask(template, level=level, radius_mm=settings.inner_radius_mm)
     try:
         found = guide(
-            in_face(scan.for_fit.mesh, fitted),
+            to_face_frame(scan.for_fit.mesh, fitted),
             Mesh(vertices, template.faces[level]),
             proper=proper,
             source="shipped" if source == "auto" else source,
@@ -117,20 +117,20 @@ def take_pictures(
     return found, found.warnings
 
 
-def believe_pictures(fitted: Fit, model: FaceModel, pictures: Guidance | None) -> Fit:
+def apply_guidance(fitted: Fit, model: FaceModel, pictures: Guidance | None) -> Fit:
     """The fit after one step with what pictures say; the same where they say nothing."""
     if pictures is None or pictures.observations is None:
         return fitted
     vertices = model.decode(fitted.code, level=2)
     rows = pictures.observations.rows(vertices, model.jacobian(fitted.code, level=2))
     # What a network expects is no measurement: the face is as unsure as without the pictures.
-    return replace(take_in(fitted, *rows), precision=fitted.precision)
+    return replace(gaussian_update(fitted, *rows), precision=fitted.precision)
 
 
-def partners_of(scan: Scan, pose: Similarity) -> Find:
+def correspondence_finder(scan: Scan, pose: Similarity) -> CorrespondenceFinder:
     """What answers where the scan has partners for vertices of the face frame."""
 
-    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Matches:
+    def find(vertices: Floats, normals: Floats, reach_mm: float) -> Correspondences:
         return scan.mm.match(vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=1.1)
 
     return find
@@ -138,7 +138,7 @@ def partners_of(scan: Scan, pose: Similarity) -> Find:
 
 def project_face(
     scan: Scan, model: FaceModel, fitted: Fit, settings: CompletionSettings, *, coarse: Floats | None = None
-) -> Projected:
+) -> Projection:
     """The fitted face on the finest level, moved onto the scan where it was seen.
 
     coarse : vertices of level 2 (V2, 3) to start from, those of the fitted code unless given
@@ -148,18 +148,18 @@ def project_face(
     fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
     levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
     prolongations = template.prolongation(1, scheme="loop"), template.prolongation(2, scheme="loop")
-    find = partners_of(scan, fitted.pose)
+    find = correspondence_finder(scan, fitted.pose)
     return project(levels, prolongations, find, mirror=template.mirror, settings=settings.project)
 
 
-def face_coverage(template: Template, projected: Projected, settings: CompletionSettings) -> float:
+def observed_share(template: Template, projected: Projection, settings: CompletionSettings) -> float:
     """Share of the face proper that was measured, by area on the mean face."""
-    proper = face_proper(template, level=3, radius_mm=settings.inner_radius_mm)
+    proper = face_mask(template, level=3, radius_mm=settings.inner_radius_mm)
     area = vertex_areas(template.vertices, template.faces[3])
     return float(area[projected.measured & proper].sum() / area[proper].sum())
 
 
-def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: CompletionSettings) -> Floats:
+def face_sigma(model: FaceModel, fitted: Fit, projected: Projection, settings: CompletionSettings) -> Floats:
     """Standard deviation of each vertex of the finest level along its normal, (V,), mm."""
     template, level = model.template, 1
     vertices = projected.vertices[: template.counts[level]]
@@ -176,33 +176,33 @@ def face_sigma(model: FaceModel, fitted: Fit, projected: Projected, settings: Co
     )
 
 
-def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projected) -> Mesh:
+def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projection) -> Mesh:
     """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    own = colored_throughout(in_face(scan.mm.mesh, fitted))
+    own = colored_throughout(to_face_frame(scan.mm.mesh, fitted))
     if own.colors is None or not projected.measured.any():
         return face
     return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
 
 
-def join_face(
-    scan: Scan, template: Template, fitted: Fit, projected: Projected, settings: CompletionSettings
-) -> Joined:
+def stitch_face(
+    scan: Scan, template: Template, fitted: Fit, projected: Projection, settings: CompletionSettings
+) -> Stitched:
     """The scan with the missing part of the projected face stitched in, face frame, mm."""
     face = completed_face(scan, template, fitted, projected)
-    return join(in_face(scan.mm.mesh, fitted), face, settings=settings.join)
+    return stitch(to_face_frame(scan.mm.mesh, fitted), face, settings=settings.join)
 
 
-def skin_detail(
+def add_skin_detail(
     scan: Scan,
     template: Template,
     fitted: Fit,
-    projected: Projected,
+    projected: Projection,
     choice: Literal["own", "synthetic"],
     settings: CompletionSettings,
 ) -> tuple[Detail | None, tuple[str, ...]]:
     """Skin relief in the face frame, and what stood in its way."""
-    own = in_face(scan.mm.mesh, fitted)
+    own = to_face_frame(scan.mm.mesh, fitted)
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
     options = replace(settings.detail, mode=choice)
     try:
@@ -212,7 +212,7 @@ def skin_detail(
             measured=projected.measured,
             mirror=template.mirror,
             region=template.region,
-            squeeze=squeeze(template),
+            squeeze=compression_tensor(template),
             settings=options,
             seed=settings.seed,
         )

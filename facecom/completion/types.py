@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from facecom.fitting.fit import FitSettings
-from facecom.fitting.pose_hypotheses import Start, StartSettings
+from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
@@ -15,16 +15,15 @@ from facecom.projection.project import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import DetailSettings
-from facecom.stitching.stitch import JoinSettings
+from facecom.stitching.stitch import StitchSettings
 
-MEASURED, MADE = 0, 1
 RIM_MM = 10.0
 """Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AcceptanceThresholds:
     """What a scan must show to count as a face, and to be completed."""
 
     least_score: float = 0.17
@@ -56,7 +55,7 @@ class Verdict:
     plain_score: float = 0.5
     """And so does one with this score, however unusual the shape (a mannequin): wrong poses come nowhere near."""
 
-    def convinces(self, start: Start) -> bool:
+    def convinces(self, start: PoseHypothesis) -> bool:
         """Whether to look no further."""
         return start.score > self.plain_score or (start.score > self.sure_score and start.prior < self.sure_prior)
 
@@ -67,13 +66,13 @@ class CompletionSettings:
 
     seed: int = 0
     align: AlignSettings = field(default_factory=AlignSettings)
-    start: StartSettings = field(default_factory=StartSettings)
+    start: PoseHypothesisSettings = field(default_factory=PoseHypothesisSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
-    join: JoinSettings = field(default_factory=JoinSettings)
+    join: StitchSettings = field(default_factory=StitchSettings)
     detail: DetailSettings = field(default_factory=DetailSettings)
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: AcceptanceThresholds = field(default_factory=AcceptanceThresholds)
     near_score: float = 0.7
     """Poses with this share of the best one's score are tried first, the others where none of these convinces."""
     fit_cell_mm: float = 1.2

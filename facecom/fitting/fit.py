@@ -9,15 +9,15 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from facecom.errors import FitError
-from facecom.fitting.newton import FitSettings, Problem, ShapeModel, Stage, default_stages, newton_steps
+from facecom.fitting.newton import FitProblem, FitSettings, FitStage, ShapeModel, default_fit_stages, newton_steps
 from facecom.fitting.normal_equations import motion_is_determined, solve_step
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
 __all__ = [
-    "Fit", "FitOptions", "FitSettings", "FitState", "ShapeModel", "Stage", "default_stages", "fit",
-    "fit_from_several", "iterate_fit", "near_poses", "take_in",
+    "Fit", "FitOptions", "FitSettings", "FitState", "ShapeModel", "FitStage", "default_fit_stages", "fit",
+    "fit_from_several", "iterate_fit", "near_poses", "gaussian_update",
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def iterate_fit(
         When too few vertices find a partner on the scan; the message carries the figures.
     """
     chosen: FitOptions = {"settings": FitSettings(), **options}
-    for step, stage, number in newton_steps(Problem(scan, model, **chosen), start):
+    for step, stage, number in newton_steps(FitProblem(scan, model, **chosen), start):
         yield FitState(
             step.code, step.pose, step.vertices, step.precision, step.matched, stage.level, number, step.terms
         )
@@ -166,7 +166,7 @@ def near_poses(pose: Similarity, count: int, *, turn_rad: float, shift_mm: float
     return [pose, *(Similarity(rotation_from_vector(turn), shift) @ pose for turn, shift in drawn)]
 
 
-def take_in(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:
+def gaussian_update(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:
     """The fit after it has taken in further observations: one Gauss-Newton step from its optimum.
 
     Parameters

@@ -16,11 +16,11 @@ from facecom.fitting.terms import (
     geman_mcclure,
     geman_mcclure_cost,
     landmark_rows,
-    pairs_beside,
-    plane_rows,
-    side_rows,
+    midline_pairs,
+    point_to_plane_rows,
+    symmetry_residuals,
 )
-from facecom.geometry.correspondence import Matches, OrientedSurface
+from facecom.geometry.correspondence import Correspondences, OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -43,7 +43,7 @@ class ShapeModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Stage:
+class FitStage:
     """One stretch of iterations at one resolution."""
 
     level: int
@@ -59,13 +59,13 @@ class Stage:
     """Standard deviation of what neither model nor scan explain, for each vertex."""
 
 
-def default_stages() -> tuple[Stage, ...]:
+def default_fit_stages() -> tuple[FitStage, ...]:
     """Coarse to fine: a few shape modes find size and pose, then all of them the face."""
     return (
-        Stage(level=0, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=1.5),
-        Stage(level=1, iterations=4, modes=120, reach_mm=12.0, robust_mm=4.0, noise_mm=0.8),
-        Stage(level=1, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.6),
-        Stage(level=1, iterations=4, modes=None, reach_mm=3.0, robust_mm=0.7, noise_mm=0.5),
+        FitStage(level=0, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=1.5),
+        FitStage(level=1, iterations=4, modes=120, reach_mm=12.0, robust_mm=4.0, noise_mm=0.8),
+        FitStage(level=1, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.6),
+        FitStage(level=1, iterations=4, modes=None, reach_mm=3.0, robust_mm=0.7, noise_mm=0.5),
     )
 
 
@@ -73,7 +73,7 @@ def default_stages() -> tuple[Stage, ...]:
 class FitSettings:
     """How the fit is made; lengths in mm, angles in radians."""
 
-    stages: tuple[Stage, ...] = field(default_factory=default_stages)
+    stages: tuple[FitStage, ...] = field(default_factory=default_fit_stages)
     normal_limit_rad: float = 0.8
     """A partner whose normal is turned by more is not believed."""
     landmark_sigma_mm: float = 2.0
@@ -89,7 +89,7 @@ class FitSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class FitProblem:
     """What is fitted to what; the fields are those of `FitOptions`."""
 
     scan: OrientedSurface
@@ -103,7 +103,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class NewtonStep:
     """The outcome of a step; `vertices` are those it began with, `matched` (V,) how far each was believed."""
 
     code: Floats
@@ -114,7 +114,9 @@ class Step:
     terms: Mapping[str, float]
 
 
-def newton_steps(problem: Problem, start: Similarity, code: Floats | None = None) -> Iterator[tuple[Step, Stage, int]]:
+def newton_steps(
+    problem: FitProblem, start: Similarity, code: Floats | None = None
+) -> Iterator[tuple[NewtonStep, FitStage, int]]:
     """Go through the stages of the settings and yield each step with its stage and number."""
     code = np.zeros(problem.model.code_size) if code is None else code
     pose, number = start, 0
@@ -126,22 +128,22 @@ def newton_steps(problem: Problem, start: Similarity, code: Floats | None = None
             number += 1
 
 
-def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity) -> Step:
+def _gauss_newton(problem: FitProblem, stage: FitStage, code: Floats, pose: Similarity) -> NewtonStep:
     model = problem.model
     vertices = model.decode(code, level=stage.level)
     modes = model.code_size if stage.modes is None else min(stage.modes, model.code_size)
     jacobian = model.jacobian(code, level=stage.level)[:, :modes]
-    found = _partners(problem, stage, vertices, pose)
+    found = _correspondences(problem, stage, vertices, pose)
     pick = np.flatnonzero(found.valid)
-    rows, gaps = plane_rows(found, vertices, jacobian, pick=pick)
+    rows, gaps = point_to_plane_rows(found, vertices, jacobian, pick=pick)
     trusted = np.ones(len(pick)) if problem.weights is None else problem.weights[pick]
     robust = trusted * geman_mcclure(gaps, scale_mm=stage.robust_mm)
     weight = robust / stage.noise_mm**2
     precision = _weighted_square(rows, weight)
     slope = rows.T @ (weight * gaps)
     if problem.mirror is not None and stage.modes is None:
-        pairs = pairs_beside(problem.mirror, vertices, pick, strip_mm=problem.settings.symmetry_strip_mm)
-        odd_rows, odd_gaps, believed = side_rows(rows, gaps, robust, pairs=pairs)
+        pairs = midline_pairs(problem.mirror, vertices, pick, strip_mm=problem.settings.symmetry_strip_mm)
+        odd_rows, odd_gaps, believed = symmetry_residuals(rows, gaps, robust, pairs=pairs)
         # a difference of two gaps has the variance of both
         believed = believed * geman_mcclure(odd_gaps, scale_mm=problem.settings.symmetry_robust_mm)
         _add_rows(odd_rows, odd_gaps, 0.5 * believed / problem.settings.symmetry_mm**2, precision, slope)
@@ -163,10 +165,10 @@ def _gauss_newton(problem: Problem, stage: Stage, code: Floats, pose: Similarity
         "step_mm": float(np.sqrt(np.mean((rows @ delta) ** 2))),
         "matched": float(per_vertex.mean()),
     }
-    return Step(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
+    return NewtonStep(new_code, motion.inverse() @ pose, precision, per_vertex, vertices, terms)
 
 
-def _partners(problem: Problem, stage: Stage, vertices: Floats, pose: Similarity) -> Matches:
+def _correspondences(problem: FitProblem, stage: FitStage, vertices: Floats, pose: Similarity) -> Correspondences:
     """Partners of the vertices on the scan; too few are an error."""
     found = problem.scan.match(
         vertices,
@@ -199,7 +201,7 @@ def _add_rows(rows: Floats, gaps: Floats, weight: Floats, precision: Floats, slo
 
 
 def _add_landmarks(
-    problem: Problem,
+    problem: FitProblem,
     vertices: Floats,
     jacobian: Floats,
     pose: Similarity,

@@ -62,7 +62,7 @@ def calibrated_sigma(
     sigma_mm: Floats, vertices: Floats, measured: Bools, *, residual_mm: float, settings: PosteriorSettings
 ) -> Floats:
     """Standard deviation (V,) of the completed surface: the code's share and what lies beside the model."""
-    away = distance_to(vertices, measured, reach_mm=settings.known_mm)
+    away = distance_to_observed(vertices, measured, reach_mm=settings.known_mm)
     forgotten = 1.0 - np.exp(-2.0 * away / settings.correlation_mm)
     made = np.hypot(sigma_mm, settings.beside_mm) * np.sqrt(forgotten) * far_factor(away, settings=settings)
     return np.hypot(variance_factor(residual_mm, settings=settings) * made, settings.measured_mm)
@@ -74,7 +74,7 @@ def far_factor(away: Floats, *, settings: PosteriorSettings) -> Floats:
     return 1.0 + settings.far_gain * (1.0 - np.exp(-((away / settings.far_mm) ** 2)))
 
 
-def distance_to(vertices: Floats, chosen: Bools, *, reach_mm: float) -> Floats:
+def distance_to_observed(vertices: Floats, chosen: Bools, *, reach_mm: float) -> Floats:
     """Straight distance (V,) of each vertex to the nearest chosen one; infinite beyond the reach."""
     distance = np.zeros(len(vertices))
     if not chosen.any():
@@ -83,13 +83,13 @@ def distance_to(vertices: Floats, chosen: Bools, *, reach_mm: float) -> Floats:
     return distance
 
 
-def freedom(vertices: Floats, measured: Bools, *, settings: PosteriorSettings) -> Floats:
+def mobility(vertices: Floats, measured: Bools, *, settings: PosteriorSettings) -> Floats:
     """How freely each vertex may move without leaving the scan, (V,): 0 where measured, 1 deep in a hole."""
-    away = distance_to(vertices, measured, reach_mm=4.0 * settings.carry_mm)
+    away = distance_to_observed(vertices, measured, reach_mm=4.0 * settings.carry_mm)
     return 1.0 - np.exp(-((away / settings.carry_mm) ** 2))
 
 
-def pull(rows: Floats, precision: Floats, gaps: Floats, *, sigma_mm: Floats, factor: float) -> Floats:
+def condition_on_points(rows: Floats, precision: Floats, gaps: Floats, *, sigma_mm: Floats, factor: float) -> Floats:
     """Most likely deviation of code and motion (M + 6,) that brings linear readings `rows @ deviation` to `gaps`.
 
     Parameters
@@ -105,14 +105,14 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
     return np.asarray(linalg.cho_solve((cholesky_lower(matrix), True), right))
 
 
-def draw(precision: Floats, *, count: int, seed: int) -> Floats:
+def sample_posterior(precision: Floats, *, count: int, seed: int) -> Floats:
     """Deviations of code and motion (count, M + 6), drawn from the posterior."""
     root = cholesky_lower(precision)
     noise = np.random.default_rng(seed).normal(size=(len(precision), count))
     return linalg.solve_triangular(root, noise, lower=True, trans="T").T
 
 
-def motion_rows(vertices: Floats) -> Floats:
+def motion_jacobian(vertices: Floats) -> Floats:
     """Derivative (V, 3, 6) of vertices by a small rotation vector about the origin and a translation."""
     x, y, z = vertices.T
     zero = np.zeros_like(x)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from facecom.fitting.posterior import motion_rows
-from facecom.geometry.correspondence import Matches
+from facecom.fitting.posterior import motion_jacobian
+from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.mesh import Floats, Ints
 
 
-def plane_rows(matches: Matches, vertices: Floats, jacobian: Floats, *, pick: Ints) -> tuple[Floats, Floats]:
+def point_to_plane_rows(
+    matches: Correspondences, vertices: Floats, jacobian: Floats, *, pick: Ints
+) -> tuple[Floats, Floats]:
     """Point-to-plane rows of the matches `pick`: (n, M + 6) for code and small motion of the face, and (n,) gaps.
 
     `jacobian` is (3 V, M).
@@ -25,7 +27,7 @@ def plane_rows(matches: Matches, vertices: Floats, jacobian: Floats, *, pick: In
     return rows, np.einsum("nd,nd->n", normal, matches.points[pick] - at)
 
 
-def pairs_beside(mirror: Ints, vertices: Floats, pick: Ints, *, strip_mm: float) -> Ints:
+def midline_pairs(mirror: Ints, vertices: Floats, pick: Ints, *, strip_mm: float) -> Ints:
     """Places in `pick` of the vertices within `strip_mm` of the midline and of their mirror images, (P, 2).
 
     mirror : (V,) or longer, vertex on the other side; vertices : (V, 3), face frame, mm; pick : (n,) indices
@@ -40,21 +42,23 @@ def pairs_beside(mirror: Ints, vertices: Floats, pick: Ints, *, strip_mm: float)
     return np.asarray(pairs[(pairs >= 0).all(axis=1)])
 
 
-def side_rows(rows: Floats, gaps: Floats, believed: Floats, *, pairs: Ints) -> tuple[Floats, Floats, Floats]:
+def symmetry_residuals(
+    rows: Floats, gaps: Floats, inlier_weight: Floats, *, pairs: Ints
+) -> tuple[Floats, Floats, Floats]:
     """Rows, gaps and weights in 0..1 of one side less the other, for pairs (P, 2) of plane rows (n, M + 6).
 
     What a model leaves of a face is much the same on both sides, so that the difference of two gaps is known better
     than either. Beside the midline it shows where a face looks, also where only half of it was seen.
     """
     one, other = pairs.T
-    return rows[one] - rows[other], gaps[one] - gaps[other], np.sqrt(believed[one] * believed[other])
+    return rows[one] - rows[other], gaps[one] - gaps[other], np.sqrt(inlier_weight[one] * inlier_weight[other])
 
 
 def landmark_rows(targets: Floats, vertices: Floats, jacobian: Floats, *, pick: Ints) -> tuple[Floats, Floats]:
     """Three rows for each landmark: vertices `pick` should lie at targets (L, 3)."""
     at = vertices[pick]
     shape = jacobian.reshape(len(vertices), 3, -1)[pick]
-    rows = np.concatenate([shape, motion_rows(at)], axis=2)
+    rows = np.concatenate([shape, motion_jacobian(at)], axis=2)
     return rows.reshape(3 * len(pick), -1), (targets - at).ravel()
 
 

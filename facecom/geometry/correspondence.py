@@ -14,7 +14,7 @@ from facecom.geometry.transform import Similarity
 
 
 @dataclass(frozen=True, eq=False)
-class Matches:
+class Correspondences:
     """Partners of N points.
 
     points, normals : (N, 3), in the frame of the query; distance : (N,), mm;
@@ -62,7 +62,7 @@ class OrientedSurface:
         reach_mm: float,
         normal_limit_rad: float,
         many_far: bool = False,
-    ) -> Matches:
+    ) -> Correspondences:
         """Closest points to (N, 3) points with (N, 3) normals.
 
         Parameters
@@ -85,7 +85,7 @@ class OrientedSurface:
         distance, valid = np.full(len(points), np.inf), np.zeros(len(points), bool)
         distance[near] = found.distance
         valid[near] = (found.distance < reach_mm) & (agree > np.cos(normal_limit_rad)) & (inner > 1e-3)
-        return Matches(partner, turned, distance, valid)
+        return Correspondences(partner, turned, distance, valid)
 
     def _may_reach(self, query: Floats, reach_mm: float) -> Ints:
         """Indices of the points whose distance to the surface may be less than the reach."""

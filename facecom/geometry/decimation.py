@@ -16,7 +16,7 @@ from facecom.geometry.mesh import (
 )
 
 
-def thinned(
+def decimate(
     mesh: Mesh, *, shortest_mm: float, fixed: Bools | None = None, turn_deg: float = 30.0, rounds: int = 40
 ) -> tuple[Mesh, Ints, Ints]:
     """Collapse edges that are shorter than a length, each onto one of its ends.

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.intersections import crossings
+from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, unit
 
 EVENING_PASSES = 12
@@ -16,7 +16,7 @@ PATIENCE = 14
 """Rounds without fewer crossings after which the rest is given up: fixed vertices cross there."""
 
 
-def uncrossed(vertices: Floats, faces: Ints, *, free: Bools, rounds: int = 24) -> Floats:
+def remove_self_intersections(vertices: Floats, faces: Ints, *, free: Bools, rounds: int = 24) -> Floats:
     """Positions (P, 3) of a mesh whose free vertices are evened out around what crosses, wider as the rounds go on.
 
     Of all rounds the one that leaves the fewest crossings is returned, the given positions among them. A place of few
@@ -45,12 +45,12 @@ def uncrossed(vertices: Floats, faces: Ints, *, free: Bools, rounds: int = 24) -
 
     def move(turn: int, vertices: Floats, crossing: Ints, pierced: Ints) -> Floats:
         touched = _around(crossing, faces, pierced, rings=1 + turn // 3, count=len(vertices))
-        return evened(vertices, faces, np.flatnonzero(touched & free))
+        return fair(vertices, faces, np.flatnonzero(touched & free))
 
     return _fewest_crossings(vertices, faces, move=move, rounds=rounds)
 
 
-def pushed(vertices: Floats, faces: Ints, *, free: Bools, margin_mm: float = 0.02, rounds: int = 24) -> Floats:
+def push_apart(vertices: Floats, faces: Ints, *, free: Bools, margin_mm: float = 0.02, rounds: int = 24) -> Floats:
     """Positions (P, 3) with free vertices pushed apart where edges pierce faces; the best of all rounds, as above.
 
     An edge pierces a face by its end that is less deep. The free corners of the face move by that depth and a margin
@@ -80,7 +80,7 @@ def _fewest_crossings(
     """Of the given positions and those after each of the rounds of `move`, the ones that leave the fewest crossings."""
     best, fewest, since = vertices, 3 * len(faces), 0
     for turn in range(rounds + 1):
-        crossing, pierced = crossings(Mesh(vertices, faces))
+        crossing, pierced = self_intersections(Mesh(vertices, faces))
         if len(crossing) < fewest:
             best, fewest, since = vertices, len(crossing), turn
         if not len(crossing) or turn == rounds or turn - since >= PATIENCE:
@@ -107,7 +107,7 @@ def _around(crossing: Ints, faces: Ints, pierced: Ints, *, rings: int, count: in
     return touched
 
 
-def relaxed(value: Floats, faces: Ints, touched: Ints) -> Floats:
+def laplacian_step(value: Floats, faces: Ints, touched: Ints) -> Floats:
     """Values (P, ...) of the touched vertices replaced by the mean over the faces around them."""
     rows = np.repeat(np.arange(len(faces)), 3)
     share = sp.csr_matrix((np.ones(faces.size), (faces.ravel(), rows)), shape=(len(value), len(faces)))[touched]
@@ -116,9 +116,9 @@ def relaxed(value: Floats, faces: Ints, touched: Ints) -> Floats:
     return out
 
 
-def evened(vertices: Floats, faces: Ints, touched: Ints) -> Floats:
+def fair(vertices: Floats, faces: Ints, touched: Ints) -> Floats:
     """Positions with those of the touched vertices drawn to the means around them, as a membrane would."""
     near = faces[np.isin(faces, touched).any(1)]
     for _ in range(EVENING_PASSES):
-        vertices = relaxed(vertices, near, touched)
+        vertices = laplacian_step(vertices, near, touched)
     return vertices

@@ -10,16 +10,16 @@ from facecom.geometry.mesh import Ints, Mesh, pierces, unique_edges
 _MOST_TOUCHED = 9  # hits of faces that an edge only touches, before one that it pierces; ever wider steps pass them
 
 
-def crossing_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
+def intersecting_edges(mesh: Mesh, *, least_mm: float = 1e-5) -> Ints:
     """Edges that pierce a triangle they share no vertex with, (C, 2).
 
     Single precision finds hits where triangles of one plane touch; an edge counts whose ends lie at least `least_mm`
     on either side.
     """
-    return crossings(mesh, least_mm=least_mm)[0]
+    return self_intersections(mesh, least_mm=least_mm)[0]
 
 
-def crossings(mesh: Mesh, *, least_mm: float = 1e-5) -> tuple[Ints, Ints]:
+def self_intersections(mesh: Mesh, *, least_mm: float = 1e-5) -> tuple[Ints, Ints]:
     """The same edges, and a face that each pierces, (C,)."""
     edges, _, _ = unique_edges(mesh.faces)
     surface = Surface(mesh)

@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def frozen(array: ArrayLike, dtype: type, columns: int | None = None) -> NDArray:
+def read_only(array: ArrayLike, dtype: type, columns: int | None = None) -> NDArray:
     """Return a read-only copy of `array`; ValueError when its shape is not (n, columns)."""
     out: NDArray = np.array(array, dtype=dtype, order="C")
     if columns is not None and (out.ndim != 2 or out.shape[1] != columns):
@@ -57,14 +57,14 @@ class Mesh:
     normals: Floats | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vertices", frozen(self.vertices, np.float64, 3))
-        object.__setattr__(self, "faces", frozen(self.faces, np.int64, 3))
+        object.__setattr__(self, "vertices", read_only(self.vertices, np.float64, 3))
+        object.__setattr__(self, "faces", read_only(self.faces, np.int64, 3))
         count = len(self.vertices)
         for name, columns in (("uv", 2), ("colors", 3), ("normals", 3)):
             value = getattr(self, name)
             if value is None:
                 continue
-            value = frozen(value, np.float64, columns)
+            value = read_only(value, np.float64, columns)
             if len(value) != count:
                 raise ValueError(f"{name} has {len(value)} rows for {count} vertices")
             object.__setattr__(self, name, value)

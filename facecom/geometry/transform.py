@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, frozen
+from facecom.geometry.mesh import Floats, read_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class Similarity:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        rotation = frozen(self.rotation, np.float64, 3)
-        translation = frozen(self.translation, np.float64)
+        rotation = read_only(self.rotation, np.float64, 3)
+        translation = read_only(self.translation, np.float64)
         if rotation.shape != (3, 3) or translation.shape != (3,):
             raise ValueError(f"expected shapes (3, 3) and (3,), got {rotation.shape} and {translation.shape}")
         if not np.isfinite(translation).all():

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, frozen
+from facecom.geometry.mesh import Floats, read_only
 
 VIEWS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ class Camera:
     perspective: bool
 
     def __post_init__(self) -> None:
-        axes, eye = frozen(self.axes, np.float64, 3), frozen(self.eye, np.float64)
+        axes, eye = read_only(self.axes, np.float64, 3), read_only(self.eye, np.float64)
         if axes.shape != (3, 3) or not np.allclose(axes @ axes.T, np.eye(3), atol=1e-8) or np.linalg.det(axes) < 0:
             raise ValueError("a camera's axes must be three orthonormal rows: right, up, towards the viewer")
         if eye.shape != (3,) or not np.isfinite(eye).all():

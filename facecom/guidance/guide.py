@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.guidance.camera import Camera, view_cameras
 from facecom.guidance.diffusers_pipeline import PipelineSettings, fill_normals, load_pipeline, named_pipeline
-from facecom.guidance.inpainting import DepthInpainter, Filled, Pair, hole_mask, known_residual
-from facecom.guidance.parsing import BACKGROUND, FaceParser, Parse
+from facecom.guidance.inpainting import DepthInpainter, InpaintedView, Pair, hole_mask, known_residual
+from facecom.guidance.parsing import BACKGROUND, FaceParser, ParsedImage
 from facecom.guidance.rendering import Render, Scene, render
 from facecom.guidance.targets import ImageTarget, Observations, observations
 
@@ -60,7 +60,7 @@ class GuidanceSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class GuidedView:
     """One view: pictures of scan and fitted face, what the parser saw (in its own size), what was filled in.
 
     believed : (H, W) bool, the filled pixels that the fit is to follow; at the others the face stays as it is
@@ -69,8 +69,8 @@ class View:
     name: str
     scan: Render
     face: Render
-    parse: Parse | None
-    filled: Filled
+    parse: ParsedImage | None
+    filled: InpaintedView
     believed: Bools
 
 
@@ -86,14 +86,14 @@ class Guidance:
     """
 
     observations: Observations | None
-    views: tuple[View, ...]
+    views: tuple[GuidedView, ...]
     seen_share: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
-Believe = Literal["all", "mirrored", "none"]
-Fill = Callable[[Render, Render, np.ndarray, Pair | None], Filled]
+UpdateFit = Literal["all", "mirrored", "none"]
+InpaintViews = Callable[[Render, Render, np.ndarray, Pair | None], InpaintedView]
 
 
 def guide(
@@ -133,7 +133,7 @@ def guide(
     cameras = view_cameras(settings.views, half_mm=HALF_MM, size=size)
     careful = settings.both_sides and source == "shipped"
     doubt = _doubt(studio, cameras.values(), settings) if careful else ""
-    believe: Believe = "none" if doubt else "mirrored" if careful else "all"
+    believe: UpdateFit = "none" if doubt else "mirrored" if careful else "all"
     # the networks are small: more threads wait for each other longer than they work
     with threadpool_limits(1 if source == "shipped" else None, user_api="openmp"):
         for name, camera in cameras.items():
@@ -153,14 +153,14 @@ def guide(
     return Guidance(found, tuple(views), seen, tuple(warnings), time.perf_counter() - start)
 
 
-def _filler(source: str | PipelineSettings, seed: int) -> tuple[Fill, int]:
+def _filler(source: str | PipelineSettings, seed: int) -> tuple[InpaintViews, int]:
     if source != "shipped":
         source = named_pipeline(source) if isinstance(source, str) else source
         pipeline, own = load_pipeline(source), source
 
-        def by_pipeline(scan: Render, face: Render, mask: np.ndarray, other: Pair | None) -> Filled:
+        def by_pipeline(scan: Render, face: Render, mask: np.ndarray, other: Pair | None) -> InpaintedView:
             depth, normals = fill_normals(pipeline, scan, mask, settings=own, seed=seed)
-            return Filled(depth, normals, np.where(mask, own.sigma_mm, 0.0), mask)
+            return InpaintedView(depth, normals, np.where(mask, own.sigma_mm, 0.0), mask)
 
         return by_pipeline, SIZE
     inpainter = DepthInpainter.from_pretrained()
@@ -230,13 +230,13 @@ def _view(
     name: str,
     camera: Camera,
     studio: _Studio,
-    fill: Fill,
+    fill: InpaintViews,
     parser: FaceParser | None,
     settings: GuidanceSettings,
     seen: dict[str, float],
     *,
-    believe: Believe,
-) -> View | None:
+    believe: UpdateFit,
+) -> GuidedView | None:
     scan, face = studio.pictures(camera)
     parse, clutter = None, None
     if parser is not None:
@@ -256,7 +256,7 @@ def _view(
     believed = mask & np.isfinite(filled.depth)
     if believe != "all":
         believed &= believe == "mirrored" and other is not None and _known(other)[:, ::-1]
-    return View(name, scan, face, parse, filled, believed)
+    return GuidedView(name, scan, face, parse, filled, believed)
 
 
 def _known(pair: Pair) -> Bools:
@@ -269,7 +269,7 @@ def _resized(picture: Bools, like: Render) -> Bools:
     return picture[pick][:, pick]
 
 
-def _target(view: View, sigma_scale: float) -> ImageTarget:
+def _target(view: GuidedView, sigma_scale: float) -> ImageTarget:
     filled, face = view.filled, view.face
     mask = filled.mask & np.isfinite(filled.depth)
     depth = np.where(view.believed, filled.depth, face.depth)

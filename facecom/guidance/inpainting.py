@@ -29,7 +29,7 @@ SMOOTH_PIXELS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Filled:
+class InpaintedView:
     """A picture without its hole: depth (H, W) mm, normals (H, W, 3), sigma_mm (H, W), mask (H, W) of filled pixels.
 
     Outside the mask depth and normals are the scan's, bit by bit, and sigma is zero.
@@ -105,7 +105,7 @@ class DepthInpainter:
 
     def fill(
         self, scan: Render, face: Render, mask: Bools, *, other: Pair | None = None, seed: int | None = None
-    ) -> Filled:
+    ) -> InpaintedView:
         """Fill the masked pixels of a scan's picture.
 
         Parameters
@@ -139,7 +139,7 @@ class DepthInpainter:
             offset = offset + sigma * _smooth_noise(mask.shape, seed)
         normals = unit(face.normals + found[2:].transpose(1, 2, 0) @ face.camera.axes)
         depth = np.where(mask, face.depth + offset, scan.depth)
-        filled = Filled(
+        filled = InpaintedView(
             depth, np.where(mask[..., None], normals, scan.normals), np.where(mask, sigma, 0.0), mask.copy()
         )
         check_kept(scan.depth, filled.depth, mask, who="the inpainter")

@@ -26,7 +26,7 @@ DEFAULT_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Parse:
+class ParsedImage:
     """What a picture shows: labels (H, W) int, index into `names`; confidence (H, W) in 0..1 of that label."""
 
     labels: Ints
@@ -113,7 +113,7 @@ class FaceParser:
             return _load(Path(source), _transformers_network)
         return _load(_from_hub(str(source), revision, download), _transformers_network)
 
-    def parse(self, picture: ArrayLike) -> Parse:
+    def parse(self, picture: ArrayLike) -> ParsedImage:
         """Name each pixel of a picture (H, W, 3) in 0..1.
 
         Raises
@@ -137,7 +137,7 @@ class FaceParser:
             logits = self.network((fitted - mean) / std).logits
             shares = interpolate(logits, image.shape[:2], mode="bilinear", align_corners=False).softmax(dim=1)[0]
             confidence, labels = shares.max(dim=0)
-        return Parse(labels.numpy().astype(np.int64), confidence.numpy().astype(float), self.names)
+        return ParsedImage(labels.numpy().astype(np.int64), confidence.numpy().astype(float), self.names)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only
 from facecom.guidance.camera import Camera
 from facecom.guidance.rendering import rasterise
 
@@ -42,7 +42,7 @@ class ImageTarget:
     def __post_init__(self) -> None:
         shape = (self.camera.height, self.camera.width)
         for name, wanted in (("depth", shape), ("normals", (*shape, 3)), ("sigma_mm", shape), ("mask", shape)):
-            value = frozen(getattr(self, name), bool if name == "mask" else float)
+            value = read_only(getattr(self, name), bool if name == "mask" else float)
             if value.shape != wanted:
                 raise ValueError(f"{name} must have the camera's shape {wanted}, got {value.shape}")
             object.__setattr__(self, name, value)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.io import ply, scene_formats, text_formats, writers
-from facecom.io.parsed_mesh import BadFile, Stored, beside, fits_float32
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, beside, fits_float32
 
-_READERS: dict[str, Callable[[bytes, Path], Stored]] = {
+_READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".ply": lambda data, path: ply.read_ply(data),
     ".obj": lambda data, path: text_formats.read_obj(data, path.parent),
     ".stl": lambda data, path: text_formats.read_stl(data),
@@ -95,7 +95,7 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is left to cleaning
             stored = _READERS[where.suffix.lower()](data, where)
             mesh = Mesh(stored.vertices, stored.faces, uv=stored.uv, colors=stored.colors, normals=stored.normals)
-    except BadFile as error:
+    except FileFormatError as error:
         raise ScanError(f"{where} {error}") from None
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
         raise ScanError(f"{where} is damaged ({error}); copy or export it again") from None
@@ -127,7 +127,7 @@ def _bytes(where: Path) -> bytes:
     return data
 
 
-def _texture(stored: Stored, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
+def _texture(stored: ParsedMesh, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
     """The image and its file; a missing or broken image leaves the scan usable."""
     if isinstance(stored.texture, np.ndarray):
         return stored.texture, None

@@ -15,7 +15,7 @@ LARGEST = 1e30  # a larger coordinate is damage, and its square would overflow
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class ParsedMesh:
     """The content of one file; every array as stored, in the file's order.
 
     vertices : (V, 3); faces : (F, 3); uv : (V, 2); corner_uv : (F, 3, 2) where one vertex has several coordinates;
@@ -33,13 +33,15 @@ class Stored:
     texture: str | NDArray[np.uint8] | None = None
 
 
-class BadFile(ValueError):  # noqa: N818 - a sentence begun by the file's name
+class FileFormatError(ValueError):
     """The bytes are not what the format asks for; the message is the second half of a sentence."""
 
 
-def cut_short(what: str, declared: int, found: int) -> BadFile:
+def cut_short(what: str, declared: int, found: int) -> FileFormatError:
     """The error of a file that ends before what it declares."""
-    return BadFile(f"is cut short: it declares {declared:,} {what} and holds {found:,}; copy or export it again")
+    return FileFormatError(
+        f"is cut short: it declares {declared:,} {what} and holds {found:,}; copy or export it again"
+    )
 
 
 def no_faces() -> Ints:

@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facecom.io.parsed_mesh import BadFile, Stored, cut_short, no_faces, spread_corner_uv, triangulate, unit_colors
+from facecom.io.parsed_mesh import (
+    FileFormatError,
+    ParsedMesh,
+    cut_short,
+    no_faces,
+    spread_corner_uv,
+    triangulate,
+    unit_colors,
+)
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
@@ -35,7 +43,7 @@ class _Element:
 Column = NDArray | tuple[NDArray, NDArray]  # (n,) values, or a list property's lengths and values one after another
 
 
-def read_ply(data: bytes) -> Stored:
+def read_ply(data: bytes) -> ParsedMesh:
     """Parse the bytes of a PLY file.
 
     Raises
@@ -52,19 +60,19 @@ def read_ply(data: bytes) -> Stored:
         for element in elements:
             tables[element.name], at = _binary_element(data, at, element, order)
     if "vertex" not in tables:
-        raise BadFile("declares no vertices; export it as a mesh or a point cloud")
+        raise FileFormatError("declares no vertices; export it as a mesh or a point cloud")
     if "tristrips" in tables and "face" not in tables:
-        raise BadFile("stores triangle strips, which are not read; save it with plain triangles")
+        raise FileFormatError("stores triangle strips, which are not read; save it with plain triangles")
     return _assemble(tables["vertex"], tables.get("face", {}), textures[0] if textures else None)
 
 
 def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
     if data[:3] != b"ply":
-        raise BadFile("does not begin like a PLY file; check its extension or export it again")
+        raise FileFormatError("does not begin like a PLY file; check its extension or export it again")
     end = data.find(b"end_header")
     body = data.find(b"\n", end) + 1
     if end < 0 or not body:
-        raise BadFile("has no complete PLY header; copy or export it again")
+        raise FileFormatError("has no complete PLY header; copy or export it again")
     order = ""
     textures: list[str] = []
     elements: list[tuple[str, int, list[_Property]]] = []
@@ -86,9 +94,9 @@ def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
             else:
                 raise KeyError(words[0])
         except (KeyError, IndexError, ValueError):
-            raise BadFile(f"has the PLY header line {line.strip()[:60]!r}, which is not understood") from None
+            raise FileFormatError(f"has the PLY header line {line.strip()[:60]!r}, which is not understood") from None
     if not order or any(count < 0 for _, count, _ in elements):
-        raise BadFile("has a PLY header without a format or with a negative count; export it again")
+        raise FileFormatError("has a PLY header without a format or with a negative count; export it again")
     return order, [_Element(name, count, tuple(properties)) for name, count, properties in elements], textures, body
 
 
@@ -133,7 +141,9 @@ def _one(data: bytes, at: int, kind: str, element: _Element) -> int:
         raise cut_short(_plural(element.name), element.count, 0)
     value = int(np.frombuffer(data, kind, 1, at)[0])
     if not 0 <= value <= len(data):
-        raise BadFile(f"has a list of {value:,} entries in its {_plural(element.name)}; it is damaged, export it again")
+        raise FileFormatError(
+            f"has a list of {value:,} entries in its {_plural(element.name)}; it is damaged, export it again"
+        )
     return value
 
 
@@ -192,7 +202,9 @@ def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
             if at > table.shape[1] or (table[:, at - 1] != width).any():
                 return _ascii_ragged(rows, element)
         if width < 0 or at + width > table.shape[1]:
-            raise BadFile(f"has too few numbers in a line of its {_plural(element.name)}; it is damaged or cut short")
+            raise FileFormatError(
+                f"has too few numbers in a line of its {_plural(element.name)}; it is damaged or cut short"
+            )
         values = _typed(table[:, at : at + width].ravel(), p)
         columns[p.name] = (np.full(len(rows), width), values) if p.length else values
         at += width
@@ -217,7 +229,9 @@ def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
                 at += width
         except (ValueError, IndexError, OverflowError):
             what = f"line {done + 1:,} of its {_plural(element.name)}"
-            raise BadFile(f"holds {row[:40].decode('latin-1')!r} in {what}; it is damaged or cut short") from None
+            raise FileFormatError(
+                f"holds {row[:40].decode('latin-1')!r} in {what}; it is damaged or cut short"
+            ) from None
     columns: dict[str, Column] = {}
     for k, p in enumerate(element.properties):
         typed = _typed(np.array(values[k]), p)
@@ -231,7 +245,9 @@ def _typed(values: NDArray, p: _Property) -> NDArray:
             return values.astype(p.kind)
     limits = np.iinfo(p.kind)
     if not ((values >= limits.min) & (values <= limits.max)).all():
-        raise BadFile(f"has a number outside the type of its property {p.name!r}; it is damaged, export it again")
+        raise FileFormatError(
+            f"has a number outside the type of its property {p.name!r}; it is damaged, export it again"
+        )
     return values.astype(p.kind)
 
 
@@ -247,10 +263,10 @@ def _columns(table: Mapping[str, Column], *choices: tuple[str, ...]) -> tuple[ND
     return None, ()
 
 
-def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture: str | None) -> Stored:
+def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture: str | None) -> ParsedMesh:
     positions, used = _columns(vertex, ("x", "y", "z"))
     if positions is None:
-        raise BadFile("has vertices without x, y and z; export it again")
+        raise FileFormatError("has vertices without x, y and z; export it again")
     normals, names = _columns(vertex, ("nx", "ny", "nz"))
     used += names
     colors, names = _columns(vertex, ("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
@@ -268,7 +284,7 @@ def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture:
         corner_uv = lists_uv[1].astype(np.float64).reshape(-1, 2)[corner]
         uv, consistent = spread_corner_uv(corner_uv, faces, len(positions))
         corner_uv = None if consistent else corner_uv
-    return Stored(
+    return ParsedMesh(
         positions, faces, uv=uv, corner_uv=corner_uv, colors=None if colors is None else unit_colors(colors),
         normals=normals, attributes=attributes, texture=texture,
     )  # fmt: skip

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats
-from facecom.io.parsed_mesh import BadFile, Stored, cut_short, no_faces, unit_colors
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, unit_colors
 
 
-def read_gltf(data: bytes, path: Path) -> Stored:
+def read_gltf(data: bytes, path: Path) -> ParsedMesh:
     """Read a GLB or glTF scene: node transforms applied, all meshes in one, vertices in the file's order.
 
     Raises
@@ -31,21 +31,21 @@ def read_gltf(data: bytes, path: Path) -> Stored:
         resolver = trimesh.resolvers.FilePathResolver(str(path))
         scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=resolver, process=False)
         parts = [_part(scene, node) for node in scene.graph.nodes_geometry]
-    except BadFile:
+    except FileFormatError:
         raise
     except Exception as error:  # whatever a broken scene makes of the parser, the user gets one sentence
         reason = f"{type(error).__name__}: {str(error)[:80]}"
-        raise BadFile(f"is no readable glTF scene ({reason}); export it again") from None
+        raise FileFormatError(f"is no readable glTF scene ({reason}); export it again") from None
     parts = [part for part in parts if len(part.vertices)]
     if not parts:
-        raise BadFile("holds no mesh and no points; export it again")
+        raise FileFormatError("holds no mesh and no points; export it again")
     return _concatenate(parts)
 
 
 def _check_container(data: bytes, kind: str) -> None:
     if kind == "glb":
         if data[:4] != b"glTF" or len(data) < 20:
-            raise BadFile("does not begin like a GLB file; check its extension or export it again")
+            raise FileFormatError("does not begin like a GLB file; check its extension or export it again")
         declared = int.from_bytes(data[8:12], "little")
         if declared > len(data):
             raise cut_short("bytes", declared, len(data))
@@ -53,10 +53,10 @@ def _check_container(data: bytes, kind: str) -> None:
     try:
         json.loads(data)
     except ValueError:
-        raise BadFile("is not the JSON text of a glTF file; check its extension or export it again") from None
+        raise FileFormatError("is not the JSON text of a glTF file; check its extension or export it again") from None
 
 
-def _part(scene: Any, node: str) -> Stored:
+def _part(scene: Any, node: str) -> ParsedMesh:
     matrix, name = scene.graph[node]
     geometry = scene.geometry[name]
     vertices = np.asarray(geometry.vertices, np.float64)
@@ -67,7 +67,7 @@ def _part(scene: Any, node: str) -> Stored:
     visual = getattr(geometry, "visual", None)
     uv, texture = _texture(visual)
     colors = _vertex_colors(geometry, visual)
-    return Stored(vertices, faces, uv=uv, colors=colors, texture=texture)
+    return ParsedMesh(vertices, faces, uv=uv, colors=colors, texture=texture)
 
 
 def _texture(visual: Any) -> tuple[Floats | None, NDArray[np.uint8] | None]:
@@ -88,7 +88,7 @@ def _vertex_colors(geometry: Any, visual: Any) -> Floats | None:
     return unit_colors(table[:, :3]) if table.ndim == 2 and len(table) == len(geometry.vertices) else None
 
 
-def _concatenate(parts: list[Stored]) -> Stored:
+def _concatenate(parts: list[ParsedMesh]) -> ParsedMesh:
     starts = np.cumsum([0] + [len(part.vertices) for part in parts])
 
     def joined(name: str, columns: int) -> Floats | None:
@@ -100,7 +100,7 @@ def _concatenate(parts: list[Stored]) -> Stored:
         return np.concatenate(filled)
 
     textures = [part.texture for part in parts if part.texture is not None]
-    return Stored(
+    return ParsedMesh(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]),
         uv=joined("uv", 2),
@@ -109,7 +109,7 @@ def _concatenate(parts: list[Stored]) -> Stored:
     )
 
 
-def read_pcd(data: bytes) -> Stored:
+def read_pcd(data: bytes) -> ParsedMesh:
     """Read a PCD cloud (ascii, binary or compressed) with its normals and colours.
 
     Raises
@@ -129,7 +129,9 @@ def read_pcd(data: bytes) -> Stored:
     if len(points) != declared:
         raise cut_short("points", declared, len(points))
     colors = np.clip(np.array(cloud.colors), 0, 1) if cloud.has_colors() else None
-    return Stored(points, no_faces(), colors=colors, normals=np.array(cloud.normals) if cloud.has_normals() else None)
+    return ParsedMesh(
+        points, no_faces(), colors=colors, normals=np.array(cloud.normals) if cloud.has_normals() else None
+    )
 
 
 def _pcd_points(data: bytes) -> int:
@@ -148,9 +150,9 @@ def _pcd_points(data: bytes) -> int:
         size = sum(int(word) * n for word, n in zip(header[b"SIZE"], repeat, strict=True))
         encoding = header[b"DATA"][0]
     except (KeyError, IndexError, ValueError):
-        raise BadFile("has no complete PCD header; check its extension or export it again") from None
+        raise FileFormatError("has no complete PCD header; check its extension or export it again") from None
     if not {b"x", b"y", b"z"} <= set(fields):
-        raise BadFile("has points without x, y and z; export it again")
+        raise FileFormatError("has points without x, y and z; export it again")
     rest = data[body:]
     found = count
     if encoding == b"binary":

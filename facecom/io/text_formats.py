@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.weld import weld
 from facecom.io.parsed_mesh import (
-    BadFile,
-    Stored,
+    FileFormatError,
+    ParsedMesh,
     beside,
     cut_short,
     no_faces,
@@ -25,7 +25,7 @@ from facecom.io.parsed_mesh import (
 STL_RECORD = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
-def read_obj(data: bytes, folder: Path) -> Stored:
+def read_obj(data: bytes, folder: Path) -> ParsedMesh:
     """Parse a Wavefront OBJ: the `v` lines are the vertices, in their order, whatever their texture seams.
 
     Raises
@@ -39,16 +39,16 @@ def read_obj(data: bytes, folder: Path) -> Stored:
         if line[:2] in places:
             places[line[:2]].append(k)
     if not places[b"v "]:
-        raise BadFile("holds no vertices of an OBJ file; check its extension or export it again")
+        raise FileFormatError("holds no vertices of an OBJ file; check its extension or export it again")
     table = _table([lines[k][2:] for k in places[b"v "]], "vertex")
     if table.shape[1] not in (3, 4, 6, 7, 8):
-        raise BadFile(f"has vertices of {table.shape[1]} numbers where OBJ has 3 to 8; export it again")
+        raise FileFormatError(f"has vertices of {table.shape[1]} numbers where OBJ has 3 to 8; export it again")
     colors = unit_colors(table[:, 3:6]) if table.shape[1] >= 6 else None
     faces, corner_uv = _obj_faces(lines, places, len(table))
     uv, consistent = None, True
     if corner_uv is not None:
         uv, consistent = spread_corner_uv(corner_uv, faces, len(table))
-    return Stored(
+    return ParsedMesh(
         table[:, :3], faces, uv=uv, corner_uv=None if consistent else corner_uv, colors=colors,
         texture=_obj_texture(data, folder),
     )  # fmt: skip
@@ -93,7 +93,7 @@ def _references(rows: list[bytes]) -> tuple[Ints, Ints]:
         parts = [(word + b"//").split(b"/")[:2] for word in chain.from_iterable(words)]
         index = np.array([[int(v), int(t or b"0")] for v, t in parts], np.int64).reshape(-1, 2)
     except (ValueError, OverflowError):
-        raise BadFile("has a face line that is not made of vertex numbers; export it again") from None
+        raise FileFormatError("has a face line that is not made of vertex numbers; export it again") from None
     return np.fromiter(map(len, words), np.int64, len(words)), index
 
 
@@ -102,7 +102,9 @@ def _resolve(reference: Ints, line: Ints, declared: Ints, what: str) -> Ints:
     before = np.searchsorted(declared, line)
     index = np.where(reference > 0, reference - 1, before + reference)
     if ((reference == 0) | (index < 0) | (index >= len(declared))).any():
-        raise BadFile(f"has faces that name a {what} which is not there; it is cut short or damaged, export it again")
+        raise FileFormatError(
+            f"has faces that name a {what} which is not there; it is cut short or damaged, export it again"
+        )
     return index
 
 
@@ -113,7 +115,7 @@ def _obj_texture(data: bytes, folder: Path) -> str | None:
     return image[1].decode("utf-8", "replace") if image else None
 
 
-def read_off(data: bytes) -> Stored:
+def read_off(data: bytes) -> ParsedMesh:
     """Parse an OFF file (also COFF, NOFF, STOFF by their first word).
 
     Raises
@@ -124,12 +126,12 @@ def read_off(data: bytes) -> Stored:
     lines = [line for line in (raw.split(b"#")[0].strip() for raw in _lines(data)) if line]
     head = re.fullmatch(rb"(ST)?(C)?(N)?OFF\b(.*)", lines[0]) if lines else None
     if not head:
-        raise BadFile("does not begin like an OFF file; check its extension or export it again")
+        raise FileFormatError("does not begin like an OFF file; check its extension or export it again")
     lines = ([head[4].strip()] if head[4].strip() else []) + lines[1:]
     try:
         count, face_count = (int(word) for word in lines[0].split()[:2])
     except (ValueError, IndexError):
-        raise BadFile("has no counts after the word OFF; copy or export it again") from None
+        raise FileFormatError("has no counts after the word OFF; copy or export it again") from None
     if count < 0 or face_count < 0 or len(lines) - 1 < count + face_count:
         raise cut_short("vertices and faces", count + face_count, len(lines) - 1)
     table = _table(lines[1 : 1 + count], "vertex") if count else np.zeros((0, 3))
@@ -137,8 +139,8 @@ def read_off(data: bytes) -> Stored:
     colors = unit_colors(table[:, at : at + 3]) if head[2] and table.shape[1] >= at + 3 else None
     uv = table[:, -2:] if head[1] else None
     if table.shape[1] < (6 if head[3] else 3) + (2 if head[1] else 0):
-        raise BadFile(f"has vertices of {table.shape[1]} numbers, too few for its kind of OFF; export it again")
-    return Stored(table[:, :3], _off_faces(lines[1 + count :][:face_count]), uv=uv, colors=colors, normals=normals)
+        raise FileFormatError(f"has vertices of {table.shape[1]} numbers, too few for its kind of OFF; export it again")
+    return ParsedMesh(table[:, :3], _off_faces(lines[1 + count :][:face_count]), uv=uv, colors=colors, normals=normals)
 
 
 def _off_faces(lines: list[bytes]) -> Ints:
@@ -151,14 +153,16 @@ def _off_faces(lines: list[bytes]) -> Ints:
     try:
         rows = [list(map(int, line.split()[: 1 + int(line.split(None, 1)[0])])) for line in lines]
     except (ValueError, IndexError):
-        raise BadFile("has a face line that is not made of vertex numbers; export it again") from None
+        raise FileFormatError("has a face line that is not made of vertex numbers; export it again") from None
     if any(len(row) != row[0] + 1 for row in rows):
-        raise BadFile("has a face with fewer corners than it declares; it is cut short or damaged, export it again")
+        raise FileFormatError(
+            "has a face with fewer corners than it declares; it is cut short or damaged, export it again"
+        )
     corners = np.array([row[0] for row in rows], np.int64)
     return triangulate(corners, np.array(list(chain.from_iterable(row[1:] for row in rows)), np.int64))[0]
 
 
-def read_stl(data: bytes) -> Stored:
+def read_stl(data: bytes) -> ParsedMesh:
     """Parse a binary or text STL; corners at identical positions become one vertex, in order of appearance.
 
     Raises
@@ -172,13 +176,15 @@ def read_stl(data: bytes) -> Stored:
         declared = int.from_bytes(data[80:84], "little") if len(data) >= 84 else 0
         found = max(len(data) - 84, 0) // STL_RECORD.itemsize
         if len(data) < 84 or (data[:5].lower() == b"solid" and found != declared):
-            raise BadFile("is not an STL file, or ends within its header; check its extension or export it again")
+            raise FileFormatError(
+                "is not an STL file, or ends within its header; check its extension or export it again"
+            )
         if found < declared:
             raise cut_short("triangles", declared, found)
         corners = np.frombuffer(data, STL_RECORD, declared, 84)["corners"].reshape(-1, 3).astype(np.float64)
         single = True
     first, index = weld(corners)
-    return Stored(corners[first].astype(np.float32) if single else corners[first], index.reshape(-1, 3))
+    return ParsedMesh(corners[first].astype(np.float32) if single else corners[first], index.reshape(-1, 3))
 
 
 def _stl_text(data: bytes) -> Floats:
@@ -188,11 +194,11 @@ def _stl_text(data: bytes) -> Floats:
         raise cut_short("corners of facets", 3 * len(re.findall(rb"\bfacet\b", data)), len(rows))
     table = _table(rows, "corner")
     if table.shape[1] != 3:
-        raise BadFile(f"has corners of {table.shape[1]} numbers where STL has 3; export it again")
+        raise FileFormatError(f"has corners of {table.shape[1]} numbers where STL has 3; export it again")
     return table
 
 
-def read_xyz(data: bytes) -> Stored:
+def read_xyz(data: bytes) -> ParsedMesh:
     """Parse lines of `x y z`, then normals, colours or both; three numbers of unit length are a normal.
 
     Raises
@@ -206,7 +212,9 @@ def read_xyz(data: bytes) -> Stored:
         lines = lines[1:]
     table = _table(lines, "point")
     if table.shape[1] < 3:
-        raise BadFile(f"has lines of {table.shape[1]} numbers where a point needs three; it is not a point cloud")
+        raise FileFormatError(
+            f"has lines of {table.shape[1]} numbers where a point needs three; it is not a point cloud"
+        )
     normals = colors = None
     for at in range(3, min(table.shape[1], 9) - 2, 3):
         block = table[:, at : at + 3]
@@ -214,12 +222,12 @@ def read_xyz(data: bytes) -> Stored:
             normals = block
         elif colors is None and np.isfinite(block).all() and block.min() >= 0 and block.max() <= 255:
             colors = unit_colors(block)
-    return Stored(table[:, :3], no_faces(), colors=colors, normals=normals)
+    return ParsedMesh(table[:, :3], no_faces(), colors=colors, normals=normals)
 
 
 def _lines(data: bytes) -> list[bytes]:
     if b"\0" in data[:4096]:
-        raise BadFile("is binary where text was expected; check its extension or export it again")
+        raise FileFormatError("is binary where text was expected; check its extension or export it again")
     data = data.replace(b"\t", b" ")
     data = data.replace(b"\r", b"" if b"\n" in data else b"\n")
     lines = data.split(b"\n")
@@ -229,16 +237,18 @@ def _lines(data: bytes) -> list[bytes]:
 def _table(rows: list[bytes], what: str) -> NDArray:
     """Rows of numbers, all of one width."""
     if not rows:
-        raise BadFile(f"holds no {what}; export it again")
+        raise FileFormatError(f"holds no {what}; export it again")
     _check_none_blank(rows, what)
     try:
         return np.loadtxt(rows, np.float64, comments=None, ndmin=2)
     except ValueError as error:
         reason = str(error).split(";")[0]
-        raise BadFile(f"has a {what} line that is no row of numbers ({reason}); it is damaged or cut short") from None
+        raise FileFormatError(
+            f"has a {what} line that is no row of numbers ({reason}); it is damaged or cut short"
+        ) from None
 
 
 def _check_none_blank(rows: list[bytes], what: str) -> None:
     """NumPy skips blank rows, which would shift the count of all that follow."""
     if not all(map(bytes.strip, rows)):
-        raise BadFile(f"has a {what} line without numbers; it is damaged or cut short")
+        raise FileFormatError(f"has a {what} line without numbers; it is damaged or cut short")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecom.geometry.mesh import Bools, Floats, frozen
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.geometry.mesh import Bools, Floats, read_only
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.model.population import mirrored
 from facecom.model.template import Template
@@ -22,7 +22,7 @@ QUIET = ("eyeWide", "jaw", "mouthFunnel", "mouthPucker", "mouthRoll")
 
 
 @dataclass(frozen=True)
-class MixSettings:
+class AugmentationSettings:
     """How faces are drawn."""
 
     size_sd: float = 0.04
@@ -38,14 +38,14 @@ class MixSettings:
     """Share of the draws that are displacements of other sources, where there are any."""
 
 
-def mixed_faces(
+def augmented_faces(
     model: LinearGenerator,
     count: int,
     *,
     seed: int,
-    expressions: Expressions | None = None,
+    expressions: ExpressionBasis | None = None,
     others: Sequence[np.ndarray] = (),
-    settings: MixSettings | None = None,
+    settings: AugmentationSettings | None = None,
 ) -> np.ndarray:
     """Faces (count, V2, 3) float32 on level 2, mm: each a smooth mix of two draws, then moved and scaled as a whole.
 
@@ -68,10 +68,10 @@ def mixed_faces(
     """
     if count < 0:
         raise ValueError(f"the number of faces must not be negative, got {count}")
-    settings = settings or MixSettings()
+    settings = settings or AugmentationSettings()
     rng, template = np.random.default_rng(seed), model.template
     mean = template.vertices[: template.counts[MODE_LEVEL]]
-    moves = Moves.of(template, expressions) if expressions else None
+    moves = ExpressionModel.of(template, expressions) if expressions else None
     out = np.empty((count, len(mean), 3), np.float32)
     for k in range(count):
         first, second = (_draw(model, others, rng, settings) for _ in range(2))
@@ -85,7 +85,7 @@ def mixed_faces(
 
 
 @dataclass(frozen=True, eq=False)
-class Moves:
+class ExpressionModel:
     """Expressions on level 2, the jaw's as a turn about its hinge and what that leaves over.
 
     modes : (K, V2, 3), mm at weight one, the jaw's without the turn; turn : (V2,), rad at weight one
@@ -96,7 +96,7 @@ class Moves:
     turn: Floats
 
     @classmethod
-    def of(cls, template: Template, expressions: Expressions) -> Moves:
+    def of(cls, template: Template, expressions: ExpressionBasis) -> ExpressionModel:
         """Carry expressions to level 2 and find how far each vertex turns with the jaw."""
         modes = np.moveaxis(expressions.modes, 0, 1)
         modes = template.prolong(modes, from_level=LEVEL, to_level=MODE_LEVEL, scheme="loop")
@@ -110,7 +110,7 @@ class Moves:
             turn = np.einsum("vd,vd->v", along, modes[k]) / np.maximum(np.sum(along**2, axis=1), 100.0)
             turn = np.maximum(turn, 0.0)
             modes[k] -= (turn[:, None] * along).astype(np.float32)
-        return cls(expressions.names, frozen(modes, np.float32), frozen(turn, np.float64))
+        return cls(expressions.names, read_only(modes, np.float32), read_only(turn, np.float64))
 
     def apply(self, face: Floats, weights: Floats) -> Floats:
         """Vertices (V2, 3) of a face after movements with weights (K,)."""
@@ -133,7 +133,7 @@ def _motion(moved: Floats, places: Floats, still: Bools) -> Floats:
 
 
 def _draw(
-    model: LinearGenerator, others: Sequence[np.ndarray], rng: np.random.Generator, settings: MixSettings
+    model: LinearGenerator, others: Sequence[np.ndarray], rng: np.random.Generator, settings: AugmentationSettings
 ) -> np.ndarray:
     """Displacement (V2, 3) of one face from the mean."""
     if others and rng.uniform() < settings.others:
@@ -146,7 +146,7 @@ def _draw(
     return mirrored(found, mirror) if rng.uniform() < 0.5 else found
 
 
-def _weights(names: tuple[str, ...], rng: np.random.Generator, settings: MixSettings) -> Floats:
+def _weights(names: tuple[str, ...], rng: np.random.Generator, settings: AugmentationSettings) -> Floats:
     """Weights of the expressions; both sides of the face move nearly alike."""
     drawn: dict[str, float] = {}
     out = np.zeros(len(names))

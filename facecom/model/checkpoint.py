@@ -10,11 +10,11 @@ from facecom.model.linear.generator import KIND, LinearGenerator
 from facecom.model.storage import DESCRIPTION, read_json
 
 if TYPE_CHECKING:
-    from facecom.model.adapters.transferred import CarriedGenerator
+    from facecom.model.adapters.transferred import TransferredGenerator
     from facecom.model.network.generator import FaceGenerator
 
 
-def load_generator(directory: str | Path | None = None) -> LinearGenerator | FaceGenerator | CarriedGenerator:
+def load_checkpoint(directory: str | Path | None = None) -> LinearGenerator | FaceGenerator | TransferredGenerator:
     """The model that a folder holds, linear, network or carried; without a folder the shipped one.
 
     Raises
@@ -39,5 +39,5 @@ def load_generator(directory: str | Path | None = None) -> LinearGenerator | Fac
     if kind == generator.KIND.format:
         return generator.FaceGenerator.load(folder)
     if kind == transferred.KIND.format:
-        return transferred.CarriedGenerator.load(folder)
+        return transferred.TransferredGenerator.load(folder)
     raise CheckpointError(f"{folder / DESCRIPTION}: its format is {kind!r}, not a model that facecom reads")

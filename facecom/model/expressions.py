@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, frozen
-from facecom.model.storage import Kind, matching, read_stored, write_stored
+from facecom.geometry.mesh import Floats, read_only
+from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
 
 LEVEL = 1
-KIND = Kind("facecom-expressions", 1)
+KIND = StorageFormat("facecom-expressions", 1)
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: expression modes"
 
 
 @dataclass(frozen=True, eq=False)
-class Expressions:
+class ExpressionBasis:
     """Movements of the face on level 1 of the template.
 
     names : as ICT-FaceKit calls them, jawOpen and so on; modes : (K, V1, 3) float, mm at weight one.
@@ -36,7 +36,7 @@ class Expressions:
     def __post_init__(self) -> None:
         if self.modes.ndim != 3 or len(self.modes) != len(self.names):
             raise ValueError(f"expected modes (K, V, 3) for {len(self.names)} names, got {self.modes.shape}")
-        object.__setattr__(self, "modes", frozen(self.modes, np.float64))
+        object.__setattr__(self, "modes", read_only(self.modes, np.float64))
 
     def offset(self, weights: dict[str, float]) -> Floats:
         """Displacements (V1, 3), mm, of named expressions.
@@ -60,7 +60,7 @@ class Expressions:
         write_stored(directory, arrays, {"names": list(self.names), "sources": [CREDIT]}, kind=KIND)
 
     @classmethod
-    def load(cls, directory: str | Path | None = None) -> Expressions:
+    def load(cls, directory: str | Path | None = None) -> ExpressionBasis:
         """Read expressions; without a directory the shipped ones, which are read once.
 
         Raises
@@ -72,12 +72,12 @@ class Expressions:
 
 
 @functools.cache
-def _shipped() -> Expressions:
+def _shipped() -> ExpressionBasis:
     with resources.as_file(resources.files("facecom").joinpath("assets", "expressions")) as folder:
         return _read(folder)
 
 
-def _read(folder: Path) -> Expressions:
+def _read(folder: Path) -> ExpressionBasis:
     arrays, text = read_stored(folder, kind=KIND)
     with matching(folder, kind=KIND):
-        return Expressions(tuple(text["names"]), arrays["modes"] * arrays["scale"][:, None, None])
+        return ExpressionBasis(tuple(text["names"]), arrays["modes"] * arrays["scale"][:, None, None])

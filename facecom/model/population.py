@@ -21,7 +21,7 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class PopulationSource:
     """Modes of one source on the template: (K, V, 3), mm for one standard deviation.
 
     local_share : part of the variance whose coefficient varies over the face
@@ -81,7 +81,7 @@ def taper_modes(mean: Floats, *, about: Floats, sd: float, blend_mm: float = 12.
 def widen(
     mean: Floats,
     mirror: Ints,
-    sources: list[Source],
+    sources: list[PopulationSource],
     *,
     rank: int,
     coarse: int,
@@ -99,7 +99,7 @@ def widen(
     coarse : int, vertices of a nested coarser level
     """
     settings = settings or PopulationSettings()
-    sources = [*sources, Source(size_modes(mean, sd=settings.size_sd), local_share=0.0)]
+    sources = [*sources, PopulationSource(size_modes(mean, sd=settings.size_sd), local_share=0.0)]
     found = [
         _leading_modes(mean, mirror, sources, odd=odd, rank=rank, coarse=coarse, settings=settings)
         for odd in (False, True)
@@ -136,7 +136,7 @@ def residual_fields(
 def _leading_modes(
     mean: Floats,
     mirror: Ints,
-    sources: list[Source],
+    sources: list[PopulationSource],
     *,
     odd: bool,
     rank: int,
@@ -167,7 +167,7 @@ def _leading_modes(
 def _covariance(
     mean: Floats,
     mirror: Ints,
-    sources: list[Source],
+    sources: list[PopulationSource],
     rows: Ints,
     columns: Ints,
     *,

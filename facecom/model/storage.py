@@ -20,7 +20,7 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
 
 
 @dataclass(frozen=True)
-class Kind:
+class StorageFormat:
     """What sort of model a folder holds.
 
     arrays : name of the file of arrays; .npz is compressed, .safetensors is not
@@ -32,7 +32,9 @@ class Kind:
     description: str = DESCRIPTION
 
 
-def write_stored(folder: str | Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], *, kind: Kind) -> None:
+def write_stored(
+    folder: str | Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], *, kind: StorageFormat
+) -> None:
     """Write both files; the description gains format, version and the hash of the arrays.
 
     Equal contents give equal bytes.
@@ -46,7 +48,7 @@ def write_stored(folder: str | Path, arrays: Mapping[str, np.ndarray], text: Map
     (folder / kind.description).write_text(whole + "\n", encoding="utf-8")
 
 
-def read_stored(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_stored(folder: str | Path, *, kind: StorageFormat) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and description of a folder, checked.
 
     Raises
@@ -66,7 +68,7 @@ def read_stored(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray
 
 
 @contextmanager
-def matching(folder: str | Path, *, kind: Kind) -> Iterator[None]:
+def matching(folder: str | Path, *, kind: StorageFormat) -> Iterator[None]:
     """What goes wrong while a model is made from arrays and description that `read_stored` gave.
 
     Raises
@@ -81,7 +83,7 @@ def matching(folder: str | Path, *, kind: Kind) -> Iterator[None]:
         raise CheckpointError(f"{Path(folder) / kind.arrays}: does not fit its description ({reason})") from error
 
 
-def read_description(path: Path, *, kind: Kind) -> dict[str, Any]:
+def read_description(path: Path, *, kind: StorageFormat) -> dict[str, Any]:
     """The description of a model of one kind.
 
     Raises

@@ -15,12 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.storage import Kind, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
 
 LEVELS = 4
-KIND = Kind("facecom-template", 1, "template.npz", "template.json")
+KIND = StorageFormat("facecom-template", 1, "template.npz", "template.json")
 
 LANDMARK_NAMES = (
     *(f"jaw_{k}" for k in range(1, 18)),
@@ -92,13 +92,13 @@ class Template:
 
     def __post_init__(self) -> None:
         put = functools.partial(object.__setattr__, self)
-        put("vertices", frozen(self.vertices, np.float64, 3))
-        put("faces", tuple(frozen(level, np.int64, 3) for level in self.faces))
-        put("uv", frozen(self.uv, np.float64, 2))
+        put("vertices", read_only(self.vertices, np.float64, 3))
+        put("faces", tuple(read_only(level, np.int64, 3) for level in self.faces))
+        put("uv", read_only(self.uv, np.float64, 2))
         for name in ("mirror", "region"):
-            put(name, frozen(getattr(self, name), np.int64))
+            put(name, read_only(getattr(self, name), np.int64))
         put("landmarks", MappingProxyType({name: int(k) for name, k in self.landmarks.items()}))
-        put("masks", MappingProxyType({name: frozen(mask, np.bool_) for name, mask in self.masks.items()}))
+        put("masks", MappingProxyType({name: read_only(mask, np.bool_) for name, mask in self.masks.items()}))
         count = len(self.vertices)
         rows = {"mirror": self.mirror, "uv": self.uv, "region": self.region, **self.masks}
         wrong = [name for name, array in rows.items() if len(array) != count]
@@ -244,7 +244,9 @@ class Template:
         return _read(Path(directory))
 
 
-def read_on_template(folder: str | Path, *, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any], Template]:
+def read_on_template(
+    folder: str | Path, *, kind: StorageFormat
+) -> tuple[dict[str, np.ndarray], dict[str, Any], Template]:
     """Arrays, description and template of a model's folder.
 
     Raises

@@ -8,12 +8,12 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.laplacian import cotangent_stiffness
 from facecom.geometry.mesh import Floats, Ints, face_cross, unit, vertex_normals
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.template import Template
 
 
-def squeeze(
-    template: Template, expressions: Expressions | None = None, *, smooth_mm: float = 5.0, least: float = 0.3
+def compression_tensor(
+    template: Template, expressions: ExpressionBasis | None = None, *, smooth_mm: float = 5.0, least: float = 0.3
 ) -> Floats:
     """How expressions squeeze the skin at each vertex of the finest level, (V, 3, 3): symmetric, of trace one.
 
@@ -34,7 +34,7 @@ def squeeze(
     >>> bool(np.allclose(np.trace(made, axis1=1, axis2=2), 1.0))
     True
     """
-    moves = expressions or Expressions.load()
+    moves = expressions or ExpressionBasis.load()
     count, faces = template.counts[LEVEL], template.faces[LEVEL]
     rest = template.vertices[:count]
     area = 0.5 * np.linalg.norm(face_cross(rest, faces), axis=1)

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from scipy.sparse import linalg as sparse_linalg
 from scipy.spatial import cKDTree
 
-from facecom.geometry.correspondence import Matches
+from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit, vertex_normals
 
@@ -64,11 +64,11 @@ class ProjectSettings:
     """A vertex this close to its partner in the end counts as measured."""
 
 
-Find = Callable[[Floats, Floats, float], Matches]
+CorrespondenceFinder = Callable[[Floats, Floats, float], Correspondences]
 
 
 @dataclass(frozen=True, eq=False)
-class Projected:
+class Projection:
     """vertices : (V, 3), mm; measured : (V,), whether the scan shows the vertex; offset : (V,), along even normals."""
 
     vertices: Floats
@@ -89,7 +89,7 @@ def matern_precision(vertices: Floats, faces: Ints, *, correlation_mm: float, si
     return (tau**2 * (operator.T @ sp.diags(1.0 / np.maximum(area, 1e-9)) @ operator)).tocsr()
 
 
-def smooth_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, tolerance: float = 1e-2) -> Floats:
+def posterior_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, tolerance: float = 1e-2) -> Floats:
     """Posterior mean (V,) of the field, given gaps (V,) with weights 1/variance (V,), zero where nothing is known.
 
     By conjugate gradients, which settle soon where the field forgets over a few edges.
@@ -100,7 +100,7 @@ def smooth_field(precision: sp.csr_matrix, gap: Floats, weight: Floats, *, toler
     return sparse_linalg.cg(system, weight * gap, rtol=tolerance, maxiter=40, M=jacobi)[0]
 
 
-def robust_field(
+def robust_posterior_field(
     precision: sp.csr_matrix,
     gap: Floats,
     weight: Floats,
@@ -124,7 +124,7 @@ def _factorised(system: sp.csr_matrix) -> sparse_linalg.SuperLU:
     return sparse_linalg.splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
 
 
-def along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
+def distance_along_normals(vertices: Floats, normals: Floats, points: Floats, point_normals: Floats) -> Floats:
     """Distance (V,) along each normal to the tangent plane of its partner; the angle counts for 60 degrees at most."""
     cosine = np.maximum(np.einsum("vd,vd->v", normals, point_normals), 0.5)
     return np.einsum("vd,vd->v", points - vertices, point_normals) / cosine
@@ -133,11 +133,11 @@ def along_normals(vertices: Floats, normals: Floats, points: Floats, point_norma
 def project(
     levels: tuple[tuple[Floats, Ints], tuple[Floats, Ints]],
     prolongations: tuple[sp.csr_matrix, sp.csr_matrix],
-    find: Find,
+    find: CorrespondenceFinder,
     *,
     mirror: Ints | None = None,
     settings: ProjectSettings | None = None,
-) -> Projected:
+) -> Projection:
     """Move the fitted face onto the scan, coarse offsets first.
 
     Parameters
@@ -154,7 +154,7 @@ def project(
     settings = settings or ProjectSettings()
     (coarse, coarse_faces), (fine, fine_faces) = levels
     trend_basis, prolongation = prolongations
-    coarse_normals = even_normals(coarse, coarse_faces, passes=settings.even_passes)
+    coarse_normals = smoothed_normals(coarse, coarse_faces, passes=settings.even_passes)
     offset = _coarse_offset(coarse, coarse_faces, coarse_normals, trend_basis, find, settings)
     normals = unit(prolongation @ coarse_normals)
     total = prolongation @ offset
@@ -164,16 +164,16 @@ def project(
     for reach in (settings.fine_reach_mm, 0.5 * settings.fine_reach_mm):
         vertices = fine + total[:, None] * normals
         found = find(vertices, vertex_normals(vertices, fine_faces), reach)
-        gap = np.where(found.valid, along_normals(vertices, normals, found.points, found.normals), 0.0)
+        gap = np.where(found.valid, distance_along_normals(vertices, normals, found.points, found.normals), 0.0)
         weight = found.valid / settings.noise_mm**2 / (1 + (gap / settings.fine_robust_mm) ** 2) ** 2
-        total = total + smooth_field(short, gap, weight)
+        total = total + posterior_field(short, gap, weight)
     vertices = fine + total[:, None] * normals
     found = find(vertices, vertex_normals(vertices, fine_faces), settings.measured_mm)
-    total = carried_offset(Mesh(vertices, fine_faces), total, found.valid, mirror=mirror, settings=settings)
-    return Projected(fine + total[:, None] * normals, found.valid, total)
+    total = extrapolated_offset(Mesh(vertices, fine_faces), total, found.valid, mirror=mirror, settings=settings)
+    return Projection(fine + total[:, None] * normals, found.valid, total)
 
 
-def carried_offset(
+def extrapolated_offset(
     face: Mesh, offset: Floats, measured: Bools, *, mirror: Ints | None = None, settings: ProjectSettings
 ) -> Floats:
     """The offset (V,) solved anew, to the end, at unseen vertices within `carry_mm` of measured ones.
@@ -217,7 +217,7 @@ def carried_offset(
     return out
 
 
-def even_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
+def smoothed_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
     """Unit normals (V, 3) averaged over `passes` rings, so that what moves along them folds less easily in creases."""
     normals = vertex_normals(vertices, faces)
     mean = uniform_laplacian(faces, len(vertices))
@@ -227,12 +227,17 @@ def even_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
 
 
 def _coarse_offset(
-    vertices: Floats, faces: Ints, directions: Floats, trend_basis: sp.csr_matrix, find: Find, settings: ProjectSettings
+    vertices: Floats,
+    faces: Ints,
+    directions: Floats,
+    trend_basis: sp.csr_matrix,
+    find: CorrespondenceFinder,
+    settings: ProjectSettings,
 ) -> Floats:
     found = find(vertices, vertex_normals(vertices, faces), settings.reach_mm)
-    gap = np.where(found.valid, along_normals(vertices, directions, found.points, found.normals), 0.0)
+    gap = np.where(found.valid, distance_along_normals(vertices, directions, found.points, found.normals), 0.0)
     long = matern_precision(vertices, faces, correlation_mm=settings.correlation_mm, sigma_mm=settings.sigma_mm)
-    return robust_field(
+    return robust_posterior_field(
         long,
         gap,
         found.valid / settings.coarse_noise_mm**2,

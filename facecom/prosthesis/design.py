@@ -11,7 +11,13 @@ import numpy as np
 from facecom.completion import Completion, complete
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.prosthesis.defect.design_surface import Source, mirrored, pick_defect, without_ear, without_region
+from facecom.prosthesis.defect.design_surface import (
+    DesignSurface,
+    mirror_region,
+    pick_defect,
+    without_ear,
+    without_region,
+)
 from facecom.prosthesis.defect.neighbourhood import Defect, neighbourhood
 from facecom.prosthesis.defect.regions import EARS, region_mask
 from facecom.prosthesis.inspection import Inspection, inspect_part
@@ -19,8 +25,8 @@ from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
 from facecom.prosthesis.shell.mould import build_mould
-from facecom.prosthesis.shell.outer import Drawing, rough_outer
-from facecom.prosthesis.shell.outer_surface import Sheet, find_defects, vector_area
+from facecom.prosthesis.shell.outer import MarginOutline, rough_outer
+from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects, vector_area
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.shell import build_shell
 from facecom.prosthesis.shell.thickness import Thickness, slack
@@ -68,7 +74,7 @@ def design_all(scan: Any, *, completing: Mapping[str, Any] | None = None, **opti
     completion = _completion(scan, completing)
     if settings.region is not None:
         return [design(completion, **options)]
-    source = Source.of(completion)
+    source = DesignSurface.of(completion)
     found = find_defects(source.merged, source.made, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
     return [design_source(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
 
@@ -103,18 +109,18 @@ def _completion(scan: Any, completing: Mapping[str, Any] | None) -> Completion:
     return scan
 
 
-def _prepared(completion: Completion, settings: DesignSettings) -> Source:
+def _prepared(completion: Completion, settings: DesignSettings) -> DesignSurface:
     """The surface to design on: of the scan as it is, or without the region, mirrored where that is asked for."""
     if settings.region is None:
-        return Source.of(completion)
+        return DesignSurface.of(completion)
     ear = settings.region in EARS
     source = (without_ear if ear else without_region)(completion, settings.region)
     if settings.mirror == "never" or (settings.mirror == "auto" and not ear):
         return source
-    return mirrored(source, region_mask(source.template, settings.region))
+    return mirror_region(source, region_mask(source.template, settings.region))
 
 
-def design_source(source: Source, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
+def design_source(source: DesignSurface, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
     """Design the part of a prepared surface; see `design`.
 
     defect : Defect or None, that which the settings name, where it is known
@@ -138,7 +144,7 @@ def design_source(source: Source, settings: DesignSettings, *, defect: Defect | 
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
     turn = axis_frame(axis)
-    drawing = Drawing(
+    drawing = MarginOutline(
         near,
         source.merged.vertices,
         thickness,
@@ -179,7 +185,7 @@ def design_source(source: Source, settings: DesignSettings, *, defect: Defect | 
     )
 
 
-def _axes(rough: Sheet, looks: Floats, settings: DesignSettings) -> tuple[Floats, Floats]:
+def _axes(rough: OuterSurface, looks: Floats, settings: DesignSettings) -> tuple[Floats, Floats]:
     """The withdrawal axis as it is asked for, and that along which least catches; (3,) each."""
     seat, _ = rough.mesh.submesh(np.asarray((rough.inward[rough.mesh.faces] <= 1e-9).all(1)))
     axis = choose_axis(rough.mesh, seat, looks, given=settings.axis)

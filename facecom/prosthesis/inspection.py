@@ -13,11 +13,12 @@ from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
-from facecom.prosthesis.defect.design_surface import PROVENANCE_NAMES, Source
+from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
-from facecom.prosthesis.solid.booleans import crossing_edges, fence, single_border, to_mesh
+from facecom.prosthesis.solid.booleans import extruded_wall, intersecting_edges, single_border, to_mesh
+from facecom.provenance import Provenance
 
 if TYPE_CHECKING:
     from facecom.prosthesis.settings import DesignSettings
@@ -111,7 +112,7 @@ class Inspected:
 
 
 def inspect_part(
-    source: Source,
+    source: DesignSurface,
     shell: Shell,
     *,
     turn: Floats,
@@ -162,11 +163,11 @@ def inspect_part(
         asymmetry_before_mm=before,
         asymmetry_after_mm=after,
         asymmetry_part_mm=of_part,
-        shares={name: float(area @ (provenance == k) / area.sum()) for k, name in enumerate(PROVENANCE_NAMES)},
+        shares={kind.label: float(area @ (provenance == kind) / area.sum()) for kind in Provenance},
         sigma_mm=Spread.of(sigma[provenance > 0]),
         relief_rms_mm=shell.relief_rms_mm,
         watertight=_watertight(part, volume),
-        self_crossing_edges=len(crossing_edges(part)),
+        self_crossing_edges=len(intersecting_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
     )
     found, at = cKDTree(flat.vertices).query(part.vertices, distance_upper_bound=1e-4)
@@ -194,7 +195,7 @@ def face_kinds(part: Mesh, outer: Mesh, *, off_mm: float = 0.05, lean: float = 0
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     upright = np.abs(cross[:, 2]) < lean * np.linalg.norm(cross, axis=1)
     loop = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
-    at_border = Surface(fence(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < off_mm
+    at_border = Surface(extruded_wall(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < off_mm
     return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
 
 
@@ -204,14 +205,14 @@ def wall_thickness(outer: Mesh, part: Mesh, inner: Bools) -> Floats:
     return Surface(face).closest(outer.vertices).distance
 
 
-def _carried(source: Source, weights: Any) -> tuple[Ints, Floats]:
+def _carried(source: DesignSurface, weights: Any) -> tuple[Ints, Floats]:
     """Provenance and sigma of each vertex of the outer face: the worst of what it is a mean of."""
     one = source.provenance[weights.indices]
     kind = np.maximum.reduceat(np.where(weights.data > 1e-6, one, 0), weights.indptr[:-1])
     return kind.astype(np.int64), np.asarray(weights @ source.sigma_mm)
 
 
-def _region_of(source: Source, points: Floats) -> np.ndarray:
+def _region_of(source: DesignSurface, points: Floats) -> np.ndarray:
     template = source.template
     found = Surface(Mesh(source.face, template.faces[3])).closest(points)
     nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
@@ -225,7 +226,7 @@ def _beside(skin: Mesh, outer: Mesh, *, reach_mm: float = 15.0) -> Mesh:
     return skin.submesh(np.asarray(within[skin.faces].any(1)))[0]
 
 
-def _seat(skin: Mesh, outer: Sheet) -> Mesh:
+def _seat(skin: Mesh, outer: OuterSurface) -> Mesh:
     """The skin on which the margin lies, as the outer face's triangles show it."""
     on_skin = (outer.inward[outer.mesh.faces] <= 1e-9).all(1)
     return Mesh(np.asarray(outer.weights @ skin.vertices), outer.mesh.faces).submesh(np.asarray(on_skin))[0]
@@ -239,7 +240,7 @@ def _gaps(part: Mesh, kind: Ints, outer: Mesh, loop: Ints, skin: Surface) -> Flo
     return skin.closest(part.vertices[foot]).distance if len(foot) else np.zeros(0)
 
 
-def _asymmetries(source: Source, part: Floats) -> tuple[float, float, float]:
+def _asymmetries(source: DesignSurface, part: Floats) -> tuple[float, float, float]:
     """Mean asymmetry of what was measured on both sides, of the whole, and of the part."""
     template = source.template
     count = template.counts[2]

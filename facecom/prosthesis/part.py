@@ -24,7 +24,7 @@ class Prosthesis(Convertible):
     Parameters
     ----------
     shell, mould_a, mould_b : Mesh, closed; a shapes the visible skin, b the inner face
-    provenance : (V,) int for each vertex of `shell`: 0 measured, 1 mirrored, 2 made, -1 where it is not the outer face
+    provenance : (V,) int for each vertex of `shell`: a `Provenance`, -1 where it is not the outer face
     sigma_mm : (V,) float, NaN where it is not the outer face
     axis : (3,) float, unit, withdrawal axis in the scan's frame
     to_face : Similarity, scan frame in mm -> face frame

@@ -17,13 +17,13 @@ import numpy as np
 from facecom.completion import (
     Progress,
     Scan,
-    face_proper,
-    face_seen,
+    align_scan,
+    check_coverage,
+    correspondence_finder,
+    face_mask,
     face_sigma,
-    find_face,
     fit_face,
-    judge_seen,
-    partners_of,
+    measure_coverage,
     prepare_scan,
     project_face,
     scan_to_face,
@@ -33,10 +33,10 @@ from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import as_mesh
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import Template
-from facecom.projection.project import Projected
+from facecom.projection.project import Projection
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
 from facecom.registration.types import Registration, RegistrationSettings
@@ -83,7 +83,7 @@ def register(
     if not scans:
         raise ValueError("there are no scans to register; give at least one")
     settings, model = settings or RegistrationSettings(), model or LinearGenerator.load()
-    moves = Expressions.load() if relax_expression else None
+    moves = ExpressionBasis.load() if relax_expression else None
     results = []
     for k, (scan, name) in enumerate(zip(scans, scan_names(scans), strict=True)):
         if progress:
@@ -126,19 +126,19 @@ def _register(
 ) -> Registration:
     stages = settings.completion
     scan = prepare_scan(raw, unit=unit, settings=stages)  # 1
-    start, scan = find_face(scan, model, {}, stages)  # 2
+    start, scan = align_scan(scan, model, {}, stages)  # 2
     fitted = fit_face(scan, model, start, {}, stages)  # 3
     projected = _laid_on(scan, model, fitted, settings)  # 4
-    seen = face_seen(scan, model.template, fitted, projected, stages)
-    judge_seen(seen, stages.verdict)
+    seen = measure_coverage(scan, model.template, fitted, projected, stages)
+    check_coverage(seen, stages.verdict)
     sigma = face_sigma(model, fitted, projected, stages)  # 5
     return _registration(name, scan, model.template, fitted, projected, sigma, seen.coverage, settings)
 
 
-def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projected:
+def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projection:
     """The fitted face, slid along the scan on a coarse level and laid onto it on the fine ones."""
     template, level = model.template, RELAX_LEVEL
-    find = partners_of(scan, fitted.pose)
+    find = correspondence_finder(scan, fitted.pose)
     rest = template.vertices[: template.counts[level]]
     rough = model.decode(fitted.code, level=level)
     slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
@@ -151,7 +151,7 @@ def _registration(
     scan: Scan,
     template: Template,
     fitted: Fit,
-    projected: Projected,
+    projected: Projection,
     sigma: Floats,
     coverage: float,
     settings: RegistrationSettings,
@@ -182,12 +182,12 @@ def _registration(
 
 
 def _neutral(
-    found: Registration, model: LinearGenerator, moves: Expressions, settings: RegistrationSettings
+    found: Registration, model: LinearGenerator, moves: ExpressionBasis, settings: RegistrationSettings
 ) -> Registration:
     """The same face without its expression."""
     template = found.template
     count = template.counts[LEVEL]
-    proper = face_proper(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
+    proper = face_mask(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
     weights = expression_weights(
         found.in_face_frame[:count], model, moves, trust=proper.astype(float), settings=settings.expression
     )

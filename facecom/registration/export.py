@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion.result import short
+from facecom.completion.result import round_to_float32
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_bytes, write_mesh
 from facecom.model.linear.generator import LinearGenerator
@@ -66,7 +66,7 @@ def write_registrations(
 
 
 def _short(mesh: Mesh) -> Mesh:
-    return mesh.with_vertices(short(mesh.vertices))
+    return mesh.with_vertices(round_to_float32(mesh.vertices))
 
 
 def report(results: Sequence[Registration]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from scipy import linalg, optimize
 from facecom.fitting.normal_equations import cholesky_lower
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 
 
@@ -33,7 +33,7 @@ class ExpressionSettings:
 def expression_weights(
     vertices: Floats,
     model: LinearGenerator,
-    expressions: Expressions,
+    expressions: ExpressionBasis,
     *,
     trust: Floats | None = None,
     settings: ExpressionSettings | None = None,

@@ -146,7 +146,7 @@ def _about_mean(faces: Sequence[Floats], template: Template, *, with_scale: bool
     """Symmetric mean (V, 3), its nose tip where the template's is, and the faces less the mean (N, V, 3)."""
     weights = vertex_areas(template.vertices, template.faces[-1])
     both = [np.asarray(face, float) for face in faces]
-    both += [mirrored(face, template.mirror) for face in both]
+    both += [mirrored_faces(face, template.mirror) for face in both]
     superposed = procrustes(both, weights=weights, with_scale=with_scale)
     frame = fit_similarity(superposed.mean, template.vertices, weights=weights)
     tip = template.landmark_index("nose_tip")
@@ -154,17 +154,17 @@ def _about_mean(faces: Sequence[Floats], template: Template, *, with_scale: bool
     shift = template.vertices[tip] - mean[tip]
     mean = mean + shift
     apart = frame.apply(superposed.faces[: len(faces)]) + shift - mean
-    return 0.5 * (mean + mirrored(mean, template.mirror)), apart
+    return 0.5 * (mean + mirrored_faces(mean, template.mirror)), apart
 
 
-def mirrored(vertices: Floats, mirror: Ints) -> Floats:
+def mirrored_faces(vertices: Floats, mirror: Ints) -> Floats:
     """Vertices (..., V, 3) of the mirror image, in the same topology."""
     return vertices[..., mirror, :] * MIRROR
 
 
 def _components(apart: Floats, mirror: Ints) -> tuple[Floats, Bools]:
     """Modes (M, V, 3) of displacements (N, V, 3) and of their mirror images, leading first, and which are odd."""
-    reflected = mirrored(apart, mirror)
+    reflected = mirrored_faces(apart, mirror)
     found, parity = [], []
     for odd, part in ((False, 0.5 * (apart + reflected)), (True, 0.5 * (apart - reflected))):
         _, values, rows = linalg.svd(part.reshape(len(part), -1), full_matrices=False)

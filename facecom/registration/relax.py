@@ -15,7 +15,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
-from facecom.projection.project import Find
+from facecom.projection.project import CorrespondenceFinder
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class RelaxSettings:
     """A partner farther away is not believed."""
 
 
-def relax(fitted: Floats, rest: Floats, faces: Ints, find: Find, *, settings: RelaxSettings | None = None) -> Floats:
+def relax(
+    fitted: Floats, rest: Floats, faces: Ints, find: CorrespondenceFinder, *, settings: RelaxSettings | None = None
+) -> Floats:
     """Slide a fitted face along the scan.
 
     Parameters

@@ -10,15 +10,15 @@ import numpy as np
 
 from facecom.completion import (
     Completion,
-    Evidence,
+    FitContext,
     Scan,
 )
 from facecom.errors import FitError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh
-from facecom.report.ablation_variants import Leaving, Runs, leavings
-from facecom.report.display_data import Layers
+from facecom.report.ablation_variants import AblationVariant, Runs, ablation_variants
+from facecom.report.display_data import DisplayData
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Outcome:
     problem : why it failed, or nothing
     """
 
-    leaving: Leaving
+    leaving: AblationVariant
     vertices: Floats
     change_mm: Mapping[str, float]
     to_scan_mm: Mapping[str, float]
@@ -55,7 +55,7 @@ class Ablation:
     hidden_radius_mm : float
     """
 
-    layers: Layers
+    layers: DisplayData
     outcomes: tuple[Outcome, ...]
     hidden: Bools
     hidden_radius_mm: float
@@ -86,10 +86,10 @@ def ablate(
     """
     if radius_mm is not None and not radius_mm > 0:
         raise ValueError(f"the hidden place needs a positive radius, got {radius_mm:g} mm")
-    layers = Layers(result)
+    layers = DisplayData(result)
     covered, hidden = _covered(layers, radius_mm)
     runs, outcomes = Runs(layers), list[Outcome]()
-    every = leavings(result)
+    every = ablation_variants(result)
     for k, leaving in enumerate(every):
         if progress:
             progress(leaving.name, k / len(every))
@@ -98,7 +98,7 @@ def ablate(
     return Ablation(layers, tuple(outcomes), hidden, radius_mm if radius_mm and covered is not None else 0.0)
 
 
-def _covered(layers: Layers, radius_mm: float | None) -> tuple[Scan | None, Bools]:
+def _covered(layers: DisplayData, radius_mm: float | None) -> tuple[Scan | None, Bools]:
     """The scan without a seen place, where one is wide enough, and the vertices (V,) of that place."""
     centre = None if radius_mm is None else hidden_place(layers, radius_mm=radius_mm)
     if radius_mm is None or centre is None:
@@ -107,7 +107,7 @@ def _covered(layers: Layers, radius_mm: float | None) -> tuple[Scan | None, Bool
     return _cut(layers.result.evidence, centre, radius_mm), (away < radius_mm - 2.0) & layers.measured
 
 
-def hidden_place(layers: Layers, *, radius_mm: float) -> Floats | None:
+def hidden_place(layers: DisplayData, *, radius_mm: float) -> Floats | None:
     """Middle (3,) of the seen disc nearest to the missing part of the face proper; None where none is wide enough."""
     seen, points = layers.measured & layers.proper, layers.face.vertices
     candidates = np.flatnonzero(seen[: layers.result.evidence.model.template.counts[1]])
@@ -120,7 +120,7 @@ def hidden_place(layers: Layers, *, radius_mm: float) -> Floats | None:
     return None
 
 
-def _cut(evidence: Evidence, centre: Floats, radius_mm: float) -> Scan:
+def _cut(evidence: FitContext, centre: Floats, radius_mm: float) -> Scan:
     """The scan without what lies around a point of the face frame."""
     scan, pose = evidence.scan, evidence.fit.pose
 
@@ -133,7 +133,9 @@ def _cut(evidence: Evidence, centre: Floats, radius_mm: float) -> Scan:
     return replace(scan, mm=fine, for_fit=fine if scan.for_fit is scan.mm else rest(scan.for_fit))
 
 
-def _outcome(runs: Runs, leaving: Leaving, covered: Scan | None, hidden: Bools, reference: Floats | None) -> Outcome:
+def _outcome(
+    runs: Runs, leaving: AblationVariant, covered: Scan | None, hidden: Bools, reference: Floats | None
+) -> Outcome:
     layers, own, begun = runs.layers, runs.layers.result.evidence, time.perf_counter()
     problem, blind = "", None
     try:
@@ -163,11 +165,11 @@ def _outcome(runs: Runs, leaving: Leaving, covered: Scan | None, hidden: Bools, 
     )
 
 
-def _between(vertices: Floats, reference: Floats, layers: Layers) -> Floats:
+def _between(vertices: Floats, reference: Floats, layers: DisplayData) -> Floats:
     return Surface(Mesh(reference, layers.mean.faces)).closest(vertices).distance
 
 
-def _by_region(layers: Layers, values: Floats, where: Bools) -> dict[str, float]:
+def _by_region(layers: DisplayData, values: Floats, where: Bools) -> dict[str, float]:
     """Mean by area over a part of the face and over each region's share of it, regions without any left out."""
     template = layers.result.evidence.model.template
     masks: Iterator[tuple[str, Bools]] = ((name, template.region_mask(name)) for name in template.region_names)

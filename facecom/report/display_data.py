@@ -6,27 +6,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from facecom.completion import Completion, face_proper
+from facecom.completion import Completion, face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.provenance import Provenance
 from facecom.report import colors
-from facecom.report.shading import View
-from facecom.skin.detail import MEASURED as SKIN_MEASURED
-from facecom.skin.detail import NONE as SKIN_NONE
+from facecom.report.shading import ViewDirection
 
-SEEN, MIRRORED, ALONE, GUIDED, SYNTHESISED = range(5)
-"""Measured; made up while the other side of the face was seen; made up from the model and what surrounds it; made up
-while inpainted pictures told the fit; made up with skin relief laid on. What comes later goes before."""
 KIND_NAMES = (
-    "measured",
-    "mirrored (made up, other side seen)",
+    "observed",
+    "mirrored (made up, other side observed)",
     "model (made up)",
     "guided (made up, a picture had a say)",
     "synthesised (made up, skin relief laid on)",
 )
+"""What a reader is told of each `Provenance`."""
 KIND_COLOURS = (
     colors.MEASURED,
     colors.MADE_MIRRORED,
@@ -34,12 +30,10 @@ KIND_COLOURS = (
     colors.MADE_GUIDED,
     colors.MADE_SYNTHESISED,
 )
-LAID_MM = 1.0
-"""Skin relief belongs to what of the face it lies this near to."""
 
 
 @dataclass(frozen=True, eq=False)
-class Layers:
+class DisplayData:
     """What a report shows of a completion; lengths in mm, face frame.
 
     Parameters
@@ -96,13 +90,13 @@ class Layers:
     @cached_property
     def measured(self) -> Bools:
         """Vertices of the face that the scan shows, (V,)."""
-        return self.result.provenance == SEEN
+        return self.result.provenance == Provenance.OBSERVED
 
     @cached_property
     def proper(self) -> Bools:
         """Vertices that are face, not scalp, ear or neck, (V,)."""
         own = self.result.evidence
-        return face_proper(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
+        return face_mask(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
 
     @cached_property
     def made(self) -> Bools:
@@ -116,48 +110,25 @@ class Layers:
 
     @cached_property
     def sides(self) -> Ints:
-        """What the scan shows of each vertex, (V,): itself `SEEN`, its other side `MIRRORED`, or neither."""
-        return np.where(self.measured, SEEN, np.where(self.mirrored, MIRRORED, ALONE))
+        """What the scan shows of each vertex, (V,): itself, its other side, or neither."""
+        return np.where(
+            self.measured, Provenance.OBSERVED, np.where(self.mirrored, Provenance.MIRRORED, Provenance.MODEL)
+        )
 
-    @cached_property
-    def guided(self) -> Bools:
-        """Vertices of the face that were made up while a pixel of an inpainted picture told where they are, (V,)."""
-        own = self.result.evidence
-        seen = own.pictures.found.observations if own.pictures else None
-        if seen is None:
-            return np.zeros(len(self.measured), bool)
-        template = own.model.template
-        told = np.zeros(template.counts[2])
-        told[seen.corners] = 1.0
-        return ~self.measured & (template.prolong(told, from_level=2, to_level=3) > 0.5)
-
-    @cached_property
-    def synthesised(self) -> Bools:
-        """Vertices of the face that were made up and have skin relief laid on, (V,)."""
-        skin, out = self.result.detail, np.zeros(len(self.measured), bool)
-        if skin is not None:
-            laid = skin.smooth.vertices[(skin.provenance != SKIN_MEASURED) & (skin.provenance != SKIN_NONE)]
-            if len(laid):
-                out = ~self.measured & (cKDTree(laid).query(self.face.vertices)[0] < LAID_MM)
-        return out
-
-    @cached_property
+    @property
     def kind(self) -> Ints:
-        """How each vertex of the face came about, (V,): one of `KIND_NAMES`."""
-        kind = self.sides.copy()
-        kind[self.guided] = GUIDED
-        kind[self.synthesised] = SYNTHESISED
-        return kind
+        """The `Provenance` of each vertex of the face, (V,)."""
+        return self.result.provenance
 
-    @cached_property
+    @property
+    def guided(self) -> Bools:
+        """Vertices of the face that were made up while an inpainted picture had a say, (V,)."""
+        return self.kind == Provenance.GUIDED
+
+    @property
     def merged_kind(self) -> Ints:
         """The same for each vertex of the merged mesh, (M,)."""
-        joined = self.result.evidence.joined
-        kind = np.where(joined.provenance == 0, SEEN, ALONE)
-        for other in (MIRRORED, GUIDED, SYNTHESISED):
-            made = joined.weights @ (self.kind == other) > 0.5
-            kind[len(kind) - len(made) + np.flatnonzero(made)] = other
-        return kind
+        return self.result.merged_provenance
 
     @cached_property
     def kinds(self) -> tuple[int, ...]:
@@ -173,11 +144,11 @@ class Layers:
         return out
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> ViewDirection:
         """Three quarters from the side of which more was made up."""
         x, made = self.face.vertices[:, 0], ~self.measured
         left = self.area @ (made & (x > 0)) >= self.area @ (made & (x < 0))
-        return View("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
+        return ViewDirection("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
 
     def share(self, where: Bools, *, of: Bools | None = None) -> float:
         """Share of the face's area, or of the area of a part, for which `where` holds."""

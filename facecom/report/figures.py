@@ -14,9 +14,13 @@ from numpy.typing import ArrayLike
 from facecom.errors import need
 from facecom.geometry.mesh import Mesh
 from facecom.report import colors
-from facecom.report.shading import Drawing, Frame, View
+from facecom.report.shading import Drawing, Frame, ViewDirection
 
-VIEWS = (View("front"), View("subject's left", np.radians(40)), View("subject's right", -np.radians(40)))
+VIEWS = (
+    ViewDirection("front"),
+    ViewDirection("subject's left", np.radians(40)),
+    ViewDirection("subject's right", -np.radians(40)),
+)
 SERIES = tuple(
     colors.css(c) for c in ((0.14, 0.34, 0.56), colors.MADE, (0.36, 0.72, 0.55), (0.62, 0.12, 0.32), colors.UNSEEN)
 )
@@ -83,7 +87,7 @@ def error_map(
         return _png(figure)
 
 
-def side_by_side(meshes: Mapping[str, Mesh], *, view: View = VIEWS[1], size: int = 320) -> bytes:
+def side_by_side(meshes: Mapping[str, Mesh], *, view: ViewDirection = VIEWS[1], size: int = 320) -> bytes:
     """Meshes of the same frame next to each other, seen alike, (PNG bytes).
 
     Raises

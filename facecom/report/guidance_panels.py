@@ -8,7 +8,7 @@ import numpy as np
 
 from facecom.errors import need
 from facecom.geometry.mesh import Floats, unit
-from facecom.guidance.guide import Guidance, View
+from facecom.guidance.guide import Guidance, GuidedView
 from facecom.guidance.rendering import AMBIENT, HEADLIGHT
 from facecom.report.formatting import REGION_TITLES, mm, percent
 from facecom.report.pictures import Picture, jpeg_bytes
@@ -41,7 +41,7 @@ def view_pictures(found: Guidance, *, most: int = 2) -> Iterator[Picture]:
             yield Picture(jpeg_bytes(drawn), f"{caption}, view {view.name}")
 
 
-def view_panels(view: View) -> Iterator[tuple[str, Image]]:
+def view_panels(view: GuidedView) -> Iterator[tuple[str, Image]]:
     """What a picture shows, in words, and the picture; no regions where the parser was not asked."""
     grey = _grey(view.scan.shading)
     yield "picture of the scan", enlarged(grey)

@@ -9,13 +9,13 @@ import numpy as np
 
 from facecom.completion import Completion
 from facecom.report import colors, references
-from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, DisplayData
 from facecom.report.formatting import REGION_TITLES, mm, percent
 from facecom.report.html_elements import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
 from facecom.report.preview import preview
 from facecom.report.shading import Image
-from facecom.report.stage_summaries import Stage, tell
+from facecom.report.stage_summaries import StageSummary, stage_summaries
 from facecom.report.viewer3d import json_for_script, scene, script, viewer_source
 
 AID = (
@@ -37,10 +37,10 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
     -------
     str, HTML
     """
-    layers = Layers(result)
+    layers = DisplayData(result)
     if overview is None:
         overview = draw_overview(result)
-    stages = tell(layers)
+    stages = stage_summaries(layers)
     body = [
         *_head(layers, name),
         *_view(layers),
@@ -55,7 +55,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
 
 def draw_overview(result: Completion) -> Image:
     """Scan and result from four sides, triangles outwards however they were stored, (H, W, 3) uint8."""
-    layers = Layers(result)
+    layers = DisplayData(result)
     return preview(layers.scan, layers.merged, provenance=result.merged_provenance)
 
 
@@ -64,7 +64,7 @@ def page_style() -> str:
     return resources.files("facecom").joinpath("assets", "report", "page.css").read_text(encoding="utf-8")
 
 
-def _head(layers: Layers, name: str) -> Iterator[str]:
+def _head(layers: DisplayData, name: str) -> Iterator[str]:
     report = layers.result.report
     yield tag("h1", name)
     yield tag("p", f"Completed by facecom {report.versions.get('facecom', '')}".strip() + ".", kind="soft")
@@ -87,7 +87,7 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _view(layers: Layers) -> Iterator[str]:
+def _view(layers: DisplayData) -> Iterator[str]:
     plotting = script()
     if plotting is None:
         yield tag("h2", "Look at it")
@@ -136,7 +136,7 @@ def _fixed(overview: Image) -> Iterator[str]:
     yield picture(shown.uri, shown.caption)
 
 
-def _figures(layers: Layers) -> Iterator[str]:
+def _figures(layers: DisplayData) -> Iterator[str]:
     report = layers.result.report
     yield tag("h2", "Figures")
     yield tag(
@@ -170,7 +170,7 @@ def _figures(layers: Layers) -> Iterator[str]:
     yield "</div></div>"
 
 
-def _regions(layers: Layers) -> Iterator[tuple[str, ...]]:
+def _regions(layers: DisplayData) -> Iterator[tuple[str, ...]]:
     report, template = layers.result.report, layers.result.evidence.model.template
     everywhere = np.ones(len(layers.area), bool)
     masks = {"all": everywhere} | {name: template.region_mask(name) for name in template.region_names}
@@ -195,7 +195,7 @@ def _removed(removed: object) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in items.items()) or "nothing"
 
 
-def _story(stages: Sequence[Stage]) -> Iterator[str]:
+def _story(stages: Sequence[StageSummary]) -> Iterator[str]:
     yield tag("h2", "How it came about")
     yield tag("p", "What each stage got, what it knows, and what it gave, with the pictures and figures of this scan.")
     for number, stage in enumerate(stages, start=1):
@@ -214,7 +214,7 @@ def _story(stages: Sequence[Stage]) -> Iterator[str]:
         yield "</section>"
 
 
-def _why(layers: Layers) -> Iterator[str]:
+def _why(layers: DisplayData) -> Iterator[str]:
     report, own = layers.result.report, layers.result.evidence
     mirrored = percent(layers.share(layers.mirrored, of=layers.made))
     seen = layers.mean_of(layers.face_to_scan, layers.measured)

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from facecom.errors import need
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.report import colors
-from facecom.report.display_data import KIND_COLOURS, Layers
-from facecom.report.shading import Drawing, Frame, Image, View
+from facecom.report.display_data import KIND_COLOURS, DisplayData
+from facecom.report.shading import Drawing, Frame, Image, ViewDirection
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Painter:
     """Draws meshes of one completion, all at the same place and from the same side."""
 
     frame: Frame
-    view: View
+    view: ViewDirection
     _drawn: dict[int, tuple[Mesh, Drawing]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, layers: Layers, *, size: int = 300) -> Painter:
+    def of(cls, layers: DisplayData, *, size: int = 300) -> Painter:
         """Show the face proper, from its more interesting side."""
         frame = Frame.around(layers.face.vertices[layers.proper], size=size)
         return cls(replace(frame, half=1.15 * frame.half), layers.view)

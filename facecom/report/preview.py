@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from facecom.errors import need
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.report.shading import Drawing, Frame, Image, View
+from facecom.report.shading import Drawing, Frame, Image, ViewDirection
 
 # What was measured is grey; each way of making up has a colour of its own, told apart by colour-blind eyes too.
 PALETTE = np.array([[0.82, 0.82, 0.80], [0.93, 0.56, 0.25], [0.35, 0.62, 0.86], [0.36, 0.72, 0.55], [0.72, 0.50, 0.78]])
@@ -91,15 +91,20 @@ def _turned(mesh: Mesh, transform: Similarity) -> Floats | None:
     return None if mesh.normals is None else transform.rotate(mesh.normals)
 
 
-def _views(vertices: Floats, made: np.ndarray) -> tuple[View, ...]:
+def _views(vertices: Floats, made: np.ndarray) -> tuple[ViewDirection, ...]:
     x = vertices[:, 0]
     more_on_left = (made & (x > 0)).sum() >= (made & (x < 0)).sum()
-    side = View("left profile", np.pi / 2) if more_on_left else View("right profile", -np.pi / 2)
+    side = ViewDirection("left profile", np.pi / 2) if more_on_left else ViewDirection("right profile", -np.pi / 2)
     third = np.radians(40)
-    return View("front"), View("subject's left", third), View("subject's right", -third), side
+    return (
+        ViewDirection("front"),
+        ViewDirection("subject's left", third),
+        ViewDirection("subject's right", -third),
+        side,
+    )
 
 
-def _caption(name: str, views: tuple[View, ...], *, size: int) -> Image:
+def _caption(name: str, views: tuple[ViewDirection, ...], *, size: int) -> Image:
     canvas = need("PIL.Image").new("RGB", (size * len(views), _CAPTION), "white")
     pen = need("PIL.ImageDraw").Draw(canvas)
     for k, view in enumerate(views):

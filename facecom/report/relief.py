@@ -9,8 +9,8 @@ import numpy as np
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools
-from facecom.report.display_data import Layers
-from facecom.skin.detail import MEASURED, NONE
+from facecom.provenance import Provenance
+from facecom.report.display_data import DisplayData
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Relief:
         return f"{self.decibel:+.1f} dB" if np.isfinite(self.decibel) else "nothing to compare"
 
 
-def relief_by_region(layers: Layers) -> Mapping[str, Relief]:
+def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
     """Relief of the skin detail of a completion: of `all` of it, and of each region that it was made in.
 
     Empty where no detail was made. A point of the detail belongs to the region of the completed face that it lies on.
@@ -52,7 +52,10 @@ def relief_by_region(layers: Layers) -> Mapping[str, Relief]:
         return {}
     template = layers.result.evidence.model.template
     height = skin.displacement - skin.low
-    made, seen = (skin.provenance != MEASURED) & (skin.provenance != NONE), skin.provenance == MEASURED
+    made, seen = (
+        ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL)),
+        skin.provenance == Provenance.OBSERVED,
+    )
     found = Surface(layers.face).closest(skin.smooth.vertices)
     corner = found.barycentric.argmax(axis=1)
     nearest = layers.face.faces[found.faces, corner]

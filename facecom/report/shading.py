@@ -20,7 +20,7 @@ _FAR_MM = 1000.0
 
 
 @dataclass(frozen=True)
-class View:
+class ViewDirection:
     """Where the viewer stands: yaw towards the subject's left and pitch upwards, radians, from straight in front."""
 
     name: str
@@ -73,7 +73,7 @@ class Drawing:
             self._cells = Cells(mesh.vertices, cell_mm=pixel_mm)
             mesh = self._cells.merged(mesh)
         self.mesh = mesh
-        self._seen: dict[tuple[View, Frame], _Seen] = {}
+        self._seen: dict[tuple[ViewDirection, Frame], _Seen] = {}
         if len(mesh.faces):
             self._surface = Surface(mesh)
             self._normals = vertex_normals(mesh.vertices, mesh.faces)
@@ -81,7 +81,7 @@ class Drawing:
             self._normals = estimate_normals(mesh.vertices) if mesh.normals is None else unit(mesh.normals)
             self._dot = int(np.clip(round(0.6 * point_spacing(mesh.vertices) / pixel_mm), 0, 4))
 
-    def shade(self, colors: ArrayLike, view: View, frame: Frame) -> Image:
+    def shade(self, colors: ArrayLike, view: ViewDirection, frame: Frame) -> Image:
         """Draw the picture, (size, size, 3) uint8, on white.
 
         colors : (3,) or (V, 3) float in 0..1, what the light falls on

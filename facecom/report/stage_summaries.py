@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from facecom.geometry.mesh import Floats, vertex_normals
+from facecom.provenance import Provenance
 from facecom.report import references
-from facecom.report.display_data import Layers
+from facecom.report.display_data import DisplayData
 from facecom.report.formatting import REGION_TITLES, mm, percent
 from facecom.report.guidance_panels import picture_figures, view_pictures
 from facecom.report.pictures import Painter, Picture
-from facecom.report.references import Source
+from facecom.report.references import Reference
 from facecom.report.relief import relief_by_region
 from facecom.report.shading import Frame
-from facecom.skin.detail import PROVENANCE_NAMES
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class StageSummary:
     """One stage of the story.
 
     Parameters
@@ -42,11 +42,11 @@ class Stage:
     own: str
     figures: Mapping[str, str] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
-    references: tuple[Source, ...] = ()
+    references: tuple[Reference, ...] = ()
     used: bool = True
 
 
-def tell(layers: Layers) -> tuple[Stage, ...]:
+def stage_summaries(layers: DisplayData) -> tuple[StageSummary, ...]:
     """All stages of the completion, in order; those that took no part come last and say so."""
     painter = Painter.of(layers)
     return (
@@ -61,12 +61,12 @@ def tell(layers: Layers) -> tuple[Stage, ...]:
     )
 
 
-def _alignment(layers: Layers, painter: Painter) -> Stage:
+def _alignment(layers: DisplayData, painter: Painter) -> StageSummary:
     own, report = layers.result.evidence, layers.result.report
     stored = own.scan.mm.mesh.vertices
     raw = layers.scan.with_vertices(stored - stored.mean(0) + painter.frame.centre)
     cosine = (np.trace(own.fit.pose.rotation) - 1) / 2
-    return Stage(
+    return StageSummary(
         "Finding the face",
         f"The cleaned scan of {len(own.scan.mesh.faces):,} triangles, in whatever pose it was stored; its unit was "
         f"taken as {report.unit}.",
@@ -83,11 +83,11 @@ def _alignment(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _generator(layers: Layers, painter: Painter) -> Stage:
+def _generator(layers: DisplayData, painter: Painter) -> StageSummary:
     own, report = layers.result.evidence, layers.result.report
     code = own.fit.code[: own.model.identity_size]
     moved = _length(layers.modes_only.vertices - layers.mean.vertices)
-    return Stage(
+    return StageSummary(
         "The face's code",
         "The scan in the face frame: position and direction of its surface where it was seen.",
         f"A generator of whole faces: a mean and {own.model.identity_size} ways in which faces differ, each with its "
@@ -110,13 +110,13 @@ def _generator(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _symmetry(layers: Layers, painter: Painter) -> Stage:
+def _symmetry(layers: DisplayData, painter: Painter) -> StageSummary:
     own = layers.result.evidence
     moved = _normal_offset(layers.modes_only.vertices, layers.fitted.vertices, layers)
     mirror = own.model.template.mirror
     odd = layers.fitted.vertices - layers.fitted.vertices[mirror] * [-1.0, 1.0, 1.0]
     made = layers.made
-    return Stage(
+    return StageSummary(
         "What this face has beside the code, and its other side",
         "The face of the code and what is left between it and the scan.",
         f"{own.model.code_size - own.model.identity_size} smooth fields of offsets, with the size and reach that real "
@@ -139,11 +139,11 @@ def _symmetry(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _projection(layers: Layers, painter: Painter) -> Stage:
+def _projection(layers: DisplayData, painter: Painter) -> StageSummary:
     own = layers.result.evidence
     settings = own.settings.project
     offset = own.projected.offset
-    return Stage(
+    return StageSummary(
         "Onto the scan",
         "The fitted face, a few tenths of a millimetre from the scan.",
         "The offset to the scan is a smooth random field on the surface: known where the scan is, and beyond its rim "
@@ -164,9 +164,9 @@ def _projection(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _uncertainty(layers: Layers, painter: Painter) -> Stage:
+def _uncertainty(layers: DisplayData, painter: Painter) -> StageSummary:
     sigma, report = layers.result.sigma_mm, layers.result.report
-    return Stage(
+    return StageSummary(
         "How sure it is",
         "The fit's second derivative: how much each change of the code would cost.",
         "What the seen part leaves open stays open: a code that changes only the unseen part costs little, and shows "
@@ -181,9 +181,9 @@ def _uncertainty(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _join(layers: Layers, painter: Painter) -> Stage:
+def _join(layers: DisplayData, painter: Painter) -> StageSummary:
     result, joined = layers.result, layers.result.evidence.joined
-    return Stage(
+    return StageSummary(
         "Joined to the scan",
         "The completed face and the scan's own triangles.",
         "The scan's triangles are kept, bit for bit. What is missing is cut from the completed face, its triangles are "
@@ -211,9 +211,9 @@ def _join(layers: Layers, painter: Painter) -> Stage:
     )
 
 
-def _guidance(layers: Layers) -> Stage:
+def _guidance(layers: DisplayData) -> StageSummary:
     moved, asked = layers.result.report.guidance_mm, layers.result.evidence.pictures
-    return Stage(
+    return StageSummary(
         "A picture as a further witness",
         "Depth and normals drawn from the scan, with the hole in them.",
         "A parser that names the regions of a picture and a network that paints in the hole, or any diffusion network "
@@ -228,9 +228,9 @@ def _guidance(layers: Layers) -> Stage:
     )
 
 
-def _detail(layers: Layers, painter: Painter) -> Stage:
+def _detail(layers: DisplayData, painter: Painter) -> StageSummary:
     skin = layers.result.detail
-    stage = Stage(
+    stage = StageSummary(
         "Pores and fine lines",
         "The completed face, and a scan fine enough to carry skin relief.",
         "The relief of the person's own seen skin, first of the same place on the other side.",
@@ -245,7 +245,7 @@ def _detail(layers: Layers, painter: Painter) -> Stage:
     close = replace(painter, frame=Frame.around(skin.mesh.vertices, size=painter.frame.size))
     return replace(
         stage,
-        figures={name: percent(float(np.mean(skin.provenance == k))) for k, name in enumerate(PROVENANCE_NAMES)}
+        figures={kind.label: percent(float(np.mean(skin.provenance == kind))) for kind in Provenance}
         | {
             "spacing of the scan there": mm(skin.bands.spacing_mm),
             **{
@@ -265,5 +265,5 @@ def _length(vectors: Floats) -> Floats:
     return np.linalg.norm(vectors, axis=1)
 
 
-def _normal_offset(before: Floats, after: Floats, layers: Layers) -> Floats:
+def _normal_offset(before: Floats, after: Floats, layers: DisplayData) -> Floats:
     return np.einsum("vd,vd->v", after - before, vertex_normals(before, layers.mean.faces))

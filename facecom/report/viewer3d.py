@@ -12,8 +12,9 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_areas
+from facecom.provenance import Provenance
 from facecom.report import colors
-from facecom.report.display_data import ALONE, KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, DisplayData
 from facecom.report.shading import Cells
 
 MOST_SCAN_FACES = 40_000
@@ -23,7 +24,7 @@ BESIDE_MM = 5.0
 _LEVELS = 254  # the byte 255 stands for "nothing to show"
 
 
-def scene(layers: Layers) -> dict[str, Any]:
+def scene(layers: DisplayData) -> dict[str, Any]:
     """Scan, whole face and patch with their colours, ready for JSON.
 
     Positions are 16-bit steps of `step_mm`, colour values bytes over the range of their scale; both are finer than
@@ -97,17 +98,17 @@ def json_for_script(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def _patch(layers: Layers) -> tuple[Mesh, Floats]:
+def _patch(layers: DisplayData) -> tuple[Mesh, Floats]:
     """The patch, and for each of its vertices sigma, kind, and where there are any its colours (P, 2 or 5)."""
     merged, joined = layers.merged, layers.result.evidence.joined
-    faces = merged.faces[(joined.provenance[merged.faces] != 0).any(axis=1)]
+    faces = merged.faces[(joined.added[merged.faces]).any(axis=1)]
     if not len(faces):
         return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros((0, 2))
     used, corner = np.unique(faces, return_inverse=True)
     values = np.stack([layers.result.merged_sigma_mm[used], layers.merged_kind[used]], axis=1)
     # a vertex of the rim is measured, its triangle in the patch is not
-    rim = joined.provenance[used] == 0
-    values[rim, 1] = ALONE
+    rim = ~joined.added[used]
+    values[rim, 1] = Provenance.MODEL
     if not rim.all():
         nearest = cKDTree(merged.vertices[used[~rim]]).query(merged.vertices[used[rim]])[1]
         values[rim, 1] = values[~rim, 1][nearest]

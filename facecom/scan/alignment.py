@@ -17,11 +17,11 @@ from facecom.geometry.mesh import Floats, Mesh, face_cross
 from facecom.geometry.transform import Similarity, fit_similarity, orthonormal
 from facecom.scan.pose_search import AlignSettings, oriented_samples, search
 
-__all__ = ["AlignSettings", "Alignment", "align", "align_landmarks"]
+__all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks"]
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class PoseCandidate:
     """One pose in which the scan looks like a face.
 
     pose : scan frame (mm) -> face frame; score : 0..1, share of the reference face that the scan explains at
@@ -33,7 +33,7 @@ class Alignment:
     inside_out: bool
 
 
-def align(scan: Mesh, reference: Mesh, *, settings: AlignSettings | None = None) -> list[Alignment]:
+def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | None = None) -> list[PoseCandidate]:
     """Poses in which `scan` looks like `reference`, best first.
 
     Parameters
@@ -50,12 +50,12 @@ def align(scan: Mesh, reference: Mesh, *, settings: AlignSettings | None = None)
     canonical = _inertia_frame(scan)
     moved = scan.with_vertices(canonical.apply(scan.vertices))
     template = oriented_samples(reference, settings)
-    found: list[Alignment] = []
+    found: list[PoseCandidate] = []
     for inside_out in _orientations(moved):
         samples = oriented_samples(moved, settings, flip=inside_out)
         for rotation, translation, score in search(samples, template, settings):
             pose = Similarity(orthonormal(rotation), translation).inverse() @ canonical
-            found.append(Alignment(pose, float(score), inside_out))
+            found.append(PoseCandidate(pose, float(score), inside_out))
     found.sort(key=lambda a: -a.score)
     return found[: settings.candidates]
 

@@ -13,7 +13,7 @@ from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.geometry.weld import identical_rows, weld
 from facecom.io.parsed_mesh import LARGEST
-from facecom.scan.topology import oriented_surface
+from facecom.scan.topology import consistent_surface
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def clean_scan(
         bad = _stretch(scan.vertices, faces) > max_stretch
         counts["stretched_faces"] = int(bad.sum())
         faces, face_index = faces[~bad], face_index[~bad]
-    surface = oriented_surface(scan.vertices, faces)
+    surface = consistent_surface(scan.vertices, faces)
     faces, face_index = surface.faces, face_index[surface.index]
     counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.crowded, surface.one_sided
     counts["turned_faces"] = surface.turned

@@ -13,7 +13,7 @@ from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit
 from facecom.geometry.weld import weld
 from facecom.scan.reconstruction_gaps import bridges, edge_limit, fill_small_gaps
-from facecom.scan.topology import oriented_surface
+from facecom.scan.topology import consistent_surface
 
 SurfaceMethod = Literal["pivot", "poisson"]
 
@@ -164,7 +164,7 @@ def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
     cloud = _cloud(points, normals)
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         mesh = o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(cloud, o3d.utility.DoubleVector(radii))
-    return oriented_surface(points, np.array(mesh.triangles, np.int64).reshape(-1, 3)).faces
+    return consistent_surface(points, np.array(mesh.triangles, np.int64).reshape(-1, 3)).faces
 
 
 def _cloud(points: Floats, normals: Floats) -> Any:

@@ -99,7 +99,7 @@ def _reversed_half(count: int, a: Ints, b: Ints, clash: Bools) -> Bools:
 
 
 @dataclass(frozen=True, eq=False)
-class OrientedSurface:
+class ConsistentSurface:
     """A surface with at most two faces an edge and two sides everywhere.
 
     faces : (F, 3) int
@@ -115,18 +115,18 @@ class OrientedSurface:
     turned: int = 0
 
 
-def oriented_surface(vertices: Floats, faces: Ints) -> OrientedSurface:
+def consistent_surface(vertices: Floats, faces: Ints) -> ConsistentSurface:
     """Take away and reverse as few faces as it takes to make a triangle list a surface with two sides."""
     index = np.arange(len(faces))
     if is_oriented_surface(faces):
-        return OrientedSurface(faces, index)
+        return ConsistentSurface(faces, index)
     crowded = nonmanifold_faces(vertices, faces)
     faces, index = faces[~crowded], index[~crowded]
     turned, gone = consistent_orientation(faces), np.zeros(len(faces), bool)
     if not is_oriented_surface(np.where(turned[:, None], faces[:, ::-1], faces)):
         turned, gone = one_sided(faces)
     faces = np.where(turned[:, None], faces[:, ::-1], faces)[~gone]
-    return OrientedSurface(faces, index[~gone], int(crowded.sum()), int(gone.sum()), int(turned.sum()))
+    return ConsistentSurface(faces, index[~gone], int(crowded.sum()), int(gone.sum()), int(turned.sum()))
 
 
 def _edges(faces: Ints) -> tuple[Ints, Ints]:

@@ -9,14 +9,14 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
-from facecom.skin.relief import Charts, Singles, tangent_frames
+from facecom.skin.relief import HeightPatches, Singles, tangent_frames
 
 FOLD_SPREAD = (2.0, 1.3, 0.7, 0.5)
 """By how many nepers energies may exceed their median, finest band first, before they count as a fold's."""
 
 
-def measured_near(
-    charts: Charts,
+def observed_band_power(
+    charts: HeightPatches,
     values: Singles,
     points: Floats,
     *,
@@ -54,7 +54,7 @@ def measured_near(
     return mean, total > 0
 
 
-def wanted_energy(
+def target_band_power(
     mesh: Mesh,
     own: Floats,
     own_seen: Bools,
@@ -104,7 +104,7 @@ def wanted_energy(
     return splu(system).solve(slope.T @ weight @ guide + hold @ held) + middle
 
 
-def with_tension(direction: Floats, squeeze: Floats, normals: Floats, *, share: float) -> Floats:
+def with_tension_lines(direction: Floats, squeeze: Floats, normals: Floats, *, share: float) -> Floats:
     """Directions (C, 2) with that of faces at large added where none was measured.
 
     The shorter a measured direction is, the less of its length is spoken for; the rest goes to the squeeze, by a share.

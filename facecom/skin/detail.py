@@ -14,26 +14,14 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.enclosed_holes import enclosed_holes
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
-from facecom.skin.hole_detail import Sides, detail_of_piece, obstacle
+from facecom.skin.hole_detail import FaceAttributes, detail_of_hole, infeasibility_reason
 from facecom.skin.types import (
-    MEASURED,
-    MIRRORED,
-    NONE,
-    OWN_SKIN,
-    PROVENANCE_NAMES,
-    SYNTHETIC,
     Detail,
     DetailMode,
     DetailSettings,
 )
 
 __all__ = [
-    "MEASURED",
-    "MIRRORED",
-    "NONE",
-    "OWN_SKIN",
-    "PROVENANCE_NAMES",
-    "SYNTHETIC",
     "Detail",
     "DetailMode",
     "DetailSettings",
@@ -93,7 +81,7 @@ def add_detail(
     >>> gone = np.abs(flat).max(axis=1) < 2
     >>> scan = Mesh(flat + 0.1 * rough[:, None] * [0, 0, 1], faces[~gone[faces].any(1)])
     >>> made = add_detail(scan, Mesh(flat, faces), measured=~gone, where=gone)
-    >>> bool(made.displacement[made.provenance == 2].std() > 0.005)
+    >>> bool(made.displacement[made.provenance == 4].std() > 0.005)
     True
     """
     options = settings or DetailSettings()
@@ -108,12 +96,12 @@ def add_detail(
         raise ValueError(
             f"seen skin surrounds no missing part of {options.smallest_mm2:g} mm² or more; name the part with `where`"
         )
-    sides = Sides(measured, mirror, region, squeeze)
-    stops = [obstacle(surface, face, missing, sides, options) for missing in pieces]
+    sides = FaceAttributes(measured, mirror, region, squeeze)
+    stops = [infeasibility_reason(surface, face, missing, sides, options) for missing in pieces]
     if all(stops):
         raise ValueError("; ".join(dict.fromkeys(stops)))
     made = [
-        detail_of_piece(surface, face, missing, sides, options, seed)
+        detail_of_hole(surface, face, missing, sides, options, seed)
         for missing, stop in zip(pieces, stops, strict=True)
         if not stop
     ]
@@ -165,6 +153,7 @@ def _together(details: list[Detail], problems: tuple[str, ...]) -> Detail:
         provenance=np.concatenate([d.provenance for d in details]),
         bands=first.bands,
         warnings=tuple(dict.fromkeys([text for d in details for text in d.warnings] + list(problems))),
+        generic=any(d.generic for d in details),
     )
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross, unit, vertex_normals
-from facecom.skin.types import NONE, Detail
+from facecom.provenance import Provenance
+from facecom.skin.types import Detail
 
 Singles = NDArray[np.float32]
 
@@ -23,7 +24,7 @@ class DetailMaps:
 
     displacement : (H, W) float32, mm along the normals of the subdivided face, zero where there is no detail;
     normal : (H, W, 3) float32, unit, tangent space (u, v, out); provenance : (H, W) uint8, see
-    `detail.PROVENANCE_NAMES`, 255 off the patch; covered : (H, W) bool.
+    `Provenance`, 255 off the patch; covered : (H, W) bool.
     """
 
     displacement: Singles
@@ -63,7 +64,7 @@ def bake_maps(detail: Detail, *, size: int = 2048) -> DetailMaps:
     normal = np.broadcast_to(np.array([0, 0, 1], np.float32), (size, size, 3)).copy()
     displacement, provenance = np.zeros((size, size), np.float32), np.full((size, size), 255, np.uint8)
     displacement[covered], normal[covered], provenance[covered] = height, tangent, source
-    return DetailMaps(displacement, normal, provenance, covered & (provenance != NONE))
+    return DetailMaps(displacement, normal, provenance, covered & (provenance != Provenance.MODEL))
 
 
 def _upwards(sheet: Mesh) -> Mesh:
@@ -176,5 +177,5 @@ def write_maps(maps: DetailMaps, folder: str | os.PathLike[str]) -> tuple[str, .
     write_png16(paths[1], samples, text={"mm_per_step": f"{step:.9g}", "zero": "32768"})
     write_png16(paths[2], np.rint((maps.normal * 0.5 + 0.5) * 65535).astype(np.uint16))
     paths.append(os.path.join(folder, "provenance.png"))
-    write_png16(paths[3], maps.provenance.astype(np.uint16), text={"values": "see facecom.skin.detail"})
+    write_png16(paths[3], maps.provenance.astype(np.uint16), text={"values": "see facecom.Provenance"})
     return tuple(paths)

@@ -10,16 +10,17 @@ from scipy.spatial import cKDTree
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
+from facecom.provenance import Provenance
 from facecom.skin import band_power, fine_patch, noise_bands, quilting, relief, safe_displacement, synthetic_skin
 from facecom.skin.noise_bands import BandReport
-from facecom.skin.types import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings
+from facecom.skin.types import Detail, DetailSettings
 
 FEW = 24
 """Height maps of the first look."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
+class FaceAttributes:
     """What is known of each face vertex: measured, its partner on the other side, its region, how it is squeezed."""
 
     measured: Bools
@@ -28,7 +29,9 @@ class Sides:
     squeeze: Floats | None = None
 
 
-def obstacle(surface: Surface, face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) -> str:
+def infeasibility_reason(
+    surface: Surface, face: Mesh, missing: Bools, sides: FaceAttributes, options: DetailSettings
+) -> str:
     """Why no relief can be made for this hole, or an empty text: a look that costs little beside the making.
 
     The spacing of the triangles around the hole, then a few height maps of the skin there.
@@ -48,7 +51,7 @@ def obstacle(surface: Surface, face: Mesh, missing: Bools, sides: Sides, options
     if not noise_bands.resolves_any(spacing, longest_mm=options.longest_mm):
         return noise_bands.too_coarse(spacing, longest_mm=options.longest_mm)
     normals = vertex_normals(face.vertices, face.faces)[few]
-    charts = relief.sample_charts(
+    charts = relief.sample_height_patches(
         surface, face.vertices[few], normals, mirrored=np.zeros(len(few), bool), longest_mm=options.longest_mm
     )
     seen = noise_bands.report_bands(charts, spacing_mm=spacing, longest_mm=options.longest_mm)
@@ -57,8 +60,8 @@ def obstacle(surface: Surface, face: Mesh, missing: Bools, sides: Sides, options
     return seen.sentence() if hopeless else ""
 
 
-def detail_of_piece(
-    surface: Surface, face: Mesh, missing: Bools, sides: Sides, options: DetailSettings, seed: int
+def detail_of_hole(
+    surface: Surface, face: Mesh, missing: Bools, sides: FaceAttributes, options: DetailSettings, seed: int
 ) -> Detail:
     """Detail of one hole and its border."""
     patch = fine_patch.refine_patch(
@@ -78,13 +81,13 @@ def detail_of_piece(
         charts, bands = _generic(charts, bands, options, seed)
     stop = _unmakeable(charts, bands, options)
     if stop:
-        made, source = np.zeros(len(low)), np.full(len(low), NONE)
+        made, source = np.zeros(len(low)), np.full(len(low), Provenance.MODEL)
     else:
         made, source = _make(patch, heights, low, charts, bands, sides, options, seed)
     height = np.where(heights.seen, heights.values, low + made)
     moved = safe_displacement.displace_uncrossed(patch, height, calm=low, seen=heights.seen)
     # what had to leave the scan is neither measured nor made
-    kind = np.where(heights.seen, np.where(moved.lowered, NONE, MEASURED), source)
+    kind = np.where(heights.seen, np.where(moved.lowered, Provenance.MODEL, Provenance.OBSERVED), source)
     mesh, used = moved.mesh.submesh(np.ones(len(moved.mesh.faces), bool))
     return Detail(
         mesh=mesh,
@@ -95,6 +98,7 @@ def detail_of_piece(
         provenance=kind[used],
         bands=bands,
         warnings=tuple(([stop] if stop else []) + _mended(moved)),
+        generic=not stop and options.mode == "synthetic" and not charts.measured,
     )
 
 
@@ -116,15 +120,15 @@ def _charts(
     surface: Surface,
     face: Mesh,
     missing: Bools,
-    sides: Sides,
+    sides: FaceAttributes,
     options: DetailSettings,
-) -> relief.Charts:
+) -> relief.HeightPatches:
     """Height maps of the skin around the hole and of the other side, the latter turned over to this one."""
     normals = vertex_normals(face.vertices, face.faces)
     own, other = _centres(face, missing, sides, options)
     centres = own if sides.mirror is None else np.concatenate([own, sides.mirror[other]])
     flag = np.arange(len(centres)) >= len(own)
-    charts = relief.sample_charts(
+    charts = relief.sample_height_patches(
         surface, face.vertices[centres], normals[centres], mirrored=flag, longest_mm=options.longest_mm
     )
     flip = np.array([-1.0, 1.0, 1.0])
@@ -133,7 +137,7 @@ def _charts(
     return charts
 
 
-def _centres(face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) -> tuple[Ints, Ints]:
+def _centres(face: Mesh, missing: Bools, sides: FaceAttributes, options: DetailSettings) -> tuple[Ints, Ints]:
     """Face vertices where skin is measured, nearest to the hole first: on this side, and those whose partners serve."""
     distance = cKDTree(face.vertices[missing]).query(face.vertices, distance_upper_bound=options.source_mm)[0]
     order = np.argsort(distance, kind="stable")
@@ -148,20 +152,22 @@ def _centres(face: Mesh, missing: Bools, sides: Sides, options: DetailSettings) 
     return own, other
 
 
-def _bands(scan: Mesh, heights: fine_patch.Heights, charts: relief.Charts, options: DetailSettings) -> BandReport:
+def _bands(
+    scan: Mesh, heights: fine_patch.Heights, charts: relief.HeightPatches, options: DetailSettings
+) -> BandReport:
     seen = heights.faces[heights.seen]
     spacing = noise_bands.local_spacing(scan, seen) if len(seen) else np.inf
     return noise_bands.report_bands(charts, spacing_mm=spacing, longest_mm=options.longest_mm)
 
 
 def _generic(
-    charts: relief.Charts, bands: BandReport, options: DetailSettings, seed: int
-) -> tuple[relief.Charts, BandReport]:
-    made = synthetic_skin.generic_charts(count=48, longest_mm=options.longest_mm, seed=seed)
+    charts: relief.HeightPatches, bands: BandReport, options: DetailSettings, seed: int
+) -> tuple[relief.HeightPatches, BandReport]:
+    made = synthetic_skin.synthetic_patches(count=48, longest_mm=options.longest_mm, seed=seed)
     return made, replace(bands, usable=np.ones_like(bands.usable))
 
 
-def _unmakeable(charts: relief.Charts, bands: BandReport, options: DetailSettings) -> str:
+def _unmakeable(charts: relief.HeightPatches, bands: BandReport, options: DetailSettings) -> str:
     """Why nothing can be made from what was measured, or an empty text."""
     if not len(charts.centres):
         return "no skin is seen around what is missing, so there is none to continue and it stays smooth"
@@ -179,9 +185,9 @@ def _make(
     patch: fine_patch.FinePatch,
     heights: fine_patch.Heights,
     low: Floats,
-    charts: relief.Charts,
+    charts: relief.HeightPatches,
     bands: BandReport,
-    sides: Sides,
+    sides: FaceAttributes,
     options: DetailSettings,
     seed: int,
 ) -> tuple[Floats, Ints]:
@@ -192,12 +198,12 @@ def _make(
     for _ in range(options.corrections):
         parts = parts * _gains(patch, target, parts, low, options)
     generic_skin = options.mode == "synthetic" and not charts.measured
-    wanted = options.lean if generic_skin else quilting.expected_lean(charts, options.lean, options.lean_share)
-    leaning = quilting.lean(parts[:, :3].sum(1), target, wanted=wanted)
+    wanted = options.lean if generic_skin else quilting.expected_skewness(charts, options.lean, options.lean_share)
+    leaning = quilting.skewness_offset(parts[:, :3].sum(1), target, wanted=wanted)
     rough = quilting.continue_over_rim(parts.sum(1) + leaning, target, reach_mm=options.rim_mm)
     rough = _without_low_pass(patch, heights, rough, target.depth, options)
-    kind = np.where(charts.mirrored[quilted.source], MIRRORED, OWN_SKIN)
-    return rough, np.full(len(rough), SYNTHETIC) if generic_skin else kind
+    kind = np.where(charts.mirrored[quilted.source], Provenance.MIRRORED, Provenance.SYNTHESISED)
+    return rough, np.full(len(rough), Provenance.SYNTHESISED) if generic_skin else kind
 
 
 def _without_low_pass(
@@ -210,7 +216,7 @@ def _without_low_pass(
 
 
 def _gains(
-    patch: fine_patch.FinePatch, target: quilting.Target, parts: Floats, low: Floats, options: DetailSettings
+    patch: fine_patch.FinePatch, target: quilting.QuiltTarget, parts: Floats, low: Floats, options: DetailSettings
 ) -> Floats:
     """Factor for each vertex and band that brings what was made to the wanted energies.
 
@@ -225,7 +231,7 @@ def _gains(
     trial = Surface(safe_displacement.displace(patch, low + first)[0])
     order = missing[np.argsort(-target.depth[missing], kind="stable")]
     centres = relief.spread_points(target.points, options.chart_mm, order)
-    seen = relief.sample_charts(
+    seen = relief.sample_height_patches(
         trial,
         target.points[centres],
         target.normals[centres],
@@ -234,7 +240,7 @@ def _gains(
         half_mm=4.0,
     )
     coarse = patch.coarse.vertices
-    got, found = band_power.measured_near(seen, seen.energy, coarse, mirrored=False)
+    got, found = band_power.observed_band_power(seen, seen.energy, coarse, mirrored=False)
     inside = found & ~target.known[: len(coarse)]
     if not inside.any():
         return np.ones_like(parts)
@@ -247,24 +253,24 @@ def _target(
     patch: fine_patch.FinePatch,
     heights: fine_patch.Heights,
     low: Floats,
-    charts: relief.Charts,
+    charts: relief.HeightPatches,
     bands: BandReport,
-    sides: Sides,
+    sides: FaceAttributes,
     options: DetailSettings,
-) -> quilting.Target:
+) -> quilting.QuiltTarget:
     coarse = patch.coarse
     labels = None if sides.region is None else sides.region[patch.nearest_face]
-    wanted = _carried_in(coarse, charts, charts.energy, labels, options, spread=band_power.FOLD_SPREAD)
-    direction = _carried_in(coarse, charts, charts.direction, labels, options, spread=(np.inf, np.inf))
+    wanted = _extrapolated(coarse, charts, charts.energy, labels, options, spread=band_power.FOLD_SPREAD)
+    direction = _extrapolated(coarse, charts, charts.direction, labels, options, spread=(np.inf, np.inf))
     if wanted is None or direction is None:
         wanted = np.tile(charts.energy.mean((0, 2, 3)).astype(float), (len(coarse.vertices), 1))
         direction = np.zeros((len(coarse.vertices), 2))
     if sides.squeeze is not None:
         at = sides.squeeze[patch.nearest_face]
-        direction = band_power.with_tension(direction, at, patch.normals[: len(at)], share=options.tension_share)
+        direction = band_power.with_tension_lines(direction, at, patch.normals[: len(at)], share=options.tension_share)
     clean = np.exp(wanted) - bands.noise_rms_mm**2
     wanted = np.log(np.maximum(clean, 0.05 * np.exp(wanted)))
-    return quilting.Target(
+    return quilting.QuiltTarget(
         points=patch.mesh.vertices,
         normals=patch.normals,
         known=heights.seen,
@@ -275,9 +281,9 @@ def _target(
     )
 
 
-def _carried_in(
+def _extrapolated(
     coarse: Mesh,
-    charts: relief.Charts,
+    charts: relief.HeightPatches,
     values: relief.Singles,
     labels: Ints | None,
     options: DetailSettings,
@@ -285,11 +291,11 @@ def _carried_in(
     spread: tuple[float, ...],
 ) -> Floats | None:
     """What the charts measured, on every vertex of the coarse level; None where they show none of the skin here."""
-    own, own_seen = band_power.measured_near(charts, values, coarse.vertices, mirrored=False)
+    own, own_seen = band_power.observed_band_power(charts, values, coarse.vertices, mirrored=False)
     if not charts.measured or not own_seen.any():
         return None
-    other, other_seen = band_power.measured_near(charts, values, coarse.vertices, mirrored=True)
-    return band_power.wanted_energy(
+    other, other_seen = band_power.observed_band_power(charts, values, coarse.vertices, mirrored=True)
+    return band_power.target_band_power(
         coarse,
         own,
         own_seen,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas
-from facecom.skin.relief import SPLITS_MM, Charts, passed
+from facecom.skin.relief import SPLITS_MM, HeightPatches, passed
 
 SHORTEST_MM = 0.3
 RESOLVING = 0.39
@@ -127,7 +127,9 @@ def noise_by_band(noise_mm: float, spacing_mm: float, waves: Floats) -> Floats:
     return noise_mm**2 * vertex_area * np.trapezoid(density, k, axis=0)
 
 
-def report_bands(charts: Charts, *, spacing_mm: float, longest_mm: float, roughest_mm: float = 0.12) -> BandReport:
+def report_bands(
+    charts: HeightPatches, *, spacing_mm: float, longest_mm: float, roughest_mm: float = 0.12
+) -> BandReport:
     """Judge each band of the measured relief by the scan's spacing and noise; rougher than `roughest_mm` is no skin."""
     waves = wavelengths(longest_mm)
     own = charts.valid & ~charts.mirrored[:, None, None]

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Floats, Ints
 from facecom.skin.patch_seams import patch_share, raster
-from facecom.skin.relief import Charts, Singles, distance_transform_edt_stack, tangent_frames
+from facecom.skin.relief import HeightPatches, Singles, distance_transform_edt_stack, tangent_frames
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class QuiltSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class QuiltTarget:
     """The surface on which relief is made: P vertices.
 
     points, normals : (P, 3); known : (P,) bool, measured vertices; relief : (P,) mm, theirs; depth : (P,) mm, distance
@@ -68,7 +68,7 @@ class Quilt:
 class _Bank:
     """The charts made ready for search: spectra, spline coefficients, allowed centres."""
 
-    def __init__(self, charts: Charts, radius_mm: float) -> None:
+    def __init__(self, charts: HeightPatches, radius_mm: float) -> None:
         self.charts = charts
         image = charts.bands.sum(1)
         self.size = image.shape[-1]
@@ -102,19 +102,19 @@ class _Bank:
         return np.stack(cubic, 1).astype(float), np.stack(energy, 1).astype(float)
 
 
-def _allowed(charts: Charts, radius_mm: float) -> Ints:
+def _allowed(charts: HeightPatches, radius_mm: float) -> Ints:
     """Chart, row and column of every pixel with a whole patch of valid pixels around it, (A, 3)."""
     padded = np.pad(charts.valid, ((0, 0), (1, 1), (1, 1)))
     room = distance_transform_edt_stack(padded)[:, 1:-1, 1:-1]
     return np.argwhere(room > radius_mm / charts.pixel_mm + 1)
 
 
-def has_room(charts: Charts, radius_mm: float) -> bool:
+def has_room(charts: HeightPatches, radius_mm: float) -> bool:
     """Whether some chart shows a whole patch of valid skin."""
     return len(charts.centres) > 0 and len(_allowed(charts, radius_mm)) > 0
 
 
-def quilt(target: Target, charts: Charts, *, settings: QuiltSettings, seed: int) -> Quilt:
+def quilt(target: QuiltTarget, charts: HeightPatches, *, settings: QuiltSettings, seed: int) -> Quilt:
     """Lay patches of the charts over the vertices that are not known.
 
     From the rim inwards, each patch is the window of seen skin that continues best what already lies around it
@@ -142,7 +142,7 @@ def quilt(target: Target, charts: Charts, *, settings: QuiltSettings, seed: int)
 
 
 class _State:
-    def __init__(self, target: Target, bands: int) -> None:
+    def __init__(self, target: QuiltTarget, bands: int) -> None:
         self.target = target
         self.bands = np.zeros((len(target.points), bands))
         self.filled = np.zeros(len(target.points), bool)
@@ -154,7 +154,7 @@ class _State:
         return np.where(measured, self.target.relief[ids], self.bands[ids].sum(1)), measured | self.filled[ids]
 
 
-def _centres(target: Target, tree: cKDTree, spacing: float) -> list[int]:
+def _centres(target: QuiltTarget, tree: cKDTree, spacing: float) -> list[int]:
     missing = np.flatnonzero(~target.known)
     order = missing[np.argsort(target.depth[missing], kind="stable")]
     free = np.ones(len(target.points), bool)
@@ -193,7 +193,7 @@ def _lay(
     bank.used += np.exp(-0.5 * (gap / (0.5 * settings.radius_mm)) ** 2)
 
 
-def _window(target: Target, tree: cKDTree, centre: int, radius: float) -> tuple[Ints, Floats]:
+def _window(target: QuiltTarget, tree: cKDTree, centre: int, radius: float) -> tuple[Ints, Floats]:
     """Vertices around a centre and their offsets in its tangent plane, with the true distance kept."""
     ids = np.array(tree.query_ball_point(target.points[centre], radius, return_sorted=True))
     ids = ids[target.normals[ids] @ target.normals[centre] > 0.35]
@@ -205,7 +205,7 @@ def _window(target: Target, tree: cKDTree, centre: int, radius: float) -> tuple[
 
 def _cost(
     bank: _Bank,
-    target: Target,
+    target: QuiltTarget,
     centre: int,
     images: list[tuple[Singles, Singles]],
     angles: tuple[float, ...],
@@ -237,7 +237,7 @@ def _draw(cost: Floats, choices: int, rng: np.random.Generator) -> int:
     return int(best[rng.integers(len(best))])
 
 
-def continue_over_rim(quilted: Floats, target: Target, *, reach_mm: float) -> Floats:
+def continue_over_rim(quilted: Floats, target: QuiltTarget, *, reach_mm: float) -> Floats:
     """Relief (P,) of all vertices: measured where known, made elsewhere, bent to meet the measured at the rim."""
     near = target.known & (target.depth > -0.3)
     out = np.where(target.known, target.relief, quilted)
@@ -253,7 +253,7 @@ def continue_over_rim(quilted: Floats, target: Target, *, reach_mm: float) -> Fl
     return out
 
 
-def expected_lean(charts: Charts, prior: float, share: float) -> float:
+def expected_skewness(charts: HeightPatches, prior: float, share: float) -> float:
     """Skewness that the made relief should have: the measured one, drawn to `prior` with weight `share`."""
     image = charts.bands[:, :3].sum(1).astype(float)
     full = np.flatnonzero(charts.valid.mean((1, 2)) > 0.8)
@@ -268,7 +268,7 @@ def _skewness(values: Floats) -> float:
     return float((centred**3).mean() / max(centred.std(), 1e-12) ** 3)
 
 
-def lean(relief: Floats, target: Target, *, wanted: float) -> Floats:
+def skewness_offset(relief: Floats, target: QuiltTarget, *, wanted: float) -> Floats:
     """Small quadratic change (P,) of made relief that gives its histogram the wanted skewness."""
     spread = np.sqrt(np.exp(target.energy[:, :3]).sum(1))
     unit_relief = relief / np.maximum(spread, 1e-9)

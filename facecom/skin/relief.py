@@ -25,7 +25,7 @@ SPLITS_MM = (0.6, 1.2, 2.4)
 
 
 @dataclass(frozen=True, eq=False)
-class Charts:
+class HeightPatches:
     """Square height maps of seen skin, N of them with B bands and S by S pixels.
 
     Parameters
@@ -150,7 +150,7 @@ def local_direction(relief: Singles, weight: Singles, *, pixel_mm: float, window
     return (mean[:, :2] / np.maximum(mean[:, 2:], 1e-12)).astype(np.float32)
 
 
-def sample_charts(
+def sample_height_patches(
     surface: Surface,
     centres: Floats,
     normals: Floats,
@@ -163,7 +163,7 @@ def sample_charts(
     tallest_mm: float = 0.35,
     window_mm: float = 1.25,
     direction_mm: float = 2.0,
-) -> Charts:
+) -> HeightPatches:
     """Look straight down on the scan around each centre and measure its relief.
 
     Parameters
@@ -198,7 +198,7 @@ def sample_charts(
     rim = distance_transform_edt_stack(relief_valid) * pixel_mm > 0.5
     points = _chart_points(centres, frames, grid[inner], height[:, inner, inner])
     valid = (relief_valid & rim)[:, inner, inner]
-    made = Charts(
+    made = HeightPatches(
         centres,
         frames,
         bands[..., inner, inner],
@@ -263,7 +263,7 @@ def _chart_points(centres: Floats, frames: Floats, grid: Floats, height: Singles
     return (np.einsum("nijk,nkd->nijd", local, frames) + centres[:, None, None]).astype(np.float32)
 
 
-def _flipped(charts: Charts) -> Charts:
+def _flipped(charts: HeightPatches) -> HeightPatches:
     """Turn the mirrored charts left to right, in place of the fresh arrays."""
     for values in (charts.bands, charts.valid, charts.energy, charts.direction):
         values[charts.mirrored] = values[charts.mirrored][..., ::-1]

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.mesh import Floats
-from facecom.skin.relief import Charts, gaussian_width, local_energy, split_bands
+from facecom.skin.relief import HeightPatches, gaussian_width, local_energy, split_bands
 
 
-def generic_charts(
+def synthetic_patches(
     *,
     count: int,
     longest_mm: float,
@@ -19,7 +19,7 @@ def generic_charts(
     pore_spacing_mm: float = 0.9,
     pore_width_mm: float = 0.16,
     rms_mm: float = 0.015,
-) -> Charts:
+) -> HeightPatches:
     """Charts of skin that nobody has: for relief that is plausible and marked as synthetic.
 
     Parameters
@@ -41,7 +41,7 @@ def generic_charts(
     image *= rms_mm / image.std()
     weight = np.ones(image.shape, np.float32)
     bands = split_bands(image.astype(np.float32), weight, pixel_mm=pixel_mm, longest_mm=longest_mm)
-    return Charts(
+    return HeightPatches(
         centres=np.zeros((count, 3)),
         frames=np.tile(np.eye(3), (count, 1, 1)),
         bands=bands,

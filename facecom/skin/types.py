@@ -9,8 +9,6 @@ from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.skin import quilting
 from facecom.skin.noise_bands import BandReport
 
-MEASURED, MIRRORED, OWN_SKIN, SYNTHETIC, NONE = 0, 1, 2, 3, 4
-PROVENANCE_NAMES = ("measured", "mirrored", "synthesised from own skin", "synthetic", "none")
 DetailMode = Literal["own", "synthetic"]
 
 
@@ -81,7 +79,10 @@ class Detail:
     low : (P,) float, mm
         The smooth part of it: what the face itself was off at the rim, carried into the hole.
     provenance : (P,) int
-        0 measured, 1 mirrored, 2 synthesised from own skin, 3 synthetic, 4 none (smooth), see `PROVENANCE_NAMES`.
+        A `Provenance`: OBSERVED on the scan, MIRRORED where relief of the other side was laid, SYNTHESISED where relief
+        was made from this side or from a generic skin, MODEL where the face stays smooth.
+    generic : bool
+        Whether the relief is a generic skin's, since the scan shows none of this person's.
     bands : BandReport
     warnings : tuple of str
     """
@@ -94,3 +95,4 @@ class Detail:
     provenance: Ints
     bands: BandReport
     warnings: tuple[str, ...]
+    generic: bool = False

@@ -9,15 +9,15 @@ import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Closest, Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges
-from facecom.stitching.boundary_shortcuts import bridge_points, bridge_runs, deep_points
-from facecom.stitching.boundary_zipping import seams
+from facecom.stitching.boundary_shortcuts import points_behind_face, shortcut_points, shortcut_runs
+from facecom.stitching.boundary_zipping import zip_boundaries
 from facecom.stitching.planar_triangulation import crossings
 
 _EDGE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Rims:
+class BoundaryLoops:
     """All border vertices of a scan.
 
     vertices : (R,) int, sorted scan vertices that lie on a border
@@ -63,9 +63,9 @@ def on_border(mesh: Mesh, found: Closest, rim: Ints) -> Bools:
     return out
 
 
-def lay_rims(
+def map_loops_to_uv(
     scan: Mesh, face: Mesh, *, plane: Floats, surface: Surface, reach_mm: float, depth_mm: float, sew_mm: float
-) -> Rims:
+) -> BoundaryLoops:
     """Project the borders of `scan` onto `face` and make them simple curves in its plane.
 
     Parameters
@@ -82,7 +82,7 @@ def lay_rims(
     points = scan.vertices[vertices]
     if not len(vertices):
         none, empty = np.zeros(0, bool), sp.csr_matrix((0, len(face.vertices)))
-        return Rims(
+        return BoundaryLoops(
             vertices,
             edges,
             points,
@@ -100,12 +100,12 @@ def lay_rims(
     degree = np.maximum(np.bincount(edges.ravel(), minlength=len(vertices)), 1)
     length = np.bincount(edges.ravel(), np.repeat(span, 2), minlength=len(vertices)) / degree
     beyond = on_border(face, found, boundary_edges(face.faces))
-    deep = deep_points(scan, face, vertices, found, depth_mm=depth_mm) | (found.distance > reach_mm)
-    sewn, closed = seams(points, edges, on_face=~deep, reach_mm=sew_mm)
+    deep = points_behind_face(scan, face, vertices, found, depth_mm=depth_mm) | (found.distance > reach_mm)
+    sewn, closed = zip_boundaries(points, edges, on_face=~deep, reach_mm=sew_mm)
     deep |= closed
-    off, bridges = bridge_runs(edges, deep & ~beyond, beyond)
+    off, bridges = shortcut_runs(edges, deep & ~beyond, beyond)
     inside = ~off & ~beyond
-    between = bridge_points(found.points[bridges[:, 0]], found.points[bridges[:, 1]], length[bridges].mean(1))
+    between = shortcut_points(found.points[bridges[:, 0]], found.points[bridges[:, 1]], length[bridges].mean(1))
     outline = [edges[inside[edges].all(1)]]
     start = len(vertices)
     for (a, b), middle in zip(bridges, between, strict=True):
@@ -120,7 +120,7 @@ def lay_rims(
     size = np.concatenate([length, np.repeat(length[bridges].mean(1), [len(m) for m in between])])
     lines = np.concatenate(outline)
     uv = untangle(weights @ plane, lines, np.linalg.norm(feet[lines[:, 0]] - feet[lines[:, 1]], axis=1))
-    return Rims(vertices, edges, points, feet, weights, uv, lines, inside, beyond, size, sewn)
+    return BoundaryLoops(vertices, edges, points, feet, weights, uv, lines, inside, beyond, size, sewn)
 
 
 def weight_rows(mesh: Mesh, found: Closest) -> sp.csr_matrix:

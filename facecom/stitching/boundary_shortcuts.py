@@ -11,7 +11,7 @@ _SHORTEST_RUN = 3  # vertices on the face between two dives that still count as 
 _FEWEST = 8  # vertices that a loop must have on the face, else all of it is taken for deep
 
 
-def deep_points(scan: Mesh, face: Mesh, vertices: Ints, found: Closest, *, depth_mm: float) -> Bools:
+def points_behind_face(scan: Mesh, face: Mesh, vertices: Ints, found: Closest, *, depth_mm: float) -> Bools:
     """Border vertices that lie behind the face or whose surface looks back at it, (R,)."""
     is_rim = np.zeros(len(scan.vertices), bool)
     is_rim[vertices] = True
@@ -23,7 +23,7 @@ def deep_points(scan: Mesh, face: Mesh, vertices: Ints, found: Closest, *, depth
     return (behind > depth_mm) | (away & (found.distance > 0.3 * depth_mm))
 
 
-def bridge_runs(edges: Ints, deep: Bools, beyond: Bools) -> tuple[Bools, Ints]:
+def shortcut_runs(edges: Ints, deep: Bools, beyond: Bools) -> tuple[Bools, Ints]:
     """Runs of deep vertices between two shallow ones.
 
     Parameters
@@ -70,7 +70,7 @@ def _tidy(flags: Bools) -> Bools:
     return np.roll(turned, start)
 
 
-def bridge_points(starts: Floats, ends: Floats, spacing: Floats) -> list[Floats]:
+def shortcut_points(starts: Floats, ends: Floats, spacing: Floats) -> list[Floats]:
     """Points between the ends of each bridge, evenly, about `spacing` apart; the ends left out."""
     out = []
     for a, b, step in zip(starts, ends, spacing, strict=True):

@@ -11,7 +11,7 @@ _WHOLE = 0.95  # share of a loop that must run beside the other one
 _AGAINST = -0.5  # cosine of two borders of one seam: the scan lies on the left of both, so they run against each other
 
 
-def seams(points: Floats, edges: Ints, *, on_face: Bools, reach_mm: float) -> tuple[Ints, Bools]:
+def zip_boundaries(points: Floats, edges: Ints, *, on_face: Bools, reach_mm: float) -> tuple[Ints, Bools]:
     """Strips of triangles between pairs of borders.
 
     A border is sewn to another that it runs beside, in the other direction, all the way round. Those that lie on the

@@ -9,25 +9,25 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.fairing import pushed, uncrossed
-from facecom.geometry.intersections import crossings
+from facecom.geometry.fairing import push_apart, remove_self_intersections
+from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
-from facecom.stitching.boundary_loops import Rims, weight_rows
+from facecom.stitching.boundary_loops import BoundaryLoops, weight_rows
 from facecom.stitching.caps import cap_loop
 from facecom.stitching.patch_triangulation import Filling, double_edges
-from facecom.stitching.reconnection import reconnected
+from facecom.stitching.reconnection import reconnect_sheets
 from facecom.stitching.rim_blending import blended_offsets
 from facecom.stitching.rim_triangulation import split_edges
 
 _RECONNECTIONS = 3
 
 
-def cap_leftovers(
+def cap_remaining_holes(
     filling: Filling,
     *,
     face: Mesh,
     surface: Surface,
-    rims: Rims,
+    rims: BoundaryLoops,
     plane: Floats,
     fixed: Ints,
     falloff_mm: float,
@@ -45,7 +45,9 @@ def cap_leftovers(
     return filling, capped
 
 
-def uncross(filling: Filling, rims: Rims, fixed: Ints, *, longest_mm: float = 2.0) -> Filling:
+def repair_self_intersections(
+    filling: Filling, rims: BoundaryLoops, fixed: Ints, *, longest_mm: float = 2.0
+) -> Filling:
     """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
 
     Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
@@ -58,14 +60,14 @@ def uncross(filling: Filling, rims: Rims, fixed: Ints, *, longest_mm: float = 2.
     out = _eased(filling, rims)
     for _ in range(_RECONNECTIONS):
         points = np.concatenate([rims.points, out.points])
-        triangles = reconnected(points, out.triangles, fixed=fixed, longest_mm=longest_mm)
+        triangles = reconnect_sheets(points, out.triangles, fixed=fixed, longest_mm=longest_mm)
         if triangles is out.triangles:
             break
         out = _eased(_compact(replace(out, triangles=triangles), rims), rims)
     return out
 
 
-def _compact(filling: Filling, rims: Rims) -> Filling:
+def _compact(filling: Filling, rims: BoundaryLoops) -> Filling:
     """The filling without the new vertices that none of its triangles uses."""
     count = len(rims.vertices)
     used = np.unique(filling.triangles)
@@ -75,16 +77,16 @@ def _compact(filling: Filling, rims: Rims) -> Filling:
     return Filling(names[filling.triangles], filling.points[kept - count], filling.weights[kept - count])
 
 
-def _eased(filling: Filling, rims: Rims) -> Filling:
+def _eased(filling: Filling, rims: BoundaryLoops) -> Filling:
     """The filling with its vertices moved where it crosses itself, and new ones between rim vertices if that is due."""
-    out = _moved(filling, rims, uncrossed)
+    out = _moved(filling, rims, remove_self_intersections)
     chords = _crossing_chords(out, rims)
     if len(chords):
-        out = _moved(_split(out, rims, chords), rims, uncrossed)
-    return _moved(out, rims, pushed)
+        out = _moved(_split(out, rims, chords), rims, remove_self_intersections)
+    return _moved(out, rims, push_apart)
 
 
-def _moved(filling: Filling, rims: Rims, mend: Callable[..., Floats]) -> Filling:
+def _moved(filling: Filling, rims: BoundaryLoops, mend: Callable[..., Floats]) -> Filling:
     count = len(rims.vertices)
     used, local = np.unique(filling.triangles, return_inverse=True)
     triangles, points = local.reshape(-1, 3), np.concatenate([rims.points, filling.points])
@@ -94,17 +96,17 @@ def _moved(filling: Filling, rims: Rims, mend: Callable[..., Floats]) -> Filling
     return replace(filling, points=points[count:])
 
 
-def _crossing_chords(filling: Filling, rims: Rims) -> Ints:
+def _crossing_chords(filling: Filling, rims: BoundaryLoops) -> Ints:
     """Inner edges between two rim vertices, of triangles that cross another or touch such, (C, 2)."""
     triangles, points = filling.triangles, np.concatenate([rims.points, filling.points])
-    edges, pierced = crossings(Mesh(points, triangles))
+    edges, pierced = self_intersections(Mesh(points, triangles))
     near = np.zeros(len(points), bool)
     near[edges] = near[triangles[pierced]] = True
     edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])
     return edges[(used == 2) & (edges < len(rims.vertices)).all(1)]
 
 
-def _split(filling: Filling, rims: Rims, chords: Ints) -> Filling:
+def _split(filling: Filling, rims: BoundaryLoops, chords: Ints) -> Filling:
     """The filling with a new vertex in the middle of each chord."""
     count = len(rims.vertices)
     triangles, parents = split_edges(filling.triangles, chords, count + len(filling.points))
@@ -113,7 +115,7 @@ def _split(filling: Filling, rims: Rims, chords: Ints) -> Filling:
     return Filling(triangles, points, sp.vstack([filling.weights, rows]).tocsr())
 
 
-def open_loops(filling: Filling, rims: Rims) -> list[Ints]:
+def open_loops(filling: Filling, rims: BoundaryLoops) -> list[Ints]:
     """Borders of scan and filling together, as loops over rim vertices and new vertices."""
     patch = boundary_edges(filling.triangles)
     count = len(rims.vertices) + len(filling.points)
@@ -124,7 +126,7 @@ def open_loops(filling: Filling, rims: Rims) -> list[Ints]:
 
 
 def _is_hole(
-    loop: Ints, filling: Filling, rims: Rims, plane: Floats, surface: Surface, *, cap_mm: float, stitched: bool
+    loop: Ints, filling: Filling, rims: BoundaryLoops, plane: Floats, surface: Surface, *, cap_mm: float, stitched: bool
 ) -> bool:
     """Whether the loop is an opening inside the face and no outer border of a piece."""
     count = len(rims.vertices)
@@ -139,7 +141,7 @@ def _is_hole(
     return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_mm
 
 
-def loop_points(loop: Ints, filling: Filling, rims: Rims) -> Floats:
+def loop_points(loop: Ints, filling: Filling, rims: BoundaryLoops) -> Floats:
     """Positions of rim vertices and new vertices, mm."""
     return np.concatenate([rims.points, filling.points])[loop]
 
@@ -151,7 +153,7 @@ def _touches_border(filling: Filling, made: Ints, surface: Surface) -> bool:
 
 
 def _capped(
-    filling: Filling, loop: Ints, face: Mesh, surface: Surface, rims: Rims, fixed: Ints, falloff_mm: float
+    filling: Filling, loop: Ints, face: Mesh, surface: Surface, rims: BoundaryLoops, fixed: Ints, falloff_mm: float
 ) -> Filling:
     count, n = len(rims.vertices), len(loop)
     points = loop_points(loop, filling, rims)

@@ -10,11 +10,11 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_loops
-from facecom.stitching.boundary_loops import Rims
+from facecom.stitching.boundary_loops import BoundaryLoops
 from facecom.stitching.patch_sampling import own_lengths, rim_sizes, sample_face
 from facecom.stitching.planar_triangulation import crossings, pair_keys
 from facecom.stitching.rim_blending import blended_offsets
-from facecom.stitching.rim_triangulation import flip_edges, missing_triangles, split_edges
+from facecom.stitching.rim_triangulation import flip_edges, split_edges, triangulate_missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def face_plane(face: Mesh) -> tuple[Floats, Ints]:
 
 def fill_plane(
     face: Mesh,
-    rims: Rims,
+    rims: BoundaryLoops,
     *,
     plane: Floats,
     border: Ints,
@@ -92,7 +92,7 @@ def fill_plane(
     walls = _walls(uv, rim, _border_edges(weights, border, len(used)), _exits(rims, edges, local, uv, weights, border))
     size = np.concatenate([rims.length[used], sizes.at(feet, weights @ own)[0]])
     gap = np.concatenate([rim_gaps(rims)[used], np.zeros(len(feet))])
-    triangles, _ = missing_triangles(
+    triangles, _ = triangulate_missing(
         uv, rim, walls, evidence=opinion, positions=positions, size=size, gap=gap, domain=plane[border]
     )
     ids = np.concatenate([used, count + np.arange(len(feet))])
@@ -101,7 +101,7 @@ def fill_plane(
     return _lifted(ids[triangles], rims, feet, weights, falloff_mm=falloff_mm, fixed=fixed)
 
 
-def usable_edges(rims: Rims) -> Ints:
+def usable_edges(rims: BoundaryLoops) -> Ints:
     """Rim edges with both ends over the face, less those that still cross another border in the plane.
 
     Of two borders that cross, the one farther from the face gives way (a sheet of hair in front of skin).
@@ -121,7 +121,7 @@ def usable_edges(rims: Rims) -> Ints:
     return edges[keep]
 
 
-def rim_gaps(rims: Rims) -> Floats:
+def rim_gaps(rims: BoundaryLoops) -> Floats:
     """Distance of each rim vertex to its foot on the face, (N,), mm; zero on bridges."""
     count = len(rims.points)
     gap = np.zeros(len(rims.feet))
@@ -138,7 +138,7 @@ def _border_edges(weights: sp.csr_matrix, border: Ints, offset: int) -> Ints:
     return np.stack([kept, np.roll(kept, -1)], axis=1) if len(kept) > 2 else np.zeros((0, 2), np.int64)
 
 
-def _exits(rims: Rims, edges: Ints, local: Ints, uv: Floats, weights: sp.csr_matrix, border: Ints) -> Ints:
+def _exits(rims: BoundaryLoops, edges: Ints, local: Ints, uv: Floats, weights: sp.csr_matrix, border: Ints) -> Ints:
     """From where a rim leaves the face to the nearest sampled border vertex: the gap between the two is a wall too."""
     leaving = rims.edges[rims.inside[rims.edges[:, 0]] != rims.inside[rims.edges[:, 1]]]
     leaving = leaving[rims.beyond[leaving].any(1)]
@@ -162,7 +162,7 @@ def _walls(uv: Floats, rim: Ints, border: Ints, exits: Ints) -> Ints:
 
 
 def _lifted(
-    triangles: Ints, rims: Rims, feet: Floats, weights: sp.csr_matrix, *, falloff_mm: float, fixed: Ints
+    triangles: Ints, rims: BoundaryLoops, feet: Floats, weights: sp.csr_matrix, *, falloff_mm: float, fixed: Ints
 ) -> Filling:
     """Give the triangles their place in space: the face surface plus the blended gap at the rim."""
     count = len(rims.vertices)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.intersections import crossings
+from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.stitching.boundary_zipping import ladder_triangles
 from facecom.stitching.planar_triangulation import has_edges, pair_keys
@@ -18,7 +18,7 @@ _ROUNDS = 4
 _NEAR_MM = 1.0  # around a place: triangles that a new one there could cross
 
 
-def reconnected(points: Floats, triangles: Ints, *, fixed: Ints, longest_mm: float = np.inf) -> Ints:
+def reconnect_sheets(points: Floats, triangles: Ints, *, fixed: Ints, longest_mm: float = np.inf) -> Ints:
     """Triangles (T, 3) with those of two sheets that run through each other replaced by a band from one to the other.
 
     Where a border passes through a sheet and that sheet's border through the first one's sheet, no position of inner
@@ -59,7 +59,7 @@ def reconnected(points: Floats, triangles: Ints, *, fixed: Ints, longest_mm: flo
 
 def _places(points: Floats, triangles: Ints) -> list[Ints]:
     """Triangles that cross each other or lie beside such, place by place."""
-    edges, pierced = crossings(Mesh(points, triangles))
+    edges, pierced = self_intersections(Mesh(points, triangles))
     if not len(edges):
         return []
     sides = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
@@ -108,7 +108,7 @@ def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints, longest_mm:
 
 def _crossed(points: Floats, triangles: Ints) -> int:
     """How many edges cross."""
-    return len(crossings(Mesh(points, triangles))[0])
+    return len(self_intersections(Mesh(points, triangles))[0])
 
 
 def _grown(triangles: Ints, place: Ints) -> Iterator[Ints]:

@@ -16,7 +16,7 @@ _FLAP_MM2 = 4000.0  # a smaller piece beside the scan is left out
 _APART_MM = 2.5  # where a fifth of its rim is farther from the face than this (hair, a collar)
 
 
-def missing_triangles(
+def triangulate_missing(
     uv: Floats,
     rim: Ints,
     separators: Ints,

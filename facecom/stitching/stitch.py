@@ -10,22 +10,23 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import (
+    Bools,
     Floats,
     Ints,
     Mesh,
     edge_loops,
     face_cross,
-    frozen,
+    read_only,
     vertex_normals,
 )
-from facecom.stitching.boundary_loops import Rims, lay_rims, on_border
-from facecom.stitching.hole_repair import cap_leftovers, open_loops, uncross
+from facecom.stitching.boundary_loops import BoundaryLoops, map_loops_to_uv, on_border
+from facecom.stitching.hole_repair import cap_remaining_holes, open_loops, repair_self_intersections
 from facecom.stitching.patch_triangulation import Filling, face_plane, fill_plane, rim_gaps
 from facecom.stitching.rim_quality import RimQuality, rim_quality
 
 
 @dataclass(frozen=True)
-class JoinSettings:
+class StitchSettings:
     """Lengths that shape the patch.
 
     falloff_mm : how far the gap between rim and face surface is carried into the patch.
@@ -45,7 +46,7 @@ class JoinSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Joined:
+class Stitched:
     """The scan with its holes filled.
 
     Parameters
@@ -57,7 +58,7 @@ class Joined:
     patch : Mesh
         The new faces alone.
     patch_vertices : (P,) int, index in `merged` of each patch vertex
-    provenance : (M,) int, 0 measured, 1 made, for each vertex of `merged`
+    added : (M,) bool, vertices of `merged` that are not the scan's
     weights : (M - S, V) sparse
         Each made vertex as a mean of face vertices: carries any value of the face, its offset to the rim aside.
     n_loops_filled : int, borders of the scan that are borders no more
@@ -70,7 +71,7 @@ class Joined:
     merged: Mesh
     patch: Mesh
     patch_vertices: Ints
-    provenance: Ints
+    added: Bools
     weights: sp.csr_matrix
     n_loops_filled: int
     n_loops_capped: int
@@ -78,7 +79,9 @@ class Joined:
     warnings: tuple[str, ...]
 
 
-def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: JoinSettings = JoinSettings()) -> Joined:
+def stitch(
+    scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: StitchSettings = StitchSettings()
+) -> Stitched:
     """Fill what `scan` lacks of `face`.
 
     Parameters
@@ -110,7 +113,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         raise ValueError("the scan to join has no triangles")
     plane, border = face_plane(face)
     surface = Surface(face)
-    rims = lay_rims(
+    rims = map_loops_to_uv(
         scan,
         face,
         plane=plane,
@@ -134,7 +137,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         fixed=fixed,
     )
     filling = replace(filling, triangles=np.concatenate([rims.sewn, filling.triangles]))
-    filling, capped = cap_leftovers(
+    filling, capped = cap_remaining_holes(
         filling,
         face=face,
         surface=surface,
@@ -144,7 +147,7 @@ def join(scan: Mesh, face: Mesh, *, covered: Floats | None = None, settings: Joi
         falloff_mm=settings.falloff_mm,
         cap_mm=settings.cap_mm,
     )
-    return _joined(scan, face, rims, uncross(filling, rims, fixed), capped)
+    return _joined(scan, face, rims, repair_self_intersections(filling, rims, fixed), capped)
 
 
 def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints, reach_mm: float = 30.0) -> Floats:
@@ -159,7 +162,7 @@ def measure_coverage(scan: Mesh, face: Mesh, *, border: Ints, reach_mm: float = 
     return (~on_border(scan, found, border) & agree & (found.distance < reach_mm)).astype(float)
 
 
-def _scan_edges(scan: Mesh, rims: Rims) -> Ints:
+def _scan_edges(scan: Mesh, rims: BoundaryLoops) -> Ints:
     """Edges of the scan between two of its border vertices, as pairs of rim positions, (K, 2)."""
     at = np.full(len(scan.vertices), -1)
     at[rims.vertices] = np.arange(len(rims.vertices))
@@ -168,7 +171,7 @@ def _scan_edges(scan: Mesh, rims: Rims) -> Ints:
     return ends[(ends >= 0).all(1)]
 
 
-def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -> Joined:
+def _joined(scan: Mesh, face: Mesh, rims: BoundaryLoops, filling: Filling, capped: int) -> Stitched:
     scan_count, rim_count = len(scan.vertices), len(rims.vertices)
     ids = np.concatenate([rims.vertices, scan_count + np.arange(len(filling.points))])
     new_faces = ids[filling.triangles]
@@ -184,13 +187,13 @@ def _joined(scan: Mesh, face: Mesh, rims: Rims, filling: Filling, capped: int) -
     quality = rim_quality(merged, len(scan.faces), on_face=on_face, gap=rim_gaps(rims)[stitched[rims.inside[stitched]]])
     left = {v for loop in open_loops(filling, rims) for v in loop.tolist()}
     filled = sum(not left.intersection(loop.tolist()) for loop in edge_loops(rims.edges))
-    provenance = (np.arange(len(merged.vertices)) >= scan_count).astype(np.int64)
-    return Joined(
+    added = np.arange(len(merged.vertices)) >= scan_count
+    return Stitched(
         face,
         merged,
         patch,
-        frozen(patch_vertices, np.int64),
-        frozen(provenance, np.int64),
+        read_only(patch_vertices, np.int64),
+        read_only(added, bool),
         filling.weights,
         filled,
         capped,

@@ -14,7 +14,7 @@ import pytest
 import facecom.completion
 from facecom.__main__ import main
 from facecom.commands.running import read_landmarks
-from facecom.completion import CompletionSettings, Seen, complete, prepare_scan
+from facecom.completion import CompletionSettings, Coverage, complete, prepare_scan
 from facecom.errors import ScanError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
@@ -181,12 +181,12 @@ def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        facecom.completion.pipeline, "find_face", stopped if stage == "find_face" else lambda s, *_: (None, s)
+        facecom.completion.pipeline, "align_scan", stopped if stage == "find_face" else lambda s, *_: (None, s)
     )
     for name in ("fit_face", "project_face", "face_sigma"):
         monkeypatch.setattr(facecom.completion.pipeline, name, lambda *_: None)
-    monkeypatch.setattr(facecom.completion.pipeline, "face_seen", lambda *_: Seen(1.0, 1.0, 1.0))
-    monkeypatch.setattr(facecom.completion.pipeline, "join_face", stopped)
+    monkeypatch.setattr(facecom.completion.pipeline, "measure_coverage", lambda *_: Coverage(1.0, 1.0, 1.0))
+    monkeypatch.setattr(facecom.completion.pipeline, "stitch_face", stopped)
     refused(scan_file, 130, "stopped")
 
 
@@ -194,7 +194,7 @@ def test_a_bug_leaves_nothing_and_is_not_hidden(monkeypatch, tmp_path, scan_file
     def broken(*args, **options):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(facecom.completion.pipeline, "find_face", broken)
+    monkeypatch.setattr(facecom.completion.pipeline, "align_scan", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["complete", str(scan_file), "--out", str(tmp_path / "out"), "--quiet"])
     assert not (tmp_path / "out").exists()

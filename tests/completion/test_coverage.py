@@ -3,7 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import CompletionSettings, Seen, Verdict, complete, face_seen, judge_seen
+from facecom.completion import (
+    AcceptanceThresholds,
+    CompletionSettings,
+    Coverage,
+    check_coverage,
+    complete,
+    measure_coverage,
+)
 from facecom.errors import FitError
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
@@ -36,7 +43,7 @@ def test_a_piece_of_a_face_is_placed_and_completed_with_a_warning(piece, done):
     assert 0.15 < done.report.coverage < 0.45
     off = done.pose @ piece[0]
     assert np.linalg.norm(off.apply(np.zeros((1, 3)))) < 4.0
-    strict = Verdict(least_seen=done.report.coverage + 0.01)
+    strict = AcceptanceThresholds(least_seen=done.report.coverage + 0.01)
     told = complete(piece[1], unit="mm", settings=CompletionSettings(verdict=strict))
     assert any("of the face was seen" in warning for warning in told.report.warnings)
 
@@ -68,7 +75,7 @@ def test_a_scan_with_more_besides_is_less_of_a_face(done, model):
 
 def _seen_of(done, model, projected=None, scan=None):
     evidence = done.evidence
-    return face_seen(
+    return measure_coverage(
         scan or evidence.scan, model.template, evidence.fit, projected or evidence.projected, CompletionSettings()
     )
 
@@ -89,9 +96,9 @@ def _seen_of(done, model, projected=None, scan=None):
 def test_little_is_enough_where_there_is_nothing_else_and_nothing_is_laid_over_itself(
     coverage, shrinkage, scan_share, refusal
 ):
-    seen = Seen(coverage, shrinkage, scan_share)
+    seen = Coverage(coverage, shrinkage, scan_share)
     if refusal is None:
-        judge_seen(seen, Verdict())
+        check_coverage(seen, AcceptanceThresholds())
     else:
         with pytest.raises(FitError, match=refusal):
-            judge_seen(seen, Verdict())
+            check_coverage(seen, AcceptanceThresholds())

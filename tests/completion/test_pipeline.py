@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import MADE, MEASURED, CompletionSettings, Verdict, complete, find_face, fit_face, prepare_scan
+from facecom.completion import (
+    AcceptanceThresholds,
+    CompletionSettings,
+    align_scan,
+    complete,
+    fit_face,
+    prepare_scan,
+)
 from facecom.completion.stages import completed_face
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
@@ -14,6 +21,7 @@ from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear.generator import LinearGenerator
+from facecom.provenance import Provenance
 
 MOTION = Similarity(rotation_from_vector([1.2, -2.0, 0.7]), np.array([250.0, -120.0, 400.0]))
 NOSE_TIP = "nose_tip"
@@ -65,7 +73,7 @@ def test_a_coloured_scan_colours_the_whole_face_as_it_was_seen(done, partial, mo
     result = complete(coloured, model=model)
     assert done.face.colors is None
     assert np.allclose(result.face.vertices, done.face.vertices)
-    seen = result.provenance == MEASURED
+    seen = result.provenance == Provenance.OBSERVED
     assert np.abs(result.face.colors - (0.5 + 0.4 * np.sin(result.face.vertices / 15.0)))[seen].mean() < 0.02
     assert np.isfinite(result.face.colors).all() and result.face.colors.std() > 0.1
     assert result.merged.colors is not None
@@ -81,7 +89,7 @@ def test_a_place_without_a_colour_leaves_the_others_theirs(done, model):
     scan = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
     colours = completed_face(scan, model.template, own.fit, own.projected).colors
     same = np.isclose(colours, [0.8, 0.5, 0.3], atol=0.01).all(axis=1)
-    assert np.isfinite(colours).all() and same[done.provenance == MADE].mean() > 0.9
+    assert np.isfinite(colours).all() and same[done.provenance != Provenance.OBSERVED].mean() > 0.9
 
 
 def scan_gap(result, scan):
@@ -137,16 +145,16 @@ def test_merged_keeps_the_scan_untouched(done, partial):
 
 def test_provenance_tells_the_scan_from_the_rest(done, partial):
     count = len(partial.scan.vertices)
-    assert (done.merged_provenance[:count] == MEASURED).all()
-    assert (done.merged_provenance[count:] == MADE).all()
+    assert (done.merged_provenance[:count] == Provenance.OBSERVED).all()
+    assert (done.merged_provenance[count:] != Provenance.OBSERVED).all()
     gap = Surface(partial.scan).closest(done.face.vertices).distance
-    assert gap[done.provenance == MEASURED].max() < 0.7
+    assert gap[done.provenance == Provenance.OBSERVED].max() < 0.7
     report = done.report
     assert report.measured_share + report.made_share == pytest.approx(1.0)
 
 
 def test_sigma_is_larger_in_the_hole_and_grows_into_it(done, partial):
-    made = done.provenance == MADE
+    made = done.provenance != Provenance.OBSERVED
     depth = Surface(partial.scan).closest(done.face.vertices).distance
     sigma = done.sigma_mm
     assert sigma[made & (depth > 3)].min() > np.quantile(sigma[~made], 0.99)
@@ -160,7 +168,7 @@ def test_samples_keep_what_was_measured(done, partial):
     count = len(partial.scan.vertices)
     for sample in drawn:
         step = np.linalg.norm(sample.face.vertices - done.face.vertices, axis=1)
-        assert step[done.provenance == MEASURED].max() < 1e-3
+        assert step[done.provenance == Provenance.OBSERVED].max() < 1e-3
         assert step.max() > 0.2
         assert np.array_equal(sample.merged.vertices[:count], partial.scan.vertices)
     assert not np.array_equal(drawn[0].face.vertices, drawn[1].face.vertices)
@@ -169,8 +177,10 @@ def test_samples_keep_what_was_measured(done, partial):
 
 def test_spread_of_samples_is_what_sigma_says(done):
     """In the middle of the hole, where the samples are free."""
-    deep = done.sigma_mm > np.quantile(done.sigma_mm[done.provenance == MADE], 0.3)
-    deep &= (done.provenance == MADE) & (np.linalg.norm(done.pose.apply(done.face.vertices), axis=1) < 15)
+    deep = done.sigma_mm > np.quantile(done.sigma_mm[done.provenance != Provenance.OBSERVED], 0.3)
+    deep &= (done.provenance != Provenance.OBSERVED) & (
+        np.linalg.norm(done.pose.apply(done.face.vertices), axis=1) < 15
+    )
     normals = vertex_normals(done.face.vertices, done.face.faces)[deep]
     drawn = np.stack([s.face.vertices[deep] - done.face.vertices[deep] for s in done.samples(40, seed=1)])
     spread = np.einsum("snd,nd->sn", drawn, normals).std(axis=0)
@@ -184,7 +194,7 @@ def test_dragged_point_moves_and_measured_skin_does_not(done, model):
     pulled = done.refit({NOSE_TIP: goal})
     step = np.linalg.norm(pulled.face.vertices - done.face.vertices, axis=1)
     assert np.linalg.norm(pulled.face.vertices[tip] - goal) < 0.4
-    assert step[done.provenance == MEASURED].max() < 1e-3
+    assert step[done.provenance == Provenance.OBSERVED].max() < 1e-3
     assert (step > 0.5).sum() > 100  # the rest of the nose follows
     again = pulled.refit({NOSE_TIP: done.face.vertices[tip]})
     assert np.linalg.norm(again.face.vertices[tip] - done.face.vertices[tip]) < 0.4
@@ -230,7 +240,7 @@ def test_landmarks_lead_to_the_same_face_and_unknown_names_are_refused(done, par
     points = {name: done.face.vertices[template.landmark_index(name)] for name in names}
     told = complete(partial.scan, landmarks=points, model=model)
     gap = np.linalg.norm(told.face.vertices - done.face.vertices, axis=1)
-    assert gap[done.provenance == MEASURED].mean() < 0.1
+    assert gap[done.provenance == Provenance.OBSERVED].mean() < 0.1
     with pytest.raises(ValueError, match="chinn"):
         complete(partial.scan, landmarks=dict.fromkeys(("chinn", *names), np.zeros(3)), model=model)
 
@@ -244,7 +254,7 @@ def test_too_little_is_refused_with_figures(partial, model):
     }
     with pytest.raises(FitError, match=r"only \d+% of the face is seen in the scan, at least 99%"):
         complete(partial.scan, landmarks=points, model=model, settings=demanding)
-    picky = replace(demanding, verdict=Verdict(least_score=1.1))
+    picky = replace(demanding, verdict=AcceptanceThresholds(least_score=1.1))
     with pytest.raises(AlignmentError, match=r"at best \d+% of a face is explained \(needed 110%\)"):
         complete(partial.scan, landmarks=points, model=model, settings=picky)
 
@@ -258,10 +268,10 @@ def test_two_faces_in_one_scan_are_refused_unless_landmarks_say_which(model):
     settings = CompletionSettings()
     scan = prepare_scan(both, unit="mm", settings=settings)
     with pytest.raises(AlignmentError, match=r"two faces: \d+% of one is explained, and \d+% of another 2\d\d mm away"):
-        find_face(scan, model, {}, settings)
+        align_scan(scan, model, {}, settings)
     names = ("nose_tip", "left_exocanthion", "right_exocanthion", "menton")
     meant = {n: beside.apply(second.vertices[[model.template.landmark_index(n)]])[0] for n in names}
-    start, _ = find_face(scan, model, meant, settings)
+    start, _ = align_scan(scan, model, meant, settings)
     assert np.abs(start.pose.apply(meant["nose_tip"][None])).max() < 15.0
 
 
@@ -269,7 +279,7 @@ def test_a_shape_that_no_face_has_is_refused_after_the_fit(partial, model):
     picky = CompletionSettings()
     picky = replace(picky, verdict=replace(picky.verdict, most_fitted_prior=0.01))
     scan = prepare_scan(partial.scan, unit="auto", settings=picky)
-    start, scan = find_face(scan, model, {}, picky)
+    start, scan = align_scan(scan, model, {}, picky)
     with pytest.raises(FitError, match=r"a shape \d\.\d times as unusual as a face \(at most 0.01\), 0\.\d\d mm from"):
         fit_face(scan, model, start, {}, picky)
     assert fit_face(scan, model, start, {}, CompletionSettings()).converged

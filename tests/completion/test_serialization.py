@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import facecom
-from facecom.completion import Completion, CompletionSettings, Verdict
+from facecom.completion import AcceptanceThresholds, Completion, CompletionSettings
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
@@ -65,7 +65,7 @@ def test_files_are_the_same_each_time(done, folder, tmp_path):
 
 def test_other_settings_another_model_and_damage_are_refused(folder, model, tmp_path):
     with pytest.raises(CheckpointError, match="other settings"):
-        Completion.load(folder, model=model, settings=CompletionSettings(verdict=Verdict(least_score=0.3)))
+        Completion.load(folder, model=model, settings=CompletionSettings(verdict=AcceptanceThresholds(least_score=0.3)))
     with pytest.raises(CheckpointError, match=r"evidence\.json: cannot be read"):
         Completion.load(tmp_path, model=model)
     for name in ("evidence.safetensors", "evidence.json"):

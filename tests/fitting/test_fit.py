@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from facecom.errors import FitError
-from facecom.fitting.fit import FitSettings, Stage, fit, fit_from_several, iterate_fit, near_poses
-from facecom.fitting.pose_hypotheses import StartSettings, best_start
+from facecom.fitting.fit import FitSettings, FitStage, fit, fit_from_several, iterate_fit, near_poses
+from facecom.fitting.pose_hypotheses import PoseHypothesisSettings, best_pose_hypothesis
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
 CODE = np.array([0.8, -1.1, 0.5])
 STAGES = (
-    Stage(level=0, iterations=8, modes=None, reach_mm=20.0, robust_mm=6.0, noise_mm=0.5),
-    Stage(level=0, iterations=8, modes=None, reach_mm=4.0, robust_mm=1.0, noise_mm=0.1),
+    FitStage(level=0, iterations=8, modes=None, reach_mm=20.0, robust_mm=6.0, noise_mm=0.5),
+    FitStage(level=0, iterations=8, modes=None, reach_mm=4.0, robust_mm=1.0, noise_mm=0.1),
 )
 SETTINGS = FitSettings(stages=STAGES)
 POSE = Similarity(rotation_from_vector([0.05, -0.06, 0.08]), np.array([2.0, -1.5, 2.5]))
@@ -134,13 +134,13 @@ def test_too_few_partners_is_said_with_figures(dome):
 def test_the_right_start_wins(dome):
     wrong = Similarity(rotation_from_vector([0.0, 0.0, np.pi]))
     away = Similarity(translation=np.array([0.0, 0.0, 500.0]))
-    settings = StartSettings(rounds=((2, STAGES[0]), (1, STAGES[1])))
+    settings = PoseHypothesisSettings(rounds=((2, STAGES[0]), (1, STAGES[1])))
     weights = np.ones(len(dome.decode(CODE, level=0)))
     scan = OrientedSurface(scan_of(dome))
-    best = best_start(scan, dome, [away, wrong, Similarity()], weights=weights, settings=settings)
+    best = best_pose_hypothesis(scan, dome, [away, wrong, Similarity()], weights=weights, settings=settings)
     assert np.allclose(best.code, CODE, atol=0.1)
     assert best.score > 0.9
-    assert best_start(scan, dome, [away], weights=weights, settings=settings) is None
+    assert best_pose_hypothesis(scan, dome, [away], weights=weights, settings=settings) is None
 
 
 def test_the_fit_follows_the_scan_wherever_it_lies(dome):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
-from facecom.fitting.newton import FitSettings, Stage
+from facecom.fitting.newton import FitSettings, FitStage
 from facecom.fitting.normal_equations import cholesky_lower, motion_is_determined, solve_step
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
@@ -56,6 +56,6 @@ def test_a_scan_that_turning_leaves_as_it_is_has_no_pose(icosphere):
     model = LinearGenerator.load()
     ball = icosphere(5)
     scan = OrientedSurface(Mesh(90.0 * ball.vertices + [0.0, 0.0, -90.0], ball.faces))
-    stage = Stage(level=0, iterations=2, modes=3, reach_mm=60.0, robust_mm=1e6, noise_mm=1.0)
+    stage = FitStage(level=0, iterations=2, modes=3, reach_mm=60.0, robust_mm=1e6, noise_mm=1.0)
     with pytest.raises(FitError, match="looks the same"):
         fit(scan, model, Similarity(), settings=FitSettings(stages=(stage,), normal_limit_rad=3.0))

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from facecom.fitting.posterior import (
     PosteriorSettings,
     calibrated_sigma,
-    distance_to,
-    draw,
+    condition_on_points,
+    distance_to_observed,
     far_factor,
-    freedom,
-    motion_rows,
+    mobility,
+    motion_jacobian,
     posterior_sigma,
-    pull,
+    sample_posterior,
     variance_factor,
 )
 from facecom.geometry.mesh import unit
@@ -36,7 +36,7 @@ def test_sigma_is_what_the_dense_inverse_says(seed):
     rng = np.random.default_rng(seed)
     jacobian, vertices, normals = rng.normal(size=(27, 4)), rng.normal(size=(9, 3)) * 5, unit(rng.normal(size=(9, 3)))
     inverse = np.linalg.inv(precision(seed, 10))
-    rows = np.concatenate([jacobian.reshape(9, 3, 4), motion_rows(vertices)], axis=2)
+    rows = np.concatenate([jacobian.reshape(9, 3, 4), motion_jacobian(vertices)], axis=2)
     expected = [np.sqrt(n @ r @ inverse @ r.T @ n) for n, r in zip(normals, rows, strict=True)]
     assert np.allclose(posterior_sigma(jacobian, vertices, normals, precision(seed, 10)), expected)
 
@@ -46,11 +46,11 @@ def test_motion_rows_are_the_derivative_of_the_motion(seed):
     rng = np.random.default_rng(seed)
     vertices, delta = rng.normal(size=(8, 3)) * 50, rng.normal(size=6) * 1e-6
     change = vertices @ rotation_from_vector(delta[:3]).T + delta[3:] - vertices
-    assert np.allclose(motion_rows(vertices) @ delta, change, atol=1e-9)
+    assert np.allclose(motion_jacobian(vertices) @ delta, change, atol=1e-9)
 
 
 def test_draws_have_the_posterior_covariance():
-    drawn = draw(precision(1, 5), count=40_000, seed=0)
+    drawn = sample_posterior(precision(1, 5), count=40_000, seed=0)
     expected = np.linalg.inv(precision(1, 5))
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     assert np.abs(np.cov(drawn.T) - expected).max() < 0.03 * scale.max()
@@ -58,7 +58,7 @@ def test_draws_have_the_posterior_covariance():
 
 
 def test_draws_follow_the_seed():
-    first, again, other = (draw(precision(1, 5), count=3, seed=seed) for seed in (4, 4, 5))
+    first, again, other = (sample_posterior(precision(1, 5), count=3, seed=seed) for seed in (4, 4, 5))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -67,7 +67,7 @@ def test_draws_follow_the_seed():
 def test_pull_reaches_what_is_asked_exactly(seed, factor):
     rng = np.random.default_rng(seed)
     rows, gaps = rng.normal(size=(3, 8)), rng.normal(size=3)
-    deviation = pull(rows, precision(seed, 8), gaps, sigma_mm=np.full(3, 1e-6), factor=factor)
+    deviation = condition_on_points(rows, precision(seed, 8), gaps, sigma_mm=np.full(3, 1e-6), factor=factor)
     assert np.allclose(rows @ deviation, gaps, atol=1e-6)
 
 
@@ -75,13 +75,13 @@ def test_pull_reaches_what_is_asked_exactly(seed, factor):
 def test_pull_is_the_minimum_of_its_cost(seed, factor):
     rng = np.random.default_rng(seed)
     rows, gaps, sigma, inverse = rng.normal(size=(3, 8)), rng.normal(size=3), np.full(3, 0.3), precision(seed, 8)
-    deviation = pull(rows, inverse, gaps, sigma_mm=sigma, factor=factor)
+    deviation = condition_on_points(rows, inverse, gaps, sigma_mm=sigma, factor=factor)
     slope = inverse @ deviation / factor**2 + rows.T @ ((rows @ deviation - gaps) / sigma**2)
     assert np.abs(slope).max() < 1e-6 * max(np.abs(rows.T @ (gaps / sigma**2)).max(), 1e-9)
 
 
 def test_freedom_is_none_on_seen_skin_and_grows_into_the_hole():
-    free = freedom(LINE, SEEN, settings=SETTINGS)
+    free = mobility(LINE, SEEN, settings=SETTINGS)
     assert (free[SEEN] == 0).all()
     assert (np.diff(free[9:]) > 0).all()
     assert 0.98 < free[-1] <= 1.0
@@ -122,6 +122,6 @@ def test_what_lies_far_from_anything_seen_is_less_sure_than_the_posterior_says()
 
 
 def test_distance_where_nothing_is_seen():
-    assert np.isinf(distance_to(LINE, np.zeros(30, bool), reach_mm=9.0)).all()
-    found = distance_to(LINE, SEEN, reach_mm=15.5)
+    assert np.isinf(distance_to_observed(LINE, np.zeros(30, bool), reach_mm=9.0)).all()
+    found = distance_to_observed(LINE, SEEN, reach_mm=15.5)
     assert found.tolist() == pytest.approx([0.0] * 10 + list(range(1, 16)) + [np.inf] * 5)

@@ -3,8 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.fitting.terms import by_name, geman_mcclure, landmark_rows, pairs_beside, plane_rows, side_rows
-from facecom.geometry.correspondence import Matches
+from facecom.fitting.terms import (
+    by_name,
+    geman_mcclure,
+    landmark_rows,
+    midline_pairs,
+    point_to_plane_rows,
+    symmetry_residuals,
+)
+from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.mesh import unit
 from facecom.geometry.transform import rotation_from_vector
 
@@ -17,7 +24,7 @@ def problem(seed, count=12, modes=4):
     vertices = rng.normal(size=(count, 3)) * 40
     jacobian = rng.normal(size=(3 * count, modes))
     points = vertices + rng.normal(size=(count, 3))
-    matches = Matches(points, unit(rng.normal(size=(count, 3))), np.ones(count), np.ones(count, bool))
+    matches = Correspondences(points, unit(rng.normal(size=(count, 3))), np.ones(count), np.ones(count, bool))
     return vertices, jacobian, matches, rng.permutation(count)[:7]
 
 
@@ -41,7 +48,7 @@ def test_plane_rows_are_the_derivative_of_the_gaps(seed):
         at = moved(vertices, jacobian, delta)[pick]
         return np.einsum("nd,nd->n", matches.normals[pick], matches.points[pick] - at)
 
-    rows, gaps = plane_rows(matches, vertices, jacobian, pick=pick)
+    rows, gaps = point_to_plane_rows(matches, vertices, jacobian, pick=pick)
     assert np.allclose(gaps, gaps_of(np.zeros(10)), atol=1e-12)
     assert np.allclose(rows, slopes(gaps_of, 10), atol=1e-5)
 
@@ -52,8 +59,8 @@ def test_pairs_are_mirror_images_beside_the_midline_of_which_both_were_found():
     )
     mirror = np.array([1, 0, 2, 4, 3, 6, 5])
     pick = np.array([6, 0, 1, 2, 3, 4])  # 5 was not found
-    assert pick[pairs_beside(mirror, vertices, pick, strip_mm=8.0)].tolist() == [[0, 1]]
-    assert pick[pairs_beside(mirror, vertices, pick, strip_mm=30.0)].tolist() == [[0, 1], [3, 4]]
+    assert pick[midline_pairs(mirror, vertices, pick, strip_mm=8.0)].tolist() == [[0, 1]]
+    assert pick[midline_pairs(mirror, vertices, pick, strip_mm=30.0)].tolist() == [[0, 1], [3, 4]]
 
 
 @given(st.floats(-0.05, 0.05), st.floats(-2.0, 2.0), st.integers(0, 1000))
@@ -66,10 +73,10 @@ def test_the_sides_show_a_turn_whatever_else_both_lack(yaw, lack, seed):
     normals = unit(np.column_stack([np.sign(vertices[:, 0]) * 0.5, np.zeros(40), np.ones(40)]))
     turn = rotation_from_vector(np.array([0.0, yaw, 0.0]))
     scan = (vertices + lack * normals) @ turn.T
-    matches = Matches(scan, normals @ turn.T, np.ones(40), np.ones(40, bool))
-    rows, gaps = plane_rows(matches, vertices, np.zeros((120, 0)), pick=np.arange(40))
+    matches = Correspondences(scan, normals @ turn.T, np.ones(40), np.ones(40, bool))
+    rows, gaps = point_to_plane_rows(matches, vertices, np.zeros((120, 0)), pick=np.arange(40))
     pairs = np.column_stack([np.arange(20), np.arange(20, 40)])
-    odd_rows, odd_gaps, weight = side_rows(rows, gaps, np.full(40, 0.5), pairs=pairs)
+    odd_rows, odd_gaps, weight = symmetry_residuals(rows, gaps, np.full(40, 0.5), pairs=pairs)
     found = np.linalg.lstsq(odd_rows[:, [1, 3]], odd_gaps, rcond=None)[0]
     assert found[0] == pytest.approx(yaw, abs=0.03 * abs(yaw) + 1e-3) and np.allclose(weight, 0.5)
 

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.decimation import thinned
+from facecom.geometry.decimation import decimate
 from facecom.geometry.mesh import Mesh, boundary_edges, edge_lengths, unique_edges
 
 
@@ -16,7 +16,7 @@ def ball() -> Mesh:
 
 
 def test_a_thinned_ball_is_a_closed_manifold_near_the_ball(ball):
-    coarse, kept, origin = thinned(ball, shortest_mm=2.5)
+    coarse, kept, origin = decimate(ball, shortest_mm=2.5)
     assert np.array_equal(coarse.vertices, ball.vertices[kept]) and len(origin) == len(coarse.faces)
     assert len(kept) < 0.35 * len(ball.vertices)
     solid = trimesh.Trimesh(coarse.vertices, coarse.faces, process=False)
@@ -28,7 +28,7 @@ def test_a_thinned_ball_is_a_closed_manifold_near_the_ball(ball):
 def test_borders_and_fixed_vertices_stay(ball):
     half, _ = ball.submesh(ball.vertices[ball.faces].mean(1)[:, 2] > 0)
     fixed = np.abs(half.vertices[:, 0]) < 1.0
-    coarse, kept, origin = thinned(half, shortest_mm=2.5, fixed=fixed)
+    coarse, kept, origin = decimate(half, shortest_mm=2.5, fixed=fixed)
     stays = np.union1d(np.flatnonzero(fixed), np.unique(boundary_edges(half.faces)))
     assert np.isin(stays, kept).all()
     # A seam between fixed vertices stays a seam: no face has vertices on both sides of it.
@@ -39,5 +39,5 @@ def test_borders_and_fixed_vertices_stay(ball):
 
 
 def test_a_mesh_without_short_edges_stays_as_it_is(ball):
-    same, kept, _ = thinned(ball, shortest_mm=0.1)
+    same, kept, _ = decimate(ball, shortest_mm=0.1)
     assert np.array_equal(same.vertices[same.faces], ball.vertices[ball.faces]) and len(kept) == len(ball.vertices)

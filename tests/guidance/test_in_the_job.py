@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from facecom.completion import CompletionSettings, believe_pictures, complete, take_pictures
+from facecom.completion import CompletionSettings, apply_guidance, complete, render_guidance
 from facecom.errors import CheckpointError
 from facecom.evaluation.partial_scans import partial_scan
 from facecom.fitting.fit import Fit
@@ -44,8 +44,8 @@ def scan(model):
 
 def guided(scan, model, fitted, source) -> tuple[Fit, tuple[str, ...]]:
     """The fit after the job's two steps, pictures taken and believed, and what went wrong with them."""
-    pictures, problems = take_pictures(scan, model, fitted, source, CompletionSettings())
-    return believe_pictures(fitted, model, pictures), problems
+    pictures, problems = render_guidance(scan, model, fitted, source, CompletionSettings())
+    return apply_guidance(fitted, model, pictures), problems
 
 
 def higher_nose(model) -> Observations:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.errors import CheckpointError
-from facecom.guidance.parsing import FaceParser, Parse
+from facecom.guidance.parsing import FaceParser, ParsedImage
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -155,11 +155,11 @@ def test_what_is_seen_of_each_region_and_which_side_is_left():
     labels = np.zeros((6, 8), int)
     labels[1, 1:3], labels[1, 5:7] = 2, 1
     labels[3, 3:5] = 3
-    parse = Parse(labels, np.ones((6, 8)), ("background", "l_eye", "r_eye", "nose"))
+    parse = ParsedImage(labels, np.ones((6, 8)), ("background", "l_eye", "r_eye", "nose"))
     rendered = np.ones((6, 8), bool)
     rendered[3, 3] = False
     rendered[1, 5:7] = False
     assert parse.seen_share(rendered) == {"l_eye": 0.0, "r_eye": 1.0, "nose": 0.5}
     assert parse.sides_agree() is True
-    assert Parse(labels[:, ::-1], np.ones((6, 8)), parse.names).sides_agree() is False
-    assert Parse(np.zeros((2, 2), int), np.ones((2, 2)), parse.names).sides_agree() is None
+    assert ParsedImage(labels[:, ::-1], np.ones((6, 8)), parse.names).sides_agree() is False
+    assert ParsedImage(np.zeros((2, 2), int), np.ones((2, 2)), parse.names).sides_agree() is None

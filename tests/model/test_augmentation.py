@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.model.augmentation import ABOVE_JAW_MM, HINGE, JAW, MixSettings, Moves, mixed_faces
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.augmentation import ABOVE_JAW_MM, HINGE, JAW, AugmentationSettings, ExpressionModel, augmented_faces
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.training import face_weights, principal_modes
 from facecom.model.template import Template
 
-STILL = MixSettings(size_sd=0.0, expression_sd=0.0, quiet_sd=0.0, blink_sd=0.0, jaw_sd=0.0)
+STILL = AugmentationSettings(size_sd=0.0, expression_sd=0.0, quiet_sd=0.0, blink_sd=0.0, jaw_sd=0.0)
 
 
 @pytest.fixture(scope="module")
 def moves():
-    return Moves.of(Template.load(), Expressions.load())
+    return ExpressionModel.of(Template.load(), ExpressionBasis.load())
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_a_turned_jaw_keeps_its_distance_from_the_hinge(moves, face):
 
 
 def test_a_little_opened_jaw_moves_as_the_expression_says(moves, face):
-    expressions, template = Expressions.load(), Template.load()
+    expressions, template = ExpressionBasis.load(), Template.load()
     mode = expressions.modes[expressions.names.index(JAW)]
     wanted = template.prolong(mode, from_level=LEVEL, to_level=2, scheme="loop")
     moved = (moves.apply(face, weights_of(moves, jawOpen=0.01)) - face) / 0.01
@@ -57,25 +57,25 @@ def test_faces_of_other_sources_are_mixed_in(face):
     model = LinearGenerator.load()
     other = np.full((1, *face.shape), 3.0, np.float32)
     settings = replace(STILL, others=1.0)
-    made = mixed_faces(model, 2, seed=0, others=[other], settings=settings) - face
+    made = augmented_faces(model, 2, seed=0, others=[other], settings=settings) - face
     sideways = np.abs(made[..., 0])  # half of the draws are mirrored
     np.testing.assert_allclose(made[..., 1:].mean(), 3.0, rtol=0.5)
     assert sideways.max() < 3.0 * np.sqrt(2.0) + 1e-3
 
 
 def test_expressions_change_the_faces_and_the_seed_decides(face):
-    model, moves = LinearGenerator.load(), Expressions.load()
-    with_moves = mixed_faces(model, 2, seed=4, expressions=moves)
-    np.testing.assert_array_equal(with_moves, mixed_faces(model, 2, seed=4, expressions=moves))
-    quiet = mixed_faces(model, 2, seed=4, expressions=moves, settings=STILL)
+    model, moves = LinearGenerator.load(), ExpressionBasis.load()
+    with_moves = augmented_faces(model, 2, seed=4, expressions=moves)
+    np.testing.assert_array_equal(with_moves, augmented_faces(model, 2, seed=4, expressions=moves))
+    quiet = augmented_faces(model, 2, seed=4, expressions=moves, settings=STILL)
     assert 0.05 < np.abs(with_moves - quiet).mean() < 6.0
     with pytest.raises(ValueError, match="negative"):
-        mixed_faces(model, -1, seed=0)
+        augmented_faces(model, -1, seed=0)
 
 
 def test_weighted_modes_lose_less_where_it_counts(face):
     template = Template.load()
-    faces = mixed_faces(LinearGenerator.load(), 24, seed=2)
+    faces = augmented_faces(LinearGenerator.load(), 24, seed=2)
     mean, weights = faces.mean(axis=0), face_weights(template, outer=0.05)
     assert weights.mean() == pytest.approx(1.0)
     behind, nose = face[:, 2] < -95.0, template.region_mask("nose", 2)

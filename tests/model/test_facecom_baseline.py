@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from facecom.model.adapters.facecom_network import FaceComDecoder
-from facecom.model.augmentation import mixed_faces
+from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.training import principal_modes
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of
@@ -14,7 +14,7 @@ from training.train_facecom_baseline import Budget, _Run, train_facecom, train_f
 
 @pytest.fixture(scope="module")
 def faces():
-    return mixed_faces(LinearGenerator.load(), 8, seed=5)
+    return augmented_faces(LinearGenerator.load(), 8, seed=5)
 
 
 def test_started_as_pca_the_decoder_is_pca_but_for_its_smoothing(faces):

@@ -11,7 +11,7 @@ from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.adapters.facecom_files import FaceComSource
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import LinearSource
-from facecom.model.adapters.transferred import carry
+from facecom.model.adapters.transferred import transfer
 from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
@@ -52,7 +52,7 @@ def carried(modes):
     template = LinearGenerator.load().template
     count = template.counts[1]
     source = LinearSource(template.vertices[:count], template.faces[1], modes[:, :count], "test")
-    return carry(source, template, template.vertices, pose=Similarity())
+    return transfer(source, template, template.vertices, pose=Similarity())
 
 
 def facecom_like(modes):
@@ -70,7 +70,7 @@ def facecom_like(modes):
         decoder.decoder_convs_local[0].lin.weight.copy_(torch.eye(3))
     places = template.vertices[:count]
     source = FaceComSource(decoder, template.faces[1], places, np.ones_like(places))
-    return carry(source, template, template.vertices, pose=Similarity())
+    return transfer(source, template, template.vertices, pose=Similarity())
 
 
 def expressive(modes):

@@ -8,7 +8,7 @@ import pytest
 from facecom.model.population import (
     MIRROR,
     PopulationSettings,
-    Source,
+    PopulationSource,
     mirrored,
     residual_fields,
     size_modes,
@@ -32,7 +32,7 @@ def face():
 @pytest.fixture(scope="module")
 def source(face):
     modes = np.random.default_rng(1).normal(size=(3, len(face[0]), 3))
-    return Source(modes, local_share=0.3, odd_scale=0.5)
+    return PopulationSource(modes, local_share=0.3, odd_scale=0.5)
 
 
 def covariance(mean, mirror, source, settings):
@@ -80,7 +80,7 @@ def test_each_mode_is_even_or_odd_as_it_says(face, source):
 
 def test_without_local_share_nothing_beyond_the_source_is_made(face, source):
     mean, mirror = face
-    whole = Source(source.modes, local_share=0.0, odd_scale=1.0)
+    whole = PopulationSource(source.modes, local_share=0.0, odd_scale=1.0)
     basis = widen(mean, mirror, [whole], rank=40, coarse=len(mean), settings=SETTINGS)
     assert len(basis.modes) <= 2 * len(source.modes)  # an even and an odd part of each
     symmetrised = 0.5 * (of_modes(source.modes) + of_modes(mirrored(source.modes, mirror)))
@@ -91,7 +91,7 @@ def test_vertices_beyond_the_coarse_level_follow_where_the_modes_are_few(face, s
     mean, mirror = face
     order = np.array([0, 6, 1, 7, 2, 8, 12, 13, 3, 9, 4, 10, 5, 11])  # pairs stay together
     new_mirror = np.argsort(order)[mirror[order]]
-    whole = Source(source.modes[:, order], local_share=0.0)
+    whole = PopulationSource(source.modes[:, order], local_share=0.0)
     options = {"rank": 6, "settings": SETTINGS}
     exact = widen(mean[order], new_mirror, [whole], coarse=14, **options)
     extended = widen(mean[order], new_mirror, [whole], coarse=10, **options)

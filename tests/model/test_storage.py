@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from facecom.errors import CheckpointError
-from facecom.model.storage import Kind, read_stored, write_stored
+from facecom.model.storage import StorageFormat, read_stored, write_stored
 
-KINDS = [Kind("test", 3), Kind("test", 3, "arrays.npz", "about.json")]
+KINDS = [StorageFormat("test", 3), StorageFormat("test", 3, "arrays.npz", "about.json")]
 ARRAYS = {"b": np.arange(6.0).reshape(2, 3)[:, ::-1], "a": np.array([1, 2], np.int16)}
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from facecom.geometry.mesh import vertex_normals
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.template import Template
-from facecom.model.tension_lines import squeeze
+from facecom.model.tension_lines import compression_tensor
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def template() -> Template:
 
 @pytest.fixture(scope="module")
 def shipped(template) -> np.ndarray:
-    return squeeze(template)
+    return compression_tensor(template)
 
 
 def lines_at(template: Template, tensor: np.ndarray, place: tuple[float, float, float]) -> np.ndarray:
@@ -51,5 +51,5 @@ def test_a_forehead_wrinkles_level_lips_upright_and_an_eye_corner_outwards(templ
 def test_wrinkles_run_across_the_squeeze(template):
     rest = template.vertices[: template.counts[LEVEL]]
     flat = np.array([0.0, -0.2, 0.0])  # shrinks the face in height alone
-    made = squeeze(template, Expressions(("flatten",), (rest * flat)[None]))
+    made = compression_tensor(template, ExpressionBasis(("flatten",), (rest * flat)[None]))
     assert abs(lines_at(template, made, (0, 70, -20))[0]) > 0.99

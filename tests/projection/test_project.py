@@ -12,13 +12,13 @@ from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity
 from facecom.projection.project import (
     ProjectSettings,
-    along_normals,
-    carried_offset,
-    even_normals,
+    distance_along_normals,
+    extrapolated_offset,
     matern_precision,
+    posterior_field,
     project,
-    robust_field,
-    smooth_field,
+    robust_posterior_field,
+    smoothed_normals,
 )
 
 
@@ -82,7 +82,7 @@ def test_iterations_reach_the_direct_solution(square):
     precision = matern_precision(square.vertices, square.faces, correlation_mm=5.0, sigma_mm=0.3)
     gap, weight = rng.normal(size=len(square.vertices)), (rng.random(len(square.vertices)) < 0.7) / 0.1**2
     direct = sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * gap)
-    walked = smooth_field(precision, gap, weight, tolerance=1e-6)
+    walked = posterior_field(precision, gap, weight, tolerance=1e-6)
     assert np.allclose(walked, direct, atol=1e-3 * np.abs(direct).max())
 
 
@@ -91,7 +91,7 @@ def test_field_is_the_least_cost(seed):
     rng = np.random.default_rng(seed)
     root = sp.csr_matrix(rng.normal(size=(6, 6)))
     precision, gap, weight = (root.T @ root + sp.eye(6)).tocsr(), rng.normal(size=6), rng.random(6)
-    field = smooth_field(precision, gap, weight, tolerance=1e-12)
+    field = posterior_field(precision, gap, weight, tolerance=1e-12)
     assert np.allclose(precision @ field, weight * (gap - field), atol=1e-9)
 
 
@@ -102,8 +102,8 @@ def test_what_leaves_the_trend_is_not_followed(square):
     spike[len(gap) // 3 :: 97] = True
     weight = np.full(len(gap), 1 / 0.15**2)
     options = {"trend_weight": np.full(len(gap), 1 / 2.0**2), "trend_basis": sp.eye(len(gap)), "robust_mm": 1.0}
-    clean = robust_field(precision, gap, weight, **options)
-    spiked = robust_field(precision, gap + 6.0 * spike, weight, **options)
+    clean = robust_posterior_field(precision, gap, weight, **options)
+    spiked = robust_posterior_field(precision, gap + 6.0 * spike, weight, **options)
     followed = sparse_linalg.spsolve((precision + sp.diags(weight)).tocsc(), weight * (gap + 6.0 * spike))
     assert np.abs(spiked - clean)[spike].max() < 0.15
     assert np.abs(followed - clean)[spike].min() > 0.4
@@ -116,8 +116,8 @@ def test_a_trend_on_the_level_above_is_as_good(levels):
     gap = np.sin(vertices[:, 0] / 15.0) + 3.0 * (rng.random(len(vertices)) < 0.03)
     weight = (np.hypot(*vertices[:, :2].T) > 15.0) / 0.15**2
     options = {"trend_weight": weight * 0.15**2 / 2.0**2, "robust_mm": 1.0}
-    full = robust_field(precision, gap, weight, trend_basis=sp.eye(len(gap)), **options)
-    small = robust_field(precision, gap, weight, trend_basis=basis, **options)
+    full = robust_posterior_field(precision, gap, weight, trend_basis=sp.eye(len(gap)), **options)
+    small = robust_posterior_field(precision, gap, weight, trend_basis=basis, **options)
     assert np.std(full - small) < 0.03 * np.std(full)
 
 
@@ -126,7 +126,7 @@ def test_even_normals_are_unit_and_turn_slowly():
     crease = np.stack([x.ravel(), y.ravel(), 1.5 * np.abs(x.ravel() - 9.5)], axis=1)
     k = (np.arange(19)[:, None] * 20 + np.arange(19)).ravel()
     faces = np.concatenate([np.stack([k, k + 1, k + 21], 1), np.stack([k, k + 21, k + 20], 1)])
-    sharp, even = (even_normals(crease, faces, passes=n).reshape(20, 20, 3) for n in (0, 6))
+    sharp, even = (smoothed_normals(crease, faces, passes=n).reshape(20, 20, 3) for n in (0, 6))
     assert np.allclose(np.linalg.norm(even, axis=2), 1.0)
     step = lambda n: np.linalg.norm(np.diff(n[10], axis=0), axis=1).max()  # noqa: E731
     assert step(even) < 0.6 * step(sharp)
@@ -135,7 +135,7 @@ def test_even_normals_are_unit_and_turn_slowly():
 def test_field_falls_back_to_nothing_in_a_hole(square):
     distance = np.linalg.norm(square.vertices - square.vertices.mean(0), axis=1)
     precision = matern_precision(square.vertices, square.faces, correlation_mm=8.0, sigma_mm=0.5)
-    field = smooth_field(precision, np.ones(len(distance)), (distance > 20.0) / 0.05**2, tolerance=1e-4)
+    field = posterior_field(precision, np.ones(len(distance)), (distance > 20.0) / 0.05**2, tolerance=1e-4)
     assert np.abs(field[distance > 22].mean() - 1.0) < 0.02
     assert abs(field[middle(square)]) < 0.05
 
@@ -144,7 +144,7 @@ def test_distance_along_the_normals_to_a_plane():
     normals = np.array([[0, 0, 1.0], [0, np.sin(0.6), np.cos(0.6)]])
     vertices = np.array([[0, 0, 0.0], [1, 2, 3]])
     plane = np.array([[0, 0, 1.0]] * 2)
-    moved = vertices + along_normals(vertices, normals, np.array([[5, 5, 7.0]] * 2), plane)[:, None] * normals
+    moved = vertices + distance_along_normals(vertices, normals, np.array([[5, 5, 7.0]] * 2), plane)[:, None] * normals
     assert np.allclose(moved[:, 2], 7.0)
 
 
@@ -191,7 +191,7 @@ def test_what_no_scan_comes_near_stays(levels):
 def test_offset_runs_along_the_even_normals(levels):
     ((coarse, coarse_faces), (fine, _)), (_, prolongation) = levels
     done = project(*levels, finder(bumpy(levels)), settings=ProjectSettings(even_passes=4))
-    along = unit(prolongation @ even_normals(coarse, coarse_faces, passes=4))
+    along = unit(prolongation @ smoothed_normals(coarse, coarse_faces, passes=4))
     assert np.allclose(done.vertices, fine + done.offset[:, None] * along)
 
 
@@ -203,7 +203,7 @@ def test_offset_in_a_hole_goes_on_as_the_rim_suggests(levels):
     for radius, share in ((8.0, 0.6), (40.0, 0.0)):
         measured = distance > radius
         given = np.where(measured, tilt, 0.0)
-        carried = carried_offset(Mesh(fine, faces), given, measured, settings=ProjectSettings(carry_mm=20.0))
+        carried = extrapolated_offset(Mesh(fine, faces), given, measured, settings=ProjectSettings(carry_mm=20.0))
         inside = (distance > 0.4 * radius) & (distance < 0.7 * radius)
         followed = (carried[inside] @ tilt[inside]) / (tilt[inside] @ tilt[inside])
         assert np.array_equal(carried[measured], given[measured])
@@ -216,7 +216,7 @@ def test_a_whole_or_an_unseen_face_has_nothing_to_carry(levels):
     (_, (fine, faces)), _ = levels
     offset = np.sin(fine[:, 0])
     for measured in (np.ones(len(fine), bool), np.zeros(len(fine), bool)):
-        assert carried_offset(Mesh(fine, faces), offset, measured, settings=ProjectSettings()) is offset
+        assert extrapolated_offset(Mesh(fine, faces), offset, measured, settings=ProjectSettings()) is offset
 
 
 def test_what_the_other_side_has_beside_the_model_comes_back(levels):
@@ -228,7 +228,7 @@ def test_what_the_other_side_has_beside_the_model_comes_back(levels):
     given, top = np.where(measured, bump, 0.0), np.hypot(fine[:, 0] - 25.0, fine[:, 1]).argmin()
     sheet = Mesh(fine, faces)
     alone, led, none = (
-        carried_offset(sheet, given, measured, mirror=m, settings=ProjectSettings(mirror_share=share))
+        extrapolated_offset(sheet, given, measured, mirror=m, settings=ProjectSettings(mirror_share=share))
         for m, share in ((None, 0.6), (mirror, 0.6), (mirror, 0.0))
     )
     assert abs(alone[top]) < 0.2 and np.array_equal(alone, none)

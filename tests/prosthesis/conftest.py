@@ -14,13 +14,13 @@ from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
 from facecom.prosthesis.defect.neighbourhood import neighbourhood
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
-from facecom.prosthesis.shell.margin import band_around, drawn_sheet
+from facecom.prosthesis.shell.margin import drawn_sheet, margin_around
 from facecom.prosthesis.shell.outer import outer_face
-from facecom.prosthesis.shell.outer_surface import Sheet, find_defects, vector_area
+from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects, vector_area
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness
 from facecom.prosthesis.shell.tissue import tissue_mesh
-from facecom.prosthesis.solid.self_intersections import uncrossed
+from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 
 THICKNESS = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
 
@@ -37,7 +37,7 @@ class Skin:
 @dataclass(frozen=True)
 class Built:
     skin: Skin
-    outer: Sheet
+    outer: OuterSurface
     shell: Shell
     turn: Floats
 
@@ -80,8 +80,8 @@ def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 
     defect = find_defects(skin.merged, skin.made, margin_mm=thickness.margin, least_mm2=100.0)[0]
     looks = vector_area(skin.merged, defect.faces)
     near = neighbourhood(skin.merged, defect, margin_mm=thickness.margin)
-    sheet, wide, own = drawn_sheet(band_around(near, towards=looks))
-    around, _ = uncrossed(outer_face(wide, thickness))
+    sheet, wide, own = drawn_sheet(margin_around(near, towards=looks))
+    around, _ = remove_self_intersections(outer_face(wide, thickness))
     outer = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.vertices))
     seat, _ = sheet.mesh.submesh((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1))
     direction = choose_axis(outer.mesh, seat, looks, given=axis, count=12)
@@ -134,7 +134,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         weights = sp.csr_matrix((np.ones(len(lost)), (np.arange(len(lost)), lost)), (len(lost), len(points)))
         pose = Similarity(rotation_from_vector([0.1, 0.4, -0.2]), np.array([10.0, -20.0, 300.0]))
         provenance = np.zeros(len(points), int)
-        provenance[lost] = 1
+        provenance[lost] = 2
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
         evidence = SimpleNamespace(

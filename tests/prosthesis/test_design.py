@@ -37,7 +37,7 @@ def test_the_figures_say_what_the_part_is(part):
     assert i.gap.median == pytest.approx(0.1, abs=0.06) and i.step.median == pytest.approx(0.4, abs=0.12)
     assert i.sigma_mm.max == pytest.approx(0.8)
     assert "not a medical device" in i.notice
-    assert set(np.unique(part.provenance)) <= {-1, 0, 2}
+    assert set(np.unique(part.provenance)) <= {-1, 0, 1, 2}
     assert np.array_equal(np.isnan(part.sigma_mm), part.provenance < 0)
 
 

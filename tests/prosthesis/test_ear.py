@@ -8,12 +8,13 @@ import trimesh
 
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.prosthesis import design
-from facecom.prosthesis.defect.design_surface import MIRRORED, Source, mirrored
+from facecom.prosthesis.defect.design_surface import DesignSurface, mirror_region
 from facecom.prosthesis.defect.regions import auricle
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.tissue import above_tissue
-from facecom.prosthesis.solid.booleans import crossing_edges, crossings
-from facecom.prosthesis.solid.self_intersections import uncrossed
+from facecom.prosthesis.solid.booleans import intersecting_edges, self_intersections
+from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.provenance import Provenance
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +40,13 @@ def test_an_ear_is_all_that_stands_off_the_head(template, left):
 def test_an_ear_is_copied_from_the_other_side_where_that_was_seen(template, left, completion_of):
     face = template.vertices.copy()
     face[left[template.mirror]] += [-3.0, 1.0, 0.0]
-    source = Source.of_face(completion_of(left, face), left)
-    copied = mirrored(source, left)
+    source = DesignSurface.of_face(completion_of(left, face), left)
+    copied = mirror_region(source, left)
     assert np.allclose((copied.face - face)[left], [3.0, 1.0, 0.0], atol=0.05)
     assert np.array_equal(copied.face[~left], face[~left])
-    assert (copied.provenance == MIRRORED).sum() > 0.9 * left.sum()
-    both = Source.of_face(completion_of(left | left[template.mirror], face), left)
-    assert mirrored(both, left) is both
+    assert (copied.provenance == Provenance.MIRRORED).sum() > 0.9 * left.sum()
+    both = DesignSurface.of_face(completion_of(left | left[template.mirror], face), left)
+    assert mirror_region(both, left) is both
 
 
 def test_a_copy_meets_skin_that_is_not_symmetric_without_a_step(template, left, completion_of):
@@ -53,7 +54,7 @@ def test_a_copy_meets_skin_that_is_not_symmetric_without_a_step(template, left, 
     face = template.vertices.copy()
     side = np.clip(face[:, 0] / 80.0, 0.0, 1.0)[:, None]
     face += side * [2.0, 0.0, 0.0] * np.clip(-face[:, 2:] / 150.0, 0.0, 1.0)
-    copied = mirrored(Source.of_face(completion_of(left, face), left), left)
+    copied = mirror_region(DesignSurface.of_face(completion_of(left, face), left), left)
     shift = copied.face - face
     edges = template.faces[3][:, :2]
     jump = np.linalg.norm(shift[edges[:, 0]] - shift[edges[:, 1]], axis=1)
@@ -64,8 +65,8 @@ def test_what_the_scan_says_of_the_two_sides_is_the_sigma_of_a_copy(template, le
     face = template.vertices.copy()
     rng = np.random.default_rng(0)
     face += rng.normal(scale=0.3, size=(len(face), 1)) * vertex_normals(face, template.faces[3])
-    source = mirrored(Source.of_face(completion_of(left, face), left), left)
-    sigma = source.sigma_mm[source.provenance == MIRRORED]
+    source = mirror_region(DesignSurface.of_face(completion_of(left, face), left), left)
+    sigma = source.sigma_mm[source.provenance == Provenance.MIRRORED]
     assert 0.25 < np.median(sigma) < 0.7
 
 
@@ -92,21 +93,21 @@ def _plate(half=8):
 
 def test_folds_are_mended_and_nothing_else_is_moved():
     plate = _plate()
-    assert uncrossed(plate)[0] is plate
+    assert remove_self_intersections(plate)[0] is plate
     rng = np.random.default_rng(1)
     folded = plate.vertices.copy()
     near = np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) < 2.5
     folded[near] += rng.normal(scale=1.0, size=(int(near.sum()), 3))
     crossed = plate.with_vertices(folded)
-    assert len(crossing_edges(crossed)) > 5
-    mended, moved = uncrossed(crossed)
-    assert not len(crossing_edges(mended))
+    assert len(intersecting_edges(crossed)) > 5
+    mended, moved = remove_self_intersections(crossed)
+    assert not len(intersecting_edges(mended))
     assert moved[near].mean() > 0.5 and np.array_equal(mended.vertices[~moved], folded[~moved])
     assert not moved[np.linalg.norm(folded[:, :2] - [2.0, 1.0], axis=1) > 9.0].any()
-    again, once_more = uncrossed(crossed, known=moved)
+    again, once_more = remove_self_intersections(crossed, known=moved)
     assert np.allclose(again.vertices, mended.vertices) and np.array_equal(once_more, moved)
     fixed = np.abs(plate.vertices[:, 0]) < 0.5
-    assert np.array_equal(uncrossed(crossed, fixed=fixed)[0].vertices[fixed], folded[fixed])
+    assert np.array_equal(remove_self_intersections(crossed, fixed=fixed)[0].vertices[fixed], folded[fixed])
 
 
 def test_what_moved_is_looked_at_alone_and_misses_nothing():
@@ -116,16 +117,16 @@ def test_what_moved_is_looked_at_alone_and_misses_nothing():
     shaken[moved] += rng.normal(scale=0.9, size=(int(moved.sum()), 3))
     crossed = plate.with_vertices(shaken)
     pairs = lambda found: {(*edge, face) for edge, face in zip(map(tuple, found[0]), found[1], strict=True)}  # noqa: E731
-    every = pairs(crossings(crossed))
-    assert len(every) > 10 and pairs(crossings(crossed, moved=moved)) == every
-    assert not len(crossings(crossed, moved=np.zeros(len(moved), bool))[0])
-    assert pairs(crossings(crossed, moved=plate.vertices[:, 0] > 2.0)) < every
+    every = pairs(self_intersections(crossed))
+    assert len(every) > 10 and pairs(self_intersections(crossed, moved=moved)) == every
+    assert not len(self_intersections(crossed, moved=np.zeros(len(moved), bool))[0])
+    assert pairs(self_intersections(crossed, moved=plate.vertices[:, 0] > 2.0)) < every
 
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
     plate = _plate()
     inward = 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1)
-    around = Sheet(plate, inward, inward + 5.0, None)
+    around = OuterSurface(plate, inward, inward + 5.0, None)
     hill = plate.vertices - [0.0, 0.0, 1.5]
     hill[:, 2] += 2.5 * np.exp(-(hill[:, 0] ** 2 + hill[:, 1] ** 2) / 8.0)
     bed = plate.with_vertices(hill)
@@ -138,7 +139,7 @@ def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
 
 
 def test_a_design_moves_with_its_sample(template, left, completion_of):
-    source = Source.of_face(completion_of(left), left)
+    source = DesignSurface.of_face(completion_of(left), left)
     shift = np.where(left[:, None], [0.0, 0.5, 0.0], 0.0)
     other = SimpleNamespace(
         evidence=SimpleNamespace(projected=SimpleNamespace(vertices=source.face + shift)),

@@ -8,13 +8,13 @@ import pytest
 
 from facecom.commands.running import read_landmarks
 from facecom.errors import CheckpointError
-from facecom.geometry.correspondence import Matches, OrientedSurface
+from facecom.geometry.correspondence import Correspondences, OrientedSurface
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
 from facecom.registration import RelaxSettings, linear_model, procrustes, write_landmarks
 from facecom.registration.expression import expression_weights
-from facecom.registration.population import _about_mean, mirrored
+from facecom.registration.population import _about_mean, mirrored_faces
 from facecom.registration.relax import relax
 
 STILL = Similarity()
@@ -72,7 +72,7 @@ def test_what_the_scan_does_not_show_stays_where_the_model_put_it(sheet):
     fitted = flat.vertices + 0.3 * np.sin(flat.vertices[:, [1, 0, 1]] / 5.0)
 
     def nothing(at, normals, reach):
-        return Matches(at, normals, np.zeros(len(at)), np.zeros(len(at), bool))
+        return Correspondences(at, normals, np.zeros(len(at)), np.zeros(len(at), bool))
 
     soft = RelaxSettings(bending=1.0)
     np.testing.assert_allclose(relax(fitted, flat.vertices, flat.faces, nothing, settings=soft), fitted, atol=1e-2)
@@ -103,11 +103,11 @@ def test_faces_of_different_shapes_are_refused():
 
 def test_the_model_of_a_set_is_symmetric_and_in_the_face_frame(made, model):
     template, count = made.template, made.template.counts[MODE_LEVEL]
-    np.testing.assert_allclose(mirrored(template.vertices, template.mirror), template.vertices, atol=1e-9)
+    np.testing.assert_allclose(mirrored_faces(template.vertices, template.mirror), template.vertices, atol=1e-9)
     tip = template.landmark_index("nose_tip")
     np.testing.assert_allclose(template.vertices[tip], model.template.vertices[tip], atol=1e-6)
     sign = np.where(made.mode_odd, -1.0, 1.0)[:, None, None]
-    np.testing.assert_allclose(mirrored(made.modes, template.mirror[:count]) * sign, made.modes, atol=1e-4)
+    np.testing.assert_allclose(mirrored_faces(made.modes, template.mirror[:count]) * sign, made.modes, atol=1e-4)
     assert made.mode_odd.any() and not made.mode_odd.all()
     assert len(made.modes) <= 2 * 5 - 1
 
@@ -154,7 +154,7 @@ def test_faces_of_another_topology_make_no_model(model):
 
 def test_an_expression_is_told_from_the_person(model):
     """A smile with an open mouth comes out; faces without expression keep their shape: the mean of four people."""
-    moves = Expressions.load()
+    moves = ExpressionBasis.load()
     count = model.template.counts[LEVEL]
     weights = np.zeros(len(moves.names))
     for name, weight in {"jawOpen": 0.6, "mouthSmile_L": 0.5, "mouthSmile_R": 0.5}.items():
@@ -174,18 +174,18 @@ def test_an_expression_is_told_from_the_person(model):
 
 
 def test_expressions_survive_the_disk_and_damage_is_seen(tmp_path):
-    moves = Expressions.load()
+    moves = ExpressionBasis.load()
     moves.save(tmp_path)
-    np.testing.assert_allclose(Expressions.load(tmp_path).modes, moves.modes, atol=1e-3)
+    np.testing.assert_allclose(ExpressionBasis.load(tmp_path).modes, moves.modes, atol=1e-3)
     data = (tmp_path / "weights.safetensors").read_bytes()
     (tmp_path / "weights.safetensors").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(CheckpointError, match="damaged"):
-        Expressions.load(tmp_path)
+        ExpressionBasis.load(tmp_path)
 
 
 def test_an_expression_of_another_topology_is_refused(model):
     with pytest.raises(ValueError, match="expected vertices"):
-        expression_weights(np.zeros((5, 3)), model, Expressions.load())
+        expression_weights(np.zeros((5, 3)), model, ExpressionBasis.load())
 
 
 LANDMARKS = {"nose_tip": np.array([0.1, -2.5, 1 / 3]), "jaw_9": np.array([1e-9, 80.0, -1.0])}

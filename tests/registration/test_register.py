@@ -8,7 +8,7 @@ import pytest
 
 import facecom
 from facecom.__main__ import main
-from facecom.completion import CompletionSettings, Verdict
+from facecom.completion import AcceptanceThresholds, CompletionSettings
 from facecom.errors import FitError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
@@ -104,7 +104,7 @@ def test_enough_is_asked_for_as_completion_asks(model):
     piece = face.submesh(near[face.faces].all(axis=1))[0]
 
     def asking(**asked):
-        return RegistrationSettings(CompletionSettings(verdict=Verdict(**asked)))
+        return RegistrationSettings(CompletionSettings(verdict=AcceptanceThresholds(**asked)))
 
     (found,) = facecom.register([piece], unit="mm", model=model, settings=asking(least_seen=0.5))
     assert 0.15 < found.coverage < 0.5

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import Completion, Pictures, believe_pictures, complete, project_face
+from facecom.completion import Completion, GuidanceRecord, apply_guidance, complete, project_face
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.guidance.camera import Camera
-from facecom.guidance.guide import Guidance, View
-from facecom.guidance.inpainting import Filled
+from facecom.guidance.guide import Guidance, GuidedView
+from facecom.guidance.inpainting import InpaintedView
 from facecom.guidance.rendering import render
 from facecom.guidance.targets import Observations
 from facecom.model.linear.generator import LinearGenerator
@@ -51,10 +51,10 @@ def guided(completion) -> Completion:
     shown = render(face, Camera.orthographic(target=[0, 0, -40], half_mm=85, size=32))
     hole = np.zeros((32, 32), bool)
     hole[16:20, 22:26] = True
-    painted = Filled(shown.depth, shown.normals, np.where(hole, 1.0, 0.0), hole)
-    found = Guidance(said, (View("front", shown, shown, None, painted, hole),), {"nose": 0.5})
-    fitted = believe_pictures(before, own.model, found)
+    painted = InpaintedView(shown.depth, shown.normals, np.where(hole, 1.0, 0.0), hole)
+    found = Guidance(said, (GuidedView("front", shown, shown, None, painted, hole),), {"nose": 0.5})
+    fitted = apply_guidance(before, own.model, found)
     projected = project_face(own.scan, own.model, fitted, own.settings)
-    evidence = replace(own, fit=fitted, projected=projected, pictures=Pictures("shipped", found, before))
+    evidence = replace(own, fit=fitted, projected=projected, pictures=GuidanceRecord("shipped", found, before))
     report = replace(completion.report, guidance_mm={"skin": 1.0})
     return replace(completion, evidence=evidence, report=report)

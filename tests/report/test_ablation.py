@@ -11,8 +11,8 @@ from facecom.geometry.mesh import Mesh
 from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.report import ablation as stages
 from facecom.report.ablation import ablate
-from facecom.report.ablation_variants import FULL, LEAVINGS, PICTURES, Runs, leavings
-from facecom.report.display_data import Layers
+from facecom.report.ablation_variants import ABLATION_VARIANTS, FULL, PICTURES, Runs, ablation_variants
+from facecom.report.display_data import DisplayData
 from facecom.report.explain import explain_html, explain_json, explain_text
 from facecom.report.formatting import mm
 from facecom.report.model_variants import only_size, sides_apart, symmetric, without_fields
@@ -73,7 +73,7 @@ def test_the_whole_job_repeated_is_the_completion(completion, found):
 
 
 def test_every_stage_is_left_out_and_none_fails(found):
-    assert [o.leaving for o in found.outcomes] == list(LEAVINGS)
+    assert [o.leaving for o in found.outcomes] == list(ABLATION_VARIANTS)
     assert not [o.problem for o in found.outcomes if o.problem]
     for outcome in found.outcomes[1:]:
         assert outcome.change_mm["all"] > 0, outcome.leaving.name
@@ -139,7 +139,7 @@ def test_the_answer_tells_what_helps_here_and_what_does_not(found):
 
 def test_relief_is_told_by_region(completion):
     """Nose: made twice as strong as measured, 6 dB; skin: made where none was measured; over all: what there is."""
-    layers = Layers(completion)
+    layers = DisplayData(completion)
     nose = completion.evidence.model.template.region_mask("nose")
     face, rng = layers.face, np.random.default_rng(0)
     x, y, z = face.vertices.T
@@ -153,7 +153,7 @@ def test_relief_is_told_by_region(completion):
     skin = SimpleNamespace(
         smooth=smooth, mesh=smooth, displacement=height + 1.0, low=np.ones(len(points)), provenance=kind
     )
-    found = relief_by_region(Layers(replace(completion, detail=skin)))
+    found = relief_by_region(DisplayData(replace(completion, detail=skin)))
     assert set(found) == {"all", "nose", "skin"}
     assert found["nose"].decibel == pytest.approx(6.0, abs=0.5)
     assert found["nose"].measured_mm == pytest.approx(0.01, rel=0.1)
@@ -184,9 +184,9 @@ def test_another_kind_of_model_is_refused_with_a_sentence(completion):
 
 def test_pictures_are_left_out_in_turn_where_there_were_some(completion, guided, monkeypatch):
     """Without them the face is the one before them; with a place hidden they are taken anew, once."""
-    assert leavings(completion) == LEAVINGS
-    assert leavings(guided) == (*LEAVINGS, PICTURES)
-    runs, own, asked = Runs(Layers(guided)), guided.evidence, []
+    assert ablation_variants(completion) == ABLATION_VARIANTS
+    assert ablation_variants(guided) == (*ABLATION_VARIANTS, PICTURES)
+    runs, own, asked = Runs(DisplayData(guided)), guided.evidence, []
     with_them, without = (runs.run(own.scan, name)[0] for name in (FULL, PICTURES.name))
     middle = own.pictures.found.observations.corners[:, 0]
     away = np.linalg.norm(with_them - without, axis=1)
@@ -198,8 +198,8 @@ def test_pictures_are_left_out_in_turn_where_there_were_some(completion, guided,
         asked.append((scan, source))
         return own.pictures.found, ()
 
-    monkeypatch.setattr("facecom.report.ablation_variants.take_pictures", taken)
-    covered = stages._cut(own, stages.hidden_place(Layers(guided), radius_mm=18.0), 18.0)
+    monkeypatch.setattr("facecom.report.ablation_variants.render_guidance", taken)
+    covered = stages._cut(own, stages.hidden_place(DisplayData(guided), radius_mm=18.0), 18.0)
     hidden = [runs.run(covered, name)[0] for name in (FULL, "projection", PICTURES.name)]
     assert asked == [(covered, "shipped")]
     assert np.linalg.norm(hidden[0] - hidden[2], axis=1)[middle].mean() > 1.0

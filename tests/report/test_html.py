@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from facecom.completion.provenance import face_provenance
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
+from facecom.provenance import Provenance
 from facecom.report import viewer3d
-from facecom.report.display_data import ALONE, GUIDED, MIRRORED, SEEN, SYNTHESISED, Layers
+from facecom.report.display_data import DisplayData
 from facecom.report.html import report_html
 from facecom.report.html_elements import link, picture, tag
 
@@ -50,7 +52,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def layers(completion):
-    return Layers(completion)
+    return DisplayData(completion)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_the_page_is_small_enough_to_be_mailed(html):
 def test_a_large_scan_makes_no_larger_view(completion, layers, sheet):
     wide = sheet(400, 400)
     x, y = wide.vertices[:, :2].T - 200
-    own = Layers(completion)
+    own = DisplayData(completion)
     own.__dict__["scan"] = wide.with_vertices(np.stack([x, y, 30 * np.cos(0.02 * x) * np.cos(0.02 * y)], 1))
     faces = viewer3d.scene(own)["objects"]["scan"]["faces"]["data"]
     assert 0 < len(b64decode(faces)) <= 3 * 4 * viewer3d.MOST_SCAN_FACES
@@ -155,14 +157,16 @@ def test_the_view_holds_the_face_to_a_hundredth_of_a_millimetre(layers):
 
 def test_what_the_other_side_shows_is_told_from_what_no_side_shows(layers):
     mirror = layers.result.evidence.model.template.mirror
-    assert (layers.kind[layers.measured] == SEEN).all()
-    assert layers.measured[mirror[layers.kind == MIRRORED]].all()
-    assert not layers.measured[mirror[layers.kind == ALONE]].any()
+    assert (layers.kind[layers.measured] == Provenance.OBSERVED).all()
+    assert layers.measured[mirror[layers.kind == Provenance.MIRRORED]].all()
+    assert not layers.measured[mirror[layers.kind == Provenance.MODEL]].any()
     x, y, _ = layers.face.vertices.T
     cheek = np.hypot(x - 45, y + 15) < 8
-    assert (layers.kind[cheek] == MIRRORED).mean() > 0.8
+    assert (layers.kind[cheek] == Provenance.MIRRORED).mean() > 0.8
     fresh = layers.merged_kind[len(layers.scan.vertices) :]
-    assert (layers.merged_kind[: len(layers.scan.vertices)] == SEEN).all() and (fresh != SEEN).all()
+    assert (layers.merged_kind[: len(layers.scan.vertices)] == Provenance.OBSERVED).all() and (
+        fresh != Provenance.OBSERVED
+    ).all()
 
 
 def test_pieces_of_markup_refuse_what_would_load_something():
@@ -175,7 +179,7 @@ def test_pieces_of_markup_refuse_what_would_load_something():
 
 def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_nothing(completion, layers):
     """Two millimetres off over a cheek; what is as far as hair has no distance."""
-    own, scan = Layers(completion), layers.scan
+    own, scan = DisplayData(completion), layers.scan
     x, y, _ = scan.vertices.T
     lifted, hair = np.hypot(x + 40, y + 15) < 10, y > 60
     moved = scan.vertices + np.where(lifted, 2.0, np.where(hair, 30.0, 0.0))[:, None] * [0, 0, 1.0]
@@ -189,14 +193,14 @@ def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_n
 
 def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(completion, guided):
     """Nothing that was measured, and all of it where pixels were; the stage shows what the networks saw."""
-    plain, layers = Layers(completion), Layers(guided)
-    assert GUIDED not in plain.kinds
+    plain, layers = DisplayData(completion), DisplayData(guided)
+    assert Provenance.GUIDED not in plain.kinds
     told = np.unique(guided.evidence.pictures.found.observations.corners)
     told = told[~layers.measured[told]]
     assert len(told) > 5
-    assert (layers.kind[told] == GUIDED).all()
-    assert (layers.kind[layers.measured] == SEEN).all()
-    assert (layers.merged_kind == GUIDED).any()
+    assert (layers.kind[told] == Provenance.GUIDED).all()
+    assert (layers.kind[layers.measured] == Provenance.OBSERVED).all()
+    assert (layers.merged_kind == Provenance.GUIDED).any()
     page = report_html(guided, name="g", overview=np.zeros((4, 8, 3), np.uint8))
     words = Page(page).text
     assert "guided (made up, a picture had a say)" in words
@@ -209,20 +213,22 @@ def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(com
 
 
 def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
-    layers = Layers(completion)
+    layers = DisplayData(completion)
     made, seen = np.flatnonzero(layers.made)[:50], np.flatnonzero(layers.measured)[:50]
     points = layers.face.vertices[np.concatenate([made, seen])]
-    skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=np.repeat([2, 0], 50))
-    own = Layers(replace(completion, detail=skin))
-    assert (own.kind[made] == SYNTHESISED).all()
-    assert (own.kind[seen] == SEEN).all()
-    assert SYNTHESISED in own.kinds and SYNTHESISED not in layers.kinds
+    source = np.repeat([Provenance.SYNTHESISED, Provenance.OBSERVED], 50)
+    kind = face_provenance(
+        completion.evidence, SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
+    )
+    assert (kind[made] == Provenance.SYNTHESISED).all()
+    assert (kind[seen] == Provenance.OBSERVED).all()
+    assert not (layers.kind == Provenance.SYNTHESISED).any()
 
 
 def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html
-    assert viewer3d.scene(Layers(completion))["objects"]["face"]["colour"] is None
+    assert viewer3d.scene(DisplayData(completion))["objects"]["face"]["colour"] is None
     own = completion.evidence
     mesh = own.scan.mm.mesh
     paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
@@ -230,7 +236,7 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     meshes = completion.face, completion.merged
     face, merged = (replace(m, colors=np.tile(paint[0], (len(m.vertices), 1))) for m in meshes)
     coloured = replace(completion, face=face, merged=merged, evidence=replace(own, scan=painted))
-    for name, packed in viewer3d.scene(Layers(coloured))["objects"].items():
+    for name, packed in viewer3d.scene(DisplayData(coloured))["objects"].items():
         shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
         count = len(b64decode(packed["xyz"]["data"])) // 6
         assert len(shown) == count, name

@@ -7,7 +7,7 @@ from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.report.preview import PALETTE, png_bytes, preview
-from facecom.report.shading import MOST_KEPT, Drawing, Frame, View
+from facecom.report.shading import MOST_KEPT, Drawing, Frame, ViewDirection
 
 SIZE = 60
 
@@ -26,7 +26,9 @@ def drawn(picture: np.ndarray) -> np.ndarray:
 
 def test_a_square_is_drawn_where_it_is():
     square = Mesh([[0, 0, 0], [30, 0, 0], [30, 30, 0], [0, 30, 0]], [[0, 1, 2], [0, 2, 3]])
-    picture = Drawing(square, pixel_mm=2.0).shade(np.full((4, 3), 0.5), View("front"), Frame(np.zeros(3), 60.0, SIZE))
+    picture = Drawing(square, pixel_mm=2.0).shade(
+        np.full((4, 3), 0.5), ViewDirection("front"), Frame(np.zeros(3), 60.0, SIZE)
+    )
     rows, columns = np.nonzero(drawn(picture))
     assert (columns.min(), columns.max()) == (30, 44)  # x, to the subject's left, runs to the right of the picture
     assert (rows.min(), rows.max()) == (15, 29)  # y runs up
@@ -36,10 +38,10 @@ def test_a_square_is_drawn_where_it_is():
 @pytest.mark.parametrize(
     ("view", "row", "column"),
     [
-        (View("front"), 0, 0),
-        (View("left", np.pi / 2), 0, -1),
-        (View("right", -np.pi / 2), 0, 1),
-        (View("below", 0, -np.pi / 2), 1, 0),
+        (ViewDirection("front"), 0, 0),
+        (ViewDirection("left", np.pi / 2), 0, -1),
+        (ViewDirection("right", -np.pi / 2), 0, 1),
+        (ViewDirection("below", 0, -np.pi / 2), 1, 0),
     ],
 )
 def test_the_nose_points_where_the_view_says(view, row, column):
@@ -108,7 +110,9 @@ def test_of_points_in_one_pixel_the_foremost_is_shown(bump):
     colors = np.repeat([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], len(bump.vertices), axis=0)
     normals = np.broadcast_to([0, 0, 1.0], colors.shape)
     cloud = Mesh(np.concatenate(layers), np.zeros((0, 3), int), normals=normals)
-    picture = Drawing(cloud, pixel_mm=2.0).shade(colors, View("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
+    picture = (
+        Drawing(cloud, pixel_mm=2.0).shade(colors, ViewDirection("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
+    )
     assert (picture[..., 1] > picture[..., [0, 2]].max(-1)).all()
 
 
@@ -131,8 +135,8 @@ def test_what_cannot_be_drawn_is_refused(bump):
 
 def test_a_side_is_looked_at_once_however_many_colours_it_is_drawn_in(bump, monkeypatch):
     drawing, frame = Drawing(bump, pixel_mm=2.0), Frame(np.zeros(3), 60.0, SIZE)
-    plain = drawing.shade((0.5, 0.5, 0.5), View("front"), frame)
+    plain = drawing.shade((0.5, 0.5, 0.5), ViewDirection("front"), frame)
     monkeypatch.setattr(drawing._surface, "cast", None)
-    assert np.array_equal(drawing.shade(np.full((len(bump.vertices), 3), 0.5), View("front"), frame), plain)
-    red = drawing.shade(np.tile([1.0, 0, 0], (len(bump.vertices), 1)), View("front"), frame)
+    assert np.array_equal(drawing.shade(np.full((len(bump.vertices), 3), 0.5), ViewDirection("front"), frame), plain)
+    red = drawing.shade(np.tile([1.0, 0, 0], (len(bump.vertices), 1)), ViewDirection("front"), frame)
     assert (red[drawn(red)][:, 1:] == 0).all()

@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.completion import references
+from facecom.completion import pose_references
 from facecom.errors import AlignmentError
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear.generator import LinearGenerator
-from facecom.scan.alignment import align, align_landmarks
+from facecom.scan.alignment import align_landmarks, candidate_poses
 
 POSES = {
     "upright": ([0.1, 0.2, 0.0], False),
@@ -19,7 +19,7 @@ POSES = {
 
 @pytest.fixture(scope="module")
 def reference():
-    return next(references(LinearGenerator.load().template, radius_mm=85.0))
+    return next(pose_references(LinearGenerator.load().template, radius_mm=85.0))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_pose_is_among_the_best(face, reference, name):
     vector, inside_out = POSES[name]
     motion = Similarity(rotation_from_vector(vector), np.array([300.0, -100.0, 50.0]))
     scan = Mesh(motion.apply(face.vertices), face.faces[:, ::-1] if inside_out else face.faces)
-    found = align(scan, reference)
+    found = candidate_poses(scan, reference)
     assert [a.score for a in found] == sorted((a.score for a in found), reverse=True)
     gaps = [np.linalg.norm(a.pose.apply(scan.vertices) - face.vertices, axis=1).mean() for a in found[:5]]
     assert min(gaps) < 12.0
@@ -53,12 +53,12 @@ def test_the_pose_is_among_the_best(face, reference, name):
 def test_a_scan_without_area_is_refused(reference):
     line = Mesh(np.outer(np.arange(60.0), [1, 2, 3]), [[k, k + 1, k + 2] for k in range(58)])
     with pytest.raises(AlignmentError, match="no area"):
-        align(line, reference)
+        candidate_poses(line, reference)
 
 
 def test_references_are_pieces_of_the_template_seen_from_outside():
     template = LinearGenerator.load().template
-    front, left, right = references(template, radius_mm=85.0)
+    front, left, right = pose_references(template, radius_mm=85.0)
     assert (np.hypot(front.vertices[:, 0], front.vertices[:, 1] - 10) < 85).all()
     assert (vertex_normals(left.vertices, left.faces)[:, 0] > 0).mean() > 0.9
     assert (vertex_normals(right.vertices, right.faces)[:, 0] < 0).mean() > 0.9

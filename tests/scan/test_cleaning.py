@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh, boundary_edges, face_components, face_cross, unique_edges
 from facecom.scan.cleaning import CleanScan, clean_scan
-from facecom.scan.topology import consistent_orientation, is_oriented_surface, nonmanifold_faces, oriented_surface
+from facecom.scan.topology import consistent_orientation, consistent_surface, is_oriented_surface, nonmanifold_faces
 
 
 def joined(*meshes: Mesh) -> Mesh:
@@ -191,7 +191,7 @@ def test_a_surface_with_one_side_is_cut_open_once():
     moebius = np.concatenate([moebius, [[8, 0, 1]]])
     assert not is_oriented_surface(moebius)
     assert not consistent_orientation(moebius).any()
-    cut = oriented_surface(np.random.default_rng(0).normal(size=(9, 3)), moebius)
+    cut = consistent_surface(np.random.default_rng(0).normal(size=(9, 3)), moebius)
     assert is_oriented_surface(cut.faces)
     assert (cut.crowded, cut.one_sided) == (0, 1)
     assert np.array_equal(np.sort(cut.faces, axis=1), np.sort(moebius[cut.index], axis=1))
@@ -201,7 +201,7 @@ def test_a_surface_with_one_side_is_cut_open_once():
 def test_any_list_of_faces_becomes_a_surface_with_two_sides(seed):
     rng = np.random.default_rng(seed)
     faces = np.unique(np.sort([rng.choice(14, 3, replace=False) for _ in range(40)], axis=1), axis=0)
-    surface = oriented_surface(rng.normal(size=(14, 3)), rng.permuted(faces, axis=1))
+    surface = consistent_surface(rng.normal(size=(14, 3)), rng.permuted(faces, axis=1))
     assert is_oriented_surface(surface.faces)
     ends = boundary_edges(surface.faces)
     assert np.array_equal(np.bincount(ends[:, 0], minlength=14), np.bincount(ends[:, 1], minlength=14))

@@ -10,9 +10,10 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from facecom.geometry.intersections import crossing_edges
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, face_normals, vertex_normals
-from facecom.skin.detail import MEASURED, MIRRORED, NONE, OWN_SKIN, SYNTHETIC, Detail, DetailSettings, add_detail
+from facecom.provenance import Provenance
+from facecom.skin.detail import Detail, DetailSettings, add_detail
 from facecom.skin.relief import local_direction
 
 HALF, RADIUS, BEND = 12.0, 4.5, 45.0
@@ -131,7 +132,7 @@ def test_nothing_is_added_below_the_band(made):
 def test_seen_skin_is_kept_exactly(world, made):
     from facecom.geometry.closest_points import Surface
 
-    kept = made.mesh.vertices[made.provenance == MEASURED]
+    kept = made.mesh.vertices[made.provenance == Provenance.OBSERVED]
     assert Surface(world["scan"]).closest(kept).distance.max() < 1e-4
 
 
@@ -140,7 +141,7 @@ def test_no_triangle_folds_or_cuts_another(made):
 
     assert (np.einsum("fd,fd->f", face_normals(made.mesh), face_normals(made.smooth)) > 0.15).all()
     assert not made.warnings
-    assert not len(crossing_edges(made.mesh))
+    assert not len(intersecting_edges(made.mesh))
     plane, _ = unrolled(made.mesh.vertices)
     part, _ = made.mesh.submesh((np.abs(plane[made.mesh.faces]).max((1, 2))) < 1.2)
     mesh = o3d.geometry.TriangleMesh(
@@ -154,13 +155,13 @@ def test_skin_that_crosses_itself_is_found(made):
     # a flap of the mesh pushed through what lies beside it
     flap = np.linalg.norm(plane - [1.0, 0.0], axis=1) < 0.6
     pushed = made.mesh.vertices + flap[:, None] * [0.9, 0.0, -0.05]
-    assert len(crossing_edges(made.mesh.with_vertices(pushed)))
+    assert len(intersecting_edges(made.mesh.with_vertices(pushed)))
 
 
 def test_value_and_slope_go_on_over_the_rim(made):
     plane, _ = unrolled(made.smooth.vertices)
     edges = np.concatenate([made.mesh.faces[:, [0, 1]], made.mesh.faces[:, [1, 2]]])
-    known = made.provenance == MEASURED
+    known = made.provenance == Provenance.OBSERVED
     across = edges[known[edges[:, 0]] != known[edges[:, 1]]]
     inner = edges[known[edges].all(1)]
 
@@ -183,8 +184,8 @@ def test_value_and_slope_go_on_over_the_rim(made):
 def test_relief_is_as_strong_inside_the_rim_as_outside(made):
     plane, _ = unrolled(made.mesh.vertices)
     away = np.linalg.norm(plane, axis=1)
-    ring = (away > RADIUS - 1.5) & (away < RADIUS) & (made.provenance == OWN_SKIN)
-    own, known = made.displacement[ring] - made.low[ring], made.provenance == MEASURED
+    ring = (away > RADIUS - 1.5) & (away < RADIUS) & (made.provenance == Provenance.SYNTHESISED)
+    own, known = made.displacement[ring] - made.low[ring], made.provenance == Provenance.OBSERVED
     beside = known & (away < RADIUS + 1.5)
     assert abs(20 * np.log10(own.std() / (made.displacement - made.low)[beside].std())) < 2.5
 
@@ -193,7 +194,7 @@ def test_same_seed_same_vertices_other_seed_other_skin(world, made):
     again = add_detail(world["scan"], world["face"], measured=world["measured"], settings=SETTINGS, seed=3)
     other = add_detail(world["scan"], world["face"], measured=world["measured"], settings=SETTINGS, seed=4)
     assert np.array_equal(again.mesh.vertices, made.mesh.vertices)
-    hole = made.provenance != MEASURED
+    hole = made.provenance != Provenance.OBSERVED
     assert np.abs(other.displacement - made.displacement)[hole].std() > 0.005
     assert np.allclose(other.mesh.vertices[~hole], made.mesh.vertices[~hole])
 
@@ -207,8 +208,8 @@ def test_the_other_side_is_used_and_named(world):
     scan = world["truth"].submesh(~gone[faces].any(1))[0]
     measured = np.linalg.norm(world["plane"] - centre, axis=1) > 3.0
     detail = add_detail(scan, world["face"], measured=measured, mirror=mirror, settings=SETTINGS)
-    assert (detail.provenance == MIRRORED).any()
-    assert not np.isin(detail.provenance, (SYNTHETIC, NONE)).any()
+    assert (detail.provenance == Provenance.MIRRORED).any()
+    assert not detail.generic and not (detail.provenance == Provenance.MODEL).any()
 
 
 def test_a_coarse_scan_gets_nothing_and_a_sentence(world):
@@ -218,8 +219,8 @@ def test_a_coarse_scan_gets_nothing_and_a_sentence(world):
     with pytest.raises(ValueError, match=r"spacing is 2.15 mm and relief needs \d\.\d\d mm"):
         add_detail(scan, world["face"], measured=world["measured"], settings=replace(SETTINGS, longest_mm=3.5))
     generic = add_detail(scan, world["face"], measured=world["measured"], settings=replace(SETTINGS, mode="synthetic"))
-    hole = generic.provenance != MEASURED
-    assert (generic.provenance[hole] == SYNTHETIC).all()
+    hole = generic.provenance != Provenance.OBSERVED
+    assert (generic.provenance[hole] == Provenance.SYNTHESISED).all()
     assert (generic.displacement - generic.low)[hole].std() > 0.005
 
 

@@ -33,7 +33,7 @@ def ramp_detail(height: np.ndarray | None = None, *, uv: bool = True) -> Detail:
         normals=vertex_normals(flat, faces),
         displacement=height,
         low=0 * height,
-        provenance=np.where(u > 0.5, 2, 0),
+        provenance=np.where(u > 0.5, 4, 0),
         bands=BandReport(wavelengths(4.5), 0.2, 0.0, nothing, nothing, flags, flags),
         warnings=(),
     )
@@ -46,7 +46,7 @@ def test_maps_show_the_ramp_the_right_way_up():
     assert np.allclose(baked.displacement, np.broadcast_to(0.5 * at, (40, 40)), atol=1e-5)
     slope = np.array([-0.05, 0.0, 1.0]) / np.hypot(0.05, 1.0)
     assert np.allclose(baked.normal, slope, atol=1e-4)
-    assert (baked.provenance[:, 25:] == 2).all() and (baked.provenance[:, :18] == 0).all()
+    assert (baked.provenance[:, 25:] == 4).all() and (baked.provenance[:, :18] == 0).all()
     tall = detail_maps.bake_maps(ramp_detail(np.linspace(0, 1, 21).repeat(21)), size=20)
     assert (np.diff(tall.displacement[:, 5]) < 0).all()
 

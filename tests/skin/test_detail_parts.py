@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.enclosed_holes import enclosed_holes
-from facecom.geometry.intersections import crossing_edges
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, edge_lengths, face_areas, unique_edges
 from facecom.skin import band_power, fine_patch, noise_bands, quilting, relief, safe_displacement, synthetic_skin
 
@@ -25,11 +25,11 @@ def grid(half: float, step: float) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def charts_of(vertices: np.ndarray, faces: np.ndarray, **options) -> relief.Charts:
+def charts_of(vertices: np.ndarray, faces: np.ndarray, **options) -> relief.HeightPatches:
     surface = Surface(Mesh(vertices, faces))
     flags = np.array(options.pop("mirrored", [False]))
     up = np.tile([0.0, 0.0, 1.0], (len(flags), 1))
-    return relief.sample_charts(surface, np.zeros((len(flags), 3)), up, mirrored=flags, **options)
+    return relief.sample_height_patches(surface, np.zeros((len(flags), 3)), up, mirrored=flags, **options)
 
 
 @pytest.mark.parametrize(("wavelength", "band"), [(0.45, 0), (0.85, 1), (1.7, 2), (3.3, 3)])
@@ -157,9 +157,9 @@ def test_relief_that_would_cross_gives_way_and_seen_skin_that_crosses_is_left_ou
     x, y, _ = patch.mesh.vertices.T
     seen = (x > 0.3) & seen_wall
     plain, _ = safe_displacement.displace(patch, height)
-    assert len(crossing_edges(plain))
+    assert len(intersecting_edges(plain))
     done = safe_displacement.displace_uncrossed(patch, height, calm=np.zeros(len(height)), seen=seen)
-    assert not len(crossing_edges(done.mesh)) and done.crossing == 0
+    assert not len(intersecting_edges(done.mesh)) and done.crossing == 0
     assert (done.dropped > 0) == seen_wall
     far = np.abs(y) > 2.0
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
@@ -172,7 +172,7 @@ def test_a_smooth_face_that_crosses_itself_is_evened_out():
     plain, _ = safe_displacement.displace(patch, height)
     crossed, nothing = replace(patch, mesh=plain), np.zeros(len(height))
     done = safe_displacement.displace_uncrossed(crossed, nothing, calm=nothing, seen=nothing > 0)
-    assert len(crossing_edges(plain)) and not len(crossing_edges(done.mesh))
+    assert len(intersecting_edges(plain)) and not len(intersecting_edges(done.mesh))
     far = np.abs(patch.mesh.vertices[:, 1]) > 2.5
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
 
@@ -183,14 +183,14 @@ def test_energies_are_kept_near_the_seen_and_follow_the_other_side():
     seen = np.abs(vertices[:, :2]).max(1) > 3.0
     own = np.tile(-9.0 + 0.1 * x, (1, 4))
     no = np.zeros(len(x), bool)
-    flat = band_power.wanted_energy(mesh, own, seen, other=own, other_seen=no, trust=1.0, range_mm=1e3)
+    flat = band_power.target_band_power(mesh, own, seen, other=own, other_seen=no, trust=1.0, range_mm=1e3)
     assert np.abs(flat - own)[seen].max() < 0.2
     bump = own + 1.5 * np.exp(-(vertices[:, :2] ** 2).sum(1) / 4)[:, None]
-    led = band_power.wanted_energy(mesh, own, seen, other=bump, other_seen=~no, trust=1.0, range_mm=1e3)
+    led = band_power.target_band_power(mesh, own, seen, other=bump, other_seen=~no, trust=1.0, range_mm=1e3)
     middle = np.linalg.norm(vertices[:, :2], axis=1).argmin()
     assert led[middle, 0] - flat[middle, 0] == pytest.approx(1.5, abs=0.4)
     with pytest.raises(ValueError, match="no relief was measured"):
-        band_power.wanted_energy(mesh, own, no, other=own, other_seen=no, trust=1.0)
+        band_power.target_band_power(mesh, own, no, other=own, other_seen=no, trust=1.0)
 
 
 def test_energy_stops_at_the_border_of_a_region():
@@ -199,8 +199,8 @@ def test_energy_stops_at_the_border_of_a_region():
     seen = np.abs(vertices[:, 0]) > 4
     own = np.tile(np.where(right, -8.0, -11.0)[:, None], (1, 4))
     options = {"other": own, "other_seen": ~seen & False, "trust": 0.0, "range_mm": 1e3, "spread": (9.0,) * 4}
-    free = band_power.wanted_energy(mesh, own, seen, **options)[:, 0]
-    held = band_power.wanted_energy(mesh, own, seen, region=right.astype(int), **options)[:, 0]
+    free = band_power.target_band_power(mesh, own, seen, **options)[:, 0]
+    held = band_power.target_band_power(mesh, own, seen, region=right.astype(int), **options)[:, 0]
     near = np.abs(vertices[:, 0] - 0.5) < 0.01
     assert (held[near].mean() - -8.0) ** 2 < 0.3 * (free[near].mean() - -8.0) ** 2
 
@@ -237,7 +237,7 @@ def test_leaning_reaches_the_wanted_skewness_and_leaves_the_measured_alone():
     points = np.c_[generator.uniform(-5, 5, (4000, 2)), np.zeros(4000)]
     known = points[:, 0] > 0
     values = 0.02 * generator.normal(size=4000)
-    target = quilting.Target(
+    target = quilting.QuiltTarget(
         points,
         np.tile([0.0, 0, 1], (4000, 1)),
         known,
@@ -246,7 +246,7 @@ def test_leaning_reaches_the_wanted_skewness_and_leaves_the_measured_alone():
         np.full((4000, 4), np.log(0.02**2 / 3)),
         np.zeros((4000, 2)),
     )
-    change = quilting.lean(values, target, wanted=-0.3)
+    change = quilting.skewness_offset(values, target, wanted=-0.3)
     assert not change[known].any()
     made = (values + change)[~known]
     skewness = ((made - made.mean()) ** 3).mean() / made.std() ** 3
@@ -254,11 +254,11 @@ def test_leaning_reaches_the_wanted_skewness_and_leaves_the_measured_alone():
 
 
 def test_generic_skin_is_marked_and_leans_downwards():
-    charts = synthetic_skin.generic_charts(count=4, longest_mm=4.5, seed=1)
+    charts = synthetic_skin.synthetic_patches(count=4, longest_mm=4.5, seed=1)
     relief_image = charts.bands.sum(1)
     assert not charts.measured
     assert ((relief_image - relief_image.mean()) ** 3).mean() < 0
-    again = synthetic_skin.generic_charts(count=4, longest_mm=4.5, seed=1)
+    again = synthetic_skin.synthetic_patches(count=4, longest_mm=4.5, seed=1)
     assert np.array_equal(charts.bands, again.bands)
 
 
@@ -287,7 +287,7 @@ def test_patches_are_turned_to_the_wanted_direction():
     plane, _ = grid(5.0, 0.15)
     for angle in (0.0, 35.0):
         double = 2 * np.radians(angle)
-        target = quilting.Target(
+        target = quilting.QuiltTarget(
             points=plane,
             normals=np.tile([0.0, 0, 1], (len(plane), 1)),
             known=np.zeros(len(plane), bool),
@@ -308,7 +308,7 @@ def test_patches_are_turned_to_the_wanted_direction():
 def test_a_measured_direction_wins_over_the_tension_lines_of_faces_at_large():
     across, up = np.diag([1.0, 0.0, 0.0]), np.array([[0.0, 0.0, 1.0]])
     measured = np.array([[-0.8, 0.0], [0.0, 0.0]])
-    got = band_power.with_tension(measured, np.stack([across, across]), np.repeat(up, 2, axis=0), share=0.3)
+    got = band_power.with_tension_lines(measured, np.stack([across, across]), np.repeat(up, 2, axis=0), share=0.3)
     assert got[0, 0] < -0.7 and got[1] == pytest.approx([0.3, 0.0])
-    none = band_power.with_tension(measured, np.stack([np.eye(3)] * 2), np.repeat(up, 2, axis=0), share=0.3)
+    none = band_power.with_tension_lines(measured, np.stack([np.eye(3)] * 2), np.repeat(up, 2, axis=0), share=0.3)
     assert np.allclose(none, measured)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.intersections import crossing_edges
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_edges, boundary_loops, unique_edges
 from facecom.stitching.rim_quality import smallest_angles
-from facecom.stitching.stitch import Joined, JoinSettings, join
+from facecom.stitching.stitch import Stitched, StitchSettings, stitch
 
 Cut = Callable[[np.ndarray], np.ndarray]
 HALF = 30.0
@@ -82,14 +82,14 @@ def within(mesh: Mesh, loop: np.ndarray, *, margin: float = 1.0) -> bool:
     return bool((np.abs(mesh.vertices[loop][:, :2]) < HALF - margin).all())
 
 
-def assert_sound(scan: Mesh, face: Mesh, joined: Joined) -> None:
+def assert_sound(scan: Mesh, face: Mesh, joined: Stitched) -> None:
     merged = joined.merged
     count = len(scan.vertices)
     assert np.array_equal(merged.vertices[:count], scan.vertices)
     assert np.array_equal(merged.faces[: len(scan.faces)], scan.faces)
     assert used_twice(merged.faces)
     assert len(np.unique(merged.faces)) == len(merged.vertices)
-    assert np.array_equal(joined.provenance, np.arange(len(merged.vertices)) >= count)
+    assert np.array_equal(joined.added, np.arange(len(merged.vertices)) >= count)
     assert np.array_equal(merged.vertices[joined.patch_vertices], joined.patch.vertices)
     assert np.array_equal(joined.patch_vertices[joined.patch.faces], merged.faces[len(scan.faces) :])
     assert joined.weights.shape == (len(merged.vertices) - count, len(face.vertices))
@@ -97,21 +97,21 @@ def assert_sound(scan: Mesh, face: Mesh, joined: Joined) -> None:
 
 
 @pytest.fixture(scope="module")
-def case(face: Mesh) -> Callable[[str], tuple[Mesh, Joined]]:
+def case(face: Mesh) -> Callable[[str], tuple[Mesh, Stitched]]:
     """The scan of a named case and its join, made once."""
 
     @functools.cache
-    def make(name: str) -> tuple[Mesh, Joined]:
+    def make(name: str) -> tuple[Mesh, Stitched]:
         step, half, gone = CASES[name]
         scan = cut(grid(step, half=half, seed=1), gone, noise=0.05 if step > 0.5 else 0.01)
-        return scan, join(scan, face)
+        return scan, stitch(scan, face)
 
     return make
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_opening_is_closed_and_the_scan_untouched(
-    name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Joined]]
+    name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Stitched]]
 ) -> None:
     scan, joined = case(name)
     assert_sound(scan, face, joined)
@@ -123,12 +123,12 @@ def test_every_opening_is_closed_and_the_scan_untouched(
 
 @pytest.mark.parametrize("name", CASES)
 def test_patch_lies_on_the_surface_without_crossing_or_slivers(
-    name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Joined]]
+    name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Stitched]]
 ) -> None:
     scan, joined = case(name)
     made = joined.merged.vertices[len(scan.vertices) :]
     assert Surface(face).closest(made).distance.max(initial=0.0) < 0.35
-    assert len(crossing_edges(joined.patch)) == 0
+    assert len(intersecting_edges(joined.patch)) == 0
     assert np.percentile(smallest_angles(joined.patch.vertices, joined.patch.faces), 2) > 12
     if name != "one vertex":  # six rim edges say nothing about a median
         assert joined.quality.rim_angle_deg < joined.quality.scan_angle_deg + 3
@@ -138,14 +138,14 @@ def test_patch_lies_on_the_surface_without_crossing_or_slivers(
 def test_angles_over_the_rim_do_not_betray_an_offset(face: Mesh) -> None:
     whole = grid(1.2, half=36, seed=1)
     scan = cut(whole.with_vertices(whole.vertices + [0, 0, 0.4]), disc(0, 0, 10), noise=0.0)
-    joined = join(scan, face)
+    joined = stitch(scan, face)
     assert joined.quality.gap_mm > 0.3
     assert joined.quality.rim_angle_deg < joined.quality.scan_angle_deg + 3
 
 
 def test_edge_length_blends_from_the_scan_to_the_template(face: Mesh) -> None:
     scan = cut(grid(0.25, half=14, seed=1), disc(0, 0, 7), noise=0.005)
-    patch = join(scan, face).patch
+    patch = stitch(scan, face).patch
     edges, _, _ = unique_edges(patch.faces)
     middle = patch.vertices[edges].mean(1)
     length = np.linalg.norm(patch.vertices[edges[:, 0]] - patch.vertices[edges[:, 1]], axis=1)
@@ -175,7 +175,7 @@ def test_a_bag_behind_an_opening_is_cut_off_and_capped(face: Mesh) -> None:
     gone = bag.vertices[:, 0] > 2 * np.sin(bag.vertices[:, 1])
     gone |= np.hypot(bag.vertices[:, 0], bag.vertices[:, 1]) > 40
     opened, _ = bag.submesh(~(gone & (np.abs(bag.vertices[:, 1]) < 14))[bag.faces].any(1))
-    joined = join(opened, face)
+    joined = stitch(opened, face)
     assert_sound(opened, face, joined)
     assert [loop for loop in boundary_loops(joined.merged.faces) if within(joined.merged, loop)] == []
     assert joined.n_loops_capped >= 1
@@ -208,7 +208,7 @@ def test_a_bag_that_is_a_piece_of_its_own_is_closed_as_well(face: Mesh) -> None:
         np.concatenate([skin.vertices, bag, bag[-len(ring) :].mean(0)[None]]),
         np.concatenate([skin.faces, sides, bottom]),
     )
-    alone, joined = join(skin, face), join(both, face)
+    alone, joined = stitch(skin, face), stitch(both, face)
     assert_sound(both, face, joined)
     assert alone.n_loops_filled == 1
     assert joined.n_loops_filled == 2
@@ -239,9 +239,9 @@ def lid_and_bag(gap: float) -> tuple[Mesh, Mesh]:
 @pytest.mark.parametrize("gap", [0.05, 0.1, 0.3])
 def test_borders_that_run_beside_each_other_behind_the_face_are_sewn_together(face: Mesh, gap: float) -> None:
     skin, both = lid_and_bag(gap)
-    joined = join(both, face)
+    joined = stitch(both, face)
     assert_sound(both, face, joined)
-    assert joined.quality.crossing_edges == len(crossing_edges(joined.patch)) == 0
+    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
     assert len(boundary_loops(joined.merged.faces)) == 1
     assert joined.n_loops_filled == 2
     lid, bag = (
@@ -258,7 +258,7 @@ def test_two_sides_of_a_shell_are_not_sewn_together_at_its_hole(face: Mesh) -> N
         np.concatenate([outer.vertices, outer.vertices - [0, 0, 0.6]]),
         np.concatenate([outer.faces, outer.faces[:, ::-1] + len(outer.vertices)]),
     )
-    joined = join(shell, face)
+    joined = stitch(shell, face)
     assert len(joined.patch.faces) > 100
     middle = np.hypot(joined.patch.vertices[:, 0], joined.patch.vertices[:, 1]) < 4
     assert middle.sum() > 5
@@ -270,10 +270,10 @@ def test_a_patch_that_would_cross_itself_is_evened_out(face: Mesh) -> None:
     near = np.hypot(points[:, 0], points[:, 1]) < 4
     points[near] += np.random.default_rng(0).normal(size=(near.sum(), 3))
     folded = Mesh(points, face.faces, uv=face.uv)
-    joined = join(scan, folded)
-    assert len(crossing_edges(folded)) > 20
+    joined = stitch(scan, folded)
+    assert len(intersecting_edges(folded)) > 20
     assert_sound(scan, folded, joined)
-    assert joined.quality.crossing_edges == len(crossing_edges(joined.patch)) == 0
+    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
     assert joined.warnings == ()
 
 
@@ -284,7 +284,7 @@ def test_a_sheet_in_front_stays_as_it_is(face: Mesh) -> None:
         np.concatenate([skin.vertices, hair.vertices + [0, 0, 6]]),
         np.concatenate([skin.faces, hair.faces + len(skin.vertices)]),
     )
-    alone, both = join(skin, face), join(scan, face)
+    alone, both = stitch(skin, face), stitch(scan, face)
     assert_sound(scan, face, both)
     assert len(both.patch.faces) == len(alone.patch.faces)
     assert np.allclose(both.patch.vertices, alone.patch.vertices)
@@ -293,8 +293,8 @@ def test_a_sheet_in_front_stays_as_it_is(face: Mesh) -> None:
 def test_a_scan_that_ends_far_from_the_face_is_not_extended(face: Mesh) -> None:
     near = cut(grid(1.7, half=24, seed=1), lambda p: np.zeros(len(p), bool))
     far = near.with_vertices(near.vertices + [0, 0, 6.0])
-    assert len(join(near, face).patch.faces) > 500
-    assert len(join(far, face).patch.faces) == 0
+    assert len(stitch(near, face).patch.faces) > 500
+    assert len(stitch(far, face).patch.faces) == 0
 
 
 def test_a_folded_rim_is_closed_all_the_same(face: Mesh) -> None:
@@ -304,14 +304,14 @@ def test_a_folded_rim_is_closed_all_the_same(face: Mesh) -> None:
     turn = np.linspace(0, 4 * np.pi, len(ring), endpoint=False)
     points[ring] += 3.0 * np.stack([np.cos(9 * turn), np.sin(7 * turn), 0 * turn], 1)
     scan = Mesh(points, scan.faces)
-    joined = join(scan, face)
+    joined = stitch(scan, face)
     assert_sound(scan, face, joined)
     assert [loop for loop in boundary_loops(joined.merged.faces) if within(joined.merged, loop)] == []
 
 
 def test_a_complete_scan_gets_nothing(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), lambda p: np.zeros(len(p), bool))
-    joined = join(scan, face)
+    joined = stitch(scan, face)
     assert len(joined.patch.faces) == 0
     assert np.array_equal(joined.merged.faces, scan.faces)
     assert joined.n_loops_filled == 0
@@ -321,14 +321,14 @@ def test_a_closed_scan_without_any_border_gets_nothing(face: Mesh) -> None:
     tetrahedron = Mesh(
         40.0 * np.array([[0, 0, 1], [1, 0, 0], [-1, 1, 0], [-1, -1, 0]]), [[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]]
     )
-    assert len(join(tetrahedron, face).patch.faces) == 0
+    assert len(stitch(tetrahedron, face).patch.faces) == 0
 
 
 def test_colours_are_carried_into_the_patch(face: Mesh) -> None:
     plain = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
     shade = 0.5 + plain.vertices / 200
     scan = Mesh(plain.vertices, plain.faces, colors=shade)
-    joined = join(scan, face)
+    joined = stitch(scan, face)
     colors = joined.merged.colors
     assert colors is not None
     assert np.array_equal(colors[: len(shade)], shade)
@@ -338,12 +338,12 @@ def test_colours_are_carried_into_the_patch(face: Mesh) -> None:
 def test_a_given_coverage_replaces_the_measured_one(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
     covered = ~disc(0, 0, 9)(face.vertices)
-    assert join(scan, face, covered=covered).n_loops_filled == 1
+    assert stitch(scan, face, covered=covered).n_loops_filled == 1
 
 
 def test_the_same_input_gives_the_same_bytes(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(3, -2, 11))
-    first, second = join(scan, face).merged, join(scan, face).merged
+    first, second = stitch(scan, face).merged, stitch(scan, face).merged
     assert first.vertices.tobytes() == second.vertices.tobytes()
     assert first.faces.tobytes() == second.faces.tobytes()
 
@@ -351,7 +351,7 @@ def test_the_same_input_gives_the_same_bytes(face: Mesh) -> None:
 def test_a_mirrored_plane_changes_nothing(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(3, -2, 11))
     mirrored = Mesh(face.vertices, face.faces, uv=face.uv * [-1, 1])
-    joined = join(scan, mirrored)
+    joined = stitch(scan, mirrored)
     assert_sound(scan, mirrored, joined)
     assert len(boundary_loops(joined.merged.faces)) == 1
 
@@ -361,7 +361,7 @@ def test_a_longer_falloff_carries_the_gap_farther(face: Mesh) -> None:
     scan = cut(whole.with_vertices(whole.vertices + [0, 0, 0.4]), disc(0, 0, 14), noise=0.0)
     mean = []
     for falloff in (2.0, 8.0):
-        joined = join(scan, face, settings=JoinSettings(falloff_mm=falloff))
+        joined = stitch(scan, face, settings=StitchSettings(falloff_mm=falloff))
         mean.append(Surface(face).closest(joined.merged.vertices[len(scan.vertices) :]).distance.mean())
     assert mean[0] < 0.7 * mean[1]
 
@@ -376,16 +376,16 @@ def test_a_longer_falloff_carries_the_gap_farther(face: Mesh) -> None:
 def test_a_face_that_is_no_mapped_disc_is_refused(face: Mesh, change: Callable[[Mesh], Mesh], message: str) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
     with pytest.raises(ValueError, match=message):
-        join(scan, change(face))
+        stitch(scan, change(face))
 
 
 def test_a_scan_without_triangles_is_refused(face: Mesh) -> None:
     with pytest.raises(ValueError, match="no triangles"):
-        join(Mesh(np.zeros((4, 3)), np.zeros((0, 3), int)), face)
+        stitch(Mesh(np.zeros((4, 3)), np.zeros((0, 3), int)), face)
 
 
 def test_the_border_of_a_patch_is_where_the_scan_ends(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
-    joined = join(scan, face)
+    joined = stitch(scan, face)
     rim = {(a, b) for a, b in boundary_edges(joined.merged.faces[len(scan.faces) :]).tolist()}
     assert rim <= {(b, a) for a, b in boundary_edges(scan.faces).tolist()}

@@ -9,19 +9,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from facecom.geometry.fairing import pushed, uncrossed
-from facecom.geometry.intersections import crossing_edges
+from facecom.geometry.fairing import push_apart, remove_self_intersections
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_edges, face_components, unique_edges
-from facecom.stitching.boundary_loops import Rims, untangle
-from facecom.stitching.boundary_shortcuts import bridge_runs
+from facecom.stitching.boundary_loops import BoundaryLoops, untangle
+from facecom.stitching.boundary_shortcuts import shortcut_runs
 from facecom.stitching.boundary_zipping import shortest_ladder
 from facecom.stitching.caps import cap_loop
-from facecom.stitching.hole_repair import uncross
+from facecom.stitching.hole_repair import repair_self_intersections
 from facecom.stitching.missing_regions import label_missing
 from facecom.stitching.patch_sampling import rim_sizes
 from facecom.stitching.patch_triangulation import Filling
 from facecom.stitching.planar_triangulation import constrained_triangles, crossings, has_edges, signed_areas
-from facecom.stitching.reconnection import reconnected
+from facecom.stitching.reconnection import reconnect_sheets
 from facecom.stitching.rim_blending import blended_offsets
 from facecom.stitching.rim_quality import crossings as crossings_in_space
 from facecom.stitching.rim_triangulation import flip_edges, split_edges
@@ -120,9 +120,9 @@ def test_what_fixed_vertices_pierce_is_pushed_aside_where_evening_out_cannot() -
     spike = np.array([[3.6, 3.7, 0.1], [4.3, 4.9, -2.0], [4.9, 4.2, -2.0]])
     both, triangles = np.concatenate([points, spike]), np.concatenate([faces, [[81, 82, 83]]])
     free = np.append(np.abs(points[:, :2] - 4).max(1) < 4, np.zeros(3, bool))
-    left, out = (move(both, triangles, free=free) for move in (uncrossed, pushed))
-    assert len(crossing_edges(Mesh(left, triangles))) > 0
-    assert len(crossing_edges(Mesh(out, triangles))) == 0
+    left, out = (move(both, triangles, free=free) for move in (remove_self_intersections, push_apart))
+    assert len(intersecting_edges(Mesh(left, triangles))) > 0
+    assert len(intersecting_edges(Mesh(out, triangles))) == 0
     assert np.array_equal(out[~free], both[~free])
     assert np.abs(out - both).max() < 0.5
 
@@ -160,13 +160,13 @@ def test_bridges_span_dives_and_skip_lone_points() -> None:
     edges = np.stack([np.arange(n), np.roll(np.arange(n), -1)], 1)
     deep = np.zeros(n, bool)
     deep[[4, 9, 10, 11]] = True
-    off, bridges = bridge_runs(edges, deep, np.zeros(n, bool))
+    off, bridges = shortcut_runs(edges, deep, np.zeros(n, bool))
     assert np.flatnonzero(off).tolist() == [9, 10, 11]
     assert bridges.tolist() == [[8, 12]]
     beyond = np.zeros(n, bool)
     beyond[10] = True
-    assert len(bridge_runs(edges, deep, beyond)[1]) == 0
-    assert bridge_runs(edges, np.arange(n) > 2, np.zeros(n, bool))[0].all()
+    assert len(shortcut_runs(edges, deep, beyond)[1]) == 0
+    assert shortcut_runs(edges, np.arange(n) > 2, np.zeros(n, bool))[0].all()
 
 
 @pytest.mark.parametrize("leak", [False, True])
@@ -265,24 +265,24 @@ def test_discs_of_linked_borders_are_reconnected_where_they_cross(seed: int) -> 
     points, triangles = linked_discs(seed)
     free = np.ones(len(points), bool)
     free[boundary_edges(triangles)] = False
-    moved = pushed(uncrossed(points, triangles, free=free), triangles, free=free)
-    assert len(crossing_edges(Mesh(moved, triangles))) > 0  # no way to move them would do
+    moved = push_apart(remove_self_intersections(points, triangles, free=free), triangles, free=free)
+    assert len(intersecting_edges(Mesh(moved, triangles))) > 0  # no way to move them would do
     before = triangles.copy()
-    out = reconnected(points, triangles, fixed=NONE)
+    out = reconnect_sheets(points, triangles, fixed=NONE)
     assert np.array_equal(before, triangles)
-    assert len(crossing_edges(Mesh(points, out))) == 0
+    assert len(intersecting_edges(Mesh(points, out))) == 0
     assert {tuple(e) for e in boundary_edges(out).tolist()} == {tuple(e) for e in boundary_edges(triangles).tolist()}
     assert unique_edges(out)[2].max() == 2
     assert face_components(out).max() == 0
     taken, _, _ = unique_edges(out)
     new = taken[~has_edges(triangles, taken, len(points))]
-    again = reconnected(points, triangles, fixed=new)
+    again = reconnect_sheets(points, triangles, fixed=new)
     assert not has_edges(again, new, len(points)).any()
 
 
 def test_what_does_not_cross_is_not_reconnected() -> None:
     points, faces = flat(9)
-    assert reconnected(points, faces, fixed=NONE) is faces
+    assert reconnect_sheets(points, faces, fixed=NONE) is faces
 
 
 def test_a_face_that_only_touches_an_edge_hides_none_that_the_edge_pierces() -> None:
@@ -304,17 +304,17 @@ def test_a_filling_between_linked_rims_ends_without_crossings_and_without_idle_v
     points, triangles, count = points[order], np.argsort(order)[triangles], len(rim)
     flags, none = np.ones(count, bool), np.zeros((0, 3), int)
     edges, own = boundary_edges(triangles)[:, ::-1], sp.identity(len(points)).tocsr()
-    rims = Rims(
+    rims = BoundaryLoops(
         np.arange(count), edges, points[:count], points[:count], own[:count], points[:count, :2], edges, flags, ~flags,
         np.ones(count), none,
     )  # fmt: skip
     whole = Filling(triangles, points[count:], own[count:])
     # What would be seen is not laid: the shortest band here has edges of more than a millimetre.
-    assert np.array_equal(uncross(whole, rims, NONE, longest_mm=0.1).triangles, triangles)
-    out = uncross(whole, rims, NONE, longest_mm=np.inf)
+    assert np.array_equal(repair_self_intersections(whole, rims, NONE, longest_mm=0.1).triangles, triangles)
+    out = repair_self_intersections(whole, rims, NONE, longest_mm=np.inf)
     everything = np.concatenate([points[:count], out.points])
-    assert len(crossing_edges(Mesh(points, triangles))) > 0
-    assert len(crossing_edges(Mesh(everything, out.triangles))) == 0
+    assert len(intersecting_edges(Mesh(points, triangles))) > 0
+    assert len(intersecting_edges(Mesh(everything, out.triangles))) == 0
     assert np.array_equal(np.unique(out.triangles), np.arange(len(everything)))
     assert out.weights.shape == (len(out.points), len(points))
     ways = [{tuple(e) for e in boundary_edges(t).tolist()} for t in (out.triangles, triangles)]

@@ -13,9 +13,9 @@ from facecom.apps.viewer.http.access import Access, is_local, new_token
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.server import VISIT, start, stop
 from facecom.apps.viewer.scene.viser_scene import set_the_scene
-from facecom.apps.viewer.session.client_controller import Shop, Visitor
-from facecom.apps.viewer.session.job_queue import Line
-from facecom.apps.viewer.session.session_store import Cloakroom
+from facecom.apps.viewer.session.client_controller import ClientController, ViewerContext
+from facecom.apps.viewer.session.job_queue import JobQueue
+from facecom.apps.viewer.session.session_store import SessionStore
 from facecom.model.linear.generator import LinearGenerator
 
 
@@ -66,9 +66,9 @@ def viewer(
     if token is None and not is_local(host):
         token = new_token()
     server = start(host, port, access=Access(token, is_local(host)), limits=limits)
-    line = Line(limits.waiting)
-    shop = Shop(line, model or LinearGenerator.load(), limits)
-    room = Cloakroom(lambda: Visitor(shop), limits)
+    line = JobQueue(limits.waiting)
+    shop = ViewerContext(line, model or LinearGenerator.load(), limits)
+    room = SessionStore(lambda: ClientController(shop), limits)
     try:
         _receive(server, room)
         number = server.get_port()
@@ -86,7 +86,7 @@ def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _receive(server: Any, room: Cloakroom[Visitor]) -> None:
+def _receive(server: Any, room: SessionStore[ClientController]) -> None:
     set_the_scene(server)
 
     @server.on_client_connect

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from facecom.errors import CheckpointError, need
-from facecom.geometry.mesh import Floats, Ints, frozen
+from facecom.geometry.mesh import Floats, Ints, read_only
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import triangles_of
-from facecom.model.storage import Kind, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
 
-KIND = Kind("facecom-cvpr2024-decoder", 1)
+KIND = StorageFormat("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
 CHUNK = 32
 
@@ -37,7 +37,7 @@ class FaceComSource:
 
     def __post_init__(self) -> None:
         for name, dtype in (("triangles", np.int64), ("offset", np.float64), ("scale", np.float64)):
-            object.__setattr__(self, name, frozen(getattr(self, name), dtype, 3))
+            object.__setattr__(self, name, read_only(getattr(self, name), dtype, 3))
         self.decoder.eval()
 
     @property

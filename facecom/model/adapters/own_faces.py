@@ -11,7 +11,7 @@ import numpy as np
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, fit_similarity
 from facecom.model.adapters.source import LinearSource
-from facecom.model.adapters.transferred import LEVEL, carry
+from facecom.model.adapters.transferred import LEVEL, transfer
 from facecom.model.template import Template
 
 ROUNDS = 3
@@ -60,7 +60,9 @@ def faces_on_template(
         When `placed` is not on the template, or the triangles are not of these faces.
     """
     mean = np.asarray(faces, float).mean(axis=0)
-    model = carry(LinearSource(mean, triangles, np.zeros((0, *mean.shape)), "own faces"), template, placed, pose=pose)
+    model = transfer(
+        LinearSource(mean, triangles, np.zeros((0, *mean.shape)), "own faces"), template, placed, pose=pose
+    )
     count = template.counts[LEVEL]
     out = np.empty((len(faces), count, 3), np.float32)
     for k, face in enumerate(faces):

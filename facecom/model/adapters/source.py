@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
+from facecom.geometry.mesh import Floats, Ints, Mesh, read_only
 from facecom.model.storage import npz_bytes
 
 
-class Source(Protocol):
+class SourceModel(Protocol):
     """A face model in its own topology, frame and unit."""
 
     @property
@@ -66,7 +66,7 @@ class LinearSource:
 
     def __post_init__(self) -> None:
         for name, dtype, columns in (("mean", np.float64, 3), ("triangles", np.int64, 3), ("modes", np.float64, None)):
-            object.__setattr__(self, name, frozen(getattr(self, name), dtype, columns))
+            object.__setattr__(self, name, read_only(getattr(self, name), dtype, columns))
         if self.modes.ndim != 3 or self.modes.shape[1:] != self.mean.shape:
             raise ValueError(f"modes must be (M, {len(self.mean)}, 3), got {self.modes.shape}")
         if len(self.triangles) and not 0 <= self.triangles.min() <= self.triangles.max() < len(self.mean):
@@ -93,7 +93,7 @@ class LinearSource:
         (folder / "model.npz").write_bytes(npz_bytes(arrays))
 
 
-def mean_mesh(source: Source) -> Mesh:
+def mean_mesh(source: SourceModel) -> Mesh:
     """The mean face of a source as a mesh: what is to be registered before `carry`."""
     return Mesh(source.mean, source.triangles)
 

@@ -11,18 +11,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Floats, Ints, Mesh, frozen
+from facecom.geometry.mesh import Floats, Ints, Mesh, read_only
 from facecom.geometry.transform import Similarity
-from facecom.model.adapters.source import LinearSource, Source, mean_mesh
-from facecom.model.storage import Kind, matching, write_stored
+from facecom.model.adapters.source import LinearSource, SourceModel, mean_mesh
+from facecom.model.storage import StorageFormat, matching, write_stored
 from facecom.model.template import Template, read_on_template
 
 LEVEL = 2
-KIND = Kind("facecom-carried", 1)
+KIND = StorageFormat("facecom-carried", 1)
 
 
 @dataclass(frozen=True, eq=False)
-class CarriedGenerator:
+class TransferredGenerator:
     """A source's faces on our template; takes the place of `LinearGenerator` in `complete(scan, model=...)`.
 
     Parameters
@@ -34,7 +34,7 @@ class CarriedGenerator:
     """
 
     template: Template
-    source: Source
+    source: SourceModel
     rows: sp.csr_matrix
     pose: Similarity
 
@@ -95,7 +95,7 @@ class CarriedGenerator:
     def _at_zero(self) -> Floats:
         linear = isinstance(self.source, LinearSource)
         count = self.template.counts[LEVEL if linear else 0]
-        return frozen(self._carried(self.source.jacobian(np.zeros(self.code_size)), count), np.float64)
+        return read_only(self._carried(self.source.jacobian(np.zeros(self.code_size)), count), np.float64)
 
     def _carried(self, jacobian: Floats, count: int) -> Floats:
         """What a derivative in the source's topology is at the first `count` vertices of the template."""
@@ -126,7 +126,7 @@ class CarriedGenerator:
         self.template.save(folder / "template")
 
     @classmethod
-    def load(cls, directory: str | Path) -> CarriedGenerator:
+    def load(cls, directory: str | Path) -> TransferredGenerator:
         """Read what `save` wrote.
 
         Raises
@@ -145,7 +145,7 @@ class CarriedGenerator:
         return cls(template, source, rows, pose)
 
 
-def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> Source:
+def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> SourceModel:
     if "source.modes" in arrays:
         return LinearSource(arrays["source.mean"], arrays["source.triangles"], arrays["source.modes"], credit)
     from facecom.model.adapters.facecom_files import FaceComSource
@@ -153,7 +153,7 @@ def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> 
     return FaceComSource.load(folder / "source")
 
 
-def carry(source: Source, template: Template, placed: Floats, *, pose: Similarity) -> CarriedGenerator:
+def transfer(source: SourceModel, template: Template, placed: Floats, *, pose: Similarity) -> TransferredGenerator:
     """Put a source's modes onto our template, by the closest points of its mean face.
 
     Where the source has no surface (a mask without ears, say), the template moves as the nearest point of it does.
@@ -188,4 +188,4 @@ def carry(source: Source, template: Template, placed: Floats, *, pose: Similarit
     count = len(found.faces)
     entries = (found.barycentric.ravel(), (np.repeat(np.arange(count), 3), mesh.faces[found.faces].ravel()))
     rows = sp.coo_matrix(entries, shape=(count, len(source.mean))).tocsr()
-    return CarriedGenerator(replace(template, vertices=pose.apply(placed)), source, rows, pose)
+    return TransferredGenerator(replace(template, vertices=pose.apply(placed)), source, rows, pose)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.model.expressions import LEVEL, Expressions
+from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 
@@ -41,7 +41,7 @@ class ExpressiveGenerator:
     """
 
     person: FaceModel
-    expressions: Expressions = field(default_factory=Expressions.load)
+    expressions: ExpressionBasis = field(default_factory=ExpressionBasis.load)
     weight_sd: float = 0.15
 
     @property

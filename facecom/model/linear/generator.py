@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, frozen, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, vertex_normals
 from facecom.model.population import MIRROR
-from facecom.model.storage import Kind, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
 from facecom.model.template import Template
 
-KIND = Kind("facecom-linear", 1)
+KIND = StorageFormat("facecom-linear", 1)
 MODE_LEVEL = 2
 FIELD_LEVEL = 1
 
@@ -57,7 +57,7 @@ class LinearGenerator:
         if self.fields.ndim != 2 or self.fields.shape[1] != counts[FIELD_LEVEL]:
             raise ValueError(f"fields must be (R, {counts[FIELD_LEVEL]}), got {self.fields.shape}")
         for name, dtype in (("modes", np.float32), ("fields", np.float32), ("mode_odd", bool), ("field_odd", bool)):
-            object.__setattr__(self, name, frozen(getattr(self, name), dtype))
+            object.__setattr__(self, name, read_only(getattr(self, name), dtype))
 
     @property
     def code_size(self) -> int:
@@ -145,7 +145,7 @@ class LinearGenerator:
             field_part = self._normals[:count, :, None] * fields[:count, None, :]
             shape_part = self.modes[:, :count].transpose(1, 2, 0)
             both = np.concatenate([shape_part, field_part], axis=2).reshape(3 * count, -1)
-            self._jacobians[level] = frozen(both, np.float64 if level <= FIELD_LEVEL else np.float32)
+            self._jacobians[level] = read_only(both, np.float64 if level <= FIELD_LEVEL else np.float32)
         return self._jacobians[level]
 
     def save(self, directory: str | Path) -> None:

@@ -20,10 +20,10 @@ from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.model_card import model_card
 from facecom.model.network.mesh_network import COARSE, FINE, FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
-from facecom.model.storage import Kind, matching, write_stored
+from facecom.model.storage import StorageFormat, matching, write_stored
 from facecom.model.template import read_on_template
 
-KIND = Kind("facecom-generator", 2)
+KIND = StorageFormat("facecom-generator", 2)
 
 
 class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]

@@ -24,13 +24,13 @@ from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import FINE, Sizes
-from facecom.model.storage import Kind, read_stored, write_stored
+from facecom.model.storage import StorageFormat, read_stored, write_stored
 from facecom.model.template import Template
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-STATE = Kind("facecom-training", 2)
+STATE = StorageFormat("facecom-training", 2)
 RADIUS_MM = 90.0
 """The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
 

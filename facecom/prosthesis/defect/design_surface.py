@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
-from facecom.completion import MADE, Completion
+from facecom.completion import Completion
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
@@ -19,24 +19,22 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, fac
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.neighbourhood import Defect
-from facecom.prosthesis.defect.recomplete import completed_again
+from facecom.prosthesis.defect.recomplete import recomplete
 from facecom.prosthesis.defect.regions import auricle, region_mask
 from facecom.prosthesis.shell.outer_surface import find_defects
 from facecom.prosthesis.solid.clipping import clip_faces
+from facecom.provenance import Provenance
 from facecom.skin.detail import Detail
-
-MEASURED, MIRRORED, MADE_UP = 0, 1, 2
-PROVENANCE_NAMES = ("measured", "mirrored", "made")
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class DesignSurface:
     """A completed surface, mm, face frame.
 
     completion : what it comes from
     merged : Mesh, the scan and what was made
     made : (F,) bool, faces that were made
-    provenance : (V,) int, see `PROVENANCE_NAMES`
+    provenance : (V,) int, a `Provenance`
     sigma_mm : (V,) float
     face : (T, 3) float, the whole face in the template's topology
     weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
@@ -71,26 +69,28 @@ class Source:
         return digest.hexdigest()
 
     @classmethod
-    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> Source:
+    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
         """The surface of a completion; `bed` in the face frame."""
         evidence = completion.evidence
         merged = evidence.joined.merged
         made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
-        provenance = np.where(completion.merged_provenance == MADE, MADE_UP, MEASURED)
+        provenance = completion.merged_provenance
         own = evidence.joined.weights
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
         face = evidence.projected.vertices
         sigma = completion.merged_sigma_mm
         return cls(completion, merged, made, provenance, sigma, face, weights, bed, completion.detail)
 
-    def moved(self, other: Completion) -> Source:
+    def moved(self, other: Completion) -> DesignSurface:
         """The same surface with what was made moved as in another completion of the same scan, such as a sample."""
         shift = other.evidence.projected.vertices - self.completion.evidence.projected.vertices
         merged = self.merged.with_vertices(self.merged.vertices + self.weights @ shift)
         return replace(self, completion=other, merged=merged, face=self.face + shift, skin=None)
 
     @classmethod
-    def of_face(cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0) -> Source:
+    def of_face(
+        cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0
+    ) -> DesignSurface:
         """The completed face in the template's topology, (T,) `mask` of which counts as made.
 
         For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut. What the scan
@@ -101,8 +101,8 @@ class Source:
         whole = Mesh(face, template.faces[3])
         # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
         border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
-        mask = _grown(whole, mask, completion.provenance == MADE, hole_mm) & np.isinf(border)
-        provenance = np.where(completion.provenance == MADE, MADE_UP, MEASURED)
+        mask = _grown(whole, mask, completion.provenance != Provenance.OBSERVED, hole_mm) & np.isinf(border)
+        provenance = completion.provenance
         made = np.asarray(mask[template.faces[3]].all(1))
         weights = sp.identity(len(face), format="csr")
         return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights, cavities=False)
@@ -116,7 +116,7 @@ def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
     return out
 
 
-def without_region(completion: Completion, name: str) -> Source:
+def without_region(completion: Completion, name: str) -> DesignSurface:
     """Take a region out of the scan and complete it anew; what was taken out is the wound bed.
 
     The pose is known, so that the work begins with the fit.
@@ -133,15 +133,15 @@ def without_region(completion: Completion, name: str) -> Source:
     if taken.all():
         raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
     if not taken.any():
-        return Source.of(completion)
-    again = completed_again(completion, ~taken)
+        return DesignSurface.of(completion)
+    again = recomplete(completion, ~taken)
     bed, _ = completion.evidence.scan.mm.mesh.submesh(taken)
-    return Source.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+    return DesignSurface.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
 
 
 def without_ear(
     completion: Completion, name: str, *, least_seen: float = 0.5, high_mm: float = 6.0, least_bed: float = 0.3
-) -> Source:
+) -> DesignSurface:
     """The head with one ear counted as made; where the scan shows skin in its place, that is the wound bed.
 
     Parameters
@@ -158,11 +158,15 @@ def without_ear(
     # What lies on the region's border stays: the margin then has measured skin right up to it.
     taken = np.asarray((share[scan.faces] > 0.5).all(1))
     shown = face_areas(scan)[taken].sum()
-    if (completion.provenance[high] == MEASURED).mean() > least_seen or shown < least_bed * _root_mm2(template, mask):
-        return Source.of_face(completion, mask)
-    again = completed_again(completion, ~taken)
+    if (completion.provenance[high] == Provenance.OBSERVED).mean() > least_seen or shown < least_bed * _root_mm2(
+        template, mask
+    ):
+        return DesignSurface.of_face(completion, mask)
+    again = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, 0.5 - share, 0.0)
-    return replace(Source.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+    return replace(
+        DesignSurface.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices))
+    )
 
 
 def _root_mm2(template: Template, mask: Bools) -> float:
@@ -181,9 +185,9 @@ def _scanned(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> 
     return np.where(found.distance < reach_mm, share, 0.0)
 
 
-def mirrored(
-    source: Source, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
-) -> Source:
+def mirror_region(
+    source: DesignSurface, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
+) -> DesignSurface:
     """The same surface with a region copied from the other side of the face, where that was seen.
 
     The reflected side is laid on by the skin around the region that was seen on both sides. What still parts the two
@@ -198,7 +202,7 @@ def mirrored(
     reach_mm : how far from the border the copy is bent to meet it
     """
     template, partner = source.template, source.template.mirror
-    measured = source.completion.provenance == MEASURED
+    measured = source.completion.provenance == Provenance.OBSERVED
     if measured[partner][mask].mean() < least_seen:
         return source
     near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
@@ -208,7 +212,7 @@ def mirrored(
     reflected = source.face[partner] * [-1.0, 1.0, 1.0]
     laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
     shift = np.where(mask[:, None], laid - source.face, 0.0)
-    shift[mask] += _carried(template, source.face - laid, mask, reach_mm)
+    shift[mask] += _extrapolated(template, source.face - laid, mask, reach_mm)
     copied = source.weights @ (mask & measured[partner]).astype(float) > 0.5
     merged = source.merged.with_vertices(source.merged.vertices + source.weights @ shift)
     # How alike the two sides are is seen on the skin around, where both were measured.
@@ -218,12 +222,12 @@ def mirrored(
         source,
         merged=merged,
         face=source.face + shift,
-        provenance=np.where(copied, MIRRORED, source.provenance),
+        provenance=np.where(copied, Provenance.MIRRORED, source.provenance),
         sigma_mm=np.where(copied, sigma, source.sigma_mm),
     )
 
 
-def _carried(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
+def _extrapolated(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
     """A gap known outside a region, (T, 3), carried into it: equal at its border, fading inwards."""
     faces = template.faces[3]
     stiffness = cotangent_stiffness(template.vertices, faces)
@@ -231,7 +235,7 @@ def _carried(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> F
     return np.asarray(spsolve(screened[:, mask].tocsc(), -(stiffness[mask][:, ~mask] @ gap[~mask])))
 
 
-def pick_defect(source: Source, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
+def pick_defect(source: DesignSurface, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
     """The defect that a part is made for: that of the region, or the part-th largest.
 
     Raises

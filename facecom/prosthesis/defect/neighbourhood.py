@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.sparse import csgraph
 
 from facecom.errors import ScanError
-from facecom.geometry.decimation import thinned
+from facecom.geometry.decimation import decimate
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, unique_edges
 from facecom.skin.fine_patch import split_long_edges
 
@@ -81,7 +81,7 @@ def neighbourhood(
     local, used = merged.submesh(kept)
     within = defect.faces[kept]
     if len(local.faces) > most_faces:
-        local, left, origin = thinned(local, shortest_mm=shortest_mm, fixed=seam(local, within))
+        local, left, origin = decimate(local, shortest_mm=shortest_mm, fixed=seam(local, within))
         used, within = used[left], within[origin]
     pick = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), len(merged.vertices)))
     mesh, within, finer = refined(local, within, longest_mm=longest_mm)

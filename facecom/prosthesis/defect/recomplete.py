@@ -7,15 +7,15 @@ from typing import Literal
 
 from facecom.completion import Completion
 from facecom.completion.alignment import prepare_scan
-from facecom.completion.assembly import completion_of
-from facecom.completion.result import Evidence
-from facecom.completion.stages import face_coverage, face_sigma, fit_face, join_face, project_face, skin_detail
-from facecom.fitting.pose_hypotheses import Start
+from facecom.completion.assembly import assemble_with_report
+from facecom.completion.result import FitContext
+from facecom.completion.stages import add_skin_detail, face_sigma, fit_face, observed_share, project_face, stitch_face
+from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.mesh import Bools
-from facecom.skin.detail import SYNTHETIC, Detail
+from facecom.skin.detail import Detail
 
 
-def completed_again(completion: Completion, kept: Bools) -> Completion:
+def recomplete(completion: Completion, kept: Bools) -> Completion:
     """Complete what is left of a scan, with the settings of before.
 
     Parameters
@@ -37,19 +37,17 @@ def completed_again(completion: Completion, kept: Bools) -> Completion:
     rest, _ = before.scan.mm.mesh.submesh(kept)
     scan = prepare_scan(rest, unit="mm", settings=settings)
     report = completion.report
-    start = Start(before.fit.pose, before.fit.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
+    start = PoseHypothesis(before.fit.pose, before.fit.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
     fitted = fit_face(scan, model, start, {}, replace(settings, more_starts=0))
     projected = project_face(scan, model, fitted, settings)
     sigma = face_sigma(model, fitted, projected, settings)
-    joined = join_face(scan, model.template, fitted, projected, settings)
+    joined = stitch_face(scan, model.template, fitted, projected, settings)
     skin: Detail | None = None
     problems: tuple[str, ...] = ()
     if completion.detail is not None:
-        choice: Literal["own", "synthetic"] = (
-            "synthetic" if (completion.detail.provenance == SYNTHETIC).any() else "own"
-        )
-        skin, problems = skin_detail(scan, model.template, fitted, projected, choice, settings)
-    evidence = Evidence(scan, model, fitted, projected, joined, settings)
-    coverage = face_coverage(model.template, projected, settings)
-    done = completion_of(evidence, start, sigma, coverage=coverage, skin=skin, unguided=fitted)
+        choice: Literal["own", "synthetic"] = "synthetic" if completion.detail.generic else "own"
+        skin, problems = add_skin_detail(scan, model.template, fitted, projected, choice, settings)
+    evidence = FitContext(scan, model, fitted, projected, joined, settings)
+    coverage = observed_share(model.template, projected, settings)
+    done = assemble_with_report(evidence, start, sigma, coverage=coverage, skin=skin, unguided=fitted)
     return replace(done, report=replace(done.report, warnings=done.report.warnings + problems))

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_bytes
 from facecom.io.writers import ply_bytes, stl_bytes
-from facecom.prosthesis.defect.design_surface import PROVENANCE_NAMES
 from facecom.prosthesis.inspection import NOTICE
 from facecom.prosthesis.output.page import inspection_picture
 from facecom.prosthesis.output.pictures import png_bytes
+from facecom.provenance import Provenance
 
 if TYPE_CHECKING:
     from facecom.prosthesis.part import Prosthesis
@@ -58,7 +58,7 @@ def _sidecar(part: Prosthesis) -> dict[str, Any]:
         "frame": "the scan's own",
         "axis": part.axis.tolist(),
         "scan_to_face": part.to_face.matrix().tolist(),
-        "provenance": dict(enumerate(PROVENANCE_NAMES)) | {-1: "not the outer face"},
+        "provenance": {kind.value: kind.label for kind in Provenance} | {-1: "not the outer face"},
         "shares": dict(part.inspection.shares),
         "seed": part.settings.seed,
         "settings": asdict(part.settings),

@@ -111,6 +111,15 @@ def png_bytes(picture: Any) -> bytes:
 
 
 def provenance_colors(kind: Ints) -> Floats:
-    """Grey for what was measured, green for what was mirrored, orange for what was made, white elsewhere, (V, 3)."""
-    table = np.array([[0.80, 0.80, 0.78], [0.36, 0.72, 0.55], _FRESH, [0.95, 0.95, 0.95]])
+    """A colour for each `Provenance`, as reports have them, and white for -1, (V, 3)."""
+    table = np.array(
+        [
+            [0.80, 0.80, 0.78],
+            [0.35, 0.62, 0.86],
+            _FRESH,
+            [0.36, 0.72, 0.55],
+            [0.72, 0.50, 0.78],
+            [0.95, 0.95, 0.95],
+        ]
+    )
     return table[np.asarray(kind)]

@@ -11,7 +11,7 @@ from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths
 from facecom.prosthesis.shell.axis import axis_frame
 from facecom.prosthesis.solid.booleans import crossed_by_walls
 from facecom.prosthesis.solid.clipping import clip_faces, closed_inside, largest_piece, outer_loop
-from facecom.prosthesis.solid.self_intersections import ringed
+from facecom.prosthesis.solid.self_intersections import grow_rings
 
 
 def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
@@ -52,7 +52,7 @@ def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr
         lost = np.zeros(len(mesh.vertices), bool)
         lost[bad] = True
         # First ring by ring, then faster: a border may lie deep in a mouth.
-        part, used = mesh.submesh(np.asarray(~ringed(mesh.faces, lost, count // 8)[mesh.faces].any(1)))
+        part, used = mesh.submesh(np.asarray(~grow_rings(mesh.faces, lost, count // 8)[mesh.faces].any(1)))
         if not len(part.faces):
             break
         mesh, weights = largest_piece(part, weights[used])

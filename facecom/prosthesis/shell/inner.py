@@ -11,13 +11,21 @@ from scipy.spatial import cKDTree
 from facecom.geometry.closest_points import Closest, Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unit, vertex_normals
 from facecom.prosthesis.shell.border import trimmed
-from facecom.prosthesis.solid.booleans import below, crossings, fence, single_border, to_mesh, to_solid, within_loop
-from facecom.prosthesis.solid.isosurface import level_surface
-from facecom.prosthesis.solid.self_intersections import uncrossed
-from facecom.prosthesis.solid.sparse_grid import Grid, sample_level
+from facecom.prosthesis.solid.booleans import (
+    below,
+    extruded_wall,
+    self_intersections,
+    single_border,
+    to_mesh,
+    to_solid,
+    within_loop,
+)
+from facecom.prosthesis.solid.isosurface import isosurface
+from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_level
 
 
-def inner_solid(block: Mesh, outer: Mesh, around: Wider, *, spacing: float) -> Any:
+def inner_solid(block: Mesh, outer: Mesh, around: ExtendedSurface, *, spacing: float) -> Any:
     """The manifold3d solid of everything farther behind the outer face than the thickness wanted there.
 
     Parameters
@@ -29,11 +37,11 @@ def inner_solid(block: Mesh, outer: Mesh, around: Wider, *, spacing: float) -> A
     """
     grid = around.grid(spacing)
     field = _Depth(around, grid, _Bounds(block, outer, loose=spacing), shared=_shared_faces(around.mesh, outer))
-    level = level_surface(sample_level(field, grid), origin=grid.low, spacing=spacing)
+    level = isosurface(sample_level(field, grid), origin=grid.low, spacing=spacing)
     rough = to_mesh(to_solid(level).simplify(0.02 * spacing))
     exact, crosses = _uncrossed(rough, around.settled(rough.vertices, most_mm=0.35 * spacing))
     # Taking triangles away can make a few others cross.
-    return to_solid(uncrossed(exact)[0] if crosses else exact)
+    return to_solid(remove_self_intersections(exact)[0] if crosses else exact)
 
 
 def _shared_faces(mesh: Mesh, part: Mesh) -> Bools:
@@ -49,7 +57,7 @@ def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> tuple[Mesh, boo
     """The mesh with its vertices moved, except around places where it would then cross itself; and if it still does."""
     changed = None
     for _ in range(rounds):
-        bad = np.unique(crossings(mesh.with_vertices(moved), moved=changed)[0])
+        bad = np.unique(self_intersections(mesh.with_vertices(moved), moved=changed)[0])
         if not len(bad):
             return mesh.with_vertices(moved), False
         for _ in range(2):
@@ -63,7 +71,7 @@ def _uncrossed(mesh: Mesh, moved: Floats, *, rounds: int = 8) -> tuple[Mesh, boo
     return mesh.with_vertices(moved), True
 
 
-class Wider:
+class ExtendedSurface:
     """An outer face that reaches farther over the skin than the part does, and the thickness wanted behind it.
 
     Parameters
@@ -79,18 +87,18 @@ class Wider:
         self.normals = vertex_normals(mesh.vertices, mesh.faces)
         self.slope = _slopes(mesh, wanted)
         self._box = block.vertices.min(0), block.vertices.max(0)
-        self._grids: dict[float, Grid] = {}
+        self._grids: dict[float, SparseGrid] = {}
         # Where it is seen whole, the walls of what lies under it stand clear of the part's own.
         with contextlib.suppress(ValueError):
             block = below(trimmed(mesh, np.array([0.0, 0.0, 1.0]))[0], floor=floor)
         self._block, self._out = Surface(block), face_normals(block)
 
-    def grid(self, spacing: float) -> Grid:
+    def grid(self, spacing: float) -> SparseGrid:
         """The grid around the part on which its inner face is found; what is known there stays known."""
         if spacing not in self._grids:
             low = self._box[0] - 2.5 * spacing
             count = np.ceil((self._box[1] + 2.5 * spacing - low) / spacing).astype(int) + 1
-            self._grids[spacing] = Grid(low, count, spacing)
+            self._grids[spacing] = SparseGrid(low, count, spacing)
         return self._grids[spacing]
 
     def depth(self, points: Floats) -> tuple[Floats, Floats, Ints]:
@@ -146,7 +154,7 @@ class _Depth:
     shared : (F,) bool, faces of the wider face that are the part's own
     """
 
-    def __init__(self, around: Wider, grid: Grid, bounds: _Bounds, *, shared: Bools) -> None:
+    def __init__(self, around: ExtendedSurface, grid: SparseGrid, bounds: _Bounds, *, shared: Bools) -> None:
         self._around, self._grid, self._bounds, self._shared = around, grid, bounds, shared
 
     def __call__(self, stride: int, blocks: Ints) -> tuple[Floats, Floats]:
@@ -181,7 +189,7 @@ class _Bounds:
         self._block, self._outer, self._loose = Surface(block), Surface(outer), loose
         self._out = face_normals(block)
         self._foot = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
-        self._fence = Surface(fence(self._foot))
+        self._fence = Surface(extruded_wall(self._foot))
 
     def __call__(self, points: Floats) -> Floats:
         under = _under(self._block, self._out, points)

@@ -22,12 +22,12 @@ from facecom.geometry.mesh import (
     vertex_normals,
 )
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood, seam
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.solid.clipping import clip_faces, closed_inside, divided, largest_piece, outer_loop
 
 
 @dataclass(frozen=True, eq=False)
-class Band:
+class Margin:
     """A defect's made skin with a band of healthy skin around it, a disc that follows no skin that turns out of sight.
 
     mesh : Mesh, mm
@@ -43,7 +43,7 @@ class Band:
     beyond_mm: float
 
 
-def band_around(near: Neighbourhood, *, towards: Floats) -> Band:
+def margin_around(near: Neighbourhood, *, towards: Floats) -> Margin:
     """The band around a defect as it is seen along `towards`; small openings in it are closed.
 
     It ends where the skin ends or turns out of sight: into a mouth, a nostril, under a lid.
@@ -54,7 +54,7 @@ def band_around(near: Neighbourhood, *, towards: Floats) -> Band:
         When the margin leaves the skin: the defect lies at the scan's border, or the margin is larger than the face.
     """
     margin, far = near.margin_mm, near.reach_mm
-    hollow = Hollow.of(near, towards)
+    hollow = Cavity.of(near, towards)
     seen = seen_faces(near.mesh, near.within, towards) & (near.within | ~hollow.closed)
     turned_away = np.zeros(len(near.mesh.vertices), bool)
     turned_away[near.mesh.faces[~seen].ravel()] = True
@@ -70,22 +70,22 @@ def band_around(near: Neighbourhood, *, towards: Floats) -> Band:
     part, first = largest_piece(*clip_faces(rest, -inward[left], margin + near.beyond_mm))
     part, first = closed_inside(part, first)
     inward, finer, turned_away = inward[left], finer[left], turned_away[left]
-    band = Band(part, first @ inward, (first @ finer).tocsr(), margin, near.beyond_mm)
+    band = Margin(part, first @ inward, (first @ finer).tocsr(), margin, near.beyond_mm)
     narrow, own = largest_piece(*clip_faces(part, -band.inward, margin))
     _check_border(narrow, own @ band.inward, own @ (first @ turned_away.astype(float)) > 0, margin)
     return band
 
 
-def plain_sheet(band: Band) -> Sheet:
+def plain_sheet(band: Margin) -> OuterSurface:
     """The band as wide as a part asks for, its border as it comes."""
     narrow, own = closed_inside(*largest_piece(*clip_faces(band.mesh, -band.inward, band.margin_mm)))
     inward = own @ band.inward
-    return Sheet(narrow, inward, inward + band.margin_mm, (own @ band.weights).tocsr())
+    return OuterSurface(narrow, inward, inward + band.margin_mm, (own @ band.weights).tocsr())
 
 
 def drawn_sheet(
-    band: Band, lost: Bools | None = None, *, setback_mm: float = 0.4, round_mm: float = 2.0, deep_mm: float = 25.0
-) -> tuple[Sheet, Sheet, sp.csr_matrix]:
+    band: Margin, lost: Bools | None = None, *, setback_mm: float = 0.4, round_mm: float = 2.0, deep_mm: float = 25.0
+) -> tuple[OuterSurface, OuterSurface, sp.csr_matrix]:
     """The sheet within a smooth border, and the whole band with the same border drawn on it.
 
     Where the band is as wide as can be, the border runs one margin away from the defect, with bays filled; where the
@@ -123,13 +123,13 @@ def drawn_sheet(
     away = np.minimum(geodesic_distance(fine, line, reach_mm=deep_mm), deep_mm)
     inside = np.zeros(len(away), bool)
     inside[fine.faces[within].ravel()] = True
-    whole = Sheet(fine, weights @ band.inward, np.where(inside, away, -away), (weights @ band.weights).tocsr())
+    whole = OuterSurface(fine, weights @ band.inward, np.where(inside, away, -away), (weights @ band.weights).tocsr())
     part, used = fine.submesh(within)
     mesh, own = closed_inside(part, sp.identity(len(away), format="csr")[used])
     return whole.clipped(mesh, own), whole, own
 
 
-def _room(band: Band, lost: Bools | None, setback_mm: float, *, reach_mm: float = 10.0) -> Floats:
+def _room(band: Margin, lost: Bools | None, setback_mm: float, *, reach_mm: float = 10.0) -> Floats:
     """How far each vertex may be within the part, (V,), mm: distance from where the band ends, less what is kept.
 
     reach_mm : distances are known as far as that, which is farther than a border is rounded
@@ -189,7 +189,7 @@ def seen_faces(mesh: Mesh, within: Bools, direction: Floats, *, lean_deg: float 
 
 
 @dataclass(frozen=True, eq=False)
-class Hollow:
+class Cavity:
     """Faces in cavities and clefts that a scan shows from within, such as a mouth, (F,) bool each.
 
     lining : they cannot be seen from a direction and look at other faces not far away
@@ -205,7 +205,7 @@ class Hollow:
     @classmethod
     def of(
         cls, near: Neighbourhood, direction: Floats, *, across: float = 25.0, deep: float = 12.0, cleft: float = 1.6
-    ) -> Hollow:
+    ) -> Cavity:
         """Look for them in a neighbourhood; none where its surface has no cavities.
 
         Parameters
@@ -231,12 +231,12 @@ class Hollow:
         every = [np.asarray(mask[mesh.faces].all(1)) for mask in (lining, hidden)]
         return cls(every[0], np.asarray(closed[mesh.faces].any(1)), every[1])
 
-    def at(self, faces: Bools) -> Hollow:
+    def at(self, faces: Bools) -> Cavity:
         """Of some faces."""
-        return Hollow(self.lining[faces], self.closed[faces], self.hidden[faces])
+        return Cavity(self.lining[faces], self.closed[faces], self.hidden[faces])
 
 
-def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Hollow, margin_mm: float) -> Bools:
+def _left_out(mesh: Mesh, inward: Floats, within: Bools, hollow: Cavity, margin_mm: float) -> Bools:
     """Faces that no part should follow into a cavity, (F,).
 
     What lines a deep cavity, such as a socket behind lids. What was made and lines one through which the band's border

@@ -11,11 +11,11 @@ from scipy.spatial import cKDTree
 from facecom.geometry.mesh import Bools, Floats, Mesh, unit
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood
 from facecom.prosthesis.shell.border import opened, trimmed
-from facecom.prosthesis.shell.margin import band_around, drawn_sheet, plain_sheet
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.margin import drawn_sheet, margin_around, plain_sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness
 from facecom.prosthesis.shell.tissue import above_tissue, even_normals, tissue_mesh
-from facecom.prosthesis.solid.self_intersections import uncrossed
+from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,12 @@ class Outer:
     tissue : Mesh, what lies under it
     """
 
-    sheet: Sheet
-    around: Sheet
+    sheet: OuterSurface
+    around: OuterSurface
     tissue: Mesh
 
 
-class Drawing:
+class MarginOutline:
     """The outer face of a part, drawn anew where it cannot end as it did.
 
     Parameters
@@ -57,7 +57,7 @@ class Drawing:
     ) -> None:
         self._skin, self._bed, self._clearance = skin, bed, clearance_mm
         self._thickness, self._towards = thickness, towards
-        self._band = band_around(near, towards=towards)
+        self._band = margin_around(near, towards=towards)
         self._lost = np.zeros(len(self._band.inward), bool)
         self._left = redraws
         self._smooth: Floats | None = None
@@ -70,7 +70,7 @@ class Drawing:
                 return outer[0]
             self._take(outer[1].mesh.vertices[gone])
 
-    def without(self, sheet: Sheet, lost: Bools) -> Outer | None:
+    def without(self, sheet: OuterSurface, lost: Bools) -> Outer | None:
         """The same with the border drawn around some vertices of a sheet; None where it was drawn too often."""
         if not self._left:
             return None
@@ -84,7 +84,7 @@ class Drawing:
         self._lost |= cKDTree(points).query(self._band.mesh.vertices, distance_upper_bound=reach_mm)[0] < reach_mm
         self._left -= 1
 
-    def _laid(self) -> tuple[tuple[Outer, Sheet], Bools]:
+    def _laid(self) -> tuple[tuple[Outer, OuterSurface], Bools]:
         """The outer face, the skin under it, and which vertices of that were trimmed away."""
         towards, thickness = self._towards, self._thickness
         sheet, wide, own = drawn_sheet(self._band, self._lost)
@@ -92,7 +92,7 @@ class Drawing:
         lifted = replace(wide, mesh=self._mended(wide))
         raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
         higher = (raised.vertices != lifted.mesh.vertices).any(1)
-        around = replace(lifted, mesh=uncrossed(raised, fresh=higher)[0])
+        around = replace(lifted, mesh=remove_self_intersections(raised, fresh=higher)[0])
         face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
         # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
         whole = sp.identity(len(face.rim), format="csr")
@@ -102,26 +102,26 @@ class Drawing:
         gone = np.bincount(whole.indices, minlength=whole.shape[1]) == 0
         return (Outer(face, around, tissue), sheet), gone
 
-    def _mended(self, wide: Sheet) -> Mesh:
+    def _mended(self, wide: OuterSurface) -> Mesh:
         """The outer face lifted off the skin, its folds drawn smooth; where they were is known the next time."""
         skin, known = wide.mesh.vertices, None
         if self._smooth is not None:
             known = np.isfinite(cKDTree(self._smooth).query(skin, distance_upper_bound=1e-6)[0])
-        mesh, moved = uncrossed(outer_face(wide, self._thickness), known=known)
+        mesh, moved = remove_self_intersections(outer_face(wide, self._thickness), known=known)
         self._smooth = skin[moved] if moved.any() else None
         return mesh
 
 
-def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> Sheet:
+def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -> OuterSurface:
     """The outer face as it is while there is no axis yet: lifted off the skin, and not mended.
 
     towards : (3,) float, where the defect looks
     """
-    sheet = plain_sheet(band_around(near, towards=towards))
+    sheet = plain_sheet(margin_around(near, towards=towards))
     return replace(sheet, mesh=outer_face(sheet, thickness))
 
 
-def outer_face(sheet: Sheet, thickness: Thickness) -> Mesh:
+def outer_face(sheet: OuterSurface, thickness: Thickness) -> Mesh:
     """The sheet lifted off the skin as far as the thickness over skin needs."""
     return sheet.mesh.with_vertices(
         sheet.mesh.vertices + thickness.lift(sheet.rim, sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)

@@ -24,7 +24,7 @@ from facecom.prosthesis.solid.clipping import border_length
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class OuterSurface:
     """A disc cut out of the merged mesh: the made skin and the band of skin around it.
 
     mesh : Mesh, mm, one border
@@ -43,9 +43,9 @@ class Sheet:
         """Vertices along the border."""
         return boundary_loops(self.mesh.faces)[0]
 
-    def clipped(self, mesh: Mesh, kept: sp.csr_matrix) -> Sheet:
+    def clipped(self, mesh: Mesh, kept: sp.csr_matrix) -> OuterSurface:
         """What is left of the sheet; each of its vertices a mean of old ones, (V', V) sparse."""
-        return Sheet(mesh, kept @ self.inward, kept @ self.rim, (kept @ self.weights).tocsr())
+        return OuterSurface(mesh, kept @ self.inward, kept @ self.rim, (kept @ self.weights).tocsr())
 
 
 def find_defects(

@@ -9,10 +9,10 @@ import numpy as np
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross
 from facecom.prosthesis.defect.neighbourhood import refined
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import smooth_step
-from facecom.prosthesis.solid.booleans import crossings
-from facecom.prosthesis.solid.self_intersections import ringed
+from facecom.prosthesis.solid.booleans import self_intersections
+from facecom.prosthesis.solid.self_intersections import grow_rings
 from facecom.skin.detail import Detail
 
 
@@ -29,7 +29,7 @@ class Relief:
     turn: Floats
     longest_mm: float
 
-    def on(self, sheet: Sheet, *, share: float = 1.0) -> tuple[Sheet, float]:
+    def on(self, sheet: OuterSurface, *, share: float = 1.0) -> tuple[OuterSurface, float]:
         """A sheet in the axis frame with a share of the relief, and the rms of what it was moved by, mm.
 
         Heights at which the face would fold or cross itself give way.
@@ -81,9 +81,9 @@ def calm(mesh: Mesh, height: Floats, normals: Floats, *, rounds: int = 8, flatte
         size = np.linalg.norm(now, axis=1) * np.linalg.norm(up, axis=1)
         bad = np.zeros(len(value), bool)
         bad[mesh.faces[np.einsum("fd,fd->f", now, up) < flattest * size].ravel()] = True
-        edges, faces = crossings(moved, moved=changed)
+        edges, faces = self_intersections(moved, moved=changed)
         bad[edges.ravel()] = bad[mesh.faces[faces].ravel()] = True
-        changed = ringed(mesh.faces, bad, 1) & (value != 0)
+        changed = grow_rings(mesh.faces, bad, 1) & (value != 0)
         if not changed.any():
             break
         value[changed] *= 0.5 if k < rounds // 2 else 0.0

@@ -12,15 +12,15 @@ from scipy.spatial import cKDTree
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
 from facecom.prosthesis.shell.border import opened, trimmed
-from facecom.prosthesis.shell.inner import Wider, inner_solid
-from facecom.prosthesis.shell.outer import Drawing, Outer
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.inner import ExtendedSurface, inner_solid
+from facecom.prosthesis.shell.outer import MarginOutline, Outer
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.thickness import Thickness, slack
 from facecom.prosthesis.shell.tissue import bed_solid, even_normals, ground_under, room_over
-from facecom.prosthesis.solid.booleans import below, crossing_edges, to_mesh, to_solid
+from facecom.prosthesis.solid.booleans import below, intersecting_edges, to_mesh, to_solid
 from facecom.prosthesis.solid.clipping import closed_inside, largest_piece
-from facecom.prosthesis.solid.self_intersections import ringed, uncrossed
+from facecom.prosthesis.solid.self_intersections import grow_rings, remove_self_intersections
 
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -39,7 +39,7 @@ class Shell:
     solid: Any
     block: Any
     tissue: Any
-    outer: Sheet
+    outer: OuterSurface
     thickness: Floats
     floor: float
     relief_rms_mm: float
@@ -47,8 +47,8 @@ class Shell:
 
 
 def build_shell(
-    outer: Sheet,
-    around: Sheet,
+    outer: OuterSurface,
+    around: OuterSurface,
     tissue: Mesh,
     *,
     thickness: Thickness,
@@ -56,7 +56,7 @@ def build_shell(
     grid_mm: float,
     bed: Mesh | None = None,
     relief: Relief | None = None,
-    drawing: Drawing | None = None,
+    drawing: MarginOutline | None = None,
     attempts: int = 4,
 ) -> Shell:
     """Build the part behind an outer face.
@@ -91,7 +91,7 @@ def build_shell(
     stop = to_solid(ground_under(ground, floor=floor - 1.0, spacing=0.5 * grid_mm))
     if bed is not None and len(bed.faces):
         stop = stop + bed_solid(moved(bed), floor=floor - 1.0)
-    wider = Wider(beyond, wanted, block=below(shown, floor=floor), floor=floor)
+    wider = ExtendedSurface(beyond, wanted, block=below(shown, floor=floor), floor=floor)
     face, attempt = replace(outer, mesh=shown), 0
     for rings in (1, 2, 3):  # folds that no smoothing opens: there is no need to build on them first
         folded = _crossing(face.mesh, face.mesh)
@@ -135,15 +135,15 @@ def build_shell(
 
 
 def _with_relief(
-    relief: Relief, final: Sheet, behind: tuple[Any, ...], *, floor: float, edge_mm: float
-) -> tuple[Sheet, float, tuple[Any, Any, tuple[str, ...]]] | None:
+    relief: Relief, final: OuterSurface, behind: tuple[Any, ...], *, floor: float, edge_mm: float
+) -> tuple[OuterSurface, float, tuple[Any, Any, tuple[str, ...]]] | None:
     """A sound face with as much relief as leaves it sound, the rms of that, and what `_solid` makes of it, or None."""
     for share in (1.0, 0.5, 0.25):
         rough, height = relief.on(final, share=share)
         raised, thin = _thick_enough(rough.mesh, behind, edge_mm)
         rough = rough.clipped(*trimmed(raised, _UP))
         made = _solid(rough.mesh, behind, floor)
-        if not thin.any() and not len(crossing_edges(to_mesh(made[1]))):
+        if not thin.any() and not len(intersecting_edges(to_mesh(made[1]))):
             return rough, height, made
     return None
 
@@ -178,10 +178,10 @@ class _Nearness:
 
     def of(self, vertices: Floats, *, before: Floats | None = None, moved: Bools | None = None) -> Floats:
         """The distances, (V,); those `before` some vertices `moved` are kept where nothing beside them did."""
-        fresh = np.ones(len(vertices), bool) if moved is None else ringed(self._faces, moved, 1)
+        fresh = np.ones(len(vertices), bool) if moved is None else grow_rings(self._faces, moved, 1)
         near = np.full(len(vertices), np.inf) if before is None else before.copy()
         # What lies between vertices reaches as far as these vertices' other neighbours.
-        asked = ringed(self._faces, fresh, 1)
+        asked = grow_rings(self._faces, fresh, 1)
         own = np.full(len(vertices), np.inf)
         own[asked] = self._away(vertices[asked])
         near[fresh] = own[fresh]
@@ -216,21 +216,21 @@ class _Nearness:
 
 def _crossing(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
     """Vertices of the outer face near which the part crosses itself."""
-    edges = crossing_edges(part)
+    edges = intersecting_edges(part)
     if not len(edges):
         return np.zeros(len(outer.vertices), bool)
     return np.asarray(cKDTree(part.vertices[np.unique(edges)]).query(outer.vertices)[0] < reach_mm)
 
 
-def _redrawn(drawing: Drawing | None, face: Sheet, lost: Bools, *, near_mm: float = 2.0) -> Outer | None:
+def _redrawn(drawing: MarginOutline | None, face: OuterSurface, lost: Bools, *, near_mm: float = 2.0) -> Outer | None:
     """The outer face with its border drawn around what is lost near it; None where that is nothing."""
     beside = lost & (face.rim < near_mm)
     return None if drawing is None or not beside.any() else drawing.without(face, beside)
 
 
-def _without(sheet: Sheet, lost: Bools, *, rings: int) -> Sheet:
+def _without(sheet: OuterSurface, lost: Bools, *, rings: int) -> OuterSurface:
     """A sheet without some vertices and rings of faces around them; a membrane spans the hole that this may leave."""
-    kept = ~ringed(sheet.mesh.faces, lost, rings)[sheet.mesh.faces].any(1)
+    kept = ~grow_rings(sheet.mesh.faces, lost, rings)[sheet.mesh.faces].any(1)
     part, used = sheet.mesh.submesh(np.asarray(kept))
     pick = sp.identity(len(lost), format="csr")[used]
     less = sheet.clipped(*closed_inside(*largest_piece(part, pick)))
@@ -264,7 +264,7 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
         # Steep margins bend within a triangle: what is raised there may fold.
         before = outer.vertices
         step = np.broadcast_to(_UP, before.shape) if along_axis else even_normals(outer, rounds=2)
-        outer, _ = uncrossed(outer.with_vertices(before + short[:, None] * step), fresh=short > 0)
+        outer, _ = remove_self_intersections(outer.with_vertices(before + short[:, None] * step), fresh=short > 0)
         near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 
@@ -276,12 +276,12 @@ def _mended(solid: Any, outer: Mesh, stop: Any) -> Any:
     """
     part = to_mesh(solid)
     shown = cKDTree(outer.vertices).query(part.vertices, distance_upper_bound=1e-6)[0] < 1e-6
-    mended, moved = uncrossed(part, fixed=shown, rings=0)
+    mended, moved = remove_self_intersections(part, fixed=shown, rings=0)
     if not moved.any():
         return solid
     smooth = to_solid(mended)
     for better in (smooth, smooth - stop):
-        if not len(crossing_edges(to_mesh(better))) and (better ^ stop).volume() < 1e-9:
+        if not len(intersecting_edges(to_mesh(better))) and (better ^ stop).volume() < 1e-9:
             return better
     return solid
 

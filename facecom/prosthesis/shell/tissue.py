@@ -10,7 +10,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Floats, Mesh, face_normals, unit, vertex_normals
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smooth_step
 from facecom.prosthesis.solid.booleans import below, height_solid, to_solid
 
@@ -24,7 +24,9 @@ def even_normals(mesh: Mesh, *, rounds: int) -> Floats:
     return normals
 
 
-def above_tissue(around: Sheet, tissue: Mesh, axis: Floats, *, thickness: Thickness, soft_mm: float = 0.8) -> Mesh:
+def above_tissue(
+    around: OuterSurface, tissue: Mesh, axis: Floats, *, thickness: Thickness, soft_mm: float = 0.8
+) -> Mesh:
     """The outer face raised along the axis where the tissue comes so near to it that the part would be too thin.
 
     A made face may dip under a wound bed: a canal that was closed, a scar that stands higher than skin did. Within the
@@ -62,7 +64,7 @@ def room_over(beyond: Mesh, inward: Floats, bed: Mesh) -> Floats:
     return np.where(under, hits.depth, 0.0)
 
 
-def tissue_mesh(wide: Sheet, bed: Mesh | None, clearance: float) -> Mesh:
+def tissue_mesh(wide: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:
     """The skin around a defect and, lifted by the clearance, the wound bed; face frame."""
     healthy, _ = wide.mesh.submesh(np.asarray((wide.inward[wide.mesh.faces] <= 1e-9).all(1)))
     if bed is None or not len(bed.faces):

@@ -72,7 +72,7 @@ def crossed_by_walls(sheet: Mesh, loop: Ints) -> Ints:
     """Vertices of a disc's border where walls straight down would cross the disc or each other."""
     mesh = _walled(sheet, loop, float(sheet.vertices[:, 2].min()) - 1.0)
     feet = np.arange(len(mesh.vertices)) >= len(sheet.vertices)
-    edges, faces = crossings(mesh, moved=feet)
+    edges, faces = self_intersections(mesh, moved=feet)
     met = np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
     number = np.arange(len(mesh.vertices))
     number[feet] = loop
@@ -110,7 +110,7 @@ def within_loop(loop: Floats, points: Floats) -> Bools:
     return np.asarray(shapely.contains_xy(area, points[:, 0], points[:, 1]))
 
 
-def fence(loop: Floats) -> Mesh:
+def extruded_wall(loop: Floats) -> Mesh:
     """A wall 1 mm high along a closed line of points, (N, 3), from them up."""
     here, after = np.arange(len(loop)), np.roll(np.arange(len(loop)), -1)
     return Mesh(np.concatenate([loop, loop + [0.0, 0.0, 1.0]]), np.stack([here, after, here + len(loop)], 1))
@@ -135,12 +135,12 @@ def height_solid(heights: Floats, *, origin: Floats, spacing: float, floor: floa
     return below(Mesh(upper, faces), floor=floor)
 
 
-def crossing_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:
+def intersecting_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:
     """Edges that pierce a triangle with which they share no vertex, (C, 2); see `crossings`."""
-    return np.unique(crossings(mesh, least_mm=least_mm)[0], axis=0)
+    return np.unique(self_intersections(mesh, least_mm=least_mm)[0], axis=0)
 
 
-def crossings(mesh: Mesh, *, moved: Bools | None = None, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
+def self_intersections(mesh: Mesh, *, moved: Bools | None = None, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
     """Edges that pierce a triangle with which they share no vertex, (C, 2), and these triangles, (C,).
 
     Every triangle that an edge meets is looked at. Both ends must lie at least `least_mm` on either side of it, which

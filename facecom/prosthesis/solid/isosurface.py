@@ -15,7 +15,7 @@ _EDGES = [(a, b) for a, b in combinations(range(8), 2) if bin(a ^ b).count("1") 
 _EDGE = {frozenset(pair): k for k, pair in enumerate(_EDGES)}
 
 
-def level_surface(values: Floats, *, origin: Floats, spacing: float) -> Mesh:
+def isosurface(values: Floats, *, origin: Floats, spacing: float) -> Mesh:
     """Mesh of the points where a function is zero; its normals leave the side where the function is positive.
 
     Marching cubes (Lorensen and Cline 1987). On a side of a cube whose corners take turns the positive ones are parted,

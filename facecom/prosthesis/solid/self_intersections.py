@@ -8,10 +8,10 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
-from facecom.prosthesis.solid.booleans import crossings
+from facecom.prosthesis.solid.booleans import self_intersections
 
 
-def uncrossed(
+def remove_self_intersections(
     mesh: Mesh,
     *,
     fixed: Bools | None = None,
@@ -63,7 +63,7 @@ def uncrossed(
             break
         met = np.zeros(len(free), bool)
         met[bad] = True
-        patch |= ringed(mesh.faces, met, rings * (1 + count // 3)) & free
+        patch |= grow_rings(mesh.faces, met, rings * (1 + count // 3)) & free
         bending = _bending(mesh) if bending is None else bending
         changed = patch
         # What crossed before and does not cross now may stay as it is; what still does grows.
@@ -72,11 +72,11 @@ def uncrossed(
 
 
 def _crossing_vertices(mesh: Mesh, moved: Bools | None) -> Ints:
-    edges, faces = crossings(mesh, moved=moved)
+    edges, faces = self_intersections(mesh, moved=moved)
     return np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
 
 
-def ringed(faces: Ints, mask: Bools, rings: int) -> Bools:
+def grow_rings(faces: Ints, mask: Bools, rings: int) -> Bools:
     """A mask of vertices grown by rings of faces."""
     for _ in range(rings):
         mask = mask.copy()

@@ -11,7 +11,7 @@ from facecom.geometry.mesh import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class SparseGrid:
     """Nodes of a grid around a part, mm, and what was found at the middles of its blocks: see `sample_level`.
 
     low : (3,), the first node; count : (3,) int; spacing : distance of two nodes
@@ -33,7 +33,7 @@ class Grid:
         return self.low + self.spacing * (stride * index + 0.5 * (stride - 1))
 
 
-def sample_level(function: Any, grid: Grid, *, slope: float = 1.8) -> Floats:
+def sample_level(function: Any, grid: SparseGrid, *, slope: float = 1.8) -> Floats:
     """Values of a function on a grid, exact near its zero and of the right sign elsewhere.
 
     Coarse grids tell where the zero can be.

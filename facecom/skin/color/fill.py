@@ -11,13 +11,14 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Closest, Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, unique_edges, vertex_normals
+from facecom.provenance import Provenance
 from facecom.skin import quilting, relief
 from facecom.skin.band_power import extend_smoothly
 from facecom.skin.color.rim import sound_colors
-from facecom.skin.types import MEASURED, Detail
+from facecom.skin.types import Detail
 
 
-def fill_color(
+def fill_colors(
     scan: Mesh,
     patch: Mesh,
     *,
@@ -207,17 +208,17 @@ def _undoubted(scan: Mesh, closest: Closest) -> Bools:
 
 def color_detail(detail: Detail, scan: Mesh, *, seed: int = 0) -> Detail:
     """The same detail with its fine mesh coloured by `fill_color`; unchanged where the scan has no colours."""
-    scan, seen = colored_throughout(scan), detail.provenance == MEASURED
+    scan, seen = colored_throughout(scan), detail.provenance == Provenance.OBSERVED
     if scan.colors is None or not seen.any():
         return detail
-    colors = fill_color(scan, detail.mesh, seen=seen, seed=seed)
+    colors = fill_colors(scan, detail.mesh, seen=seen, seed=seed)
     mesh = Mesh(detail.mesh.vertices, detail.mesh.faces, uv=detail.mesh.uv, colors=colors)
     return replace(detail, mesh=mesh)
 
 
 def _color_charts(
     surface: Surface, scan: Mesh, patch: Mesh, seen: Bools, broad_mm: float, source_mm: float, chart_mm: float
-) -> relief.Charts:
+) -> relief.HeightPatches:
     """Charts whose three bands are the fine parts of red, green and blue."""
     lost = cKDTree(patch.vertices[~seen])
     normals = vertex_normals(scan.vertices, scan.faces)
@@ -225,7 +226,7 @@ def _color_charts(
     order = np.argsort(distance, kind="stable")
     order = order[np.isfinite(distance[order])]
     centres = relief.spread_points(scan.vertices, chart_mm, order)
-    shape = relief.sample_charts(
+    shape = relief.sample_height_patches(
         surface, scan.vertices[centres], normals[centres], mirrored=np.zeros(len(centres), bool), longest_mm=broad_mm
     )
     weight = shape.valid.astype(np.float32)
@@ -241,11 +242,11 @@ def _color_charts(
     return replace(shape, bands=fine, energy=energy)
 
 
-def _target(patch: Mesh, fine: Floats, seen: Bools, charts: relief.Charts) -> quilting.Target:
+def _target(patch: Mesh, fine: Floats, seen: Bools, charts: relief.HeightPatches) -> quilting.QuiltTarget:
     valid = charts.valid
     energy = np.median(np.moveaxis(charts.energy, 1, -1)[valid], axis=0).astype(float)
     rim = cKDTree(patch.vertices[seen]).query(patch.vertices)[0]
-    return quilting.Target(
+    return quilting.QuiltTarget(
         points=patch.vertices,
         normals=vertex_normals(patch.vertices, patch.faces),
         known=seen,

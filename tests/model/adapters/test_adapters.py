@@ -11,8 +11,8 @@ from facecom.io.files import write_mesh
 from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
 from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
 from facecom.model.adapters.source import LinearSource, mean_mesh
-from facecom.model.adapters.transferred import carry
-from facecom.model.checkpoint import load_generator
+from facecom.model.adapters.transferred import transfer
+from facecom.model.checkpoint import load_checkpoint
 from facecom.model.template import Template
 
 WIDE, NARROW, Z = (3, 4, 5, 7), (3, 2, 3, 4), 6
@@ -133,7 +133,7 @@ def carried():
     to_source = pose.inverse()
     modes = np.stack([np.ones_like(level.vertices), np.outer(level.vertices[:, 1], [0.0, 0.0, 0.001])])
     source = LinearSource(to_source.apply(level.vertices), level.faces, modes, "test")
-    return template, source, pose, carry(source, template, to_source.apply(template.vertices), pose=pose)
+    return template, source, pose, transfer(source, template, to_source.apply(template.vertices), pose=pose)
 
 
 def test_a_carried_model_moves_as_its_source_does(carried):
@@ -161,13 +161,13 @@ def test_the_derivative_of_a_carried_model_is_what_decode_does(carried):
 def test_a_carried_model_is_kept_and_read_back(carried, tmp_path):
     model, code = carried[3], np.array([0.4, -0.3])
     model.save(tmp_path)
-    back = load_generator(tmp_path)
+    back = load_checkpoint(tmp_path)
     np.testing.assert_array_equal(back.decode(code), model.decode(code))
     assert back.description == model.description
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match=r"weights\.safetensors: damaged or truncated"):
-        load_generator(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 def test_a_source_is_written_as_it_is_read(carried, tmp_path):
@@ -179,7 +179,7 @@ def test_a_source_is_written_as_it_is_read(carried, tmp_path):
 def test_what_does_not_fit_is_refused(carried):
     template, source, pose, model = carried
     with pytest.raises(ValueError, match="placed"):
-        carry(source, template, source.mean, pose=pose)
+        transfer(source, template, source.mean, pose=pose)
     with pytest.raises(ValueError, match="entries"):
         model.decode(np.zeros(3))
     with pytest.raises(ValueError, match="level"):

@@ -8,7 +8,7 @@ from facecom.fitting.fit import fit
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
-from facecom.model.expressions import Expressions
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_codes
@@ -76,6 +76,6 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="jawOpen"):
         model.code_of(np.zeros(model.person.code_size), {"grin": 1.0})
     with pytest.raises(ValueError, match="jawOpen"):
-        Expressions.load().offset({"grin": 1.0})
+        ExpressionBasis.load().offset({"grin": 1.0})
     with pytest.raises(CheckpointError, match=r"model\.json"):
-        Expressions.load(tmp_path)
+        ExpressionBasis.load(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import unique_edges
-from facecom.model.checkpoint import load_generator
+from facecom.model.checkpoint import load_checkpoint
 from facecom.model.linear.generator import KIND, LinearGenerator
 from facecom.model.population import MIRROR
 from facecom.model.storage import DESCRIPTION, WEIGHTS
@@ -124,11 +124,11 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-@pytest.mark.parametrize("load", [LinearGenerator.load, load_generator])
+@pytest.mark.parametrize("load", [LinearGenerator.load, load_checkpoint])
 def test_a_damaged_checkpoint_is_refused_by_file_and_reason(saved, kind, load):
     damage, file, reason = DAMAGE[kind]
     damage(saved)
-    if load is load_generator and kind in ("list", "foreign"):
+    if load is load_checkpoint and kind in ("list", "foreign"):
         reason = "not|object"
     with pytest.raises(CheckpointError, match=reason) as caught:
         load(saved)

@@ -11,7 +11,7 @@ from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import rotation_from_vector
 from facecom.io.files import write_mesh
 from facecom.model.adapters.own_faces import superimposed
-from facecom.model.augmentation import mixed_faces
+from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
@@ -99,8 +99,8 @@ def test_principal_modes_hold_the_variance_of_the_faces(curved):
 
 def test_mixed_faces_depend_on_the_seed_and_leave_the_span_of_the_model(template):
     model = LinearGenerator.load()
-    faces = mixed_faces(model, 3, seed=1)
-    np.testing.assert_array_equal(faces, mixed_faces(model, 3, seed=1))
+    faces = augmented_faces(model, 3, seed=1)
+    np.testing.assert_array_equal(faces, augmented_faces(model, 3, seed=1))
     flat = model.modes.reshape(len(model.modes), -1).astype(float)
     offset = (faces - template.vertices[: faces.shape[1]]).reshape(3, -1).T
     left = offset - flat.T @ np.linalg.solve(flat @ flat.T, flat @ offset)

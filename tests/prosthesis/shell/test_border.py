@@ -11,9 +11,9 @@ from facecom.geometry.transform import Similarity
 from facecom.prosthesis.output.comparison import comparison_picture, difference
 from facecom.prosthesis.shell.border import crossed, trimmed
 from facecom.prosthesis.shell.margin import seen_faces
-from facecom.prosthesis.shell.outer_surface import Sheet
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief, relief_at
-from facecom.prosthesis.solid.booleans import below, crossing_edges, simple_loop
+from facecom.prosthesis.solid.booleans import below, intersecting_edges, simple_loop
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -47,7 +47,7 @@ def test_a_border_that_lies_over_itself_is_trimmed_until_a_solid_can_stand_under
     cut, weights = trimmed(band, UP)
     assert np.allclose(weights @ band.vertices, cut.vertices)
     assert face_areas(cut).sum() > 0.75 * face_areas(band).sum()
-    assert not len(crossing_edges(below(cut, floor=-5.0)))
+    assert not len(intersecting_edges(below(cut, floor=-5.0)))
     opposite = np.abs(np.arctan2(band.vertices[:, 1], -band.vertices[:, 0])) < 1.0
     assert np.isin(np.round(band.vertices[opposite], 9), np.round(cut.vertices, 9)).all()
 
@@ -109,15 +109,15 @@ def test_relief_gives_way_where_the_face_would_fold_or_cross_itself():
     inward = np.full(x.size, 5.0)
     normals = vertex_normals(groove.vertices, groove.faces)
     skin = SimpleNamespace(smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), low=np.zeros(x.size))
-    sheet = Sheet(groove, inward, inward, sp.identity(x.size, format="csr"))
+    sheet = OuterSurface(groove, inward, inward, sp.identity(x.size, format="csr"))
     asked = groove.with_vertices(groove.vertices + 0.5 * normals)
-    assert len(crossing_edges(asked))
+    assert len(intersecting_edges(asked))
     rough, rms = Relief(skin, np.eye(3), 5.0).on(sheet)
-    assert not len(crossing_edges(rough.mesh)) and 0.3 < rms < 0.5
+    assert not len(intersecting_edges(rough.mesh)) and 0.3 < rms < 0.5
     away = np.abs(groove.vertices[:, 0]) > 2.0
     assert np.allclose(rough.mesh.vertices[away], asked.vertices[away])
     half, less = Relief(skin, np.eye(3), 5.0).on(sheet, share=0.5)
-    assert less < rms and not len(crossing_edges(half.mesh))
+    assert less < rms and not len(intersecting_edges(half.mesh))
 
 
 def test_designs_are_compared_with_the_first():

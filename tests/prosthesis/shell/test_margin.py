@@ -7,8 +7,8 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood, neighbourhood
-from facecom.prosthesis.shell.margin import Band, Hollow, band_around, drawn_sheet, plain_sheet
-from facecom.prosthesis.shell.outer import Drawing
+from facecom.prosthesis.shell.margin import Cavity, Margin, drawn_sheet, margin_around, plain_sheet
+from facecom.prosthesis.shell.outer import MarginOutline
 from facecom.prosthesis.shell.outer_surface import find_defects
 from facecom.prosthesis.solid.clipping import closed_inside, divided, outer_loop
 
@@ -45,7 +45,7 @@ def jagged(workshop):
     middle = mesh.vertices[mesh.faces].mean(1)
     turn = np.arctan2(middle[:, 1], middle[:, 0])
     made = np.hypot(middle[:, 0], middle[:, 1]) < 6.0 + 2.5 * np.sign(np.sin(6 * turn))
-    return band_around(_near(mesh, made), towards=UP)
+    return margin_around(_near(mesh, made), towards=UP)
 
 
 def test_the_border_is_smooth_where_the_defect_is_jagged(jagged):
@@ -68,7 +68,7 @@ def test_the_border_keeps_a_distance_from_where_the_band_ends():
     middle = mesh.vertices[mesh.faces].mean(1)
     inward = 6.0 - np.hypot(*mesh.vertices[:, :2].T)
     part, weights = mesh.submesh((inward > -8.0)[mesh.faces].all(1))
-    band = Band(part, inward[weights], sp.identity(len(weights), format="csr"), 5.0, 3.0)
+    band = Margin(part, inward[weights], sp.identity(len(weights), format="csr"), 5.0, 3.0)
     sheet, _, _ = drawn_sheet(band, setback_mm=1.0)
     border = sheet.mesh.vertices[sheet.loop]
     ends = part.vertices[outer_loop(part)]
@@ -82,7 +82,7 @@ def test_the_border_goes_around_what_is_lost(workshop):
     skin = workshop.skin(2)
     defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=100.0)[0]
     near = neighbourhood(skin.merged, defect, margin_mm=5.0)
-    drawing = Drawing(near, skin.merged.vertices, workshop.thickness, bed=None, clearance_mm=0.1, towards=UP)
+    drawing = MarginOutline(near, skin.merged.vertices, workshop.thickness, bed=None, clearance_mm=0.1, towards=UP)
     first = drawing.outer().sheet
     lost = np.zeros(len(first.rim), bool)
     lost[first.loop[:3]] = True
@@ -103,12 +103,12 @@ def test_skin_within_the_head_and_in_clefts_is_no_skin_to_lie_on():
     made = np.zeros(len(mesh.faces), bool)
     made[: len(face.faces)] = (np.abs(face.vertices[face.faces].mean(1)[:, :2]) < 5.0).all(1)
     behind = np.arange(len(mesh.faces)) >= len(face.faces)
-    hollow = Hollow.of(_near(mesh, made, whole=mesh), UP)
+    hollow = Cavity.of(_near(mesh, made, whole=mesh), UP)
     assert hollow.closed[behind].all() and hollow.hidden[behind].all() and not hollow.closed[~behind].any()
     # Without a look for cavities, as for an ear, skin behind what was made is skin to lie on.
-    assert not Hollow.of(_near(mesh, made), UP).closed.any()
+    assert not Cavity.of(_near(mesh, made), UP).closed.any()
     cleft = _plate(10.0, 0.5, height=lambda x, y: -6.0 * np.exp(-((x / 0.4) ** 2)))
-    deep = Hollow.of(_near(cleft, np.zeros(len(cleft.faces), bool), whole=cleft), UP).closed
+    deep = Cavity.of(_near(cleft, np.zeros(len(cleft.faces), bool), whole=cleft), UP).closed
     place = np.abs(cleft.vertices[cleft.faces].mean(1)[:, 0])
     assert deep[place < 0.4].any() and not deep[place > 2.0].any()
 
@@ -128,7 +128,7 @@ def _bag(opening, radius):
 def test_a_part_follows_a_nostril_and_spans_a_socket(opening, radius, followed):
     mesh = _bag(opening, radius)
     made = np.hypot(*mesh.vertices[mesh.faces].mean(1)[:, :2].T) < 9.0
-    band = band_around(_near(mesh, made, whole=mesh), towards=UP)
+    band = margin_around(_near(mesh, made, whole=mesh), towards=UP)
     assert (band.mesh.vertices[:, 2].min() < -0.8 * radius) == followed
     assert len(boundary_loops(band.mesh.faces)) == 1 and (-band.inward).max() > 7.0
 

@@ -13,12 +13,12 @@ from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.prosthesis.defect.neighbourhood import neighbourhood
 from facecom.prosthesis.inspection import INNER, SIDE, face_kinds, wall_thickness
 from facecom.prosthesis.shell.axis import choose_axis
-from facecom.prosthesis.shell.margin import band_around, drawn_sheet
+from facecom.prosthesis.shell.margin import drawn_sheet, margin_around
 from facecom.prosthesis.shell.mould import MouldSettings, build_mould
-from facecom.prosthesis.shell.outer_surface import Sheet, find_defects
+from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects
 from facecom.prosthesis.shell.shell import _thick_enough, _without, build_shell
 from facecom.prosthesis.shell.thickness import Thickness
-from facecom.prosthesis.solid.booleans import below, crossing_edges, height_solid, to_mesh, to_solid
+from facecom.prosthesis.solid.booleans import below, height_solid, intersecting_edges, to_mesh, to_solid
 from facecom.prosthesis.solid.clipping import clip_faces, closed_inside
 
 
@@ -41,7 +41,7 @@ def test_parts_hold_on_twenty_defects(workshop, seed):
     skin = workshop.skin(seed, spacing=2.5, half=26.0, radius=radius, place=place)
     built = workshop.build(skin, axis="front", grid_mm=1.0)
     part = _checked(built)
-    assert not len(crossing_edges(part))
+    assert not len(intersecting_edges(part))
     outer, inner = built.shell.outer.mesh, face_kinds(part, built.shell.outer.mesh) == INNER
     assert wall_thickness(outer, part, inner).min() >= workshop.thickness.edge
     middles = outer.vertices[outer.faces].mean(1)
@@ -180,7 +180,7 @@ def test_what_is_raised_in_a_cleft_does_not_fold():
     behind = to_solid(below(cleft.with_vertices(cleft.vertices - [0.0, 0.0, 0.2]), floor=-3.0))
     raised, thin = _thick_enough(cleft, (behind,), 0.3)
     assert not thin.any()
-    assert not len(crossing_edges(raised))
+    assert not len(intersecting_edges(raised))
     away = Surface(to_mesh(behind)).closest(raised.vertices).distance
     assert away.min() > 0.3
 
@@ -196,10 +196,10 @@ def test_nothing_hangs_from_a_border_beyond_which_the_skin_drops(workshop):
         np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]),
     )
     inward = 3.0 - np.maximum(np.abs(u), np.abs(v) - 3.0)
-    around = Sheet(mesh, inward, inward + 5.0, sp.identity(len(u), format="csr"))
+    around = OuterSurface(mesh, inward, inward + 5.0, sp.identity(len(u), format="csr"))
     inside = ((u <= 9.0) & (np.abs(v) <= 9.0))[mesh.faces].all(1)
     cut, used = mesh.submesh(inside)
-    outer = Sheet(cut, around.inward[used], around.rim[used], around.weights[used])
+    outer = OuterSurface(cut, around.inward[used], around.rim[used], around.weights[used])
     ground = mesh.with_vertices(mesh.vertices - [0.0, 0.0, 20.0])
     built = build_shell(outer, around, ground, thickness=workshop.thickness, turn=np.eye(3), grid_mm=0.7)
     part = to_mesh(built.solid)
@@ -210,11 +210,11 @@ def test_nothing_hangs_from_a_border_beyond_which_the_skin_drops(workshop):
 def test_where_a_fold_is_left_out_a_membrane_spans_the_hole(workshop):
     skin = workshop.skin(1)
     count = len(skin.merged.vertices)
-    sheet = Sheet(skin.merged, np.zeros(count), np.zeros(count), sp.identity(count, format="csr"))
+    sheet = OuterSurface(skin.merged, np.zeros(count), np.zeros(count), sp.identity(count, format="csr"))
     lost = np.linalg.norm(skin.merged.vertices[:, :2], axis=1) < 4.0
     less = _without(sheet, lost, rings=1)
     assert np.allclose(less.weights @ skin.merged.vertices, less.mesh.vertices)
-    assert len(boundary_loops(less.mesh.faces)) == 1 and not len(crossing_edges(less.mesh))
+    assert len(boundary_loops(less.mesh.faces)) == 1 and not len(intersecting_edges(less.mesh))
     gone = skin.merged.vertices[lost]
     assert cKDTree(less.mesh.vertices).query(gone)[0].min() > 0.01
     assert Surface(less.mesh).closest(gone).distance.max() < 6.0
@@ -233,7 +233,7 @@ def test_long_winding_slits_are_closed_without_crossing():
     torn, _ = lid.submesh(kept)
     closed, weights = closed_inside(torn, sp.identity(len(torn.vertices), format="csr"))
     assert len(boundary_loops(torn.faces)) == 2 and len(boundary_loops(closed.faces)) == 1
-    assert not len(crossing_edges(closed)) and np.allclose(weights @ torn.vertices, closed.vertices)
+    assert not len(intersecting_edges(closed)) and np.allclose(weights @ torn.vertices, closed.vertices)
     assert Surface(lid).closest(closed.vertices).distance.max() < 1.0
 
 
@@ -249,7 +249,7 @@ def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
     with pytest.raises(ScanError, match="own border"):
         find_defects(torn, skin.made[kept], margin_mm=5.0, least_mm2=50.0, slit_mm=1.0)
     near = neighbourhood(torn, found[0], margin_mm=5.0)
-    sheet, _, _ = drawn_sheet(band_around(near, towards=np.array([0.0, 0.0, 1.0])))
+    sheet, _, _ = drawn_sheet(margin_around(near, towards=np.array([0.0, 0.0, 1.0])))
     assert len(boundary_loops(sheet.mesh.faces)) == 1
 
 
@@ -264,7 +264,7 @@ def test_bad_defects_are_refused_with_a_sentence(workshop):
         find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
     defect = find_defects(skin.merged, skin.made, margin_mm=5.0, least_mm2=10.0)[0]
     with pytest.raises(ScanError, match="larger than the face"):
-        band_around(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
+        margin_around(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
 
 
 def test_impossible_axes_are_refused_with_a_sentence(built):

@@ -7,10 +7,10 @@ from scipy.ndimage import gaussian_filter
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis.shell.shell import _Nearness
-from facecom.prosthesis.solid.booleans import crossing_edges, to_solid
-from facecom.prosthesis.solid.isosurface import level_surface
-from facecom.prosthesis.solid.self_intersections import ringed
-from facecom.prosthesis.solid.sparse_grid import Grid, sample_level
+from facecom.prosthesis.solid.booleans import intersecting_edges, to_solid
+from facecom.prosthesis.solid.isosurface import isosurface
+from facecom.prosthesis.solid.self_intersections import grow_rings
+from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_level
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -18,7 +18,7 @@ def test_each_edge_of_a_level_surface_has_two_faces_whatever_the_function(seed):
     values = np.random.default_rng(seed).normal(size=(12, 13, 14))
     if seed % 2:
         values = gaussian_filter(values, 1.0)
-    mesh = level_surface(values, origin=np.zeros(3), spacing=0.5)
+    mesh = isosurface(values, origin=np.zeros(3), spacing=0.5)
     pairs = np.sort(np.concatenate([np.roll(mesh.faces, k, axis=1)[:, :2] for k in range(3)]), axis=1)
     assert set(np.unique(pairs, axis=0, return_counts=True)[1]) == {2}
     assert to_solid(mesh).volume() > 0
@@ -26,7 +26,7 @@ def test_each_edge_of_a_level_surface_has_two_faces_whatever_the_function(seed):
 
 def test_a_ball_is_found_where_it_is_and_looked_for_only_there():
     radius, asked = 6.0, [0]
-    grid = Grid(np.array([-9.0, -8.5, -8.0]), np.array([41, 39, 43]), 0.45)
+    grid = SparseGrid(np.array([-9.0, -8.5, -8.0]), np.array([41, 39, 43]), 0.45)
 
     def ball(stride, blocks):
         asked[0] += len(blocks)
@@ -34,10 +34,10 @@ def test_a_ball_is_found_where_it_is_and_looked_for_only_there():
         return values, np.ones(len(blocks))
 
     values = sample_level(ball, grid)
-    mesh = level_surface(values, origin=grid.low, spacing=grid.spacing)
+    mesh = isosurface(values, origin=grid.low, spacing=grid.spacing)
     assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - radius).max() < 0.01
     assert to_solid(mesh).volume() == pytest.approx(4.0 / 3.0 * np.pi * radius**3, rel=0.01)
-    assert not len(crossing_edges(mesh)) and asked[0] < 0.6 * values.size
+    assert not len(intersecting_edges(mesh)) and asked[0] < 0.6 * values.size
 
 
 def test_nearness_looked_at_anew_only_where_something_moved_is_nearness(sheet):
@@ -51,7 +51,7 @@ def test_nearness_looked_at_anew_only_where_something_moved_is_nearness(sheet):
     raised = face.vertices + np.outer(moved, [0.0, 0.0, 0.4])
     again = nearness.of(raised, before=before, moved=moved)
     assert np.allclose(again, nearness.of(raised), atol=1e-6)
-    assert np.array_equal(again[~ringed(face.faces, moved, 1)], before[~ringed(face.faces, moved, 1)])
+    assert np.array_equal(again[~grow_rings(face.faces, moved, 1)], before[~grow_rings(face.faces, moved, 1)])
     assert (again != before).any()
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.mesh import Mesh
-from facecom.skin.color.fill import colored_throughout, face_colors, fill_color
+from facecom.skin.color.fill import colored_throughout, face_colors, fill_colors
 
 HALF, RADIUS = 10.0, 3.0
 
@@ -32,7 +32,7 @@ def filled() -> dict[str, np.ndarray]:
     scan, _ = Mesh(vertices, faces, colors=colors).submesh(~gone[faces].any(1))
     patch, patch_faces, _ = sheet(0.2, 5.0)
     seen = np.linalg.norm(patch, axis=1) > RADIUS + 0.3
-    out = fill_color(scan, Mesh(patch, patch_faces), seen=seen, seed=1)
+    out = fill_colors(scan, Mesh(patch, patch_faces), seen=seen, seed=1)
     return {"out": out, "seen": seen, "patch": patch, "colors": colors, "vertices": vertices, "scan": scan}
 
 
@@ -55,9 +55,9 @@ def test_made_colour_keeps_the_gradient_the_spots_and_their_hue(filled):
 def test_scans_without_colour_are_refused(filled):
     bare = Mesh(filled["scan"].vertices, filled["scan"].faces)
     with pytest.raises(ValueError, match="no colours"):
-        fill_color(bare, bare, seen=np.ones(len(bare.vertices), bool))
+        fill_colors(bare, bare, seen=np.ones(len(bare.vertices), bool))
     with pytest.raises(ValueError, match="seen has shape"):
-        fill_color(filled["scan"], bare, seen=np.ones(3, bool))
+        fill_colors(filled["scan"], bare, seen=np.ones(3, bool))
 
 
 def test_a_vertex_without_colour_takes_the_nearest_and_spoils_nothing(filled, half):
@@ -65,7 +65,7 @@ def test_a_vertex_without_colour_takes_the_nearest_and_spoils_nothing(filled, ha
     colors = scan.colors.copy()
     colors[np.linalg.norm(scan.vertices, axis=1).argmin()] = np.nan  # at the rim
     _, faces, _ = sheet(0.2, 5.0)
-    made = fill_color(replace(scan, colors=colors), Mesh(patch, faces), seen=filled["seen"], seed=1)
+    made = fill_colors(replace(scan, colors=colors), Mesh(patch, faces), seen=filled["seen"], seed=1)
     assert np.isfinite(made).all()
     assert np.abs(made - filled["out"])[filled["seen"]].max() < 0.2
     assert np.abs(made - filled["out"]).mean() < 0.02
@@ -89,7 +89,7 @@ def test_a_coarse_scan_gets_broad_colour_alone(filled):
     scan, _ = Mesh(coarse, faces, colors=np.clip(0.5 + spots, 0, 1)).submesh(~gone[faces].any(1))
     patch, patch_faces, _ = sheet(0.5, 5.0)
     seen = np.linalg.norm(patch, axis=1) > RADIUS + 1.0
-    made = fill_color(scan, Mesh(patch, patch_faces), seen=seen, seed=1)[~seen]
+    made = fill_colors(scan, Mesh(patch, patch_faces), seen=seen, seed=1)[~seen]
     assert np.abs(made - 0.5).max() < 0.15
     assert made.std(0).max() < 0.03
 

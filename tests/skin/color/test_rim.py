@@ -9,7 +9,7 @@ import pytest
 
 from facecom.geometry.mesh import Mesh
 from facecom.skin.color import fill
-from facecom.skin.color.fill import face_colors, fill_color
+from facecom.skin.color.fill import face_colors, fill_colors
 from facecom.skin.color.rim import sound_colors
 
 SKIN = np.array([0.55, 0.33, 0.22])
@@ -81,7 +81,7 @@ def test_a_sound_rim_is_used_as_before_brow_and_all(half, monkeypatch):
 
 def test_a_patch_is_filled_from_behind_a_darkened_rim_and_shows_the_scan_where_seen(half):
     seen = half["measured"]
-    made, clean = (fill_color(half[scan], half["face"], seen=seen) for scan in ("dark", "clean"))
+    made, clean = (fill_colors(half[scan], half["face"], seen=seen) for scan in ("dark", "clean"))
     assert np.abs(made - clean)[~seen].mean() < 0.03
     assert np.abs(made[seen] - half["dark"].colors).max() < 1e-6
 

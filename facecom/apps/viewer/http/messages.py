@@ -40,7 +40,7 @@ class Upload:
 
 
 @dataclass
-class Meter:
+class MessageFilter:
     """Watches what one connection says.
 
     Parameters

@@ -26,7 +26,7 @@ from facecom.apps.viewer.http.access import (
     new_visit,
 )
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.messages import MOST_BYTES, Meter
+from facecom.apps.viewer.http.messages import MOST_BYTES, MessageFilter
 from facecom.errors import need
 
 _log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Gate:
             said = connection.request
             VISIT.set(key_of(said.path.partition("?")[0], said.headers.get_all("Cookie")))
             try:
-                await inner(_Filtered(connection, Meter(self.limits)))
+                await inner(_Filtered(connection, MessageFilter(self.limits)))
             finally:
                 self.talking -= 1
 
@@ -105,7 +105,7 @@ class Gate:
 class _Filtered:
     """A websocket connection that drops what the meter does not admit."""
 
-    def __init__(self, connection: Any, meter: Meter) -> None:
+    def __init__(self, connection: Any, meter: MessageFilter) -> None:
         self._connection, self._meter = connection, meter
         self._packing = need("msgspec.msgpack", extra="viewer")
 

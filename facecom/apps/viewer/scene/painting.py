@@ -11,8 +11,8 @@ import numpy as np
 
 from facecom.apps.viewer.scene import scene
 from facecom.apps.viewer.scene.brush import Brush, Eye
-from facecom.apps.viewer.scene.viser_scene import STROKE, Stage
-from facecom.apps.viewer.session.job_queue import Latest
+from facecom.apps.viewer.scene.viser_scene import STROKE, ViserScene
+from facecom.apps.viewer.session.job_queue import LatestOnlyExecutor
 from facecom.geometry.mesh import Bools, Ints
 
 
@@ -25,9 +25,9 @@ class Painter:
     take_in : called with the vertices that a stroke has touched so far, and whether it is over
     """
 
-    def __init__(self, stage: Stage, take_in: Callable[[Ints, bool], None]) -> None:
+    def __init__(self, stage: ViserScene, take_in: Callable[[Ints, bool], None]) -> None:
         self._stage, self._take_in = stage, take_in
-        self._latest = Latest()
+        self._latest = LatestOnlyExecutor()
         self._stretches: deque[tuple[Eye, Any, Any, bool]] = deque()
         self._pointer: Any = None
         self._touched = np.zeros(0, np.int64)

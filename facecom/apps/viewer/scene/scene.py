@@ -13,7 +13,7 @@ from facecom.completion import Completion
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.report import colors
-from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, Layers
+from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, DisplayData
 
 Layer = Literal["provenance", "sigma", "distance", "detail", "colour", "plain"]
 LAYERS: tuple[Layer, ...] = ("provenance", "sigma", "distance", "detail", "colour", "plain")
@@ -64,24 +64,24 @@ class Painted:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class PaintedScene:
     """Surfaces by name, and what their colours mean."""
 
     surfaces: dict[str, Painted]
     legend: str
 
 
-def scan_view(session: Session) -> View:
+def scan_view(session: Session) -> PaintedScene:
     """The scan, what was found missing, what of it is to stay open, and what is marked."""
     if session.scan is None:
-        return View({}, "")
+        return PaintedScene({}, "")
     sheet = canvas(session)
     own = np.arange(len(sheet.mesh.vertices)) < len(session.scan.vertices)
     there = np.asarray(own[sheet.mesh.faces].all(axis=1))
     surfaces = {"scan": sheet.part(there)} | ({} if there.all() else {"missing": sheet.part(~there)})
     marked = stroke(sheet, np.append(session.marked, np.zeros(np.count_nonzero(~own), bool)), MARKED)
     legend = "**grey** scan · **orange** found missing · **purple** marked as missing · **blue** to stay open"
-    return View(surfaces | ({} if marked is None else {"marked": marked}), legend)
+    return PaintedScene(surfaces | ({} if marked is None else {"marked": marked}), legend)
 
 
 def canvas(session: Session) -> Painted:
@@ -124,7 +124,7 @@ def layers_of(face: Completion) -> tuple[Layer, ...]:
     return tuple(layer for layer in LAYERS if not lacking.get(layer))
 
 
-def result_view(session: Session, layer: Layer, body: Body) -> View:
+def result_view(session: Session, layer: Layer, body: Body) -> PaintedScene:
     """The completion that is shown, painted with a layer, and the prostheses.
 
     Raises
@@ -141,20 +141,20 @@ def result_view(session: Session, layer: Layer, body: Body) -> View:
         surfaces, legend = _detail(face)
     elif body == "whole face":
         paint, legend = _face_paint(face, layer)
-        surfaces = {"face": Painted.of(Layers(face).face, paint)}
+        surfaces = {"face": Painted.of(DisplayData(face).face, paint)}
     else:
         paint, legend = _merged_paint(face, layer)
-        painted = Painted.of(Layers(face).merged, paint)
+        painted = Painted.of(DisplayData(face).merged, paint)
         made = np.arange(len(painted.mesh.faces)) >= len(face.evidence.scan.mesh.faces)
         surfaces = {"scan": painted.part(~made)} | ({"patch": painted.part(made)} if made.any() else {})
     parts = _parts(session)
     if parts:
         surfaces.pop("patch", None)  # the part stands in its place
-    return View(surfaces | parts, legend)
+    return PaintedScene(surfaces | parts, legend)
 
 
 def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
-    own, count = Layers(face), len(face.merged.vertices)
+    own, count = DisplayData(face), len(face.merged.vertices)
     if layer == "provenance":
         return np.asarray(KIND_COLOURS)[own.merged_kind], _kinds(own)
     if layer == "sigma":
@@ -171,7 +171,7 @@ def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
 
 
 def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
-    own, count = Layers(face), len(face.face.vertices)
+    own, count = DisplayData(face), len(face.face.vertices)
     if layer == "provenance":
         return np.asarray(KIND_COLOURS)[own.kind], _kinds(own)
     if layer == "sigma":
@@ -189,7 +189,7 @@ def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
     made = face.detail.provenance > 0
     skin = Painted.of(face.detail.mesh, np.where(made[:, None], colors.MADE_SYNTHESISED, colors.MEASURED))
     # its border lies on the scan
-    surfaces = {"scan": Painted.of(Layers(face).scan, colors.MEASURED), "detail": skin.lifted(0.05)}
+    surfaces = {"scan": Painted.of(DisplayData(face).scan, colors.MEASURED), "detail": skin.lifted(0.05)}
     return surfaces, "**violet** skin relief that was made · **grey** measured"
 
 
@@ -200,7 +200,7 @@ def _heat(values: Floats, where: Bools, what: str) -> tuple[Floats, str]:
     return paint, f"{what}: light 0 mm, dark {high:g} mm and more" + ("" if where.all() else "; grey: none")
 
 
-def _kinds(own: Layers) -> str:
+def _kinds(own: DisplayData) -> str:
     words = ("grey", "blue", "orange", "green", "violet")
     return " · ".join(f"**{words[k]}** {KIND_NAMES[k]}" for k in own.kinds)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facecom.apps.viewer.scene.brush import Eye
-from facecom.apps.viewer.scene.scene import Painted, View
+from facecom.apps.viewer.scene.scene import Painted, PaintedScene
 from facecom.geometry.mesh import Floats
 from facecom.geometry.transform import rotation_from_vector
 
@@ -28,7 +28,7 @@ def set_the_scene(server: Any) -> None:
     server.initial_camera.look_at = (0.0, 0.0, 0.0)
 
 
-class Stage:
+class ViserScene:
     """The scene of one page.
 
     Parameters
@@ -48,7 +48,7 @@ class Stage:
             place = 1000.0 * rotation_from_vector(np.array(turn)) @ [0.0, 0.0, 1.0]
             scene.add_light_directional(f"/light/{name}", intensity=strength, position=tuple(place))
 
-    def show(self, view: View) -> None:
+    def show(self, view: PaintedScene) -> None:
         """Show these surfaces and no others."""
         with self._client.atomic():
             for name in set(self._nodes) - set(view.surfaces):

@@ -15,17 +15,17 @@ from facecom.apps.viewer.http.uploads import Uploaded, read_upload
 from facecom.apps.viewer.scene import panel, scene
 from facecom.apps.viewer.scene.painting import Painter
 from facecom.apps.viewer.scene.panel import Panel
-from facecom.apps.viewer.scene.viser_scene import Stage
+from facecom.apps.viewer.scene.viser_scene import ViserScene
 from facecom.apps.viewer.session import jobs
-from facecom.apps.viewer.session.context import Page, Shop
-from facecom.apps.viewer.session.job_controller import Desk
-from facecom.apps.viewer.session.job_queue import Latest, LeftError
+from facecom.apps.viewer.session.context import Page, ViewerContext
+from facecom.apps.viewer.session.job_controller import JobController
+from facecom.apps.viewer.session.job_queue import CancelledError, LatestOnlyExecutor
 from facecom.apps.viewer.session.session import Session
 from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Ints
 
 
-class Visitor:
+class ClientController:
     """A session, and the page that shows it while there is one.
 
     Parameters
@@ -33,17 +33,17 @@ class Visitor:
     shop : Shop
     """
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: ViewerContext) -> None:
         self._shop = shop
         self.session = Session()
         self._lock = threading.RLock()
         self._page: Page | None = None
-        self._desk = Desk(shop.line, self._lock)
-        self._dragging = Latest()
+        self._desk = JobController(shop.line, self._lock)
+        self._dragging = LatestOnlyExecutor()
 
     def open(self, client: Any) -> None:
         """Show the session on a page."""
-        stage = Stage(client)
+        stage = ViserScene(client)
         page = Page(client, stage, Panel.of(client.gui, self._shop.limits), Painter(stage, self._painted))
         with self._lock:
             self._page = page
@@ -79,7 +79,7 @@ class Visitor:
     @property
     def _shown(self) -> Page:
         if self._page is None:
-            raise LeftError
+            raise CancelledError
         return self._page
 
     def _wire(self, page: Page) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from facecom.apps.viewer.scene.panel import Panel
-from facecom.apps.viewer.session.job_queue import LeftError, Line, Ticket
+from facecom.apps.viewer.session.job_queue import CancelledError, Job, JobQueue
 from facecom.apps.viewer.session.jobs import Progress
 from facecom.errors import FacecomError
 
@@ -30,7 +30,7 @@ def plain(text: str) -> str:
     return re.sub(r"[^\w .,;:()/%+=°·'-]", " ", text)
 
 
-class Desk:
+class JobController:
     """Lines up for a visitor, and tells the page, where there is one.
 
     Parameters
@@ -39,10 +39,10 @@ class Desk:
     lock : held while what a job has made is taken in
     """
 
-    def __init__(self, line: Line, lock: threading.RLock) -> None:
+    def __init__(self, line: JobQueue, lock: threading.RLock) -> None:
         self._line, self._lock = line, lock
         self._panel: Panel | None = None
-        self._ticket: Ticket | None = None
+        self._ticket: Job | None = None
         self._words, self._share = "", 0.0
 
     def open(self, panel: Panel) -> None:
@@ -78,7 +78,7 @@ class Desk:
         def handler(event: Any) -> None:
             try:
                 act()
-            except LeftError:
+            except CancelledError:
                 pass  # the page is gone
             except (FacecomError, ValueError) as error:
                 self.complain(str(error))
@@ -120,7 +120,7 @@ class Desk:
                 self._ticket.leave()
                 self._over(self._ticket)
 
-    def _do(self, ticket: Ticket, what: str, work: Callable[[Progress], T], then: Callable[[T], None]) -> None:
+    def _do(self, ticket: Job, what: str, work: Callable[[Progress], T], then: Callable[[T], None]) -> None:
         since = time.perf_counter()
 
         def progress(stage: str, share: float) -> None:
@@ -141,7 +141,7 @@ class Desk:
         except (FacecomError, ValueError) as error:
             words = str(error)
             tell = lambda: self.complain(words)  # noqa: E731
-        except LeftError:
+        except CancelledError:
             pass
         except Exception:
             tell = lambda: self.complain(FAILED)  # noqa: E731
@@ -157,7 +157,7 @@ class Desk:
             panel.bar.animated = place > 0
         self.say(f"{what}: begins" if place == 0 else f"{what}: number {place} in line")
 
-    def _over(self, ticket: Ticket) -> bool:
+    def _over(self, ticket: Job) -> bool:
         """End a job; whether the page still speaks of it."""
         with self._lock:
             ours = self._ticket in (ticket, None) and not ticket.left

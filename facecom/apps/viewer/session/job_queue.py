@@ -10,17 +10,17 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 
-class LeftError(Exception):
+class CancelledError(Exception):
     """The visitor has left the line; raised within a job at its next stage."""
 
 
-class Ticket:
+class Job:
     """A place in the line.
 
     place : 0 while the job runs, else how many jobs come before it; None once it is over
     """
 
-    def __init__(self, work: Callable[[Ticket], None], on_move: Callable[[int], None]) -> None:
+    def __init__(self, work: Callable[[Job], None], on_move: Callable[[int], None]) -> None:
         self._work, self._on_move = work, on_move
         self._left = threading.Event()
         self.place: int | None = None
@@ -37,7 +37,7 @@ class Ticket:
     def go_on(self) -> None:
         """Called by a job between its stages; LeftError when nobody waits for it any more."""
         if self.left:
-            raise LeftError
+            raise CancelledError
 
     def move(self, place: int) -> None:
         """Tell the visitor of a new place."""
@@ -53,7 +53,7 @@ class Ticket:
         self.place = None
 
 
-class Line:
+class JobQueue:
     """Jobs of all visitors, done one after the other in a thread of their own.
 
     Parameters
@@ -71,13 +71,13 @@ class Line:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._tickets: deque[Ticket] = deque()
+        self._tickets: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._worker = threading.Thread(target=self._serve, name="facecom-line", daemon=True)
         self._worker.start()
 
-    def join(self, work: Callable[[Ticket], None], *, on_move: Callable[[int], None] = lambda place: None) -> Ticket:
+    def join(self, work: Callable[[Job], None], *, on_move: Callable[[int], None] = lambda place: None) -> Job:
         """Line up.
 
         Parameters
@@ -90,7 +90,7 @@ class Line:
         ValueError
             When the line is full.
         """
-        ticket = Ticket(work, on_move)
+        ticket = Job(work, on_move)
         with self._changed:
             waiting = sum(not t.left for t in self._tickets)
             if waiting >= self._most or self._closed:
@@ -132,7 +132,7 @@ class Line:
             self._tell()
 
 
-class Latest:
+class LatestOnlyExecutor:
     """Does only the latest of many wishes, such as the positions of a point that is dragged."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ def _quietly(call: Callable[[], None]) -> None:
     """What fails is logged; the thread goes on."""
     try:
         call()
-    except LeftError:
+    except CancelledError:
         pass
     except Exception:
         _log.exception("a job of the viewer failed")

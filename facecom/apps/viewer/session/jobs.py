@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from facecom.apps.viewer.session.session import Found, Session
-from facecom.completion import Completion, CompletionSettings, complete, face_proper, find_face, prepare_scan
+from facecom.completion import Completion, CompletionSettings, align_scan, complete, face_mask, prepare_scan
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
@@ -44,12 +44,12 @@ def find_missing(scan: Mesh, *, model: LinearGenerator, progress: Progress, reac
     progress("clean", 0.0)
     prepared = prepare_scan(scan, unit="auto", settings=settings)
     progress("find the face", 0.4)
-    start, prepared = find_face(prepared, model, {}, settings)
+    start, prepared = align_scan(prepared, model, {}, settings)
     vertices, faces = model.decode(start.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
     near = prepared.for_fit.match(
         vertices, vertex_normals(vertices, faces), pose=start.pose, reach_mm=reach_mm, normal_limit_rad=1.1
     )
-    proper = face_proper(template, level=ROUGH_LEVEL, radius_mm=settings.inner_radius_mm)
+    proper = face_mask(template, level=ROUGH_LEVEL, radius_mm=settings.inner_radius_mm)
     lacking = ~near.valid & proper & ~template.region_mask("nostrils", ROUGH_LEVEL)
     missing = Mesh(vertices, faces).submesh(np.asarray(lacking[faces].all(axis=1)))[0]
     return Found(start.pose @ Similarity(scale=prepared.mm_per_unit), missing)

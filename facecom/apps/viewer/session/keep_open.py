@@ -9,8 +9,9 @@ from scipy.spatial import cKDTree
 
 from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, boundary_loops
-from facecom.skin.detail import MEASURED, Detail
-from facecom.stitching.stitch import Joined
+from facecom.provenance import Provenance
+from facecom.skin.detail import Detail
+from facecom.stitching.stitch import Stitched
 
 LEFT_OPEN = "a part of what is missing was left open, as was asked for"
 
@@ -61,7 +62,7 @@ def _without(completion: Completion, kept: Bools, skin: Detail | None) -> Comple
     )
 
 
-def _reduced(joined: Joined, kept: Bools, used: Bools, scan: Mesh) -> Joined:
+def _reduced(joined: Stitched, kept: Bools, used: Bools, scan: Mesh) -> Stitched:
     merged = _part(joined.merged, kept, used)
     patch, patch_vertices = _behind(merged, len(scan.faces))
     borders = boundary_loops(joined.merged.faces[: len(scan.faces)])
@@ -71,7 +72,7 @@ def _reduced(joined: Joined, kept: Bools, used: Bools, scan: Mesh) -> Joined:
         merged=merged,
         patch=patch,
         patch_vertices=patch_vertices,
-        provenance=joined.provenance[used],
+        added=joined.added[used],
         weights=joined.weights[np.flatnonzero(used[len(scan.vertices) :])],
         n_loops_filled=joined.n_loops_filled - (open_now - open_before),
     )
@@ -100,7 +101,7 @@ def _behind(mesh: Mesh, count: int) -> tuple[Mesh, Ints]:
 
 def _less_skin(skin: Detail, stays: Bools) -> Detail | None:
     """Skin detail without what was made in an open part, None where that was all of it."""
-    made = skin.provenance != MEASURED
+    made = skin.provenance != Provenance.OBSERVED
     kept = stays | ~made[skin.mesh.faces].any(axis=1)
     if not made[skin.mesh.faces[kept]].any():
         return None

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from facecom.apps.viewer.http.limits import Limits
 
 
-class Guest(Protocol):
+class StoredSession(Protocol):
     """What can wait: it is shown on a page or on none, and at last forgets everything."""
 
     def open(self, client: Any) -> None:
@@ -26,10 +26,10 @@ class Guest(Protocol):
         """Whether there is nothing to forget."""
 
 
-V = TypeVar("V", bound=Guest)
+V = TypeVar("V", bound=StoredSession)
 
 
-class Cloakroom(Generic[V]):
+class SessionStore(Generic[V]):
     """Visitors by the key that their browser holds; who has no key is forgotten with the page.
 
     Parameters

@@ -3,12 +3,12 @@
 import pytest
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.messages import PART, START, Meter
+from facecom.apps.viewer.http.messages import PART, START, MessageFilter
 
 
 @pytest.fixture
 def meter():
-    return Meter(Limits(upload_mb=1, uploads=3))
+    return MessageFilter(Limits(upload_mb=1, uploads=3))
 
 
 def start(size, parts, name="a"):

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from facecom.apps.viewer.session.job_queue import Latest, LeftError, Line
+from facecom.apps.viewer.session.job_queue import CancelledError, JobQueue, LatestOnlyExecutor
 
 
 @pytest.fixture
 def line():
-    made = Line(4)
+    made = JobQueue(4)
     yield made
     made.close()
 
@@ -79,7 +79,7 @@ def test_a_job_that_nobody_waits_for_ends_at_its_next_stage(line):
     ticket = line.join(job)
     assert job.begun.wait(20)
     ticket.leave()
-    with pytest.raises(LeftError):
+    with pytest.raises(CancelledError):
         ticket.go_on()
     after = Job()
     line.join(after)
@@ -111,14 +111,14 @@ def test_a_page_that_is_gone_does_not_stop_the_line(line, caplog):
 
 
 def test_a_closed_line_takes_nobody():
-    line = Line(2)
+    line = JobQueue(2)
     line.close()
     with pytest.raises(ValueError, match="in line"):
         line.join(Job())
 
 
 def test_of_many_wishes_the_latest_is_done():
-    latest, done, begun, may_end = Latest(), [], threading.Event(), threading.Event()
+    latest, done, begun, may_end = LatestOnlyExecutor(), [], threading.Event(), threading.Event()
     thread = threading.Thread(target=latest.offer, args=(lambda: begun.set() or may_end.wait(20),))
     thread.start()
     assert begun.wait(20)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facecom.apps.viewer.http.uploads import Uploaded
-from facecom.apps.viewer.session.job_queue import LeftError
+from facecom.apps.viewer.session.job_queue import CancelledError
 from facecom.apps.viewer.session.session import Session, jobs
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import Prosthesis
@@ -40,9 +40,9 @@ def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
 
 def test_a_job_ends_when_nobody_waits_for_it(scan, small_model):
     def stop(stage, share):
-        raise LeftError
+        raise CancelledError
 
-    with pytest.raises(LeftError):
+    with pytest.raises(CancelledError):
         jobs.finish_face(Session().load(Uploaded("s", scan)), model=small_model, relief=False, progress=stop)
 
 

@@ -12,7 +12,7 @@ from facecom.geometry.mesh import Mesh, boundary_edges
 @pytest.fixture(scope="module")
 def gap(completion):
     """The missing part as it would have been found: what was made of the face, scan frame."""
-    made = (completion.provenance == 1)[completion.face.faces].all(axis=1)
+    made = (completion.provenance > 0)[completion.face.faces].all(axis=1)
     return completion.face.submesh(made)[0].vertices
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.session.session_store import Cloakroom
+from facecom.apps.viewer.session.session_store import SessionStore
 
 
 class Someone:
@@ -31,7 +31,7 @@ def page(number):
 
 @pytest.fixture
 def room():
-    made = Cloakroom(Someone, Limits(kept=2))
+    made = SessionStore(Someone, Limits(kept=2))
     yield made
     made.close()
 
@@ -79,7 +79,7 @@ def test_no_more_wait_than_allowed_and_the_longest_away_goes_first(room):
 
 
 def test_after_a_while_it_is_forgotten():
-    room = Cloakroom(Someone, SimpleNamespace(kept=2, keep_minutes=0.001))
+    room = SessionStore(Someone, SimpleNamespace(kept=2, keep_minutes=0.001))
     first = room.enter("a", page(1))
     room.gone(1)
     assert first.left.wait(20)
@@ -88,7 +88,7 @@ def test_after_a_while_it_is_forgotten():
 
 
 def test_whoever_is_back_in_time_is_not_forgotten_later():
-    room = Cloakroom(Someone, SimpleNamespace(kept=2, keep_minutes=0.005))
+    room = SessionStore(Someone, SimpleNamespace(kept=2, keep_minutes=0.005))
     first = room.enter("a", page(1))
     room.gone(1)
     room.enter("a", page(2))
@@ -97,7 +97,7 @@ def test_whoever_is_back_in_time_is_not_forgotten_later():
 
 
 def test_in_the_end_everybody_leaves():
-    room = Cloakroom(Someone, Limits())
+    room = SessionStore(Someone, Limits())
     here, away = room.enter("a", page(1)), room.enter("b", page(2))
     room.gone(2)
     room.close()
