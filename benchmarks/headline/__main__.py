@@ -1,13 +1,14 @@
 """Cut known defects out of whole heads, complete the scans, score them, and write the tables of the docs.
 
     python -m benchmarks.headline run --out FOLDER [--data FOLDER] [--suite dev|others] [--only NAME] [--json FILE]
-    python -m benchmarks.headline score --out FOLDER [--data FOLDER] [--only NAME]
+    python -m benchmarks.headline score --out FOLDER [--data FOLDER] [--suite dev|others] [--only NAME] [--json FILE]
     python -m benchmarks.headline tables [--json FILE]
 
 `run` cuts the cases out of the heads in the folder of the data (without --data it takes the cases that lie in
 FOLDER/cases), completes each in this process with nothing told, writes FOLDER/results/NAME, and scores. With --data the
-plain linear fit of linear_fit.py, which is told the pose, is scored beside it. With --json the results of the whole
-suite go into that file. `tables` writes the tables between their markers in README.md and docs/results.md.
+plain linear fit of linear_fit.py, which is told the pose, is scored beside it. `score` scores a folder that was run.
+With --json the results of the whole suite go into that file. `tables` writes the tables between their markers in
+README.md and docs/results.md.
 
 The data: meshmonk_simpop/SIMPOP_01.obj to 20, menpo_james/james.obj, lee_perry_smith/LeePerrySmith.glb,
 ict_facekit/ict_facekit.npz. None of it belongs to this repository.
@@ -35,9 +36,9 @@ def main() -> None:
         for page in PAGES:
             page.write_text(rendered(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
         return
+    if options.json and options.only:
+        parser.error("--json holds whole suites; leave --only out")
     if options.verb == "run":
-        if options.json and options.only:
-            parser.error("--json holds whole suites; leave --only out")
         if options.data:
             make_cases(options.out, options.data, options.suite, only=options.only)
         run(options.out, only=options.only)
@@ -45,7 +46,7 @@ def main() -> None:
     (options.out / "score.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     found = results.suite_results(rows, _command(options))
     print("\n\n".join([by_defect(found), by_head(found)]))
-    if options.verb == "run" and options.json:
+    if options.json:
         document = results.read(options.json)
         document["suites"][options.suite] = found
         results.write(document, options.json)
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--data", type=Path, help="folder of the heads")
         one.add_argument("--only", default="", help="part of the names of the cases wanted")
         one.add_argument("--suite", choices=("dev", "others"), default="dev")
-    verbs.choices["run"].add_argument("--json", type=Path, help="file that the whole suite's results go into")
+        one.add_argument("--json", type=Path, help="file that the results of the whole suite go into")
     verbs.add_parser("tables").add_argument("--json", type=Path, default=results.FILE)
     return parser
 

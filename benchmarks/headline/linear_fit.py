@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.headline.heads import in_face, nose_tip
-from facecom import Mesh, Surface
+from facecom import Mesh, Similarity, Surface
 from facecom.geometry.mesh import Bools, Floats, boundary_edges, face_normals, vertex_normals
 from facecom.geometry.transform import rotation_from_vector
 from facecom.model.adapters.linear_files import read_ict_facekit
 
-ROUNDS, GATE_MM, NOISE_MM, MODES = 15, 8.0, 1.0, 100
+MODES = 100
+ROUNDS = ((10, 20.0, 0), (5, 8.0, 20), (10, 5.0, MODES))
+"""Of each stage: iterations, how far a partner may be in mm, and how many modes move."""
+NOISE_MM = 3.0
+"""More than a scan's noise: what the model lacks is alike at neighbouring vertices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +41,34 @@ class LinearFace:
         part, used = whole.submesh(in_face(mean * [0.8, 0.8, 0.7])[whole.faces].all(axis=1))
         return cls(part.vertices, source.modes[:, used], part.faces)
 
+    @property
+    def rim(self) -> Bools:
+        """Which faces touch the border of the model: what lies beyond it finds one of these."""
+        border = np.zeros(len(self.mean), bool)
+        border[boundary_edges(self.faces).ravel()] = True
+        return border[self.faces].any(axis=1)
+
+    def shape(self, code: Floats) -> Floats:
+        """Vertices (V, 3) of a code (M,)."""
+        return self.mean + np.einsum("m,mvd->vd", code, self.modes)
+
 
 def fit_linear(scan: Mesh, model: LinearFace) -> Mesh:
     """Fit the model to a scan in mm in the face frame; the whole face of the model comes back."""
-    surface, normals, rim = Surface(scan), face_normals(scan), on_rim(scan)
-    code, rotation, shift = np.zeros(len(model.modes)), np.eye(3), np.zeros(3)
-    for _ in range(ROUNDS):
-        shape = model.mean + np.einsum("m,mvd->vd", code, model.modes)
-        posed = shape @ rotation.T + shift
-        found = surface.closest(posed)
-        facing = np.einsum("vd,vd->v", vertex_normals(posed, model.faces), normals[found.faces]) > 0.5
-        use = (found.distance < GATE_MM) & facing & ~rim[found.faces]
-        step = _step(posed[use], found.points[use], normals[found.faces[use]], model.modes[:, use] @ rotation.T, code)
-        turn = rotation_from_vector(step[:3])
-        rotation, shift = turn @ rotation, turn @ shift + step[3:6]
-        code = code + step[6:]
-    shape = model.mean + np.einsum("m,mvd->vd", code, model.modes)
-    return Mesh(shape @ rotation.T + shift, model.faces)
+    shown = in_face(scan.vertices)
+    points, normals = scan.vertices[shown], vertex_normals(scan.vertices, scan.faces)[shown]
+    code, pose = np.zeros(len(model.modes)), Similarity()
+    for gate, count in ((gate, count) for rounds, gate, count in ROUNDS for _ in range(rounds)):
+        face = Mesh(pose.apply(model.shape(code)), model.faces)
+        found = Surface(face).closest(points)
+        facing = np.einsum("vd,vd->v", normals, face_normals(face)[found.faces]) > 0.5
+        use = (found.distance < gate) & facing & ~model.rim[found.faces]
+        corners = model.modes[:count, model.faces[found.faces[use]]]
+        modes = np.einsum("mvkd,vk->mvd", corners, found.barycentric[use]) @ pose.rotation.T
+        step = _step(found.points[use], points[use], normals[use], modes, code[:count])
+        pose = Similarity(rotation_from_vector(step[:3]), step[3:6]) @ pose
+        code[:count] += step[6:]
+    return Mesh(pose.apply(model.shape(code)), model.faces)
 
 
 def _step(posed: Floats, target: Floats, normals: Floats, modes: Floats, code: Floats) -> Floats:
@@ -64,10 +79,3 @@ def _step(posed: Floats, target: Floats, normals: Floats, modes: Floats, code: F
     prior = np.concatenate([np.full(6, 1e-9), np.ones(len(code))])
     right = rows.T @ residual - np.concatenate([np.zeros(6), code])
     return np.linalg.solve(rows.T @ rows + np.diag(prior), right)
-
-
-def on_rim(scan: Mesh) -> Bools:
-    """Which faces touch the boundary of the scan: a vertex of the model over a hole finds one of these."""
-    edge = np.zeros(len(scan.vertices), bool)
-    edge[boundary_edges(scan.faces).ravel()] = True
-    return edge[scan.faces].any(axis=1)

@@ -61,9 +61,9 @@ def suite_results(rows: Sequence[Row], command: str) -> Document:
 
 
 def commit() -> str:
-    """The commit of the code that ran, and whether the package was changed since; empty outside a checkout."""
+    """The last commit that changed the package, and whether files differ from it; empty outside a checkout."""
     try:
-        name = _git("rev-parse", "--short=10", "HEAD")
+        name = _git("log", "-1", "--format=%h", "--abbrev=10", "--", "facecom")
         changed = _git("status", "--porcelain", "--", "facecom")
     except (OSError, subprocess.CalledProcessError):
         return ""

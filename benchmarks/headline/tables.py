@@ -88,16 +88,16 @@ _RMS = ("rms_error", "rms_sigma")
 
 
 def made(suite: Document) -> str:
-    """The sentence that says what code and machine a suite ran on."""
+    """The lines that say what command, code and machine a suite ran on."""
     commit = f", commit {suite['commit']}" if suite["commit"] else ""
-    return f"Version {suite['version']}{commit}, {suite['cores']} processor cores, with other work on the machine."
+    return f"`{suite['command']}`\\\nVersion {suite['version']}{commit}; {suite['cores']} processor cores."
 
 
 def stored(table: Mapping[str, Any]) -> str:
-    """A table whose figures another command printed, and the sentence that says of which state of the code they are."""
+    """A table whose figures another command printed, with that command and the state of the code."""
     digits = table.get("digits", [2] * len(table["columns"]))
     rows = [[_cell(cell, d) for cell, d in zip(row, digits, strict=True)] for row in table["rows"]]
-    return f"{grid(table['columns'], rows)}\n\nState of the code: {table['commit']}."
+    return f"{grid(table['columns'], rows)}\n\n`{table['command']}`\\\nFigures {table['commit']}."
 
 
 def _cell(value: Cell, digits: int) -> str:
