@@ -44,6 +44,9 @@ def main() -> None:
         run(options.out, only=options.only)
     rows = score(options.out, only=options.only, data=options.data)
     (options.out / "score.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if options.data:
+        linear = [row | {"missing": row["linear_missing"]} for row in rows]
+        (options.out / "linear.json").write_text(json.dumps(linear, indent=1) + "\n", encoding="utf-8")
     found = results.suite_results(rows, _command(options))
     print("\n\n".join([by_defect(found), by_head(found)]))
     if options.json:
