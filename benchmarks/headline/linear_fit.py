@@ -57,12 +57,12 @@ def fit_linear(scan: Mesh, model: LinearFace) -> Mesh:
     """Fit the model to a scan in mm in the face frame; the whole face of the model comes back."""
     shown = in_face(scan.vertices)
     points, normals = scan.vertices[shown], vertex_normals(scan.vertices, scan.faces)[shown]
-    code, pose = np.zeros(len(model.modes)), Similarity()
+    code, pose, rim = np.zeros(len(model.modes)), Similarity(), model.rim
     for gate, count in ((gate, count) for rounds, gate, count in ROUNDS for _ in range(rounds)):
         face = Mesh(pose.apply(model.shape(code)), model.faces)
         found = Surface(face).closest(points)
         facing = np.einsum("vd,vd->v", normals, face_normals(face)[found.faces]) > 0.5
-        use = (found.distance < gate) & facing & ~model.rim[found.faces]
+        use = (found.distance < gate) & facing & ~rim[found.faces]
         corners = model.modes[:count, model.faces[found.faces[use]]]
         modes = np.einsum("mvkd,vk->mvd", corners, found.barycentric[use]) @ pose.rotation.T
         step = _step(found.points[use], points[use], normals[use], modes, code[:count])
