@@ -2,7 +2,7 @@
 
 `name : meaning` holds shape, unit and meaning in one sentence that may go on below; napoleon would take its first line
 for a type. A list of such lines is one also where no heading stands above it. A colon in the docstring of an attribute
-is a colon; napoleon would take what stands before it for a type.
+is a colon; napoleon would take what stands before it for a type. Bars and underscores are no markup.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 ITEM = re.compile(r"(?P<names>[*\w]+(?:, [*\w]+)*) : (?P<text>\S.*)")
 ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+MARKUP = re.compile(r"\||(?<=\w)_(?!\w)")
 RULE = re.compile(r"-{3,}\s*$")
 ATTRIBUTES = ("attribute", "data", "property")
 LISTS = ("Parameters", "Other Parameters", "Attributes", "Returns", "Yields")
@@ -32,18 +33,35 @@ def before_napoleon(app: Any, what: str, name: str, obj: Any, options: Any, line
     if what in ATTRIBUTES:
         _kept[name] = list(lines)
     else:
-        lines[:] = with_meanings(with_heading(lines))
+        lines[:] = with_meanings(with_heading(without_markup(lines)))
 
 
 def after_napoleon(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Give an attribute its docstring back."""
     if what in ATTRIBUTES:
-        lines[:] = _kept.pop(name)
+        lines[:] = without_markup(_kept.pop(name))
 
 
 def on_signature(app: Any, what: str, name: str, obj: Any, options: Any, *signature: Any) -> tuple[Any, ...]:
     """Signatures as they read in the source: `...` for a default that is made anew each time, short names of arrays."""
     return tuple(text and ALIAS.sub(r"\1", text).replace("<factory>", "...") for text in signature)
+
+
+def without_markup(lines: list[str]) -> list[str]:
+    """Bars and names that end in `_` as they are, beside code and examples: |x| is a length and no substitution.
+
+    Examples
+    --------
+    >>> without_markup(["|x| of left_ and `|y|`", ">>> a | b", "3"])
+    ['\\\\|x\\\\| of left\\\\_ and `|y|`', '>>> a | b', '3']
+    """
+    out, example = [], False
+    for line in lines:
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        parts = line.split("`")
+        parts[::2] = [MARKUP.sub(r"\\\g<0>", part) for part in parts[::2]]
+        out.append(line if example else "`".join(parts))
+    return out
 
 
 def with_heading(lines: list[str]) -> list[str]:
