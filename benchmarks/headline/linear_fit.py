@@ -38,7 +38,8 @@ class LinearFace:
         source = read_ict_facekit(data / "ict_facekit" / "ict_facekit.npz", modes=MODES)
         mean = source.mean - nose_tip(source.mean)
         whole = Mesh(mean, source.triangles)
-        part, used = whole.submesh(in_face(mean * [0.8, 0.8, 0.7])[whole.faces].all(axis=1))
+        about = in_face(mean * [0.8, 0.8, 0.7])
+        part, used = whole.submesh(np.all(about[whole.faces], axis=1))
         return cls(part.vertices, source.modes[:, used], part.faces)
 
     @property

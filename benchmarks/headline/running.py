@@ -38,7 +38,8 @@ def run_case(case: Path, result: Path) -> None:
     result.mkdir(parents=True, exist_ok=True)
     for stale in ("face.ply", "merged.ply"):
         (result / stale).unlink(missing_ok=True)
-    wall, cpu, row = time.perf_counter(), time.process_time(), {}
+    wall, cpu = time.perf_counter(), time.process_time()
+    row: Row = {}
     try:
         facecom.complete(case / "scan.ply").save(result)
     except facecom.FacecomError as error:

@@ -77,6 +77,6 @@ def open_holes(merged: Mesh, missing: Floats) -> int:
 def sigma_shares(case: Path, result: Path) -> Row:
     """Share of the missing truth within the bands of sigma, and the rms of error and sigma, mm."""
     errors, sigma, _ = errors_and_sigma(case, result)
-    shares = {f"within_{row.share:.0%}"[:-1]: row.found for row in calibration(errors, sigma, shares=BANDS)}
+    shares = {f"within_{100 * row.share:.0f}": row.found for row in calibration(errors, sigma, shares=BANDS)}
     rms = {"rms_error": np.sqrt(np.mean(errors**2)), "rms_sigma": np.sqrt(np.mean(sigma**2))}
     return {name: round(float(value), DIGITS) for name, value in (shares | rms).items()}

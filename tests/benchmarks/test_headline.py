@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from facecom import LinearGenerator, Mesh, write_mesh
+from facecom import Mesh, write_mesh
 from facecom.geometry.mesh import boundary_loops
+from facecom.model.linear import LinearGenerator
 
 ROWS = [
     {"case": "a_nose", "head": "a", "defect": "nose", "missing": 1.0, "p95": 2.0, "observed": 0.1, "kept": 1.0},
