@@ -7,7 +7,7 @@ import pytest
 
 from facecom import Mesh, write_mesh
 from facecom.geometry.mesh import boundary_loops
-from facecom.model.linear import LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 
 ROWS = [
     {"case": "a_nose", "head": "a", "defect": "nose", "missing": 1.0, "p95": 2.0, "observed": 0.1, "kept": 1.0},
