@@ -61,7 +61,7 @@ print(f"{len(registrations)} faces lie {spread.mean():.2f} mm from their mean, o
 made = linear_model([result.in_face_frame for result in registrations], model, base_share=0.3)
 made.save(OUT / "my_model")
 completion = facecom.complete("data/demo/nose.ply", model=facecom.LinearGenerator.load(OUT / "my_model"))
-print(f"{made.description['modes']} modes of our own; completed: {completion.report.made_share:.0%} made up")
+print(f"{made.description['modes']} modes of our own; completed: {completion.report.made_up_share:.0%} made up")
 
 # %% [markdown]
 # All files at once, as `facecom register SCANS... --out DIR` writes them:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
     """Complete one scan as the options say, with a progress bar where stderr is a terminal."""
-    from facecom.completion import CompletionSettings, complete
+    from facecom.completion import complete
 
     model: Any = None
     if options.model:
@@ -37,7 +37,7 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
             guidance=getattr(options, "guidance", "auto"),
             model=model,
             detail=getattr(options, "detail", None) or "none",
-            settings=CompletionSettings(seed=options.seed),
+            seed=options.seed,
             progress=bar.show,
         )
     finally:
@@ -134,7 +134,7 @@ def table(results: Mapping[str, Completion]) -> str:
         r = result.report
         stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= 0.05)
         lines.append(
-            f"{name:28s} {r.unit:4s} {r.measured_share:7.0%} {r.made_share:7.0%} {r.sigma_made_mm:8.2f} mm "
+            f"{name:28s} {r.unit:4s} {r.observed_share:7.0%} {r.made_up_share:7.0%} {r.sigma_made_up_mm:8.2f} mm "
             f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"
         )
         lines += [f"  warning: {text}" for text in r.warnings]

@@ -166,7 +166,7 @@ def design_source(source: DesignSurface, settings: DesignSettings, *, defect: De
     )
     mould = build_mould(shell, settings=settings.mould)
     found = inspect_part(source, shell, turn=turn, least=least, settings=settings)
-    to_face = source.completion.evidence.fit.pose
+    to_face = source.completion.context.fit.pose
     home = to_face.inverse()
     place = lambda solid: _placed(to_mesh(solid), turn, home)  # noqa: E731
     return Prosthesis(

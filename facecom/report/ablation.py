@@ -104,13 +104,13 @@ def _covered(layers: DisplayData, radius_mm: float | None) -> tuple[Scan | None,
     if radius_mm is None or centre is None:
         return None, np.zeros(len(layers.area), bool)
     away = np.linalg.norm(layers.face.vertices - centre, axis=1)
-    return _cut(layers.result.evidence, centre, radius_mm), (away < radius_mm - 2.0) & layers.measured
+    return _cut(layers.result.context, centre, radius_mm), (away < radius_mm - 2.0) & layers.measured
 
 
 def hidden_place(layers: DisplayData, *, radius_mm: float) -> Floats | None:
     """Middle (3,) of the seen disc nearest to the missing part of the face proper; None where none is wide enough."""
     seen, points = layers.measured & layers.proper, layers.face.vertices
-    candidates = np.flatnonzero(seen[: layers.result.evidence.model.template.counts[1]])
+    candidates = np.flatnonzero(seen[: layers.result.template.counts[1]])
     weight = layers.area * layers.made
     aim = weight @ points / weight.sum() if weight.any() else np.zeros(3)
     for k in candidates[np.argsort(np.linalg.norm(points[candidates] - aim, axis=1), kind="stable")]:
@@ -136,7 +136,7 @@ def _cut(evidence: FitContext, centre: Floats, radius_mm: float) -> Scan:
 def _outcome(
     runs: Runs, leaving: AblationVariant, covered: Scan | None, hidden: Bools, reference: Floats | None
 ) -> Outcome:
-    layers, own, begun = runs.layers, runs.layers.result.evidence, time.perf_counter()
+    layers, own, begun = runs.layers, runs.layers.result.context, time.perf_counter()
     problem, blind = "", None
     try:
         vertices, rim_gap = runs.run(own.scan, leaving.name)
@@ -171,7 +171,7 @@ def _between(vertices: Floats, reference: Floats, layers: DisplayData) -> Floats
 
 def _by_region(layers: DisplayData, values: Floats, where: Bools) -> dict[str, float]:
     """Mean by area over a part of the face and over each region's share of it, regions without any left out."""
-    template = layers.result.evidence.model.template
+    template = layers.result.template
     masks: Iterator[tuple[str, Bools]] = ((name, template.region_mask(name)) for name in template.region_names)
     return {
         name: layers.mean_of(values, where & mask)

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from facecom.completion import Completion, face_mask
+from facecom.completion import Completion
+from facecom.completion.alignment import face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
@@ -48,19 +49,19 @@ class DisplayData:
     @cached_property
     def scan(self) -> Mesh:
         """The cleaned scan, triangles outwards."""
-        own = self.result.evidence
+        own = self.result.context
         mesh = own.scan.mm.mesh
         return Mesh(own.fit.pose.apply(mesh.vertices), mesh.faces)
 
     @cached_property
     def mean(self) -> Mesh:
         """The model's mean face."""
-        return self.result.evidence.model.template.mesh()
+        return self.result.template.mesh()
 
     @cached_property
     def modes_only(self) -> Mesh:
         """The fitted face without the discrepancy fields."""
-        own = self.result.evidence
+        own = self.result.context
         code = own.fit.code.copy()
         code[own.model.identity_size :] = 0.0
         return self.mean.with_vertices(own.model.decode(code))
@@ -68,19 +69,19 @@ class DisplayData:
     @cached_property
     def fitted(self) -> Mesh:
         """The face of the fitted code."""
-        own = self.result.evidence
+        own = self.result.context
         return self.mean.with_vertices(own.model.decode(own.fit.code))
 
     @cached_property
     def face(self) -> Mesh:
         """The completed whole face."""
-        return self.mean.with_vertices(self.result.evidence.projected.vertices)
+        return self.mean.with_vertices(self.result.context.projection.vertices)
 
     @cached_property
     def merged(self) -> Mesh:
         """The scan's triangles and the patch, triangles outwards."""
         own = self.result
-        return Mesh(own.pose.apply(own.merged.vertices), own.evidence.joined.merged.faces)
+        return Mesh(own.pose.apply(own.merged.vertices), own.context.stitched.merged.faces)
 
     @cached_property
     def area(self) -> Floats:
@@ -95,8 +96,8 @@ class DisplayData:
     @cached_property
     def proper(self) -> Bools:
         """Vertices that are face, not scalp, ear or neck, (V,)."""
-        own = self.result.evidence
-        return face_mask(own.model.template, level=3, radius_mm=own.settings.face_radius_mm)
+        own = self.result.context
+        return face_mask(own.template, level=3, radius_mm=own.settings.face_radius_mm)
 
     @cached_property
     def made(self) -> Bools:
@@ -106,7 +107,7 @@ class DisplayData:
     @cached_property
     def mirrored(self) -> Bools:
         """Vertices of the face that were made up while the scan shows the other side, (V,)."""
-        return ~self.measured & self.measured[self.result.evidence.model.template.mirror]
+        return ~self.measured & self.measured[self.result.template.mirror]
 
     @cached_property
     def sides(self) -> Ints:

@@ -71,8 +71,8 @@ def _head(layers: DisplayData, name: str) -> Iterator[str]:
     yield tag(
         "p",
         f"The scan shows {percent(report.coverage)} of the face proper; with ears, scalp and neck, "
-        f"{percent(report.measured_share)} of the surface was measured and {percent(report.made_share)} made up, there "
-        f"with a standard deviation of {mm(report.sigma_made_mm)} on average.",
+        f"{percent(report.observed_share)} of the surface was observed and {percent(report.made_up_share)} made up, "
+        f"there with a standard deviation of {mm(report.sigma_made_up_mm)} on average.",
         kind="lead",
     )
     if report.warnings:
@@ -151,7 +151,7 @@ def _figures(layers: DisplayData) -> Iterator[str]:
     yield pairs(
         {
             "unit of scan and results": f"{report.unit} ({report.mm_per_unit:g} mm each)",
-            "triangles of the scan": f"{len(layers.result.evidence.scan.mesh.faces):,}",
+            "triangles of the scan": f"{len(layers.result.scan.faces):,}",
             "taken out by cleaning": _removed(report.removed),
             "face explained by the rough fit": percent(report.score),
             "face proper measured": percent(report.coverage),
@@ -171,7 +171,7 @@ def _figures(layers: DisplayData) -> Iterator[str]:
 
 
 def _regions(layers: DisplayData) -> Iterator[tuple[str, ...]]:
-    report, template = layers.result.report, layers.result.evidence.model.template
+    report, template = layers.result.report, layers.result.template
     everywhere = np.ones(len(layers.area), bool)
     masks = {"all": everywhere} | {name: template.region_mask(name) for name in template.region_names}
     for name, mask in masks.items():
@@ -215,7 +215,7 @@ def _story(stages: Sequence[StageSummary]) -> Iterator[str]:
 
 
 def _why(layers: DisplayData) -> Iterator[str]:
-    report, own = layers.result.report, layers.result.evidence
+    report, own = layers.result.report, layers.result.context
     mirrored = percent(layers.share(layers.mirrored, of=layers.made))
     seen = layers.mean_of(layers.face_to_scan, layers.measured)
     pores = (

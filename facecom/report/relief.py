@@ -47,10 +47,10 @@ def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
 
     Empty where no detail was made. A point of the detail belongs to the region of the completed face that it lies on.
     """
-    skin = layers.result.detail
+    skin = layers.result.context.detail
     if skin is None:
         return {}
-    template = layers.result.evidence.model.template
+    template = layers.result.template
     height = skin.displacement - skin.low
     made, seen = (
         ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL)),

@@ -62,7 +62,7 @@ def stage_summaries(layers: DisplayData) -> tuple[StageSummary, ...]:
 
 
 def _alignment(layers: DisplayData, painter: Painter) -> StageSummary:
-    own, report = layers.result.evidence, layers.result.report
+    own, report = layers.result.context, layers.result.report
     stored = own.scan.mm.mesh.vertices
     raw = layers.scan.with_vertices(stored - stored.mean(0) + painter.frame.centre)
     cosine = (np.trace(own.fit.pose.rotation) - 1) / 2
@@ -84,7 +84,7 @@ def _alignment(layers: DisplayData, painter: Painter) -> StageSummary:
 
 
 def _generator(layers: DisplayData, painter: Painter) -> StageSummary:
-    own, report = layers.result.evidence, layers.result.report
+    own, report = layers.result.context, layers.result.report
     code = own.fit.code[: own.model.identity_size]
     moved = _length(layers.modes_only.vertices - layers.mean.vertices)
     return StageSummary(
@@ -111,9 +111,9 @@ def _generator(layers: DisplayData, painter: Painter) -> StageSummary:
 
 
 def _symmetry(layers: DisplayData, painter: Painter) -> StageSummary:
-    own = layers.result.evidence
+    own = layers.result.context
     moved = _normal_offset(layers.modes_only.vertices, layers.fitted.vertices, layers)
-    mirror = own.model.template.mirror
+    mirror = own.template.mirror
     odd = layers.fitted.vertices - layers.fitted.vertices[mirror] * [-1.0, 1.0, 1.0]
     made = layers.made
     return StageSummary(
@@ -140,9 +140,9 @@ def _symmetry(layers: DisplayData, painter: Painter) -> StageSummary:
 
 
 def _projection(layers: DisplayData, painter: Painter) -> StageSummary:
-    own = layers.result.evidence
+    own = layers.result.context
     settings = own.settings.project
-    offset = own.projected.offset
+    offset = own.projection.offset
     return StageSummary(
         "Onto the scan",
         "The fitted face, a few tenths of a millimetre from the scan.",
@@ -174,7 +174,7 @@ def _uncertainty(layers: DisplayData, painter: Painter) -> StageSummary:
         "A standard deviation for each vertex, along the surface's normal, and other faces that would do as well.",
         "Its share beside the model, and the calibration on faces with a known truth.",
         figures={
-            "standard deviation, made part, mean over vertices": mm(report.sigma_made_mm),
+            "standard deviation, made part, mean over vertices": mm(report.sigma_made_up_mm),
             "largest": mm(float(sigma.max())),
         },
         pictures=(painter.heat(layers.face, sigma, "standard deviation"),),
@@ -182,7 +182,7 @@ def _uncertainty(layers: DisplayData, painter: Painter) -> StageSummary:
 
 
 def _join(layers: DisplayData, painter: Painter) -> StageSummary:
-    result, joined = layers.result, layers.result.evidence.joined
+    result, joined = layers.result, layers.result.context.stitched
     return StageSummary(
         "Joined to the scan",
         "The completed face and the scan's own triangles.",
@@ -191,7 +191,7 @@ def _join(layers: DisplayData, painter: Painter) -> StageSummary:
         "The merged mesh, and the patch alone: what a prosthesis would have to be.",
         "All of it.",
         figures={
-            "triangles of the scan kept": f"{len(result.evidence.scan.mesh.faces):,}",
+            "triangles of the scan kept": f"{len(result.scan.faces):,}",
             "triangles made": f"{len(result.patch.faces):,}",
             "borders closed": f"{joined.n_loops_filled}",
         },
@@ -212,7 +212,7 @@ def _join(layers: DisplayData, painter: Painter) -> StageSummary:
 
 
 def _guidance(layers: DisplayData) -> StageSummary:
-    moved, asked = layers.result.report.guidance_mm, layers.result.evidence.pictures
+    moved, asked = layers.result.report.guidance_mm, layers.result.context.guidance
     return StageSummary(
         "A picture as a further witness",
         "Depth and normals drawn from the scan, with the hole in them.",

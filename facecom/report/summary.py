@@ -34,7 +34,7 @@ def _structure(ablation: Ablation, whole: Outcome, without: Outcome) -> str:
     own = ablation.layers.result
     return (
         f"The structure is kept because the missing part is a piece of one whole face, whose code of "
-        f"{own.evidence.model.code_size} numbers was found from the {percent(own.report.coverage)} of the face that "
+        f"{own.model.code_size} numbers was found from the {percent(own.report.coverage)} of the face that "
         f"the scan shows: {_lost(ablation, whole, without, 'without its shape modes')}"
     )
 

@@ -31,7 +31,7 @@ def scene(layers: DisplayData) -> dict[str, Any]:
     the eye. Large scans and patches are coarsened.
     """
     result = layers.result
-    paint = result.evidence.scan.mm.mesh.colors
+    paint = result.context.scan.mm.mesh.colors
     scan, own = _coarser(layers.scan, _with_colours(layers.scan.vertices, paint), MOST_SCAN_FACES)
     own, scan_paint = own[:, :3], own[:, 3:]
     scan_distance = Surface(layers.face).closest(own).distance
@@ -100,7 +100,7 @@ def json_for_script(value: Any) -> str:
 
 def _patch(layers: DisplayData) -> tuple[Mesh, Floats]:
     """The patch, and for each of its vertices sigma, kind, and where there are any its colours (P, 2 or 5)."""
-    merged, joined = layers.merged, layers.result.evidence.joined
+    merged, joined = layers.merged, layers.result.context.stitched
     faces = merged.faces[(joined.added[merged.faces]).any(axis=1)]
     if not len(faces):
         return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros((0, 2))

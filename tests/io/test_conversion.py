@@ -217,15 +217,13 @@ class ReachedError(Exception):
 def job(request, monkeypatch):
     """What a public function makes of a scan before its first stage."""
     import facecom
-    from facecom.completion import pipeline
+    from facecom.completion import stages
     from facecom.prosthesis import alternatives, design, design_all
-    from facecom.registration import correspondence
 
     def stop(mesh, **_):
         raise ReachedError(mesh)
 
-    for module in (pipeline, correspondence):
-        monkeypatch.setattr(module, "prepare_scan", stop)
+    monkeypatch.setattr(stages, "prepare_scan", stop)
 
     jobs = {
         "complete": facecom.complete,

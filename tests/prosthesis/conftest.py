@@ -137,10 +137,12 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         provenance[lost] = 2
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
-        evidence = SimpleNamespace(
-            joined=SimpleNamespace(merged=merged, weights=weights),
+        state = SimpleNamespace(
+            stitched=SimpleNamespace(merged=merged, weights=weights),
             scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan)),
-            projected=SimpleNamespace(vertices=points, measured=provenance == 0),
+            detail=None,
+            template=template,
+            projection=SimpleNamespace(vertices=points, measured=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),
         )
@@ -155,7 +157,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
             merged_sigma_mm=np.where(provenance[order] > 0, 0.8, 0.1),
             pose=pose,
             report=None,
-            evidence=evidence,
+            state=state,
         )
 
     return make

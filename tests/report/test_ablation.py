@@ -93,8 +93,8 @@ def test_the_hidden_place_was_seen_and_is_kept_from_the_job(found):
     layers = found.layers
     assert found.hidden.any() and layers.measured[found.hidden].all()
     centre = stages.hidden_place(layers, radius_mm=18.0)
-    covered = stages._cut(layers.result.evidence, centre, 18.0)
-    own = layers.result.evidence
+    covered = stages._cut(layers.result.context, centre, 18.0)
+    own = layers.result.context
     assert len(covered.mm.mesh.faces) < len(own.scan.mm.mesh.faces)
     near = np.linalg.norm(own.fit.pose.apply(covered.mm.mesh.vertices) - centre, axis=1)
     assert near.min() > 18.0
@@ -140,12 +140,12 @@ def test_the_answer_tells_what_helps_here_and_what_does_not(found):
 def test_relief_is_told_by_region(completion):
     """Nose: made twice as strong as measured, 6 dB; skin: made where none was measured; over all: what there is."""
     layers = DisplayData(completion)
-    nose = completion.evidence.model.template.region_mask("nose")
+    nose = completion.template.region_mask("nose")
     face, rng = layers.face, np.random.default_rng(0)
     x, y, z = face.vertices.T
     cheek = (np.hypot(x - 45, y + 15) < 16) & (z > -60)
     points = np.concatenate([np.flatnonzero(nose), np.flatnonzero(nose), np.flatnonzero(cheek)])
-    count, kind = nose.sum(), np.full(len(points), 2)
+    count, kind = nose.sum(), np.full(len(points), 4)
     kind[:count] = 0
     height = rng.normal(size=len(points)) * np.where(kind == 0, 0.01, 0.02)
     nothing = np.zeros((0, 3), int)
@@ -153,7 +153,7 @@ def test_relief_is_told_by_region(completion):
     skin = SimpleNamespace(
         smooth=smooth, mesh=smooth, displacement=height + 1.0, low=np.ones(len(points)), provenance=kind
     )
-    found = relief_by_region(DisplayData(replace(completion, detail=skin)))
+    found = relief_by_region(DisplayData(replace(completion, state=replace(completion.state, detail=skin))))
     assert set(found) == {"all", "nose", "skin"}
     assert found["nose"].decibel == pytest.approx(6.0, abs=0.5)
     assert found["nose"].measured_mm == pytest.approx(0.01, rel=0.1)
@@ -176,8 +176,7 @@ def test_a_radius_must_be_positive(completion):
 
 
 def test_another_kind_of_model_is_refused_with_a_sentence(completion):
-    own = completion.evidence
-    other = replace(completion, evidence=replace(own, model=ExpressiveGenerator(own.model)))
+    other = replace(completion, state=replace(completion.state, model=ExpressiveGenerator(completion.model)))
     with pytest.raises(ValueError, match="linear models alone"):
         ablate(other, radius_mm=None)
 
@@ -186,19 +185,19 @@ def test_pictures_are_left_out_in_turn_where_there_were_some(completion, guided,
     """Without them the face is the one before them; with a place hidden they are taken anew, once."""
     assert ablation_variants(completion) == ABLATION_VARIANTS
     assert ablation_variants(guided) == (*ABLATION_VARIANTS, PICTURES)
-    runs, own, asked = Runs(DisplayData(guided)), guided.evidence, []
+    runs, own, asked = Runs(DisplayData(guided)), guided.context, []
     with_them, without = (runs.run(own.scan, name)[0] for name in (FULL, PICTURES.name))
-    middle = own.pictures.found.observations.corners[:, 0]
+    middle = own.guidance.found.observations.corners[:, 0]
     away = np.linalg.norm(with_them - without, axis=1)
     assert away[middle].mean() > 1.0
     seen = Surface(runs.layers.scan).closest(with_them[guided.provenance == 0])
     assert np.median(seen.distance) < 0.02
 
-    def taken(scan, model, before, source, settings):
-        asked.append((scan, source))
-        return own.pictures.found, ()
+    def taken(state):
+        asked.append((state.scan, state.guidance_source))
+        return own.guidance.found, ()
 
-    monkeypatch.setattr("facecom.report.ablation_variants.render_guidance", taken)
+    monkeypatch.setattr("facecom.completion.stages.render_guidance", taken)
     covered = stages._cut(own, stages.hidden_place(DisplayData(guided), radius_mm=18.0), 18.0)
     hidden = [runs.run(covered, name)[0] for name in (FULL, "projection", PICTURES.name)]
     assert asked == [(covered, "shipped")]

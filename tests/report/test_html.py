@@ -98,9 +98,9 @@ def test_the_page_shows_the_figures_of_the_report(completion):
         coverage=0.5712,
         fit_rms_mm=7.13,
         scan_to_face_mm={"all": 3.217, "nose": 5.891},
-        measured_share=0.2345,
-        made_share=0.7655,
-        sigma_made_mm=8.42,
+        observed_share=0.2345,
+        made_up_share=0.7655,
+        sigma_made_up_mm=8.42,
         holes_filled=97,
         removed={"loose_vertices": 12345},
         seconds={"align": 61.25, "fit": 13.5},
@@ -156,7 +156,7 @@ def test_the_view_holds_the_face_to_a_hundredth_of_a_millimetre(layers):
 
 
 def test_what_the_other_side_shows_is_told_from_what_no_side_shows(layers):
-    mirror = layers.result.evidence.model.template.mirror
+    mirror = layers.result.template.mirror
     assert (layers.kind[layers.measured] == Provenance.OBSERVED).all()
     assert layers.measured[mirror[layers.kind == Provenance.MIRRORED]].all()
     assert not layers.measured[mirror[layers.kind == Provenance.MODEL]].any()
@@ -195,7 +195,7 @@ def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(com
     """Nothing that was measured, and all of it where pixels were; the stage shows what the networks saw."""
     plain, layers = DisplayData(completion), DisplayData(guided)
     assert Provenance.GUIDED not in plain.kinds
-    told = np.unique(guided.evidence.pictures.found.observations.corners)
+    told = np.unique(guided.context.guidance.found.observations.corners)
     told = told[~layers.measured[told]]
     assert len(told) > 5
     assert (layers.kind[told] == Provenance.GUIDED).all()
@@ -217,9 +217,8 @@ def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
     made, seen = np.flatnonzero(layers.made)[:50], np.flatnonzero(layers.measured)[:50]
     points = layers.face.vertices[np.concatenate([made, seen])]
     source = np.repeat([Provenance.SYNTHESISED, Provenance.OBSERVED], 50)
-    kind = face_provenance(
-        completion.evidence, SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
-    )
+    skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
+    kind = face_provenance(replace(completion.state, detail=skin))
     assert (kind[made] == Provenance.SYNTHESISED).all()
     assert (kind[seen] == Provenance.OBSERVED).all()
     assert not (layers.kind == Provenance.SYNTHESISED).any()
@@ -229,13 +228,13 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html
     assert viewer3d.scene(DisplayData(completion))["objects"]["face"]["colour"] is None
-    own = completion.evidence
-    mesh = own.scan.mm.mesh
+    scan = completion.context.scan
+    mesh = scan.mm.mesh
     paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
-    painted = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
+    painted = replace(scan, mm=OrientedSurface(replace(mesh, colors=paint)))
     meshes = completion.face, completion.merged
     face, merged = (replace(m, colors=np.tile(paint[0], (len(m.vertices), 1))) for m in meshes)
-    coloured = replace(completion, face=face, merged=merged, evidence=replace(own, scan=painted))
+    coloured = replace(completion, face=face, merged=merged, state=replace(completion.state, scan=painted))
     for name, packed in viewer3d.scene(DisplayData(coloured))["objects"].items():
         shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
         count = len(b64decode(packed["xyz"]["data"])) // 6

@@ -57,7 +57,7 @@ class DesignSurface:
     @property
     def template(self) -> Template:
         """The face template."""
-        return self.completion.evidence.model.template
+        return self.completion.template
 
     def sha256(self) -> str:
         """Hash of the surface and of what was made of it."""
@@ -71,19 +71,19 @@ class DesignSurface:
     @classmethod
     def of(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
         """The surface of a completion; `bed` in the face frame."""
-        evidence = completion.evidence
-        merged = evidence.joined.merged
+        evidence = completion.context
+        merged = evidence.stitched.merged
         made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
         provenance = completion.merged_provenance
-        own = evidence.joined.weights
+        own = evidence.stitched.weights
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
-        face = evidence.projected.vertices
+        face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
-        return cls(completion, merged, made, provenance, sigma, face, weights, bed, completion.detail)
+        return cls(completion, merged, made, provenance, sigma, face, weights, bed, evidence.detail)
 
     def moved(self, other: Completion) -> DesignSurface:
         """The same surface with what was made moved as in another completion of the same scan, such as a sample."""
-        shift = other.evidence.projected.vertices - self.completion.evidence.projected.vertices
+        shift = other.context.projection.vertices - self.completion.context.projection.vertices
         merged = self.merged.with_vertices(self.merged.vertices + self.weights @ shift)
         return replace(self, completion=other, merged=merged, face=self.face + shift, skin=None)
 
@@ -96,8 +96,8 @@ class DesignSurface:
         For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut. What the scan
         lacks next to the mask, up to `hole_mm` from it, counts as made too, so that the margin finds healthy skin.
         """
-        evidence = completion.evidence
-        template, face = evidence.model.template, evidence.projected.vertices
+        evidence = completion.context
+        template, face = evidence.template, evidence.projection.vertices
         whole = Mesh(face, template.faces[3])
         # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
         border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
@@ -128,15 +128,15 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     ScanError
         When nothing of the scan is left.
     """
-    under = _scanned(completion, region_mask(completion.evidence.model.template, name)) > 0.5
-    taken = np.asarray(under[completion.evidence.scan.mm.mesh.faces].any(1))
+    under = _scanned(completion, region_mask(completion.template, name)) > 0.5
+    taken = np.asarray(under[completion.context.scan.mm.mesh.faces].any(1))
     if taken.all():
         raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
     if not taken.any():
         return DesignSurface.of(completion)
     again = recomplete(completion, ~taken)
-    bed, _ = completion.evidence.scan.mm.mesh.submesh(taken)
-    return DesignSurface.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+    bed, _ = completion.context.scan.mm.mesh.submesh(taken)
+    return DesignSurface.of(again, bed=bed.with_vertices(again.context.fit.pose.apply(bed.vertices)))
 
 
 def without_ear(
@@ -151,10 +151,10 @@ def without_ear(
     high_mm : they stand off by more than this
     least_bed : a wound bed is there when the scan shows this share of the area that the ear's root takes
     """
-    template = completion.evidence.model.template
+    template = completion.template
     mask = region_mask(template, name)
     high = auricle(template, name, least_mm=high_mm, root_mm=1.0)
-    scan, share = completion.evidence.scan.mm.mesh, _scanned(completion, mask)
+    scan, share = completion.context.scan.mm.mesh, _scanned(completion, mask)
     # What lies on the region's border stays: the margin then has measured skin right up to it.
     taken = np.asarray((share[scan.faces] > 0.5).all(1))
     shown = face_areas(scan)[taken].sum()
@@ -165,7 +165,7 @@ def without_ear(
     again = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, 0.5 - share, 0.0)
     return replace(
-        DesignSurface.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices))
+        DesignSurface.of_face(again, mask), bed=bed.with_vertices(again.context.fit.pose.apply(bed.vertices))
     )
 
 
@@ -177,10 +177,10 @@ def _root_mm2(template: Template, mask: Bools) -> float:
 
 def _scanned(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> Floats:
     """How much each vertex of the scan belongs to a region of the face, (V,): 1 within it, 0 outside."""
-    evidence = completion.evidence
-    faces = evidence.model.template.faces[3]
+    evidence = completion.context
+    faces = evidence.template.faces[3]
     in_face = evidence.fit.pose.apply(evidence.scan.mm.mesh.vertices)
-    found = Surface(Mesh(evidence.projected.vertices, faces)).closest(in_face)
+    found = Surface(Mesh(evidence.projection.vertices, faces)).closest(in_face)
     share = np.einsum("vk,vk->v", found.barycentric, mask[faces[found.faces]].astype(float))
     return np.where(found.distance < reach_mm, share, 0.0)
 

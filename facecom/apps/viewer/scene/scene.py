@@ -145,7 +145,7 @@ def result_view(session: Session, layer: Layer, body: Body) -> PaintedScene:
     else:
         paint, legend = _merged_paint(face, layer)
         painted = Painted.of(DisplayData(face).merged, paint)
-        made = np.arange(len(painted.mesh.faces)) >= len(face.evidence.scan.mesh.faces)
+        made = np.arange(len(painted.mesh.faces)) >= len(face.scan.faces)
         surfaces = {"scan": painted.part(~made)} | ({"patch": painted.part(made)} if made.any() else {})
     parts = _parts(session)
     if parts:
@@ -160,7 +160,7 @@ def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
     if layer == "sigma":
         return _heat(face.merged_sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
-        scanned = np.arange(count) < len(face.evidence.scan.mesh.vertices)
+        scanned = np.arange(count) < len(face.scan.vertices)
         gap = np.zeros(count)
         gap[scanned] = Surface(own.face).closest(own.merged.vertices[scanned]).distance
         # what lies farther off is hair, a collar or the neck
@@ -184,10 +184,11 @@ def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
 
 
 def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
-    if face.detail is None:
+    relief = face.context.detail
+    if relief is None:
         raise ValueError(LACKING["detail"])
-    made = face.detail.provenance > 0
-    skin = Painted.of(face.detail.mesh, np.where(made[:, None], colors.MADE_SYNTHESISED, colors.MEASURED))
+    made = relief.provenance > 0
+    skin = Painted.of(relief.mesh, np.where(made[:, None], colors.MADE_SYNTHESISED, colors.MEASURED))
     # its border lies on the scan
     surfaces = {"scan": Painted.of(DisplayData(face).scan, colors.MEASURED), "detail": skin.lifted(0.05)}
     return surfaces, "**violet** skin relief that was made · **grey** measured"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from facecom.apps.viewer.session.session import Found, Session
-from facecom.completion import Completion, CompletionSettings, align_scan, complete, face_mask, prepare_scan
+from facecom.completion import COMPLETION, Completion, CompletionState, Progress, complete, known
+from facecom.completion.alignment import face_mask
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
@@ -22,14 +22,14 @@ from facecom.scan.surface_reconstruction import surface_from_points
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
 
-Progress = Callable[[str, float], None]
-"""Told of each stage as it begins, with the share of the work before it; it may raise to end the job."""
 ROUGH_LEVEL = 2
+FINDING = COMPLETION.without("read", "load model").up_to("align")
+"""What of the job tells where the face is."""
 
 
 def with_surface(mesh: Mesh) -> Mesh:
     """The scan with triangles, as `complete` would lay them through points."""
-    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionSettings().seed)
+    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionState().seed)
 
 
 def find_missing(scan: Mesh, *, model: LinearGenerator, progress: Progress, reach_mm: float = 6.0) -> Found:
@@ -40,19 +40,17 @@ def find_missing(scan: Mesh, *, model: LinearGenerator, progress: Progress, reac
     ScanError, AlignmentError
         As `complete` does.
     """
-    settings, template = CompletionSettings(), model.template
-    progress("clean", 0.0)
-    prepared = prepare_scan(scan, unit="auto", settings=settings)
-    progress("find the face", 0.4)
-    start, prepared = align_scan(prepared, model, {}, settings)
-    vertices, faces = model.decode(start.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
+    template, start = model.template, CompletionState(raw=scan, model=model)
+    state = FINDING.run(start, progress=progress)
+    hypothesis, prepared = known(state.hypothesis, "align"), known(state.scan, "clean")
+    vertices, faces = model.decode(hypothesis.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
     near = prepared.for_fit.match(
-        vertices, vertex_normals(vertices, faces), pose=start.pose, reach_mm=reach_mm, normal_limit_rad=1.1
+        vertices, vertex_normals(vertices, faces), pose=hypothesis.pose, reach_mm=reach_mm, normal_limit_rad=1.1
     )
-    proper = face_mask(template, level=ROUGH_LEVEL, radius_mm=settings.inner_radius_mm)
+    proper = face_mask(template, level=ROUGH_LEVEL, radius_mm=state.settings.inner_radius_mm)
     lacking = ~near.valid & proper & ~template.region_mask("nostrils", ROUGH_LEVEL)
     missing = Mesh(vertices, faces).submesh(np.asarray(lacking[faces].all(axis=1)))[0]
-    return Found(start.pose @ Similarity(scale=prepared.mm_per_unit), missing)
+    return Found(hypothesis.pose @ Similarity(scale=prepared.mm_per_unit), missing)
 
 
 def finish_face(session: Session, *, model: LinearGenerator, relief: bool, progress: Progress) -> Completion:

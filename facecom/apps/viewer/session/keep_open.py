@@ -28,37 +28,38 @@ def leave_open(completion: Completion, missing: Floats, spared: Bools, *, reach_
     """
     if not spared.any():
         return completion
-    tree, reach = cKDTree(missing), reach_mm / completion.evidence.scan.mm_per_unit
+    tree, reach = cKDTree(missing), reach_mm / completion.context.scan.mm_per_unit
 
     def stay(mesh: Mesh, vertices: Floats) -> Bools:
         away, nearest = tree.query(vertices[mesh.faces].mean(axis=1))
         return ~(spared[nearest] & (away < reach))
 
     merged = completion.merged
-    kept = stay(merged, merged.vertices) | (np.arange(len(merged.faces)) < len(completion.evidence.scan.mesh.faces))
+    kept = stay(merged, merged.vertices) | (np.arange(len(merged.faces)) < len(completion.scan.faces))
     if kept.all():
         return completion
     skin = completion.detail
-    if skin is not None:
-        skin = _less_skin(skin, stay(skin.mesh, completion.pose.inverse().apply(skin.mesh.vertices)))
-    return _without(completion, kept, skin)
+    stays = None if skin is None else stay(skin.mesh, skin.mesh.vertices)
+    return _without(completion, kept, stays)
 
 
-def _without(completion: Completion, kept: Bools, skin: Detail | None) -> Completion:
-    """The completion with some of its merged faces (F,), the scan's among them."""
-    own, report = completion.evidence, completion.report
+def _without(completion: Completion, kept: Bools, skin_kept: Bools | None) -> Completion:
+    """The completion with some of its merged faces (F,), the scan's among them, and of the triangles of its relief."""
+    own = completion.context
     used = np.arange(len(completion.merged.vertices)) < len(own.scan.mesh.vertices)
     used[completion.merged.faces[kept]] = True
-    joined, merged = _reduced(own.joined, kept, used, own.scan.mesh), _part(completion.merged, kept, used)
+    joined, merged = _reduced(own.stitched, kept, used, own.scan.mesh), _part(completion.merged, kept, used)
+    report = completion.report
+    report = replace(report, holes_filled=joined.n_loops_filled, warnings=(*report.warnings, LEFT_OPEN))
     return replace(
         completion,
         merged=merged,
         patch=_behind(merged, len(own.scan.mesh.faces))[0],
         merged_provenance=completion.merged_provenance[used],
         merged_sigma_mm=completion.merged_sigma_mm[used],
-        evidence=replace(own, joined=joined),
-        report=replace(report, holes_filled=joined.n_loops_filled, warnings=(*report.warnings, LEFT_OPEN)),
-        detail=skin,
+        state=replace(own.state, stitched=joined, report=report, detail=_less_skin(own.detail, skin_kept)),
+        report=report,
+        detail=_less_skin(completion.detail, skin_kept),
     )
 
 
@@ -99,8 +100,10 @@ def _behind(mesh: Mesh, count: int) -> tuple[Mesh, Ints]:
     return mesh.submesh(fresh) if fresh.any() else (Mesh(nothing.astype(float), nothing), nothing[:, 0])
 
 
-def _less_skin(skin: Detail, stays: Bools) -> Detail | None:
+def _less_skin(skin: Detail | None, stays: Bools | None) -> Detail | None:
     """Skin detail without what was made in an open part, None where that was all of it."""
+    if skin is None or stays is None:
+        return None
     made = skin.provenance != Provenance.OBSERVED
     kept = stays | ~made[skin.mesh.faces].any(axis=1)
     if not made[skin.mesh.faces[kept]].any():

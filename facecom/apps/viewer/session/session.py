@@ -154,8 +154,8 @@ class Session:
         """Landmarks that can be dragged, in the missing part, and where they are in the face that is shown."""
         if self.result is None or self.shown is None:
             return {}
-        loose, place = self.result.evidence.freedom, self.shown.evidence.projected.vertices
-        named = self.result.evidence.model.template.landmarks
+        loose, place = self.result.context.mobility, self.shown.context.projection.vertices
+        named = self.result.template.landmarks
         return {name: place[k] for name, k in named.items() if loose[k] >= LOOSE}
 
     def drag(self, name: str, point: Floats, *, sigma_mm: float = 0.01) -> Session:

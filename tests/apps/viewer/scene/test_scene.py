@@ -29,7 +29,7 @@ def test_nothing_is_shown_of_nothing():
 
 
 def test_the_scan_what_is_missing_and_what_is_marked(loaded, completion):
-    found = Found(completion.pose, completion.evidence.model.template.mesh(1))
+    found = Found(completion.pose, completion.template.mesh(1))
     view = scene.scan_view(loaded.find(found).mark(np.array([5])))
     assert set(view.surfaces) == {"scan", "missing", "marked"}
     assert np.allclose(view.surfaces["scan"].mesh.vertices, completion.pose.apply(loaded.scan.vertices))
@@ -52,7 +52,7 @@ def test_scan_and_patch_are_the_merged_surface(loaded, completion, layer):
     view = scene.result_view(loaded.finish(completion), layer, "scan and patch")
     parts = view.surfaces["scan"], view.surfaces["patch"]
     assert sum(len(p.mesh.faces) for p in parts) == len(completion.merged.faces)
-    assert len(parts[0].mesh.faces) == len(completion.evidence.scan.mesh.faces)
+    assert len(parts[0].mesh.faces) == len(completion.scan.faces)
     assert view.legend
 
 
@@ -102,19 +102,19 @@ def test_a_glb_holds_the_mesh_and_its_paint(tmp_path, icosphere):
 
 def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
     """Without a patch there is none to show."""
-    own = completion.evidence
+    own = completion.context
     whole = replace(
         completion,
         merged=own.scan.mesh,
         merged_provenance=np.zeros(len(own.scan.mesh.vertices), int),
         merged_sigma_mm=np.full(len(own.scan.mesh.vertices), 0.1),
-        evidence=replace(
-            own,
-            joined=replace(
-                own.joined,
+        state=replace(
+            completion.state,
+            stitched=replace(
+                own.stitched,
                 merged=own.scan.mm.mesh,
-                provenance=np.zeros(len(own.scan.mesh.vertices), int),
-                weights=own.joined.weights[:0],
+                added=np.zeros(len(own.scan.mesh.vertices), bool),
+                weights=own.stitched.weights[:0],
             ),
         ),
     )
@@ -165,15 +165,16 @@ def test_a_stroke_beside_the_scan_touches_nothing(icosphere):
 
 
 def test_relief_lies_on_the_scan_around_it(loaded, completion):
-    points = completion.evidence.projected.vertices[:60]
+    points = completion.context.projection.vertices[:60]
     skin = SimpleNamespace(
         mesh=Mesh(points, [[0, 1, 2]]), smooth=Mesh(points, [[0, 1, 2]]), provenance=np.repeat([0, 2], 30)
     )
-    view = scene.result_view(loaded.finish(replace(completion, detail=skin)), "detail", "whole face")
-    assert len(view.surfaces["scan"].mesh.faces) == len(completion.evidence.scan.mesh.faces)
+    relieved = replace(completion, detail=skin, state=replace(completion.state, detail=skin))
+    view = scene.result_view(loaded.finish(relieved), "detail", "whole face")
+    assert len(view.surfaces["scan"].mesh.faces) == len(completion.scan.faces)
     painted = view.surfaces["detail"].colors
     assert np.allclose(painted[:30], colors.MEASURED) and np.allclose(painted[30:], colors.MADE_SYNTHESISED)
-    assert "detail" in scene.layers_of(replace(completion, detail=skin))
+    assert "detail" in scene.layers_of(relieved)
     assert not {"detail", "colour"} & set(scene.layers_of(completion))
 
 

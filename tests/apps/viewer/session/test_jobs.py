@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from facecom.apps.viewer.http.uploads import Uploaded
+from facecom.apps.viewer.session import jobs
 from facecom.apps.viewer.session.job_queue import CancelledError
-from facecom.apps.viewer.session.session import Session, jobs
+from facecom.apps.viewer.session.session import Session
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import Prosthesis
 
@@ -61,7 +62,7 @@ def test_what_is_marked_is_made_up_and_not_measured(scan, small_model, completio
     done = jobs.finish_face(marked, model=small_model, relief=False, progress=told([]))
     kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
     assert not kept & set(map(tuple, scan.vertices[cheek]))
-    assert done.report.made_share > completion.report.made_share
+    assert done.report.made_up_share > completion.report.made_up_share
 
 
 def test_the_archive_holds_what_the_command_writes(completion):
@@ -79,9 +80,9 @@ def test_the_prosthesis_is_of_the_face_that_is_shown(completion, monkeypatch):
     session = Session().finish(completion)
     moved = session.drag("nose_bridge_4", session.handles()["nose_bridge_4"] + [3, 0, 0]).shown
     jobs.design_parts(moved, margin_mm=5.0, wall_mm=3.0, progress=told([]))
-    own = seen[0].evidence.joined.merged.vertices
+    own = seen[0].context.stitched.merged.vertices
     assert np.allclose(own, moved.pose.apply(moved.merged.vertices), atol=1e-4)
-    assert np.abs(own - completion.evidence.joined.merged.vertices).max() > 1.0
+    assert np.abs(own - completion.context.stitched.merged.vertices).max() > 1.0
 
 
 def test_parts_are_packed_a_folder_each(tmp_path):

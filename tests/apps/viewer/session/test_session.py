@@ -91,7 +91,7 @@ def test_a_dragged_landmark_goes_where_it_was_dragged_and_what_was_measured_stay
     dragged = finished.drag("nose_bridge_4", goal)
     assert np.linalg.norm(dragged.handles()["nose_bridge_4"] - goal) < 0.5
     assert dragged.shown is dragged.refitted
-    deep = completion.evidence.freedom < 1e-9
+    deep = completion.context.mobility < 1e-9
     assert np.array_equal(dragged.shown.face.vertices[deep], completion.face.vertices[deep])
     assert np.array_equal(dragged.release().shown.face.vertices, completion.face.vertices)
 
@@ -105,7 +105,7 @@ def test_two_landmarks_are_held_at_once(finished):
 
 
 def test_measured_and_unknown_landmarks_are_refused(finished):
-    with pytest.raises(ValueError, match="measured"):
+    with pytest.raises(ValueError, match="observed"):
         finished.drag("left_exocanthion", np.zeros(3))
     with pytest.raises(ValueError, match="no landmark"):
         finished.drag("nosetip7", np.zeros(3))
