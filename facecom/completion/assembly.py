@@ -16,6 +16,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
+from facecom.io.versions import package_versions
 from facecom.model.template import Template
 from facecom.projection.project import Projection
 from facecom.provenance import Provenance
@@ -87,7 +88,7 @@ def _report(
         removed={k: v for k, v in vars(scan.removed).items() if v and not k.endswith(("before", "after"))},
         seconds={},
         seed=evidence.settings.seed,
-        versions=_versions(),
+        versions=package_versions("facecom", "numpy", "scipy", "open3d", "torch"),
         model=dict(evidence.model.description),
         warnings=evidence.joined.warnings,
         detail=_skin_report(skin),
@@ -130,15 +131,3 @@ def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Pr
         name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
     }
     return {name: float(found.distance[mask].mean()) for name, mask in names.items() if mask.any()}
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    out = {}
-    for package in ("facecom", "numpy", "scipy", "open3d", "torch"):
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return out

@@ -1,0 +1,20 @@
+"""The measures of a part."""
+
+import numpy as np
+import pytest
+
+from facecom.provenance import Provenance
+
+
+@pytest.mark.slow
+def test_the_figures_say_what_the_part_is(part):
+    i = part.inspection
+    assert i.watertight and i.self_intersecting_edges == 0 and i.overlap_mm3 < 1e-6
+    assert i.mass_g == pytest.approx(i.volume_mm3 * 1.1e-3)
+    assert i.edge.min >= 0.3 and i.wall.median == pytest.approx(3.0, abs=0.15)
+    assert sum(i.shares.values()) == pytest.approx(1.0) and i.shares["model"] > 0.5 and i.shares["mirrored"] == 0
+    assert i.clearance.median == pytest.approx(0.1, abs=0.06) and i.step.median == pytest.approx(0.4, abs=0.12)
+    assert i.sigma_mm.max == pytest.approx(0.8)
+    assert "not a medical device" in i.notice
+    assert set(np.unique(part.provenance)) <= {-1, Provenance.OBSERVED, Provenance.MODEL}
+    assert np.array_equal(np.isnan(part.sigma_mm), part.provenance < 0)
