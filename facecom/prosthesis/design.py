@@ -132,14 +132,7 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
     settings : DesignSettings
     defect : Defect or None, the one that the settings name, where it is known
     """
-    if defect is None:
-        defect = select_defect(
-            source,
-            region=settings.region,
-            part=settings.part,
-            margin_mm=settings.margin_mm,
-            least_mm2=settings.least_mm2,
-        )
+    defect = _named_defect(source, settings) if defect is None else defect
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     outward_normal = vector_area(source.merged, defect.faces)
     initial = initial_outer_surface(near, _thickness(settings), towards=outward_normal)
@@ -157,13 +150,23 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
         provenance=found.provenance,
         sigma_mm=found.sigma_mm,
         axis=face_to_scan.rotate(axis),
-        pose=Similarity(to_face.rotation, to_face.translation, to_face.scale * source.mm_per_unit),
+        pose=source.pose,
         to_face=to_face,
         inspection=found.inspection,
         settings=settings,
         input_sha256=source.sha256(),
         versions=package_versions(*PACKAGES),
         warnings=(*shell.warnings, *_warnings(found.inspection, settings)),
+    )
+
+
+def _named_defect(source: DesignSurface, settings: DesignSettings) -> Defect:
+    return select_defect(
+        source,
+        region=settings.region,
+        part=settings.part,
+        margin_mm=settings.margin_mm,
+        least_mm2=settings.least_mm2,
     )
 
 

@@ -265,12 +265,15 @@ def _asymmetries(source: DesignSurface, part: Floats) -> dict[str, Any]:
     number = np.cumsum(kept) - 1
     before = asymmetry(face[kept], number[mirror[kept]])
     near = np.hypot(face[:, 0], face[:, 1] - SYMMETRY_CENTRE_Y_MM) < SYMMETRY_RADIUS_MM
-    mean = lambda x: float(x.mean()) if len(x) else float("nan")  # noqa: E731
     return {
-        "asymmetry_before_mm": mean(before[near[kept]]),
-        "asymmetry_after_mm": mean(whole[near]),
-        "asymmetry_part_mm": mean(whole[missing]),
+        "asymmetry_before_mm": _mean(before[near[kept]]),
+        "asymmetry_after_mm": _mean(whole[near]),
+        "asymmetry_part_mm": _mean(whole[missing]),
     }
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _watertight(part: Mesh, volume_mm3: float) -> bool:

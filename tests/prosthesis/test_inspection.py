@@ -1,8 +1,12 @@
 """The measures of a part."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
+from facecom.geometry.mesh import Mesh
+from facecom.prosthesis.inspection import Spread, _watertight
 from facecom.provenance import Provenance
 
 
@@ -18,3 +22,18 @@ def test_the_figures_say_what_the_part_is(part):
     assert "not a medical device" in i.notice
     assert set(np.unique(part.provenance)) <= {-1, Provenance.OBSERVED, Provenance.MODEL}
     assert np.array_equal(np.isnan(part.sigma_mm), part.provenance < 0)
+
+
+def test_a_spread_is_least_middle_and_greatest():
+    assert Spread.of(np.array([4.0, 1.0, 2.0, 3.0])) == Spread(1.0, 2.5, 4.0)
+    assert np.isnan(list(asdict(Spread.of(np.zeros(0))).values())).all()
+
+
+def test_watertight_means_closed_and_oriented(icosphere):
+    ball = icosphere(1)
+    assert _watertight(ball, 1.0) and not _watertight(ball, -1.0)
+    assert not _watertight(Mesh(ball.vertices, ball.faces[1:]), 1.0)
+    flipped = ball.faces.copy()
+    flipped[0] = flipped[0, ::-1]
+    assert not _watertight(Mesh(ball.vertices, flipped), 1.0)
+    assert not _watertight(Mesh(ball.vertices, np.concatenate([ball.faces, ball.faces])), 1.0)

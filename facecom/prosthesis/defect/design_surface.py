@@ -14,6 +14,7 @@ from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas
+from facecom.geometry.transform import Similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Defect
@@ -64,6 +65,12 @@ class DesignSurface:
     def template(self) -> Template:
         """The face template."""
         return self.completion.evidence.model.template
+
+    @property
+    def pose(self) -> Similarity:
+        """The scan's own frame and unit -> face frame, mm."""
+        to_face = self.completion.evidence.fit.pose
+        return Similarity(to_face.rotation, to_face.translation, to_face.scale * self.mm_per_unit)
 
     def sha256(self) -> str:
         """Hash of the surface, its patch and its provenance."""
@@ -247,5 +254,5 @@ def select_defect(
         for d in defects
     ]
     if max(shares) < 0.5:
-        raise ScanError(f"nothing closed was made where {region!r} was; is there skin all around it in the scan?")
+        raise ScanError(f"there is no enclosed hole where {region!r} was; is there skin all around it in the scan?")
     return defects[int(np.argmax(shares))]

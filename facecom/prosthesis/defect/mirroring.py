@@ -38,22 +38,22 @@ def mirror_region(
     ring_mm : how far around the region skin is used for the alignment
     fade_mm : over about this distance from the border the copy is deformed to meet it
     """
-    template, partner = source.template, source.template.mirror
+    template, mirror = source.template, source.template.mirror
     observed = source.completion.provenance == Provenance.OBSERVED
-    if observed[partner][mask].mean() < least_observed:
+    if observed[mirror][mask].mean() < least_observed:
         return source
     near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
-    ring = near & ~mask & observed & observed[partner]
+    ring = near & ~mask & observed & observed[mirror]
     if ring.sum() < MIN_RING_VERTICES:
         return source
-    reflected = source.face[partner] * [-1.0, 1.0, 1.0]
+    reflected = source.face[mirror] * [-1.0, 1.0, 1.0]
     aligned = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
     shift = np.where(mask[:, None], aligned - source.face, 0.0)
     shift[mask] += _extrapolated_residual(template, source.face - aligned, mask, fade_mm)
-    copied = source.weights @ (mask & observed[partner]).astype(float) > 0.5
+    copied = source.weights @ (mask & observed[mirror]).astype(float) > 0.5
     # How alike the two sides are shows on the skin around, where both were observed.
     asymmetry = float(np.sqrt(((aligned - source.face)[ring] ** 2).sum(1).mean()))
-    sigma = np.hypot(source.weights @ source.completion.sigma_mm[partner], asymmetry)
+    sigma = np.hypot(source.weights @ source.completion.sigma_mm[mirror], asymmetry)
     return replace(
         source,
         merged=source.merged.with_vertices(source.merged.vertices + source.weights @ shift),

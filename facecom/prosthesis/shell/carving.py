@@ -60,13 +60,13 @@ def near_self_intersections(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -
 def _without_self_intersections(solid: Any, outer: Mesh, tissue: Any) -> Any:
     """The solid with its self-intersections smoothed, its outer face left alone: short edges of the cuts may intersect.
 
-    What was smoothed into the tissue is cut off again; where that intersects anew the solid stays as it was.
+    What was smoothed into the tissue is cut off again; where that intersects again the solid stays as it was.
     """
     part = to_mesh(solid)
-    mended, moved = remove_self_intersections(part, fixed=_on_outer_face(part, outer), rings=0)
+    smoothed, moved = remove_self_intersections(part, fixed=_on_outer_face(part, outer), rings=0)
     if not moved.any():
         return solid
-    smooth = to_solid(mended)
+    smooth = to_solid(smoothed)
     for better in (smooth, smooth - tissue):
         if not len(intersecting_edges(to_mesh(better))) and (better ^ tissue).volume() < NO_OVERLAP_MM3:
             return better
@@ -82,11 +82,11 @@ def _on_outer_face(part: Mesh, outer: Mesh) -> Bools:
 def _piece_with_outer_face(solid: Any, outer: Mesh) -> tuple[Any, tuple[str, ...]]:
     """The connected piece that carries the outer face; a warning where other pieces carry some of it too."""
     pieces = solid.decompose()
-    carried = [int(_on_outer_face(to_mesh(piece), outer).sum()) for piece in pieces]
-    if not any(carried):
+    on_outer = [int(_on_outer_face(to_mesh(piece), outer).sum()) for piece in pieces]
+    if not any(on_outer):
         raise ValueError("nothing is left of the part once the tissue is taken away; choose a smaller clearance")
-    best = int(np.argmax(carried))
-    lost = sum(piece.volume() for k, piece in enumerate(pieces) if carried[k] and k != best)
+    best = int(np.argmax(on_outer))
+    lost = sum(piece.volume() for k, piece in enumerate(pieces) if on_outer[k] and k != best)
     if lost > MOST_LOST * pieces[best].volume():
         return pieces[best], (f"{lost:.0f} mm3 of the part hung on nothing and was left out",)
     return pieces[best], ()

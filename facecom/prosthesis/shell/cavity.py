@@ -91,7 +91,7 @@ class Cavity:
         return Cavity(self.lining[faces], self.unusable[faces], self.hidden[faces])
 
 
-def cavity_faces(mesh: Mesh, defect_distance: Floats, in_defect: Bools, cavity: Cavity, *, margin_mm: float) -> Bools:
+def cavity_faces(mesh: Mesh, defect_distance: Floats, in_defect: Bools, *, cavity: Cavity, margin_mm: float) -> Bools:
     """Faces that no part should follow into a cavity, (F,).
 
     The lining of a deep cavity, such as a socket behind lids. The patch where it lines a cavity through which the

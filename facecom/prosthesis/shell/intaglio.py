@@ -200,7 +200,7 @@ class _DepthField:
 class _BlockBounds:
     """Distance from the outer face of what lies in the block under it, less some slack: beyond, nothing is left.
 
-    Skin beyond a border may go on straight down; a wall along it would hang from the border. Beside the block the
+    Skin beyond a border may go on straight down; a wall along it would hang from the border. Outside the block the
     distance is that along its wall, so that no film is left there.
     """
 

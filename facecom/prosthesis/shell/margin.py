@@ -79,7 +79,7 @@ def cut_margin(near: Neighbourhood, *, towards: Floats) -> Margin:
     mesh, used = near.mesh.submesh(visible)
     in_defect, hidden = near.in_defect[visible], hidden[used]
     distance = _signed_distance(mesh, in_defect, near.reach_mm)
-    dropped = cavity_faces(mesh, distance, in_defect, cavity.at(visible), margin_mm=margin_mm)
+    dropped = cavity_faces(mesh, distance, in_defect, cavity=cavity.at(visible), margin_mm=margin_mm)
     hidden |= _vertices_of(mesh, dropped)
     rest, left = mesh.submesh(~dropped)
     part, kept = fill_inner_holes(*largest_component(*clip_faces(rest, -distance[left], margin_mm + near.extra_mm)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +41,7 @@ class ShellSurfaces:
 
 
 class MarginOutline:
-    """Where the part ends on the skin, and the outer face within; it can be drawn anew where the part cannot end so.
+    """Where the part ends on the skin, and the outer face within; it can be redrawn where the part cannot end so.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ class MarginOutline:
 
     def _trimmed(self, outer: OuterSurface) -> tuple[OuterSurface, Bools]:
         """The outer face with a border that is visible along the axis, and which of its vertices that took away."""
-        trim = lambda mesh: trim_hidden_border(mesh, self._towards)  # noqa: E731
+        trim = functools.partial(trim_hidden_border, axis=self._towards)
         # A trimmed border may have tongues, and without them it must be visible again.
         kept = sp.identity(len(outer.border_distance), format="csr")
         for step in (trim, remove_tongues, trim):

@@ -70,7 +70,10 @@ def sample_relief(
     """
     found = Surface(detail.smooth).closest(points)
     corners = detail.smooth.faces[found.faces]
-    at = lambda values: np.einsum("vk,vk...->v...", found.barycentric, values[corners])  # noqa: E731
+
+    def at(values: Floats) -> Floats:
+        return np.asarray(np.einsum("vk,vk...->v...", found.barycentric, values[corners]))
+
     # The low band is shape, which the completed skin has already.
     height = at(detail.displacement - detail.low)
     near = (found.distance < most_mm) & (np.abs(height) < most_mm) & (defect_distance > 0)

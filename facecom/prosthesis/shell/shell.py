@@ -33,7 +33,7 @@ TISSUE_CELLS = 0.5
 FOLD_RINGS = (1, 2, 3)
 """Rings of faces that are taken out around folds that no smoothing opens, before anything is built on them."""
 MOST_TRIMMED = 12
-"""With more vertices trimmed off the raised face, the outline is drawn anew at once."""
+"""With more vertices trimmed off the raised face, the outline is redrawn at once."""
 NEAR_BORDER_MM = 2.0
 """What is lost nearer to the border than this is left out by the outline; farther inside, a membrane spans it."""
 RELIEF_SHARES = (1.0, 0.5, 0.25)
@@ -88,7 +88,7 @@ def build_shell(
     grid_mm : cell of the grid on which the intaglio is found; it is exact to about a hundredth of that
     bed : Mesh or None, the wound bed, above which the part fills the room, face frame
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
-    outline : MarginOutline or None, which draws the border anew where it must be set back; else faces are left out
+    outline : MarginOutline or None, which redraws the border where it must be set back; else faces are left out
     attempts : after so many what is not sound is left as it is
 
     Raises
@@ -134,11 +134,10 @@ class _Workpiece:
     def __init__(
         self, surfaces: ShellSurfaces, *, thickness: Thickness, rotation: Floats, grid_mm: float, bed: Mesh | None
     ) -> None:
-        in_axis_frame = lambda mesh: mesh.with_vertices(mesh.vertices @ rotation.T)  # noqa: E731
         self._thickness, self._grid_mm = thickness, grid_mm
-        self.outer = replace(surfaces.outer, mesh=in_axis_frame(surfaces.outer.mesh))
-        extended, tissue = in_axis_frame(surfaces.extended.mesh), in_axis_frame(surfaces.tissue)
-        bed = None if bed is None or not len(bed.faces) else in_axis_frame(bed)
+        self.outer = replace(surfaces.outer, mesh=_rotated(surfaces.outer.mesh, rotation))
+        extended, tissue = _rotated(surfaces.extended.mesh, rotation), _rotated(surfaces.tissue, rotation)
+        bed = None if bed is None or not len(bed.faces) else _rotated(bed, rotation)
         lowest = float(min(extended.vertices[:, 2].min(), tissue.vertices[:, 2].min()))
         self._floor = lowest - thickness.wall - FLOOR_BELOW_MM
         self._tissue = self._tissue_solid(tissue, bed)
@@ -184,6 +183,10 @@ class _Workpiece:
             if not thin.any() and not len(intersecting_edges(to_mesh(carved.part))):
                 return replace(built, face=rough, carved=carved), rms
         return built, float("nan")
+
+
+def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
+    return mesh.with_vertices(mesh.vertices @ rotation.T)
 
 
 def _build(workpiece: _Workpiece, outline: MarginOutline | None, attempts: int) -> tuple[_Built | ShellSurfaces, int]:

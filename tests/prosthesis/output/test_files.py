@@ -2,9 +2,14 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import trimesh
+
+from facecom.geometry.transform import Similarity
+from facecom.prosthesis.output.files import sidecar
 
 
 @pytest.mark.slow
@@ -25,3 +30,12 @@ def test_saved_files_are_whole_and_the_same_each_time(part, tmp_path):
     assert json.loads((tmp_path / "a" / "inspection.json").read_text())["watertight"] is True
     model = zipfile.ZipFile(tmp_path / "a" / "shell.3mf").read("3D/3dmodel.model").decode()
     assert 'unit="millimeter"' in model and model.count("<triangle ") == len(part.shell.faces)
+
+
+@pytest.mark.slow
+def test_the_pose_and_the_unit_take_the_files_to_the_face_frame(part):
+    in_metres = replace(part, pose=Similarity(part.to_face.rotation, part.to_face.translation, 1000.0))
+    for one in (part, in_metres):
+        held = sidecar(one)
+        matrix, points = np.array(held["pose"]), one.shell.vertices / held["mm_per_unit"]
+        assert np.allclose(points @ matrix[:3, :3].T + matrix[:3, 3], one.to_face.apply(one.shell.vertices))
