@@ -65,3 +65,15 @@ def test_defects_are_selected_by_number_or_by_region(template, completion_of):
         select_defect(source, region=None, part=3, margin_mm=5.0, least_mm2=300.0)
     with pytest.raises(ScanError, match="no enclosed hole where 'l_ear' was"):
         select_defect(source, region="l_ear", part=0, margin_mm=5.0, least_mm2=300.0)
+
+
+def test_of_several_defects_the_region_names_its_own(template, completion_of):
+    chin, orbit = region_mask(template, "chin"), region_mask(template, "left_orbit")
+    source = DesignSurface.from_completion(completion_of(chin | orbit))
+    by_region = [
+        select_defect(source, region=name, part=0, margin_mm=5.0, least_mm2=300.0) for name in ("chin", "left_orbit")
+    ]
+    by_number = [select_defect(source, region=None, part=k, margin_mm=5.0, least_mm2=300.0) for k in (0, 1)]
+    assert by_region[0].centre[1] < -20.0 < 10.0 < by_region[1].centre[1]
+    assert by_number[0].area_mm2 > by_number[1].area_mm2
+    assert {d.area_mm2 for d in by_region} == {d.area_mm2 for d in by_number}
