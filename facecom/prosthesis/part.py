@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import Convertible
+from facecom.io.files import write_bytes
+from facecom.io.images import png_bytes
+from facecom.prosthesis.output.comparison import comparison_picture
 from facecom.prosthesis.output.files import save_part
 from facecom.prosthesis.output.part_data import PartData
+from facecom.prosthesis.output.pictures import PNG_LEVEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +58,19 @@ class Prosthesis(PartData, Convertible):
             When the folder cannot be written.
         """
         save_part(self, directory)
+
+
+def save_comparison(parts: Sequence[PartData], path: str | os.PathLike[str]) -> None:
+    """Write a PNG of designs of one part side by side, and how far each is from the first.
+
+    Parameters
+    ----------
+    parts : the most likely design first, then others such as those of `alternatives`
+    path : of the file
+
+    Raises
+    ------
+    ScanError
+        When the file cannot be written.
+    """
+    write_bytes(path, png_bytes(comparison_picture(parts), compress_level=PNG_LEVEL))

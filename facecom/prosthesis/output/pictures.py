@@ -13,7 +13,7 @@ from facecom.geometry.mesh import Floats, Ints, Mesh, unit, vertex_normals
 Color = tuple[int, int, int]
 
 PNG_LEVEL = 7
-"""Of zlib, for pictures of parts: a little smaller than the default, for they are large."""
+"""Of zlib, for pictures of parts."""
 SECTION_VIEW = 0.55
 """Half the side of the square that a section is shown in, in sizes of what is shown."""
 

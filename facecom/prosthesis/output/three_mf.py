@@ -8,7 +8,7 @@ import zipfile
 from facecom.geometry.mesh import Mesh
 
 COMPRESS_LEVEL = 3
-"""Of zlib: higher levels cost seconds on a fine mesh and save little."""
+"""Of zlib: quick rather than small."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every entry, the earliest that zip files can hold, so that equal solids give equal bytes."""
 

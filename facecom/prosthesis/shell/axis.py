@@ -15,7 +15,7 @@ from facecom.prosthesis.solid.booleans import is_simple_polygon
 Axis = Literal["auto", "front"] | Sequence[float]
 
 SEARCH_FACETS = 1500
-"""Facets that are examined for each candidate axis: enough to rank axes, few enough for sixty of them."""
+"""About so many facets are examined for each candidate axis, which bounds the time of the search."""
 SEAT_WEIGHT = 3.0
 """Undercut tissue counts so many times as much as an undercut outer face: it cannot yield, a mould can be cut."""
 LEAN_MM2 = 20.0

@@ -13,7 +13,7 @@ from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edg
 from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 
 SAME_PLACE_MM = 1e-6
-"""A vertex of the solid is one of the outer face when it lies this near to it: manifold3d keeps vertices."""
+"""A vertex of the solid is one of the outer face when it lies this near to it."""
 NO_OVERLAP_MM3 = 1e-9
 """A volume that rounding leaves where two solids do not overlap."""
 MOST_LOST = 0.01

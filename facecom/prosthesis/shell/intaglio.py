@@ -33,7 +33,7 @@ GRID_PADDING_CELLS = 2.5
 REVERT_RINGS = 2
 """Rings of faces around a self-intersection whose vertices are moved back."""
 MAX_SLOPE = 0.8
-"""Bound on the slope of the wanted thickness; it is exceeded only where triangles are slivers."""
+"""The slope of the wanted thickness counts up to this: the default lengths have 0.72 at most, slivers more."""
 SLOPE_RINGS = 6
 """So many rings of faces share the greatest slope among them: the nearest face changes from point to point."""
 RELIABLE_MM = 0.2

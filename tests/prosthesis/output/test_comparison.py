@@ -4,14 +4,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facecom.geometry.transform import Similarity
+from facecom.prosthesis import save_comparison
 from facecom.prosthesis.output.comparison import comparison_picture, difference
 
 UP = np.array([0.0, 0.0, 1.0])
 
 
-def test_designs_are_compared_with_the_first(workshop):
+def test_designs_are_compared_with_the_first(workshop, tmp_path):
     def of(shift):
         plate = workshop.plate(z=shift)
         return SimpleNamespace(
@@ -28,3 +30,6 @@ def test_designs_are_compared_with_the_first(workshop):
     picture = comparison_picture([first, other], size=60)
     assert picture.shape[1] == 120
     assert not np.array_equal(picture[-60:, :60], picture[-60:, 60:])
+    save_comparison([first, other], tmp_path / "both.png")
+    with Image.open(tmp_path / "both.png") as image:
+        assert np.asarray(image).shape == (3 * 300 + 2 * 18, 2 * 300, 3)
