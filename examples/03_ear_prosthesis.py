@@ -43,7 +43,7 @@ part = design(completion, region="l_ear", margin_mm=5.0, edge_mm=0.3, wall_mm=3.
 
 # %%
 found = part.inspection
-print(f"closed: {found.watertight}, edges at which it crosses itself: {found.self_crossing_edges}")
+print(f"closed: {found.watertight}, edges at which it crosses itself: {found.self_intersecting_edges}")
 print(", ".join(f"{share:.0%} {name}" for name, share in found.shares.items()), "of the outer face")
 print(f"rim {found.rim.min:.2f} mm at least, wall {found.wall.median:.2f} mm in the middle, {found.mass_g:.1f} g")
 print(f"undercuts along the axis: seat {found.undercuts.seat_mm2:.0f} mm2, outer {found.undercuts.outer_mm2:.0f} mm2")

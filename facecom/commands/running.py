@@ -116,8 +116,8 @@ def output_folder(out: Path) -> Iterator[Path]:
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:
     """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
     from facecom.io.files import write_bytes
+    from facecom.io.images import png_bytes
     from facecom.report.html import draw_overview, report_html
-    from facecom.report.preview import png_bytes
 
     result.save(folder)
     picture = draw_overview(result)

@@ -46,16 +46,14 @@ def prosthesis(options: argparse.Namespace) -> None:
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
-    from facecom.io.files import write_bytes
-    from facecom.prosthesis.output.comparison import comparison_picture
-    from facecom.prosthesis.output.pictures import png_bytes
+    from facecom.prosthesis import save_comparison
 
     with output_folder(folder) as partial:
         part.save(partial)
         for k, other in enumerate(others):
             other.save(partial / f"sample_{k + 1}")
         if others:
-            write_bytes(partial / "samples.png", png_bytes(comparison_picture([part, *others])))
+            save_comparison([part, *others], partial / "samples.png")
     for name, one in [("", part), *((f"/sample_{k + 1}", other) for k, other in enumerate(others))]:
         i = one.inspection
         print(

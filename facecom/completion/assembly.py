@@ -112,7 +112,7 @@ def make_report(state: CompletionState) -> Report:
         removed={k: v for k, v in vars(scan.removed).items() if v and not k.endswith(("before", "after"))},
         seconds=dict(state.seconds),
         seed=state.seed,
-        versions=package_versions(PACKAGES),
+        versions=package_versions(*PACKAGES),
         model=dict(known(state.model, "load model").description),
         warnings=stitched.warnings + state.warnings,
         detail=_detail_report(state.detail),

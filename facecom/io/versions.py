@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 
-def package_versions(packages: Sequence[str]) -> dict[str, str]:
-    """Name -> version of those that are installed.
+def package_versions(*packages: str) -> dict[str, str]:
+    """The installed versions of some packages, in the order given; what is not installed is left out.
 
     Examples
     --------
-    >>> sorted(package_versions(["numpy", "no-such-package"]))
+    >>> list(package_versions("numpy", "no-such-package"))
     ['numpy']
     """
-    found = {}
+    out = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            out[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return out

@@ -1,10 +1,9 @@
-"""Bad input from the command line: one sentence, exit status 2, and nothing left behind."""
+"""The verb `prosthesis`: bad input gives one sentence, exit status 2, and nothing left behind; samples lie beside."""
 
 import numpy as np
 import pytest
 
 from facecom.__main__ import main
-from facecom.prosthesis import DesignSettings
 from facecom.prosthesis.defect.regions import region_mask
 
 
@@ -67,5 +66,13 @@ def test_options_that_cannot_be_meant_are_refused(refused, noseless, options, wo
     assert words in refused(noseless, *options)
 
 
-def test_lengths_of_a_part_are_taken():
-    assert DesignSettings(margin_mm=8.0, edge_mm=0.1, lip_mm=3.0, wall_mm=3.0, clearance_mm=0.0).margin_mm == 8.0
+@pytest.mark.slow
+def test_samples_lie_beside_the_part(part, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
+    monkeypatch.setattr("facecom.prosthesis.design_all", lambda *_, **__: [part])
+    monkeypatch.setattr("facecom.prosthesis.alternatives", lambda _, count, **__: [part] * count)
+    out = tmp_path / "out"
+    assert main(["prosthesis", "scan.ply", "--out", str(out), "--samples", "1", "--quiet"]) == 0
+    assert (out / "samples.png").stat().st_size > 10_000
+    assert (out / "shell.stl").read_bytes() == (out / "sample_1" / "shell.stl").read_bytes()
+    assert capsys.readouterr().out.count("not a medical device") == 2
