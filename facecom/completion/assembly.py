@@ -69,8 +69,8 @@ def _report(
 ) -> Report:
     scan, projected, template = evidence.scan, evidence.projected, evidence.model.template
     area = vertex_areas(projected.vertices, template.faces[3])
-    measured = float(area @ projected.measured / area.sum())
-    made = ~projected.measured
+    measured = float(area @ projected.observed / area.sum())
+    made = ~projected.observed
     by_region = scan_to_face(scan, evidence.fit.pose, template, projected)
     return Report(
         unit=scan.unit,
@@ -125,7 +125,7 @@ def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Pr
     points = pose.apply(scan.mm.mesh.vertices[::step])
     found = Surface(Mesh(projected.vertices, template.faces[3])).closest(points)
     nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
-    near = (found.distance < 5.0) & projected.measured[nearest]
+    near = (found.distance < 5.0) & projected.observed[nearest]
     names = {"all": near} | {
         name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
     }

@@ -38,7 +38,7 @@ def measure_coverage(
 ) -> Coverage:
     """What the scan shows of the projected face."""
     proper = face_mask(template, level=3, radius_mm=settings.inner_radius_mm)
-    measured = projected.measured & proper
+    measured = projected.observed & proper
     both = template.vertices, projected.vertices
     mean, own = (vertex_areas(vertices, template.faces[3])[measured].sum() for vertices in both)
     coverage, share = observed_share(template, projected, settings), None

@@ -19,7 +19,7 @@ MAJORITY = 0.5
 
 def face_provenance(context: FitContext, skin: Detail | None) -> Ints:
     """A `Provenance` for each vertex of the completed face, (V,); of several that hold, the last of the enumeration."""
-    template, observed = context.model.template, context.projected.measured
+    template, observed = context.model.template, context.projected.observed
     kind = np.where(observed, Provenance.OBSERVED, Provenance.MODEL)
     kind[~observed & observed[template.mirror]] = Provenance.MIRRORED
     kind[~observed & _guided(context)] = Provenance.GUIDED

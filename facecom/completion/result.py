@@ -213,12 +213,12 @@ class FitContext:
     @functools.cached_property
     def freedom(self) -> Floats:
         """How freely each vertex of the face may move, (V,): 0 where measured, 1 deep in a hole."""
-        return mobility(self.projected.vertices, self.projected.measured, settings=self.settings.posterior)
+        return mobility(self.projected.vertices, self.projected.observed, settings=self.settings.posterior)
 
     @functools.cached_property
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from what was seen."""
-        options, measured = self.settings.posterior, self.projected.measured
+        options, measured = self.settings.posterior, self.projected.observed
         away = distance_to_observed(self.projected.vertices, measured, reach_mm=options.known_mm)
         return far_factor(away, settings=options)
 

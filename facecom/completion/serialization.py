@@ -44,7 +44,7 @@ def save_completion(completion: Completion, directory: str | os.PathLike[str]) -
         "precision": own.fit.precision,
         "matched": own.fit.matched,
         "vertices": own.projected.vertices,
-        "measured": own.projected.measured,
+        "measured": own.projected.observed,
         "offset": own.projected.offset,
         "sigma_mm": completion.sigma_mm,
     }

@@ -156,7 +156,7 @@ def observed_share(template: Template, projected: Projection, settings: Completi
     """Share of the face proper that was measured, by area on the mean face."""
     proper = face_mask(template, level=3, radius_mm=settings.inner_radius_mm)
     area = vertex_areas(template.vertices, template.faces[3])
-    return float(area[projected.measured & proper].sum() / area[proper].sum())
+    return float(area[projected.observed & proper].sum() / area[proper].sum())
 
 
 def face_sigma(model: FaceModel, fitted: Fit, projected: Projection, settings: CompletionSettings) -> Floats:
@@ -170,7 +170,7 @@ def face_sigma(model: FaceModel, fitted: Fit, projected: Projection, settings: C
     return calibrated_sigma(
         fine,
         projected.vertices,
-        projected.measured,
+        projected.observed,
         residual_mm=fitted.terms["plane_rms_mm"],
         settings=settings.posterior,
     )
@@ -180,9 +180,9 @@ def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Proje
     """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
     face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
     own = colored_throughout(to_face_frame(scan.mm.mesh, fitted))
-    if own.colors is None or not projected.measured.any():
+    if own.colors is None or not projected.observed.any():
         return face
-    return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
+    return replace(face, colors=face_colors(own, face, measured=projected.observed, mirror=template.mirror))
 
 
 def stitch_face(
@@ -209,7 +209,7 @@ def add_skin_detail(
         made = add_detail(
             own,
             face,
-            measured=projected.measured,
+            measured=projected.observed,
             mirror=template.mirror,
             region=template.region,
             squeeze=compression_tensor(template),
