@@ -113,7 +113,7 @@ def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
     bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
     return {
         "vertices": len(skin.mesh.vertices),
-        "generic": skin.generic,
+        "generic": skin.synthetic,
         "provenance": {kind.label: float(share[kind]) for kind in Provenance},
         "bands": bands,
     }

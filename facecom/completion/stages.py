@@ -182,7 +182,7 @@ def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Proje
     own = colored_throughout(to_face_frame(scan.mm.mesh, fitted))
     if own.colors is None or not projected.observed.any():
         return face
-    return replace(face, colors=face_colors(own, face, measured=projected.observed, mirror=template.mirror))
+    return replace(face, colors=face_colors(own, face, observed=projected.observed, mirror=template.mirror))
 
 
 def stitch_face(
@@ -209,10 +209,10 @@ def add_skin_detail(
         made = add_detail(
             own,
             face,
-            measured=projected.observed,
+            observed=projected.observed,
             mirror=template.mirror,
             region=template.region,
-            squeeze=compression_tensor(template),
+            compression=compression_tensor(template),
             settings=options,
             seed=settings.seed,
         )

@@ -45,7 +45,7 @@ def recomplete(completion: Completion, kept: Bools) -> Completion:
     skin: Detail | None = None
     problems: tuple[str, ...] = ()
     if completion.detail is not None:
-        choice: Literal["own", "synthetic"] = "synthetic" if completion.detail.generic else "own"
+        choice: Literal["own", "synthetic"] = "synthetic" if completion.detail.synthetic else "own"
         skin, problems = add_skin_detail(scan, model.template, fitted, projected, choice, settings)
     evidence = FitContext(scan, model, fitted, projected, joined, settings)
     coverage = observed_share(model.template, projected, settings)

@@ -59,7 +59,7 @@ def relief_at(
     corners = skin.smooth.faces[found.faces]
     at = lambda values: np.einsum("vk,vk...->v...", found.barycentric, values[corners])  # noqa: E731
     # The low part is shape, which the completed skin has already.
-    height = at(skin.displacement - skin.low)
+    height = at(skin.displacement - skin.base_offset)
     near = (found.distance < most_mm) & (np.abs(height) < most_mm) & (inward > 0)
     return np.where(near, smooth_step(inward / fade_mm) * height, 0.0), at(skin.normals)
 
