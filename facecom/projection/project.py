@@ -87,9 +87,11 @@ def project(
     (coarse, coarse_faces), (fine, faces) = levels
     trend_basis, prolongation = prolongations
     coarse_normals = smoothed_normals(coarse, coarse_faces, passes=settings.normal_smoothing_passes)
-    coarse_offset = _coarse_offset(coarse, coarse_faces, coarse_normals, trend_basis, find, settings)
+    coarse_offset = _coarse_offset(
+        coarse, coarse_faces, coarse_normals, trend_basis=trend_basis, find=find, settings=settings
+    )
     normals = unit(prolongation @ coarse_normals)
-    offset = _fine_offset(fine, faces, normals, prolongation @ coarse_offset, find, settings)
+    offset = _fine_offset(fine, faces, normals, offset=prolongation @ coarse_offset, find=find, settings=settings)
     vertices = fine + offset[:, None] * normals
     found = find(vertices, vertex_normals(vertices, faces), settings.observed_mm)
     offset = extrapolated_offset(Mesh(vertices, faces), offset, found.valid, mirror=mirror, settings=settings)
@@ -109,6 +111,7 @@ def _coarse_offset(
     vertices: Floats,
     faces: Ints,
     directions: Floats,
+    *,
     trend_basis: sp.csr_matrix,
     find: CorrespondenceFinder,
     settings: ProjectSettings,
@@ -127,7 +130,13 @@ def _coarse_offset(
 
 
 def _fine_offset(
-    fine: Floats, faces: Ints, normals: Floats, offset: Floats, find: CorrespondenceFinder, settings: ProjectSettings
+    fine: Floats,
+    faces: Ints,
+    normals: Floats,
+    *,
+    offset: Floats,
+    find: CorrespondenceFinder,
+    settings: ProjectSettings,
 ) -> Floats:
     """The offset with what the coarse level could not represent added, from ever nearer correspondences."""
     precision = matern_precision(

@@ -117,9 +117,11 @@ def _holes(
         When there is none.
     """
     if where is None:
-        holes = _separate_holes(surface, face, enclosed_holes(face, observed), settings, settings.smallest_mm2)
+        holes = _separate_holes(
+            surface, face, enclosed_holes(face, observed), settings=settings, least_mm2=settings.smallest_mm2
+        )
     else:
-        holes = _separate_holes(surface, face, ~observed & where, settings, 0.0)
+        holes = _separate_holes(surface, face, ~observed & where, settings=settings, least_mm2=0.0)
     if not holes:
         raise ValueError(
             f"observed skin surrounds no missing part of {settings.smallest_mm2:g} mm² or more; "
@@ -129,7 +131,7 @@ def _holes(
 
 
 def _separate_holes(
-    surface: Surface, face: Mesh, missing: Bools, settings: DetailSettings, least_mm2: float
+    surface: Surface, face: Mesh, missing: Bools, *, settings: DetailSettings, least_mm2: float
 ) -> list[Bools]:
     """Missing parts far enough apart to be treated one by one, largest first, without what the scan lies near."""
     index = np.flatnonzero(missing)

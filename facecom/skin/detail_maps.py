@@ -105,7 +105,8 @@ def tangent_normals(detail: Detail) -> Floats:
 
 def _sum_at_vertices(mesh: Mesh, values: Floats) -> Floats:
     """Sum over the faces of each vertex of values (F,)."""
-    return np.bincount(mesh.faces.ravel(), np.repeat(values, 3), minlength=len(mesh.vertices))
+    total: Floats = np.bincount(mesh.faces.ravel(), np.repeat(values, 3), minlength=len(mesh.vertices))
+    return total
 
 
 def quantised(values: Floats) -> tuple[NDArray[np.uint16], float]:

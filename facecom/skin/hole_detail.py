@@ -54,7 +54,7 @@ def infeasibility_reason(
         )
     if settings.mode == "synthetic":
         return ""
-    few = _source_vertices(face, missing, attributes, settings)[0][:FIRST_LOOK_PATCHES]
+    few = _source_vertices(face, missing, attributes=attributes, settings=settings)[0][:FIRST_LOOK_PATCHES]
     if not len(few):
         return "no skin is observed around what is missing, so there is none to continue and it stays smooth"
     limit = settings.max_wavelength_mm
@@ -138,7 +138,7 @@ def _measure(
         decay_mm=settings.decay_mm,
         crease_mm=settings.crease_mm,
     )
-    height_patches = _source_patches(surface, face, missing, attributes, settings)
+    height_patches = _source_patches(surface, face, missing, attributes=attributes, settings=settings)
     bands = _bands(surface.mesh, heights, height_patches, settings)
     return HoleSkin(patch, heights, base_offset, height_patches, bands, attributes, settings)
 
@@ -150,11 +150,11 @@ def _bands(scan: Mesh, heights: Heights, height_patches: HeightPatches, settings
 
 
 def _source_patches(
-    surface: Surface, face: Mesh, missing: Bools, attributes: FaceAttributes, settings: DetailSettings
+    surface: Surface, face: Mesh, missing: Bools, *, attributes: FaceAttributes, settings: DetailSettings
 ) -> HeightPatches:
     """Height maps of the skin around the hole and on the opposite side, the latter flipped over to this one."""
     normals = vertex_normals(face.vertices, face.faces)
-    own, other = _source_vertices(face, missing, attributes, settings)
+    own, other = _source_vertices(face, missing, attributes=attributes, settings=settings)
     centres = own if attributes.mirror is None else np.concatenate([own, attributes.mirror[other]])
     mirrored = np.arange(len(centres)) >= len(own)
     height_patches = sample_height_patches(
@@ -172,7 +172,7 @@ def _source_patches(
 
 
 def _source_vertices(
-    face: Mesh, missing: Bools, attributes: FaceAttributes, settings: DetailSettings
+    face: Mesh, missing: Bools, *, attributes: FaceAttributes, settings: DetailSettings
 ) -> tuple[Ints, Ints]:
     """Face vertices where skin is measured, nearest to the hole first: on this side, and those mirrored for it."""
     reach = settings.source_mm

@@ -99,7 +99,7 @@ def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, ob
             break
         touched = np.zeros(len(value), bool)
         touched[intersecting] = touched[faces[kept][pierced]] = True
-        touched[faces[touched[faces].any(1)]] = True
+        touched = _with_neighbours(touched, faces)
         kept &= ~(touched[faces].any(1) & observed[faces].all(1))
         movable = ~observed | (step >= RIM_ROUNDS)
         free = touched & movable
@@ -108,9 +108,7 @@ def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, ob
             mesh, _ = displace_without_folds(patch, value)
         else:
             # a wider place each time, since a fold needs room to open
-            faired |= free
-            faired[faces[faired[faces].any(1)]] = True
-            faired &= movable
+            faired = _with_neighbours(faired | free, faces) & movable
             mesh = mesh.with_vertices(fair(mesh.vertices, faces, np.flatnonzero(faired)))
     if not kept.all():
         kept &= _connected_to(~observed, faces, kept)
@@ -121,6 +119,13 @@ def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, ob
         int(np.count_nonzero(~kept)),
         len(intersecting),
     )
+
+
+def _with_neighbours(chosen: Bools, faces: Ints) -> Bools:
+    """Chosen vertices and those of all faces that hold one, (P,)."""
+    out = chosen.copy()
+    out[faces[chosen[faces].any(1)]] = True
+    return out
 
 
 def _connected_to(anchor: Bools, faces: Ints, kept: Bools) -> Bools:

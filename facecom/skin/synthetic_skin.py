@@ -46,7 +46,9 @@ def synthetic_patches(
     """
     generator = np.random.default_rng(seed)
     size = 2 * int(round(half_mm / pixel_mm))
-    image = np.stack([_skin(generator, size, pixel_mm, pore_spacing_mm, pore_width_mm) for _ in range(count)])
+    image = np.stack(
+        [_skin(generator, size, pixel=pixel_mm, spacing=pore_spacing_mm, width=pore_width_mm) for _ in range(count)]
+    )
     image *= rms_mm / image.std()
     weight = np.ones(image.shape, np.float32)
     bands = split_bands(image.astype(np.float32), weight, pixel_mm=pixel_mm, max_wavelength_mm=max_wavelength_mm)
@@ -64,7 +66,7 @@ def synthetic_patches(
     )
 
 
-def _skin(generator: np.random.Generator, size: int, pixel: float, spacing: float, width: float) -> Floats:
+def _skin(generator: np.random.Generator, size: int, *, pixel: float, spacing: float, width: float) -> Floats:
     """One height map of pores and creases, in units of the pores' deviation."""
     pores = np.zeros((size, size))
     lattice = np.arange(0.0, size * pixel, spacing)

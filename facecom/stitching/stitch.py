@@ -150,7 +150,8 @@ def stitch(
         falloff_mm=settings.falloff_mm,
         cap_perimeter_mm=settings.cap_perimeter_mm,
     )
-    return _assemble(scan, face, loops, repair_self_intersections(filling, loops, fixed), capped)
+    filling = repair_self_intersections(filling, loops, fixed)
+    return _assemble(scan, face, filling, loops=loops, capped=capped)
 
 
 def measure_coverage(scan: Mesh, face: Mesh, *, boundary: Ints, reach_mm: float = COVERAGE_REACH_MM) -> Floats:
@@ -180,13 +181,13 @@ def _edges_between_boundary_vertices(scan: Mesh, loops: BoundaryLoops) -> Ints:
     return ends[(ends >= 0).all(1)]
 
 
-def _assemble(scan: Mesh, face: Mesh, loops: BoundaryLoops, filling: Filling, capped: int) -> Stitched:
+def _assemble(scan: Mesh, face: Mesh, filling: Filling, *, loops: BoundaryLoops, capped: int) -> Stitched:
     """The result: scan and filling as one mesh, its new part alone, and how good that is."""
-    merged = _merge(scan, face, loops, filling)
+    merged = _merge(scan, face, filling, loops=loops)
     patch, patch_vertices = merged.submesh(np.arange(len(merged.faces)) >= len(scan.faces))
     still_open = {v for loop in open_loops(filling, loops) for v in loop.tolist()}
     filled = sum(not still_open.intersection(loop.tolist()) for loop in edge_loops(loops.edges))
-    quality = _quality(merged, len(scan.faces), loops, filling)
+    quality = _quality(merged, len(scan.faces), filling, loops=loops)
     return Stitched(
         face,
         merged,
@@ -201,7 +202,7 @@ def _assemble(scan: Mesh, face: Mesh, loops: BoundaryLoops, filling: Filling, ca
     )
 
 
-def _merge(scan: Mesh, face: Mesh, loops: BoundaryLoops, filling: Filling) -> Mesh:
+def _merge(scan: Mesh, face: Mesh, filling: Filling, *, loops: BoundaryLoops) -> Mesh:
     """Scan first, then the filling, with colours where the scan has them."""
     ids = np.concatenate([loops.vertices, len(scan.vertices) + np.arange(len(filling.points))])
     colors = None
@@ -221,7 +222,7 @@ def _colors(own: Floats, scan: Mesh, face: Mesh, filling: Filling) -> Floats:
     return own[cKDTree(scan.vertices).query(filling.points)[1]]
 
 
-def _quality(merged: Mesh, scan_faces: int, loops: BoundaryLoops, filling: Filling) -> RimQuality:
+def _quality(merged: Mesh, scan_faces: int, filling: Filling, *, loops: BoundaryLoops) -> RimQuality:
     stitched = np.unique(filling.triangles[filling.triangles < len(loops.vertices)])
     on_face = np.zeros(len(merged.vertices), bool)
     on_face[loops.vertices[loops.on_face]] = True
