@@ -105,8 +105,7 @@ def tangent_normals(detail: Detail) -> Floats:
 
 def _sum_at_vertices(mesh: Mesh, values: Floats) -> Floats:
     """Sum over the faces of each vertex of values (F,)."""
-    total: Floats = np.bincount(mesh.faces.ravel(), np.repeat(values, 3), minlength=len(mesh.vertices))
-    return total
+    return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(values, 3), minlength=len(mesh.vertices)), float)
 
 
 def quantised(values: Floats) -> tuple[NDArray[np.uint16], float]:

@@ -111,7 +111,7 @@ def colored_throughout(scan: Mesh) -> Mesh:
     """
     if scan.colors is None:
         return scan
-    known: Bools = np.isfinite(scan.colors).all(axis=1)
+    known = np.asarray(np.isfinite(scan.colors).all(axis=1), bool)
     if known.all():
         return scan
     if not known.any():

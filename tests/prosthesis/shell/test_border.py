@@ -87,7 +87,9 @@ def test_a_margin_does_not_follow_skin_that_lies_under_other_skin():
 def _skin(smooth, height):
     """Relief along the axis on a smooth plate."""
     normals = np.tile(UP, (len(height), 1))
-    return SimpleNamespace(smooth=smooth, normals=normals, displacement=height + 0.2, base_offset=np.full(len(height), 0.2))
+    return SimpleNamespace(
+        smooth=smooth, normals=normals, displacement=height + 0.2, base_offset=np.full(len(height), 0.2)
+    )
 
 
 def test_relief_is_laid_on_what_was_made_and_fades_out_at_its_edge():
@@ -108,7 +110,9 @@ def test_relief_gives_way_where_the_face_would_fold_or_cross_itself():
     groove = _grid(ticks, ticks, lambda a, b: (a, b, -3.0 * np.exp(-((a / 0.25) ** 2))))
     inward = np.full(x.size, 5.0)
     normals = vertex_normals(groove.vertices, groove.faces)
-    skin = SimpleNamespace(smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), base_offset=np.zeros(x.size))
+    skin = SimpleNamespace(
+        smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), base_offset=np.zeros(x.size)
+    )
     sheet = OuterSurface(groove, inward, inward, sp.identity(x.size, format="csr"))
     asked = groove.with_vertices(groove.vertices + 0.5 * normals)
     assert len(intersecting_edges(asked))
