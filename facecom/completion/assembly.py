@@ -96,7 +96,7 @@ def make_report(state: CompletionState) -> Report:
     scan, fitted, projected = known(state.scan, "clean"), known(state.fit, "fit"), known(state.projection, "project")
     template, sigma, stitched = state.template, known(state.sigma_mm, "uncertainty"), known(state.stitched, "stitch")
     area = vertex_areas(projected.vertices, template.faces[FINEST_LEVEL])
-    observed, made_up = float(area @ projected.measured / area.sum()), ~projected.measured
+    observed, made_up = float(area @ projected.observed / area.sum()), ~projected.observed
     return Report(
         unit=scan.unit,
         mm_per_unit=scan.mm_per_unit,
@@ -139,7 +139,7 @@ def _detail_report(detail: Detail | None) -> dict[str, Any] | None:
     share = np.bincount(detail.provenance, minlength=len(Provenance)) / len(detail.provenance)
     return {
         "vertices": len(detail.mesh.vertices),
-        "generic": detail.generic,
+        "generic": detail.synthetic,
         "provenance": {kind.label: float(share[kind]) for kind in Provenance},
         "bands": {name: np.asarray(value).tolist() for name, value in vars(detail.bands).items()},
     }
@@ -151,7 +151,7 @@ def scan_to_face(scan: FaceFrameScan, template: Template, projected: Projection)
     faces = template.faces[FINEST_LEVEL]
     found = Surface(Mesh(projected.vertices, faces)).closest(points)
     nearest = faces[found.faces, np.argmax(found.barycentric, axis=1)]
-    near = (found.distance < NEAR_FACE_MM) & projected.measured[nearest]
+    near = (found.distance < NEAR_FACE_MM) & projected.observed[nearest]
     names = {"all": near} | {
         name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
     }

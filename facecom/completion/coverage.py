@@ -22,7 +22,7 @@ def coverage_of(state: CompletionState) -> Coverage:
     """What the scan shows of the projected face."""
     template, projected, settings = state.template, known(state.projection, "project"), state.settings
     mask = face_mask(template, level=FINEST_LEVEL, radius_mm=settings.inner_radius_mm)
-    observed = projected.measured & mask
+    observed = projected.observed & mask
     mean, own = (
         vertex_areas(vertices, template.faces[FINEST_LEVEL]) for vertices in (template.vertices, projected.vertices)
     )

@@ -53,13 +53,13 @@ class FacePosterior:
     def mobility(self) -> Floats:
         """How freely each vertex of the face may move, (V,): 0 where observed, 1 deep in a hole."""
         face = self._projection
-        return mobility(face.vertices, face.measured, settings=self.state.settings.posterior)
+        return mobility(face.vertices, face.observed, settings=self.state.settings.posterior)
 
     @functools.cached_property
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from the observed."""
         options, face = self.state.settings.posterior, self._projection
-        away = distance_to_observed(face.vertices, face.measured, reach_mm=options.known_mm)
+        away = distance_to_observed(face.vertices, face.observed, reach_mm=options.known_mm)
         return far_factor(away, settings=options)
 
     @property

@@ -19,7 +19,7 @@ MAJORITY = 0.5
 
 def face_provenance(state: CompletionState) -> Ints:
     """A `Provenance` for each vertex of the completed face, (V,); of several that hold, the last of the enumeration."""
-    observed = known(state.projection, "project").measured
+    observed = known(state.projection, "project").observed
     kind = np.where(observed, Provenance.OBSERVED, Provenance.MODEL)
     kind[~observed & observed[state.template.mirror]] = Provenance.MIRRORED
     kind[~observed & _guided(state)] = Provenance.GUIDED

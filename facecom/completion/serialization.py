@@ -45,7 +45,7 @@ def save_state(state: CompletionState, directory: str | os.PathLike[str]) -> Non
         "precision": fitted.precision,
         "matched": fitted.matched,
         "vertices": projected.vertices,
-        "measured": projected.measured,
+        "observed": projected.observed,
         "offset": projected.offset,
         "sigma_mm": known(state.sigma_mm, "uncertainty"),
         **({} if state.detail is None else _detail_arrays(state.detail)),
@@ -95,7 +95,7 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
                 fitted.pose, fitted.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0
             ),
             fit=fitted,
-            projection=Projection(arrays["vertices"], arrays["measured"], arrays["offset"]),
+            projection=Projection(arrays["vertices"], arrays["observed"], arrays["offset"]),
             coverage=Coverage(**text["coverage"]),
             sigma_mm=arrays["sigma_mm"],
             detail=None if text["detail"] is None else _detail(arrays, text["detail"]),
@@ -136,7 +136,7 @@ def _detail_arrays(detail: Detail) -> dict[str, np.ndarray]:
 
 def _detail_text(detail: Detail) -> dict[str, Any]:
     bands = {name: float(value) for name, value in vars(detail.bands).items() if not isinstance(value, np.ndarray)}
-    return {"warnings": list(detail.warnings), "generic": detail.generic, "bands": bands}
+    return {"warnings": list(detail.warnings), "generic": detail.synthetic, "bands": bands}
 
 
 def _detail(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any]) -> Detail:
@@ -149,7 +149,7 @@ def _detail(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any]) -> Detail
         smooth=_mesh("detail_smooth", arrays),
         bands=BandReport(**given(BandReport, "detail_bands_"), **text["bands"]),
         warnings=tuple(text["warnings"]),
-        generic=text["generic"],
+        synthetic=text["generic"],
     )
 
 

@@ -185,7 +185,7 @@ def estimate_sigma(state: CompletionState) -> CompletionState:
     sigma = calibrated_sigma(
         template.prolong(coarse, from_level=level, to_level=FINEST_LEVEL),
         projected.vertices,
-        projected.measured,
+        projected.observed,
         residual_mm=fitted.terms["plane_rms_mm"],
         settings=state.settings.posterior,
     )
@@ -203,9 +203,9 @@ def completed_face(state: CompletionState) -> Mesh:
     template, projected = state.template, known(state.projection, "project")
     face = Mesh(projected.vertices, template.faces[FINEST_LEVEL], uv=template.uv)
     own = colored_throughout(known(state.in_face, "enter face frame").fine)
-    if own.colors is None or not projected.measured.any():
+    if own.colors is None or not projected.observed.any():
         return face
-    return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
+    return replace(face, colors=face_colors(own, face, observed=projected.observed, mirror=template.mirror))
 
 
 def add_detail(state: CompletionState) -> CompletionState:
@@ -219,10 +219,10 @@ def add_detail(state: CompletionState) -> CompletionState:
         made = synthesise_detail(
             own,
             face,
-            measured=projected.measured,
+            observed=projected.observed,
             mirror=template.mirror,
             region=template.region,
-            squeeze=compression_tensor(template),
+            compression=compression_tensor(template),
             settings=replace(state.settings.detail, mode=state.detail_choice),
             seed=state.seed,
         )

@@ -11,7 +11,7 @@ from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettin
 from facecom.fitting.posterior import PosteriorSettings
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
-from facecom.projection.project import ProjectSettings
+from facecom.projection.settings import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import DetailSettings

@@ -68,7 +68,7 @@ class Runs:
         if leaving == "projection":
             vertices = smooth
         if leaving == "carrying on into the hole":
-            vertices = np.where(done.projection.measured[:, None], vertices, smooth)
+            vertices = np.where(done.projection.observed[:, None], vertices, smooth)
         gap = _rim_gap(done, done.projection, smooth, vertices)
         return own.fit.pose.apply(done.fit.pose.inverse().apply(vertices)), gap
 
@@ -136,7 +136,7 @@ def _rim_gap(own: FitContext, projected: Projection, fitted: Floats, vertices: F
     on_scan, made = (np.einsum("vd,vd->v", v - fitted, normals) for v in (projected.vertices, vertices))
     proper = face_mask(own.template, level=3, radius_mm=settings.face_radius_mm)
     edges, _, _ = unique_edges(faces)
-    seen = projected.measured[edges]
+    seen = projected.observed[edges]
     across = proper[edges].all(axis=1) & (seen[:, 0] != seen[:, 1])
     if not across.any():
         return 0.0

@@ -51,7 +51,7 @@ def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
     if skin is None:
         return {}
     template = layers.result.template
-    height = skin.displacement - skin.low
+    height = skin.displacement - skin.base_offset
     made, seen = (
         ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL)),
         skin.provenance == Provenance.OBSERVED,

@@ -241,7 +241,7 @@ def _detail(layers: DisplayData, painter: Painter) -> StageSummary:
     )
     if skin is None:
         return stage
-    relief = skin.displacement - skin.low
+    relief = skin.displacement - skin.base_offset
     close = replace(painter, frame=Frame.around(skin.mesh.vertices, size=painter.frame.size))
     return replace(
         stage,

@@ -104,11 +104,11 @@ def test_relief_comes_back(done, tmp_path, model):
     given = {
         f.name: one
         for f in fields(Detail)
-        if f.name not in ("mesh", "smooth", "normals", "bands", "warnings", "generic")
+        if f.name not in ("mesh", "smooth", "normals", "bands", "warnings", "synthetic")
     }
     relief = Detail(
         **given | {"provenance": np.array([0, 1, 2, 4])},
-        mesh=mesh, smooth=mesh, normals=mesh.vertices, bands=bands, warnings=("a word",), generic=True,
+        mesh=mesh, smooth=mesh, normals=mesh.vertices, bands=bands, warnings=("a word",), synthetic=True,
     )  # fmt: skip
     Completion.from_state(replace(done.state, detail=relief)).save(tmp_path, keep=True)
     back = Completion.load(tmp_path, model=model).state.detail

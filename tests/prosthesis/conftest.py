@@ -175,7 +175,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         evidence = SimpleNamespace(
             joined=SimpleNamespace(merged=merged, weights=weights),
             scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0),
-            projected=SimpleNamespace(vertices=points, measured=provenance == 0),
+            projected=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),
         )

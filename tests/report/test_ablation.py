@@ -151,7 +151,7 @@ def test_relief_is_told_by_region(completion):
     nothing = np.zeros((0, 3), int)
     smooth = Mesh(face.vertices[points], nothing)
     skin = SimpleNamespace(
-        smooth=smooth, mesh=smooth, displacement=height + 1.0, low=np.ones(len(points)), provenance=kind
+        smooth=smooth, mesh=smooth, displacement=height + 1.0, base_offset=np.ones(len(points)), provenance=kind
     )
     found = relief_by_region(DisplayData(replace(completion, state=replace(completion.state, detail=skin))))
     assert set(found) == {"all", "nose", "skin"}

@@ -48,4 +48,4 @@ def recomplete(completion: Completion, kept: Bools) -> Completion:
 def _detail_choice(completion: Completion) -> DetailChoice:
     if completion.detail is None:
         return "none"
-    return "synthetic" if completion.detail.generic else "own"
+    return "synthetic" if completion.detail.synthetic else "own"

@@ -75,7 +75,7 @@ def sample_relief(
         return np.asarray(np.einsum("vk,vk...->v...", found.barycentric, values[corners]))
 
     # The low band is shape, which the completed skin has already.
-    height = at(detail.displacement - detail.low)
+    height = at(detail.displacement - detail.base_offset)
     near = (found.distance < most_mm) & (np.abs(height) < most_mm) & (defect_distance > 0)
     return np.where(near, smoothstep(defect_distance / fade_mm) * height, 0.0), at(detail.normals)
 

@@ -16,7 +16,9 @@ UP = np.array([0.0, 0.0, 1.0])
 def _detail(smooth, height):
     """Relief along the axis on a smooth plate."""
     normals = np.tile(UP, (len(height), 1))
-    return SimpleNamespace(smooth=smooth, normals=normals, displacement=height + 0.2, low=np.full(len(height), 0.2))
+    return SimpleNamespace(
+        smooth=smooth, normals=normals, displacement=height + 0.2, base_offset=np.full(len(height), 0.2)
+    )
 
 
 def test_relief_is_laid_on_what_was_made_and_fades_out_at_its_edge(workshop):
@@ -37,7 +39,9 @@ def test_relief_gives_way_where_the_face_would_fold_or_cross_itself(workshop):
     groove = workshop.grid_disc(ticks, ticks, lambda a, b: (a, b, -3.0 * np.exp(-((a / 0.25) ** 2))))
     defect_distance = np.full(x.size, 5.0)
     normals = vertex_normals(groove.vertices, groove.faces)
-    detail = SimpleNamespace(smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), low=np.zeros(x.size))
+    detail = SimpleNamespace(
+        smooth=groove, normals=normals, displacement=np.full(x.size, 0.5), base_offset=np.zeros(x.size)
+    )
     outer = OuterSurface(groove, defect_distance, defect_distance, sp.identity(x.size, format="csr"))
     asked = groove.with_vertices(groove.vertices + 0.5 * normals)
     assert len(intersecting_edges(asked))
