@@ -22,7 +22,7 @@ from facecom.completion import complete
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, boundary_edges, face_normals
-from facecom.prosthesis import Prosthesis, design_all
+from facecom.prosthesis import DesignSettings, Prosthesis, design_all
 from facecom.prosthesis.shell.axis import axis_frame
 from facecom.prosthesis.shell.face_kinds import INNER, classify_faces
 from facecom.prosthesis.solid.booleans import to_solid
@@ -45,7 +45,7 @@ def main() -> None:
         completion = complete(scan)
         since = time.perf_counter()
         try:
-            parts = design_all(completion, margin_mm=options.margin)
+            parts = design_all(completion, settings=DesignSettings(margin_mm=options.margin))
         except (ScanError, ValueError) as problem:
             print(f"{name:20s} refused: {problem}", flush=True)
             continue

@@ -2,7 +2,7 @@
 
 from facecom.completion.context import FitContext
 from facecom.completion.holes import Hole
-from facecom.completion.pipeline import COMPLETION, Pipeline, Progress, Stage, complete, finish
+from facecom.completion.pipeline import COMPLETION, CompletionOptions, Pipeline, Progress, Stage, complete, finish
 from facecom.completion.result import Completion
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import (
@@ -19,6 +19,7 @@ __all__ = [
     "COMPLETION",
     "AcceptanceThresholds",
     "Completion",
+    "CompletionOptions",
     "CompletionSettings",
     "CompletionState",
     "Coverage",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 from threadpoolctl import threadpool_limits
 
@@ -121,6 +121,20 @@ COMPLETION = Pipeline(
         Stage("report", stages.report, 0.05),
     )
 )
+
+
+class CompletionOptions(TypedDict, total=False):
+    """The keyword arguments of `complete`, for functions that hand them on."""
+
+    unit: UnitChoice
+    landmarks: Mapping[str, Any] | None
+    model: FaceModel | None
+    guidance: GuidanceSource
+    detail: DetailChoice
+    seed: int
+    settings: CompletionSettings | None
+    pipeline: Pipeline
+    progress: Progress | None
 
 
 def complete(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from facecom.completion import Completion, complete
+from facecom.completion import Completion, CompletionOptions, complete
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
@@ -36,14 +35,16 @@ LEAST_EDGE, LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.95, 0.9, 1.0
 what was asked for, and when more of the tissue than this is undercut."""
 
 
-def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> Prosthesis:
+def design(
+    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+) -> Prosthesis:
     """Design the part that a face lacks, and its mould.
 
     Parameters
     ----------
     scan : Completion, or a scan in any form that `facecom.complete` takes; it is completed first
-    completing : options of `facecom.complete`, where a scan is given: unit, landmarks, detail and the like
-    options : the fields of `DesignSettings`
+    settings : DesignSettings
+    completion_options : options of `facecom.complete`, where a scan is given: unit, landmarks, detail and the like
 
     Returns
     -------
@@ -54,36 +55,40 @@ def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options:
     ScanError
         When nothing is missing, or what is missing has no healthy skin around it; and as `facecom.complete` does.
     ValueError
-        On lengths that do not fit together, an unknown region, or an impossible axis.
+        On an unknown region or an impossible axis, and for options of a completion that is done already.
 
     Examples
     --------
-    What does not fit together is refused before any work; else `design("face.ply", wall_mm=2.5)` gives the part.
-
-    >>> design("face.ply", wall_mm=0.2, completing={"unit": "mm"})  # doctest: +ELLIPSIS
+    >>> design("face.ply", settings=DesignSettings(wall_mm=2.5), completion_options={"unit": "mm"})
     Traceback (most recent call last):
-    ValueError: the thickness must not fall from edge (0.3 mm) over lip (0.6 mm) to wall (0.2 mm); ...
+    facecom.errors.ScanError: face.ply: no such file; check the path
     """
-    settings = DesignSettings(**options)
-    return design_on(_prepared(_completed(scan, completing), settings), settings)
+    settings = settings or DesignSettings()
+    return design_on(_prepared(_completed(scan, completion_options), settings), settings)
 
 
-def design_all(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> list[Prosthesis]:
+def design_all(
+    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+) -> list[Prosthesis]:
     """Design a part for each missing part of a face, largest first; see `design`.
 
     Where a region is named there is one part.
     """
-    settings = DesignSettings(**options)
-    completion = _completed(scan, completing)
+    settings = settings or DesignSettings()
+    completion = _completed(scan, completion_options)
     if settings.region is not None:
-        return [design(completion, **options)]
+        return [design(completion, settings=settings)]
     source = DesignSurface.from_completion(completion)
     found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
     return [design_on(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
 
 
 def alternatives(
-    scan: Any, count: int, *, completing: Mapping[str, Any] | None = None, **options: Any
+    scan: Any,
+    count: int,
+    *,
+    settings: DesignSettings | None = None,
+    completion_options: CompletionOptions | None = None,
 ) -> list[Prosthesis]:
     """Design the part for other faces that explain the scan as well, drawn from the posterior; see `design`.
 
@@ -94,19 +99,19 @@ def alternatives(
     ValueError
         When `count` is negative.
     """
-    settings = DesignSettings(**options)
-    source = _prepared(_completed(scan, completing), settings)
+    settings = settings or DesignSettings()
+    source = _prepared(_completed(scan, completion_options), settings)
     others = source.completion.samples(count, seed=settings.seed)
     return [design_on(source.with_completion(other), settings) for other in others]
 
 
-def _completed(scan: Any, completing: Mapping[str, Any] | None) -> Completion:
+def _completed(scan: Any, options: CompletionOptions | None) -> Completion:
     """What is given, completed where it is a scan."""
     if not isinstance(scan, Completion):
-        return complete(scan, **(completing or {}))
-    if completing:
+        return complete(scan, **(options or {}))
+    if options:
         raise ValueError(
-            f"the face is completed already, so that {', '.join(completing)} can change nothing; "
+            f"the face is completed already, so that {', '.join(options)} can change nothing; "
             "give the scan, or complete it with these options"
         )
     return scan

@@ -218,7 +218,7 @@ def job(request, monkeypatch):
     """What a public function makes of a scan before its first stage."""
     import facecom
     from facecom.completion import stages
-    from facecom.prosthesis import alternatives, design, design_all
+    from facecom.prosthesis import DesignSettings, alternatives, design, design_all
 
     def stop(mesh, **_):
         raise ReachedError(mesh)
@@ -228,7 +228,7 @@ def job(request, monkeypatch):
     jobs = {
         "complete": facecom.complete,
         "register": lambda scan: facecom.register([scan]),
-        "design": lambda scan: design(scan, wall_mm=2.5, completing={"unit": "mm"}),
+        "design": lambda scan: design(scan, settings=DesignSettings(wall_mm=2.5), completion_options={"unit": "mm"}),
         "design_all": design_all,
         "alternatives": lambda scan: alternatives(scan, 1),
     }

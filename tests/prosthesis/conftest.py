@@ -12,7 +12,7 @@ from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
-from facecom.prosthesis import Prosthesis, design
+from facecom.prosthesis import DesignSettings, Prosthesis, design
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood, neighbourhood
 from facecom.prosthesis.defect.regions import FINEST_LEVEL, auricle, region_mask
@@ -204,4 +204,4 @@ def left_ear(template: Template) -> Bools:
 @pytest.fixture(scope="session")
 def part(template: Template, completion_of: Callable[..., Completion]) -> Prosthesis:
     """A nose on a coarse grid."""
-    return design(completion_of(region_mask(template, "nose")), axis="front", grid_mm=1.2)
+    return design(completion_of(region_mask(template, "nose")), settings=DesignSettings(axis="front", grid_mm=1.2))

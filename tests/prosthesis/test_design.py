@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from facecom.prosthesis import design
+from facecom.prosthesis import DesignSettings, design
 from facecom.prosthesis.defect.regions import region_mask
 
 
@@ -20,12 +20,12 @@ def test_the_part_lies_in_the_scans_own_frame_and_is_closed(part):
 def test_options_of_completing_are_refused_where_nothing_is_completed(template, completion_of):
     done = completion_of(region_mask(template, "nose"))
     with pytest.raises(ValueError, match="completed already, so that unit can change nothing"):
-        design(done, completing={"unit": "mm"})
+        design(done, completion_options={"unit": "mm"})
 
 
 @pytest.mark.slow
 def test_the_part_of_an_ear_is_a_solid_that_comes_off(template, left_ear, completion_of):
-    made = design(completion_of(left_ear), region="l_ear", grid_mm=1.4)
+    made = design(completion_of(left_ear), settings=DesignSettings(region="l_ear", grid_mm=1.4))
     i = made.inspection
     solid = trimesh.Trimesh(made.shell.vertices, made.shell.faces, process=False)
     assert solid.is_watertight and solid.volume == pytest.approx(i.volume_mm3, rel=1e-6) and i.volume_mm3 > 2000

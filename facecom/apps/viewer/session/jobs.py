@@ -61,10 +61,10 @@ def finish_face(session: Session, *, model: LinearGenerator, relief: bool, progr
 
 def design_parts(face: Completion, *, margin_mm: float, wall_mm: float, progress: Progress) -> tuple[Prosthesis, ...]:
     """A prosthesis for each missing part of the completion."""
-    from facecom.prosthesis import design_all
+    from facecom.prosthesis import DesignSettings, design_all
 
     progress("design", 0.0)
-    return tuple(design_all(face, margin_mm=margin_mm, wall_mm=wall_mm))
+    return tuple(design_all(face, settings=DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)))
 
 
 def pack_results(face: Completion, *, name: str, progress: Progress) -> bytes:
