@@ -42,7 +42,7 @@ def decimate(
     >>> k = np.arange(441).reshape(21, 21)
     >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
     >>> fine = Mesh(np.stack([x, y, 0 * x], 1), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
-    >>> coarse, kept, _ = thinned(fine, shortest_mm=3.0)
+    >>> coarse, kept, _ = decimate(fine, shortest_mm=3.0)
     >>> len(kept) < 220, bool((coarse.vertices == fine.vertices[kept]).all())
     (True, True)
     """

@@ -16,7 +16,7 @@ from scipy.sparse import linalg as sparse_linalg
 from scipy.spatial import cKDTree
 
 from facecom.geometry.correspondence import Correspondences
-from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
+from facecom.geometry.laplacian import cotangent_stiffness, smoothed_normals, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit, vertex_normals
 
 
@@ -215,15 +215,6 @@ def extrapolated_offset(
     out = offset.copy()
     out[used[~given]] = carried[~given]
     return out
-
-
-def smoothed_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
-    """Unit normals (V, 3) averaged over `passes` rings, so that what moves along them folds less easily in creases."""
-    normals = vertex_normals(vertices, faces)
-    mean = uniform_laplacian(faces, len(vertices))
-    for _ in range(passes):
-        normals = unit(normals + 0.5 * (mean @ normals))
-    return normals
 
 
 def _coarse_offset(

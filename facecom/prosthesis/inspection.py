@@ -11,13 +11,14 @@ from scipy.spatial import cKDTree
 
 from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
-from facecom.prosthesis.solid.booleans import extruded_wall, intersecting_edges, single_border, to_mesh
+from facecom.prosthesis.solid.booleans import extruded_wall, single_border, to_mesh
 from facecom.provenance import Provenance
 
 if TYPE_CHECKING:

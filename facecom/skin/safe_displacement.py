@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.fairing import fair, laplacian_step
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.fairing import fair_membrane, laplacian_step
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.skin.fine_patch import FinePatch
 
@@ -80,7 +80,7 @@ def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: 
     faces, mended = patch.mesh.faces, np.zeros(len(value), bool)
     mesh, _ = displace(patch, value)
     for turn in range(CROSSING_ROUNDS):
-        crossing, pierced = self_intersections(Mesh(mesh.vertices, faces[kept]))
+        crossing, pierced = first_intersections(Mesh(mesh.vertices, faces[kept]))
         if not len(crossing):
             break
         touched = np.zeros(len(value), bool)
@@ -97,7 +97,7 @@ def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: 
             mended |= free
             mended[faces[mended[faces].any(1)]] = True
             mended &= ~seen | (turn >= CALMING_ROUNDS + 2)
-            mesh = mesh.with_vertices(fair(mesh.vertices, faces, np.flatnonzero(mended)))
+            mesh = mesh.with_vertices(fair_membrane(mesh.vertices, faces, np.flatnonzero(mended)))
     if not kept.all():
         kept &= _hangs_on(faces, kept, ~seen)
     moved = np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals)

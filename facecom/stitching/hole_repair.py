@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.fairing import push_apart, remove_self_intersections
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.fairing import push_apart, remove_self_intersections_membrane
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.stitching.boundary_loops import BoundaryLoops, weight_rows
 from facecom.stitching.caps import cap_loop
@@ -79,10 +79,10 @@ def _compact(filling: Filling, rims: BoundaryLoops) -> Filling:
 
 def _eased(filling: Filling, rims: BoundaryLoops) -> Filling:
     """The filling with its vertices moved where it crosses itself, and new ones between rim vertices if that is due."""
-    out = _moved(filling, rims, remove_self_intersections)
+    out = _moved(filling, rims, remove_self_intersections_membrane)
     chords = _crossing_chords(out, rims)
     if len(chords):
-        out = _moved(_split(out, rims, chords), rims, remove_self_intersections)
+        out = _moved(_split(out, rims, chords), rims, remove_self_intersections_membrane)
     return _moved(out, rims, push_apart)
 
 
@@ -99,7 +99,7 @@ def _moved(filling: Filling, rims: BoundaryLoops, mend: Callable[..., Floats]) -
 def _crossing_chords(filling: Filling, rims: BoundaryLoops) -> Ints:
     """Inner edges between two rim vertices, of triangles that cross another or touch such, (C, 2)."""
     triangles, points = filling.triangles, np.concatenate([rims.points, filling.points])
-    edges, pierced = self_intersections(Mesh(points, triangles))
+    edges, pierced = first_intersections(Mesh(points, triangles))
     near = np.zeros(len(points), bool)
     near[edges] = near[triangles[pierced]] = True
     edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])

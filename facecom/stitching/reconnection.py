@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.stitching.boundary_zipping import ladder_triangles
 from facecom.stitching.planar_triangulation import has_edges, pair_keys
@@ -59,7 +59,7 @@ def reconnect_sheets(points: Floats, triangles: Ints, *, fixed: Ints, longest_mm
 
 def _places(points: Floats, triangles: Ints) -> list[Ints]:
     """Triangles that cross each other or lie beside such, place by place."""
-    edges, pierced = self_intersections(Mesh(points, triangles))
+    edges, pierced = first_intersections(Mesh(points, triangles))
     if not len(edges):
         return []
     sides = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
@@ -108,7 +108,7 @@ def _band(points: Floats, triangles: Ints, place: Ints, fixed: Ints, longest_mm:
 
 def _crossed(points: Floats, triangles: Ints) -> int:
     """How many edges cross."""
-    return len(self_intersections(Mesh(points, triangles))[0])
+    return len(first_intersections(Mesh(points, triangles))[0])
 
 
 def _grown(triangles: Ints, place: Ints) -> Iterator[Ints]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges
 
 
@@ -62,7 +62,7 @@ def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, gap: Floats) -
     kind = np.where((makers == 1) & ~on_face[edges].all(1), -1, makers)[pairs_edge]
     median = lambda k: float(np.median(angle[kind == k])) if (kind == k).any() else float("nan")  # noqa: E731
     smallest = float(np.percentile(smallest_angles(merged.vertices, patch), 1))
-    crossing = len(intersecting_edges(Mesh(merged.vertices, patch)))
+    crossing = len(first_intersections(Mesh(merged.vertices, patch))[0])
     bad = int(((used > 2) & (makers > 0)).sum())
     return RimQuality(
         median(1), median(0), median(2), float(np.median(gap)) if len(gap) else float("nan"), smallest, crossing, bad

@@ -7,6 +7,7 @@ from scipy.sparse import linalg as sparse_linalg
 from scipy.spatial import cKDTree
 
 from facecom.geometry.correspondence import OrientedSurface
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import Mesh, unit
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity
@@ -18,7 +19,6 @@ from facecom.projection.project import (
     posterior_field,
     project,
     robust_posterior_field,
-    smoothed_normals,
 )
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import trimesh
 
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.intersections import intersecting_edges, self_intersections
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.prosthesis import design
 from facecom.prosthesis.defect.design_surface import DesignSurface, mirror_region
 from facecom.prosthesis.defect.regions import auricle
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.tissue import above_tissue
-from facecom.prosthesis.solid.booleans import intersecting_edges, self_intersections
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 from facecom.provenance import Provenance
 
 

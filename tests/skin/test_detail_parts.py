@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.enclosed_holes import enclosed_holes
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, edge_lengths, face_areas, unique_edges
 from facecom.skin import band_power, fine_patch, noise_bands, quilting, relief, safe_displacement, synthetic_skin
 
@@ -157,9 +157,9 @@ def test_relief_that_would_cross_gives_way_and_seen_skin_that_crosses_is_left_ou
     x, y, _ = patch.mesh.vertices.T
     seen = (x > 0.3) & seen_wall
     plain, _ = safe_displacement.displace(patch, height)
-    assert len(intersecting_edges(plain))
+    assert len(first_intersections(plain)[0])
     done = safe_displacement.displace_uncrossed(patch, height, calm=np.zeros(len(height)), seen=seen)
-    assert not len(intersecting_edges(done.mesh)) and done.crossing == 0
+    assert not len(first_intersections(done.mesh)[0]) and done.crossing == 0
     assert (done.dropped > 0) == seen_wall
     far = np.abs(y) > 2.0
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
@@ -172,7 +172,7 @@ def test_a_smooth_face_that_crosses_itself_is_evened_out():
     plain, _ = safe_displacement.displace(patch, height)
     crossed, nothing = replace(patch, mesh=plain), np.zeros(len(height))
     done = safe_displacement.displace_uncrossed(crossed, nothing, calm=nothing, seen=nothing > 0)
-    assert len(intersecting_edges(plain)) and not len(intersecting_edges(done.mesh))
+    assert len(first_intersections(plain)[0]) and not len(first_intersections(done.mesh)[0])
     far = np.abs(patch.mesh.vertices[:, 1]) > 2.5
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, boundary_edges, boundary_loops, unique_edges
 from facecom.stitching.rim_quality import smallest_angles
 from facecom.stitching.stitch import Stitched, StitchSettings, stitch
@@ -128,7 +128,7 @@ def test_patch_lies_on_the_surface_without_crossing_or_slivers(
     scan, joined = case(name)
     made = joined.merged.vertices[len(scan.vertices) :]
     assert Surface(face).closest(made).distance.max(initial=0.0) < 0.35
-    assert len(intersecting_edges(joined.patch)) == 0
+    assert len(first_intersections(joined.patch)[0]) == 0
     assert np.percentile(smallest_angles(joined.patch.vertices, joined.patch.faces), 2) > 12
     if name != "one vertex":  # six rim edges say nothing about a median
         assert joined.quality.rim_angle_deg < joined.quality.scan_angle_deg + 3
@@ -241,7 +241,7 @@ def test_borders_that_run_beside_each_other_behind_the_face_are_sewn_together(fa
     skin, both = lid_and_bag(gap)
     joined = stitch(both, face)
     assert_sound(both, face, joined)
-    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
+    assert joined.quality.crossing_edges == len(first_intersections(joined.patch)[0]) == 0
     assert len(boundary_loops(joined.merged.faces)) == 1
     assert joined.n_loops_filled == 2
     lid, bag = (
@@ -271,9 +271,9 @@ def test_a_patch_that_would_cross_itself_is_evened_out(face: Mesh) -> None:
     points[near] += np.random.default_rng(0).normal(size=(near.sum(), 3))
     folded = Mesh(points, face.faces, uv=face.uv)
     joined = stitch(scan, folded)
-    assert len(intersecting_edges(folded)) > 20
+    assert len(first_intersections(folded)[0]) > 20
     assert_sound(scan, folded, joined)
-    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
+    assert joined.quality.crossing_edges == len(first_intersections(joined.patch)[0]) == 0
     assert joined.warnings == ()
 
 

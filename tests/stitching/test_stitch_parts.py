@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from facecom.geometry.fairing import push_apart, remove_self_intersections
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.fairing import push_apart, remove_self_intersections_membrane
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, boundary_edges, face_components, unique_edges
 from facecom.stitching.boundary_loops import BoundaryLoops, untangle
 from facecom.stitching.boundary_shortcuts import shortcut_runs
@@ -120,9 +120,9 @@ def test_what_fixed_vertices_pierce_is_pushed_aside_where_evening_out_cannot() -
     spike = np.array([[3.6, 3.7, 0.1], [4.3, 4.9, -2.0], [4.9, 4.2, -2.0]])
     both, triangles = np.concatenate([points, spike]), np.concatenate([faces, [[81, 82, 83]]])
     free = np.append(np.abs(points[:, :2] - 4).max(1) < 4, np.zeros(3, bool))
-    left, out = (move(both, triangles, free=free) for move in (remove_self_intersections, push_apart))
-    assert len(intersecting_edges(Mesh(left, triangles))) > 0
-    assert len(intersecting_edges(Mesh(out, triangles))) == 0
+    left, out = (move(both, triangles, free=free) for move in (remove_self_intersections_membrane, push_apart))
+    assert len(first_intersections(Mesh(left, triangles))[0]) > 0
+    assert len(first_intersections(Mesh(out, triangles))[0]) == 0
     assert np.array_equal(out[~free], both[~free])
     assert np.abs(out - both).max() < 0.5
 
@@ -265,12 +265,12 @@ def test_discs_of_linked_borders_are_reconnected_where_they_cross(seed: int) -> 
     points, triangles = linked_discs(seed)
     free = np.ones(len(points), bool)
     free[boundary_edges(triangles)] = False
-    moved = push_apart(remove_self_intersections(points, triangles, free=free), triangles, free=free)
-    assert len(intersecting_edges(Mesh(moved, triangles))) > 0  # no way to move them would do
+    moved = push_apart(remove_self_intersections_membrane(points, triangles, free=free), triangles, free=free)
+    assert len(first_intersections(Mesh(moved, triangles))[0]) > 0  # no way to move them would do
     before = triangles.copy()
     out = reconnect_sheets(points, triangles, fixed=NONE)
     assert np.array_equal(before, triangles)
-    assert len(intersecting_edges(Mesh(points, out))) == 0
+    assert len(first_intersections(Mesh(points, out))[0]) == 0
     assert {tuple(e) for e in boundary_edges(out).tolist()} == {tuple(e) for e in boundary_edges(triangles).tolist()}
     assert unique_edges(out)[2].max() == 2
     assert face_components(out).max() == 0
@@ -313,8 +313,8 @@ def test_a_filling_between_linked_rims_ends_without_crossings_and_without_idle_v
     assert np.array_equal(repair_self_intersections(whole, rims, NONE, longest_mm=0.1).triangles, triangles)
     out = repair_self_intersections(whole, rims, NONE, longest_mm=np.inf)
     everything = np.concatenate([points[:count], out.points])
-    assert len(intersecting_edges(Mesh(points, triangles))) > 0
-    assert len(intersecting_edges(Mesh(everything, out.triangles))) == 0
+    assert len(first_intersections(Mesh(points, triangles))[0]) > 0
+    assert len(first_intersections(Mesh(everything, out.triangles))[0]) == 0
     assert np.array_equal(np.unique(out.triangles), np.arange(len(everything)))
     assert out.weights.shape == (len(out.points), len(points))
     ways = [{tuple(e) for e in boundary_edges(t).tolist()} for t in (out.triangles, triangles)]

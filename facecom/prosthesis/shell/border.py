@@ -7,11 +7,10 @@ import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths
+from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths, grow_rings
 from facecom.prosthesis.shell.axis import axis_frame
 from facecom.prosthesis.solid.booleans import crossed_by_walls
 from facecom.prosthesis.solid.clipping import clip_faces, closed_inside, largest_piece, outer_loop
-from facecom.prosthesis.solid.self_intersections import grow_rings
 
 
 def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:

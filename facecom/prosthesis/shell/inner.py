@@ -9,19 +9,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Closest, Surface
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unit, vertex_normals
 from facecom.prosthesis.shell.border import trimmed
-from facecom.prosthesis.solid.booleans import (
-    below,
-    extruded_wall,
-    self_intersections,
-    single_border,
-    to_mesh,
-    to_solid,
-    within_loop,
-)
+from facecom.prosthesis.solid.booleans import below, extruded_wall, single_border, to_mesh, to_solid, within_loop
 from facecom.prosthesis.solid.isosurface import isosurface
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_level
 
 

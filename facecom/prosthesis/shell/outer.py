@@ -8,14 +8,15 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import Bools, Floats, Mesh, unit
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood
 from facecom.prosthesis.shell.border import opened, trimmed
 from facecom.prosthesis.shell.margin import drawn_sheet, margin_around, plain_sheet
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness
-from facecom.prosthesis.shell.tissue import above_tissue, even_normals, tissue_mesh
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.prosthesis.shell.tissue import above_tissue, tissue_mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ class MarginOutline:
         lifted = replace(wide, mesh=self._mended(wide))
         raised = above_tissue(lifted, tissue, unit(towards), thickness=thickness)
         higher = (raised.vertices != lifted.mesh.vertices).any(1)
-        around = replace(lifted, mesh=remove_self_intersections(raised, fresh=higher)[0])
+        around = replace(lifted, mesh=remove_self_intersections(raised, moved=higher)[0])
         face = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.mesh.vertices))
         # A border that was trimmed may leave tongues, and without them it is to be seen whole again.
         whole = sp.identity(len(face.rim), format="csr")
@@ -123,6 +124,5 @@ def rough_outer(near: Neighbourhood, thickness: Thickness, *, towards: Floats) -
 
 def outer_face(sheet: OuterSurface, thickness: Thickness) -> Mesh:
     """The sheet lifted off the skin as far as the thickness over skin needs."""
-    return sheet.mesh.with_vertices(
-        sheet.mesh.vertices + thickness.lift(sheet.rim, sheet.inward)[:, None] * even_normals(sheet.mesh, rounds=3)
-    )
+    normals = smoothed_normals(sheet.mesh.vertices, sheet.mesh.faces, passes=3)
+    return sheet.mesh.with_vertices(sheet.mesh.vertices + thickness.lift(sheet.rim, sheet.inward)[:, None] * normals)

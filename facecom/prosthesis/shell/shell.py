@@ -10,17 +10,19 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.laplacian import smoothed_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, grow_rings, unique_edges
 from facecom.prosthesis.shell.border import opened, trimmed
 from facecom.prosthesis.shell.inner import ExtendedSurface, inner_solid
 from facecom.prosthesis.shell.outer import MarginOutline, Outer
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.thickness import Thickness, slack
-from facecom.prosthesis.shell.tissue import bed_solid, even_normals, ground_under, room_over
-from facecom.prosthesis.solid.booleans import below, intersecting_edges, to_mesh, to_solid
+from facecom.prosthesis.shell.tissue import bed_solid, ground_under, room_over
+from facecom.prosthesis.solid.booleans import below, to_mesh, to_solid
 from facecom.prosthesis.solid.clipping import closed_inside, largest_piece
-from facecom.prosthesis.solid.self_intersections import grow_rings, remove_self_intersections
 
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -263,8 +265,12 @@ def _thick_enough(outer: Mesh, behind: tuple[Any, ...], least_mm: float) -> tupl
             np.maximum.at(short, outer.faces.ravel(), around)
         # Steep margins bend within a triangle: what is raised there may fold.
         before = outer.vertices
-        step = np.broadcast_to(_UP, before.shape) if along_axis else even_normals(outer, rounds=2)
-        outer, _ = remove_self_intersections(outer.with_vertices(before + short[:, None] * step), fresh=short > 0)
+        step = (
+            np.broadcast_to(_UP, before.shape)
+            if along_axis
+            else smoothed_normals(outer.vertices, outer.faces, passes=2)
+        )
+        outer, _ = remove_self_intersections(outer.with_vertices(before + short[:, None] * step), moved=short > 0)
         near = nearness.of(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 

@@ -8,20 +8,11 @@ import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.laplacian import uniform_laplacian
-from facecom.geometry.mesh import Floats, Mesh, face_normals, unit, vertex_normals
+from facecom.geometry.laplacian import smoothed_normals
+from facecom.geometry.mesh import Floats, Mesh, face_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smooth_step
 from facecom.prosthesis.solid.booleans import below, height_solid, to_solid
-
-
-def even_normals(mesh: Mesh, *, rounds: int) -> Floats:
-    """Vertex normals averaged with their neighbours, so that a scan's noise does not fold a lifted surface."""
-    normals = vertex_normals(mesh.vertices, mesh.faces)
-    step = uniform_laplacian(mesh.faces, len(mesh.vertices))
-    for _ in range(rounds):
-        normals = unit(normals + 0.5 * (step @ normals))
-    return normals
 
 
 def above_tissue(
@@ -69,7 +60,7 @@ def tissue_mesh(wide: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:
     healthy, _ = wide.mesh.submesh(np.asarray((wide.inward[wide.mesh.faces] <= 1e-9).all(1)))
     if bed is None or not len(bed.faces):
         return healthy
-    lifted = bed.vertices + clearance * even_normals(bed, rounds=2)
+    lifted = bed.vertices + clearance * smoothed_normals(bed.vertices, bed.faces, passes=2)
     return Mesh(
         np.concatenate([healthy.vertices, lifted]),
         np.concatenate([healthy.faces, bed.faces + len(healthy.vertices)]),

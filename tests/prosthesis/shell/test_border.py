@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.prosthesis.output.comparison import comparison_picture, difference
@@ -13,7 +14,7 @@ from facecom.prosthesis.shell.border import crossed, trimmed
 from facecom.prosthesis.shell.margin import seen_faces
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief, relief_at
-from facecom.prosthesis.solid.booleans import below, intersecting_edges, simple_loop
+from facecom.prosthesis.solid.booleans import below, simple_loop
 
 UP = np.array([0.0, 0.0, 1.0])
 

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.prosthesis.defect.neighbourhood import neighbourhood
 from facecom.prosthesis.inspection import INNER, SIDE, face_kinds, wall_thickness
@@ -18,7 +19,7 @@ from facecom.prosthesis.shell.mould import MouldSettings, build_mould
 from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects
 from facecom.prosthesis.shell.shell import _thick_enough, _without, build_shell
 from facecom.prosthesis.shell.thickness import Thickness
-from facecom.prosthesis.solid.booleans import below, height_solid, intersecting_edges, to_mesh, to_solid
+from facecom.prosthesis.solid.booleans import below, height_solid, to_mesh, to_solid
 from facecom.prosthesis.solid.clipping import clip_faces, closed_inside
 
 

@@ -5,11 +5,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Mesh
+from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.mesh import Mesh, grow_rings
 from facecom.prosthesis.shell.shell import _Nearness
-from facecom.prosthesis.solid.booleans import intersecting_edges, to_solid
+from facecom.prosthesis.solid.booleans import to_solid
 from facecom.prosthesis.solid.isosurface import isosurface
-from facecom.prosthesis.solid.self_intersections import grow_rings
 from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_level
 
 
