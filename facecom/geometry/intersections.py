@@ -56,7 +56,7 @@ def first_intersections(mesh: Mesh, *, tolerance_mm: float = PATCH_TOLERANCE_MM)
     >>> spike = [[0.2, 0.2, -1], [0.2, 0.2, 1], [5, 5, 1]]
     >>> two = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], *spike], [[0, 1, 2], [3, 4, 5]])
     >>> [found.tolist() for found in first_intersections(two)]
-    [[[3, 4]], [0]]
+    [[[1, 2], [3, 4]], [1, 0]]
     """
     return _walk(mesh, unique_edges(mesh.faces)[0], np.arange(len(mesh.faces)), _FIRST_HIT, tolerance_mm)
 
@@ -77,7 +77,7 @@ def self_intersections(
     >>> spike = [[0.2, 0.2, -1], [0.2, 0.2, 1], [5, 5, 1]]
     >>> two = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], *spike], [[0, 1, 2], [3, 4, 5]])
     >>> len(self_intersections(two)[0]), len(self_intersections(two, moved=np.zeros(6, bool))[0])
-    (1, 0)
+    (2, 0)
     """
     if moved is None:
         return _walk(mesh, unique_edges(mesh.faces)[0], np.arange(len(mesh.faces)), _EVERY_HIT, tolerance_mm)

@@ -23,7 +23,6 @@ from facecom.stitching.patch_triangulation import Filling
 from facecom.stitching.planar_triangulation import constrained_triangles, crossings, has_edges, signed_areas
 from facecom.stitching.reconnection import reconnect_sheets
 from facecom.stitching.rim_blending import blended_offsets
-from facecom.stitching.rim_quality import crossings as crossings_in_space
 from facecom.stitching.rim_triangulation import flip_edges, split_edges
 from facecom.stitching.stitch import measure_coverage
 
@@ -291,7 +290,7 @@ def test_a_face_that_only_touches_an_edge_hides_none_that_the_edge_pierces() -> 
     pierced = [[0.8, -1.0, -1], [0.8, 1, -1], [0.8, 0, 1]]
     points = np.array(edge + grazed + pierced)
     faces = np.arange(9).reshape(3, 3)
-    found, by = crossings_in_space(Mesh(points, faces))
+    found, by = first_intersections(Mesh(points, faces))
     assert [0, 1] in found.tolist()
     assert (by[(found == [0, 1]).all(1)] == 2).all()
 
