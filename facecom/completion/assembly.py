@@ -47,7 +47,7 @@ def assemble(evidence: FitContext, sigma: Floats, report: Report, *, skin: Detai
     fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
     patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
     made_sigma = joined.weights @ sigma
-    merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
+    merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.observed_mm), made_sigma])
     provenance = face_provenance(evidence, skin)
     return Completion(
         face=face,

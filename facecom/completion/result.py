@@ -219,7 +219,7 @@ class FitContext:
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from what was seen."""
         options, measured = self.settings.posterior, self.projected.measured
-        away = distance_to_observed(self.projected.vertices, measured, reach_mm=options.known_mm)
+        away = distance_to_observed(self.projected.vertices, measured, reach_mm=options.search_mm)
         return far_factor(away, settings=options)
 
     def rows(self, pick: Ints) -> Floats:

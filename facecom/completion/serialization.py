@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,13 @@ def _scan(arrays: dict[str, np.ndarray], text: dict[str, Any], settings: Complet
 
 def _plain(value: Any) -> Any:
     """As it reads after a journey through JSON."""
-    if hasattr(value, "__dataclass_fields__"):
-        value = asdict(value)
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(_stored(value)))
+
+
+def _stored(value: Any) -> Any:
+    """Dataclasses as dicts, but for fields whose metadata says that they are not stored (code of the caller's own)."""
+    if is_dataclass(value):
+        return {f.name: _stored(getattr(value, f.name)) for f in fields(value) if f.metadata.get("stored", True)}
+    if isinstance(value, tuple | list):
+        return [_stored(entry) for entry in value]
+    return value

@@ -61,7 +61,7 @@ class OrientedSurface:
         pose: Similarity,
         reach_mm: float,
         normal_limit_rad: float,
-        many_far: bool = False,
+        prefilter: bool = False,
     ) -> Correspondences:
         """Closest points to (N, 3) points with (N, 3) normals.
 
@@ -70,11 +70,11 @@ class OrientedSurface:
         pose : frame of this surface (mm) -> frame of the query
         reach_mm : a partner farther away is not believed
         normal_limit_rad : nor is one whose normal is turned by more
-        many_far : whether to expect many points beyond the reach; they are then sorted out before the tree of triangles
+        prefilter : whether to expect many points beyond the reach; they are then sorted out before the tree of triangles
             is asked, which is slow for them, and each becomes its own partner at an infinite distance
         """
         query = pose.inverse().apply(points)
-        near = self._may_reach(query, reach_mm) if many_far else np.arange(len(query))
+        near = self._may_reach(query, reach_mm) if prefilter else np.arange(len(query))
         found = self.surface.closest(query[near])
         corners = self.mesh.faces[found.faces]
         own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals.take(corners, axis=0)))

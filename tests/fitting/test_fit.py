@@ -180,7 +180,7 @@ def test_a_start_that_fails_is_passed_over_and_only_all_of_them_are_an_error(dom
     away = Similarity(translation=np.array([500.0, 0.0, 0.0]))
     kept = fit_from_several(scan, dome, [away, Similarity()], settings=SETTINGS)
     np.testing.assert_array_equal(kept.code, fit(scan, dome, Similarity(), settings=SETTINGS).code)
-    with pytest.raises(FitError, match="find a partner"):
+    with pytest.raises(FitError, match="have a correspondence"):
         fit_from_several(scan, dome, [away, away], settings=SETTINGS)
     with pytest.raises(ValueError, match="give at least one"):
         fit_from_several(scan, dome, [], settings=SETTINGS)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
-from facecom.fitting.newton import FitSettings, FitStage
 from facecom.fitting.normal_equations import cholesky_lower, motion_is_determined, solve_step
+from facecom.fitting.types import FitSettings, FitStage
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity

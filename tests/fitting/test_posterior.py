@@ -89,7 +89,7 @@ def test_freedom_is_none_on_seen_skin_and_grows_into_the_hole():
 
 def test_sigma_grows_into_the_hole():
     sigma = calibrated_sigma(np.full(30, 0.4), LINE, SEEN, residual_mm=0.15, settings=SETTINGS)
-    assert np.allclose(sigma[SEEN], SETTINGS.measured_mm)
+    assert np.allclose(sigma[SEEN], SETTINGS.observed_mm)
     assert (np.diff(sigma[9:]) > 0).all()
 
 
@@ -110,7 +110,7 @@ def test_calibration_scales_what_is_made_up_alone():
 
 def test_what_lies_far_from_anything_seen_is_less_sure_than_the_posterior_says():
     along = np.stack([np.linspace(0, 400, 30), np.zeros(30), np.zeros(30)], 1)
-    flat = replace(SETTINGS, far_gain=0.0, measured_mm=1e-9)
+    flat = replace(SETTINGS, far_gain=0.0, observed_mm=1e-9)
     plain, wider = (
         calibrated_sigma(np.full(30, 0.4), along, SEEN, residual_mm=0.15, settings=s)
         for s in (flat, replace(flat, far_gain=1.5))

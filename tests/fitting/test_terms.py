@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.fitting.terms import (
-    by_name,
     geman_mcclure,
     landmark_rows,
+    landmark_targets,
     midline_pairs,
     point_to_plane_rows,
     symmetry_residuals,
@@ -112,10 +112,10 @@ def test_pull_of_a_far_partner_vanishes(scale):
 
 
 def test_landmarks_by_name():
-    pick, targets = by_name({"b": np.ones(3), "a": np.zeros(3)}, {"a": 5, "b": 7, "c": 9})
+    pick, targets = landmark_targets({"b": np.ones(3), "a": np.zeros(3)}, {"a": 5, "b": 7, "c": 9})
     assert dict(zip(pick.tolist(), targets[:, 0].tolist(), strict=True)) == {5: 0.0, 7: 1.0}
 
 
 def test_unknown_landmark_lists_the_known():
     with pytest.raises(ValueError, match=r"unknown landmark 'x'.*a, b"):
-        by_name({"x": np.ones(3)}, {"a": 1, "b": 2})
+        landmark_targets({"x": np.ones(3)}, {"a": 1, "b": 2})

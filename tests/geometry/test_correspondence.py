@@ -48,7 +48,7 @@ def test_sorting_out_far_points_changes_no_partner(icosphere):
     pose = Similarity(rotation_from_vector([0.3, -1.0, 0.5]), [5.0, 1.0, -2.0])
     options = {"pose": pose, "reach_mm": 6.0, "normal_limit_rad": 1.2}
     every = OrientedSurface(mesh).match(points, normals, **options)
-    sorted_out = OrientedSurface(mesh).match(points, normals, **options, many_far=True)
+    sorted_out = OrientedSurface(mesh).match(points, normals, **options, prefilter=True)
     assert 50 < every.valid.sum() < 3000
     assert np.array_equal(every.valid, sorted_out.valid)
     for name in ("points", "normals", "distance"):
@@ -59,7 +59,7 @@ def test_sorting_out_far_points_changes_no_partner(icosphere):
 
 def test_nothing_within_reach_is_no_partner_and_no_error(sheet):
     found = OrientedSurface(sheet(6, 6)).match(
-        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, many_far=True
+        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, prefilter=True
     )
     assert not found.valid.any() and np.isinf(found.distance).all()
 
