@@ -165,7 +165,7 @@ def fit_from_several(
 
 
 def near_poses(pose: Similarity, count: int, *, turn_rad: float, shift_mm: float, seed: int) -> list[Similarity]:
-    """The pose (scan frame -> face frame) and `count` more, moved at random by these standard deviations about each axis."""
+    """The pose (scan frame -> face frame) and `count` more, moved at random by these standard deviations an axis."""
     rng = np.random.default_rng(seed)
     motions = [(rng.normal(0.0, turn_rad, 3), rng.normal(0.0, shift_mm, 3)) for _ in range(count)]
     return [pose, *(Similarity(rotation_from_vector(turn), shift) @ pose for turn, shift in motions)]
