@@ -1,6 +1,7 @@
 """A completion kept in files comes back as it was."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,11 @@ def test_other_settings_another_model_and_damage_are_refused(folder, model, tmp_
 def test_nothing_is_kept_unless_asked(done, tmp_path):
     done.save(tmp_path)
     assert not (tmp_path / "evidence.json").exists()
+
+
+def test_terms_of_the_callers_own_are_not_written(folder, done, model, tmp_path):
+    """They are code; the fit they led to is what is kept."""
+    settings = CompletionSettings(fit=replace(CompletionSettings().fit, extra_terms=(lambda *_, **__: None,)))
+    replace(done, evidence=replace(done.evidence, settings=settings)).save(tmp_path, keep=True)
+    for name in ("evidence.json", "evidence.safetensors"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
