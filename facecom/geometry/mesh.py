@@ -93,6 +93,11 @@ def face_cross(vertices: Floats, faces: Ints) -> Floats:
     return np.cross(b - a, c - a)
 
 
+def has_distinct_corners(faces: Ints) -> Bools:
+    """Whether each face names three different vertices, (F,)."""
+    return (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+
+
 def longest_edges(vertices: Floats, faces: Ints) -> Floats:
     """Length of the longest edge of each face, (F,)."""
     corners = vertices[faces]
