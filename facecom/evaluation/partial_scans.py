@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from facecom.evaluation.defects import Defect, Waves, keypoint_cells, removed
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit
 from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.geometry.units import MM_PER_UNIT, Unit
 
-Unit = Literal["mm", "cm", "m"]
 NO_FACES = np.zeros((0, 3), np.int64)
-UNIT_MM: dict[Unit, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _pose(rng: np.random.Generator, settings: ScanSettings) -> Similarity:
     axis = unit(rng.normal(size=3))
     rotation = rotation_from_vector(axis * rng.uniform(0, settings.max_angle))
     shift = rng.uniform(-settings.max_shift_mm, settings.max_shift_mm, 3)
-    return Similarity(scale=1 / UNIT_MM[settings.unit]) @ Similarity(rotation, shift)
+    return Similarity(scale=1 / MM_PER_UNIT[settings.unit]) @ Similarity(rotation, shift)
 
 
 _OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints
 
-LARGEST = 1e30  # a larger coordinate is damage, and its square would overflow
+MAX_COORDINATE = 1e30
+"""A larger coordinate is damage, and in single precision its square would overflow."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from facecom.evaluation.defects import DEFECTS, FACECOM_DEFECTS, Waves, removed
-from facecom.evaluation.partial_scans import UNIT_MM, ScanSettings, partial_scan
+from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh, boundary_loops, face_components
+from facecom.geometry.units import MM_PER_UNIT
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_the_scan_is_the_face_moved_without_what_the_defect_took(face):
 def test_the_unit_changes_nothing_but_the_numbers(face, unit):
     here = partial_scan(face, "cheek", seed=1, settings=ScanSettings(unit=unit, clutter=2)).scan
     plain = partial_scan(face, "cheek", seed=1, settings=ScanSettings(clutter=2)).scan
-    np.testing.assert_allclose(here.vertices * UNIT_MM[unit], plain.vertices, atol=1e-9)
+    np.testing.assert_allclose(here.vertices * MM_PER_UNIT[unit], plain.vertices, atol=1e-9)
     np.testing.assert_array_equal(here.faces, plain.faces)
 
 

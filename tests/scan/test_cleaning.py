@@ -193,7 +193,7 @@ def test_a_surface_with_one_side_is_cut_open_once():
     assert not consistent_orientation(moebius).any()
     cut = consistent_surface(np.random.default_rng(0).normal(size=(9, 3)), moebius)
     assert is_oriented_surface(cut.faces)
-    assert (cut.crowded, cut.one_sided) == (0, 1)
+    assert (cut.nonmanifold, cut.nonorientable) == (0, 1)
     assert np.array_equal(np.sort(cut.faces, axis=1), np.sort(moebius[cut.index], axis=1))
 
 
