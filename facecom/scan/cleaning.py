@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,13 +119,13 @@ def clean_scan(
     counts["floating_faces"] = int(floating.sum())
     counts["floating_vertices"] = len(np.unique(faces[floating]))
     faces, face_index = faces[~floating], face_index[~floating]
-    for name, find in (("degenerate_faces", _degenerate), ("duplicate_faces", _duplicate)):
-        bad = find(scan.vertices, faces)
-        counts[name] = int(bad.sum())
-        faces, face_index = faces[~bad], face_index[~bad]
+    tests: list[tuple[str, Callable[[Floats, Ints], Bools]]]
+    tests = [("degenerate_faces", _degenerate), ("duplicate_faces", _duplicate)]
     if max_stretch is not None:
-        bad = _edge_stretch(scan.vertices, faces) > max_stretch
-        counts["stretched_faces"] = int(bad.sum())
+        tests.append(("stretched_faces", lambda vertices, faces: _edge_stretch(vertices, faces) > max_stretch))
+    for name, test in tests:
+        bad = test(scan.vertices, faces)
+        counts[name] = int(bad.sum())
         faces, face_index = faces[~bad], face_index[~bad]
     surface = consistent_surface(scan.vertices, faces)
     faces, face_index = surface.faces, face_index[surface.index]

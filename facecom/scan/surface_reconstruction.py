@@ -80,23 +80,19 @@ def surface_from_points(
     """
     if method not in get_args(SurfaceMethod):
         raise ValueError(f"method must be one of {', '.join(get_args(SurfaceMethod))}, got {method!r}")
-    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
-    finite = finite[weld(cloud.vertices[finite])[0]]
-    if len(finite) < MIN_POINTS:
-        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
-    points = cloud.vertices[finite]
-    if method == "pivot" and len(points) > max_points:
-        finite = finite[_thinning(points, max_points)]
-        points = cloud.vertices[finite]
-    centre = np.median(points, axis=0)
-    scale = point_spacing(points)
+    chosen = _distinct_points(cloud)
+    if method == "pivot" and len(chosen) > max_points:
+        chosen = chosen[_thinning(cloud.vertices[chosen], max_points)]
+    points = cloud.vertices[chosen]
+    centre, scale = np.median(points, axis=0), point_spacing(points)
     local = (points - centre) / scale
-    given = None if cloud.normals is None else _usable_normals(local, cloud.normals[finite])
+    given = None if cloud.normals is None else _usable_normals(local, cloud.normals[chosen])
     normals = estimate_normals(local) if given is None else given
     if method == "poisson":
         mesh = _poisson(local, normals, depth, trim)
-        return _with_nearest_colors(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
-    faces = _ball_pivoting(local + jitter * np.random.default_rng(seed).normal(size=local.shape), normals, radii)
+        return _with_nearest_colors(mesh.with_vertices(mesh.vertices * scale + centre), cloud, chosen)
+    jittered = local + jitter * np.random.default_rng(seed).normal(size=local.shape)
+    faces = _ball_pivoting(jittered, normals, radii)
     if not len(faces):
         raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
     limit = edge_limit(local, faces, outlier=outlier)
@@ -106,8 +102,17 @@ def surface_from_points(
     kept_normals = cloud.normals
     if given is None or kept_normals is None:
         kept_normals = np.zeros_like(cloud.vertices)
-        kept_normals[finite] = normals
-    return Mesh(cloud.vertices, finite[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+        kept_normals[chosen] = normals
+    return Mesh(cloud.vertices, chosen[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+
+
+def _distinct_points(cloud: Mesh) -> Ints:
+    """Indices of the finite points, the first at each position; too few are an error."""
+    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
+    finite = finite[weld(cloud.vertices[finite])[0]]
+    if len(finite) < MIN_POINTS:
+        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
+    return finite
 
 
 def point_spacing(points: Floats) -> float:
