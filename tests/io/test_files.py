@@ -79,8 +79,8 @@ def test_positions_that_float32_cannot_hold_are_stored_in_float64_unless_told_ot
     fine = Mesh(ball.vertices + 1e-9, ball.faces)
     write_mesh(tmp_path / "exact.ply", fine)
     write_mesh(tmp_path / "short.ply", fine, exact=False)
-    assert read_scan_file(tmp_path / "exact.ply").stored == "float64"
-    assert read_scan_file(tmp_path / "short.ply").stored == "float32"
+    assert read_scan_file(tmp_path / "exact.ply").precision == "float64"
+    assert read_scan_file(tmp_path / "short.ply").precision == "float32"
     assert np.array_equal(read_scan(tmp_path / "short.ply").vertices, fine.vertices.astype(np.float32))
 
 
@@ -202,7 +202,7 @@ def test_obj_vertices_keep_their_order_and_number_over_a_texture_seam(tmp_path):
     assert scan.mesh.uv[0].tolist() == [0, 0]
     assert scan.corner_uv[1, 0].tolist() == [0.5, 0.5]
     assert scan.texture.shape == (3, 3, 3)
-    assert scan.stored == "float64"
+    assert scan.precision == "float64"
 
 
 def test_obj_without_a_seam_has_texture_coordinates_by_vertex_alone(tmp_path):
