@@ -31,14 +31,14 @@ def given_face(scan: Mesh, face: Mesh) -> Mesh:
 
 
 def nricp(scan: Mesh, face: Mesh, *, gate_mm: float | None = None) -> Mesh:
-    """Pull the face onto the scan by trimesh's `nricp_amberg` (Amberg et al. 2007).
+    """Register the face to the scan by trimesh's `nricp_amberg` (Amberg et al. 2007).
 
     Parameters
     ----------
     scan, face : Mesh
     gate_mm : float or None
-        Farther than this the scan does not pull; None leaves trimesh's own 0.1 of the face's diagonal, some 30 mm,
-        which draws a nose flat into its hole.
+        Points of the scan farther away are rejected; None leaves trimesh's own 0.1 of the face's diagonal, some 30 mm,
+        which flattens a nose into its hole.
 
     Raises
     ------
