@@ -1,7 +1,9 @@
 """Self-intersections of a triangle mesh: edges that pierce triangles with which they share no vertex.
 
 Rays run along the edges from hit to hit. Two questions are asked of them. Repair of a patch asks for each edge whether
-it pierces anything, and where first; a closed solid is asked for every pair of an edge and a triangle.
+it pierces anything, and where first; a closed solid is asked for every pair of an edge and a triangle. A triangle that
+lies within a step of the walk behind another hit can be missed; a step is a thousandth of the edge, or more after
+triangles that the edge only touches.
 """
 
 from __future__ import annotations

@@ -112,7 +112,8 @@ def _relief_weights(points: Floats, settings: AlignSettings) -> Floats:
     near.data[:] = 1.0
     around = (near @ points + points) / (np.asarray(near.sum(1)).ravel() + 1)[:, None]
     relief = np.linalg.norm(points - around, axis=1)
-    return BASE_WEIGHT + np.clip(relief / np.percentile(relief, FULL_RELIEF_PERCENTILE), 0, 1) ** 2
+    full = max(float(np.percentile(relief, FULL_RELIEF_PERCENTILE)), 1e-12)  # a scan within one voxel has none
+    return BASE_WEIGHT + np.clip(relief / full, 0, 1) ** 2
 
 
 def farthest_points(points: Floats, count: int) -> Ints:
