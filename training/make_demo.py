@@ -13,7 +13,7 @@ import numpy as np
 from facecom.evaluation.defects import Defect, defect_mask
 from facecom.evaluation.partial_scans import NO_FACES, ScanSettings, partial_scan
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.correspondence import cluster_vertices
+from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.mesh import Floats, Ints, Mesh, unique_edges, vertex_normals
 from facecom.geometry.sampling import sample_surface
 from facecom.geometry.subdivision import loop_matrix, split_faces

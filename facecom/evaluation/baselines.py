@@ -1,4 +1,4 @@
-"""Other people's ways to complete a face, behind one signature, to run beside ours on the same scan.
+"""Other methods that complete a face, behind one signature, to compare on the same scan.
 
 Each takes the partial scan and a whole face that already lies on it (a mean face or a fit), both in one frame in mm,
 and returns a whole face. What they are given, the pose, is more than `facecom.complete` gets.

@@ -94,7 +94,7 @@ def iterate_fit(
     Raises
     ------
     FitError
-        When too few vertices find a correspondence on the scan; the message carries the figures.
+        When too few vertices find a correspondence on the scan; the message gives the figures.
     """
     chosen: FitOptions = {"settings": FitSettings(), **options}
     for step, stage, number in newton_steps(FitProblem(scan, model, **chosen), start):
@@ -120,8 +120,8 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
         raise ValueError("the fit has no stages; give at least one")
     if not motion_is_determined(last.precision):
         raise FitError(
-            "the scan looks the same turned or moved, as a ball, a plane or a tube does, so that nothing tells where a "
-            "face lies in it; is it a face?"
+            "the scan looks the same rotated or moved, as a ball, a plane or a tube does, so that nothing tells where "
+            "a face lies in it; is it a face?"
         )
     return Fit(
         code=last.code,

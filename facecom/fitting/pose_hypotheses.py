@@ -50,13 +50,13 @@ class PoseHypothesisSettings:
     prior_cost: float = 0.12
     """What an implausible shape costs the score, for each unit of squared code beyond one for each entry."""
     normal_limit_rad: float = 1.0
-    """A correspondence whose normal is turned by more is rejected; wide, as a starting pose is rough."""
+    """A correspondence whose normal differs by a larger angle is rejected; wide, as a starting pose is rough."""
     min_correspondences: int = 40
     """Vertices of the face that must find a correspondence for a pose to be kept."""
     score_reach_mm: float = 6.0
     """Correspondences farther away explain nothing when a rough fit is scored."""
     score_normal_limit_rad: float = 0.8
-    """Nor do those whose normal is turned by more."""
+    """Nor do those whose normal differs by a larger angle."""
 
 
 def best_pose_hypothesis(

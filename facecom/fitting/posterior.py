@@ -124,5 +124,5 @@ def motion_jacobian(vertices: Floats) -> Floats:
     """Derivative (V, 3, 6) of vertices by a small rotation vector about the origin and a translation."""
     x, y, z = vertices.T
     zero = np.zeros_like(x)
-    turn = np.stack([np.stack(r, 1) for r in ((zero, z, -y), (-z, zero, x), (y, -x, zero))], axis=1)
-    return np.concatenate([turn, np.broadcast_to(np.eye(3), (len(vertices), 3, 3))], axis=2)
+    rotation = np.stack([np.stack(r, 1) for r in ((zero, z, -y), (-z, zero, x), (y, -x, zero))], axis=1)
+    return np.concatenate([rotation, np.broadcast_to(np.eye(3), (len(vertices), 3, 3))], axis=2)

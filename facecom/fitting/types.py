@@ -40,8 +40,8 @@ class FitTerm(Protocol):
 
     to the cost, where delta (M + 6,) is the step sought: code, then a rotation vector about the origin of the face
     frame and a translation, by which the face moves. A residual is thus target less current value, and a row is the
-    derivative of the current value. Residuals of mm with weights of 1 / mm2 stand beside the plane terms as they are;
-    robust weights, where wanted, are the term's own. `motion_jacobian` gives the last six columns for vertices.
+    derivative of the current value. Residuals of mm with weights of 1 / mm2 add to the plane terms as they are; robust
+    weights, where wanted, are the term's own. `motion_jacobian` gives the last six columns for vertices.
 
     The rough fits that choose a starting pose do not ask extra terms. A completion on disk keeps the outcome of its
     fit, not the terms.
@@ -104,7 +104,7 @@ class FitSettings:
 
     stages: tuple[FitStage, ...] = field(default_factory=default_fit_stages)
     normal_limit_rad: float = 0.8
-    """A correspondence whose normal is turned by more is rejected."""
+    """A correspondence whose normal differs by a larger angle is rejected."""
     landmark_sigma_mm: float = 2.0
     """Standard deviation of a landmark that comes without one."""
     symmetry_sigma_mm: float = 0.25

@@ -16,7 +16,6 @@ from facecom.geometry.mesh import (
     Mesh,
     boundary_edges,
     edge_lengths,
-    has_distinct_corners,
     unit,
     vertex_normals,
 )
@@ -82,7 +81,7 @@ class OrientedSurface:
         ----------
         pose : frame of this surface (mm) -> frame of the query
         reach_mm : a correspondence farther away is not valid
-        normal_limit_rad : nor is one whose normal is turned by more
+        normal_limit_rad : nor is one whose normal differs by a larger angle
         prefilter : whether to drop points beyond the reach before the tree of triangles is asked, which is slow for
             them; each such point then corresponds to itself at an infinite distance
         """
@@ -104,22 +103,3 @@ class OrientedSurface:
         """Indices of the points whose distance to the surface may be less than the reach."""
         tree, slack = self._corners
         return np.flatnonzero(tree.query(query, distance_upper_bound=reach_mm + slack)[0] < np.inf)
-
-
-def cluster_vertices(mesh: Mesh, *, cell_mm: float) -> tuple[Mesh, Ints]:
-    """Coarser mesh whose vertices are the means of those in each cell of a grid, and the cell of each old vertex.
-
-    Source: Rossignac and Borrel, Multi-resolution 3D approximations for rendering complex scenes (1993).
-    """
-    low = mesh.vertices.min(axis=0)
-    cell = np.floor((mesh.vertices - low) / cell_mm).astype(np.int64)
-    shape = cell.max(axis=0) + 1
-    key = (cell[:, 0] * shape[1] + cell[:, 1]) * shape[2] + cell[:, 2]
-    _, owner = np.unique(key, return_inverse=True)
-    owner = owner.ravel()
-    count = np.bincount(owner)
-    centres = np.stack([np.bincount(owner, mesh.vertices[:, k]) for k in range(3)], axis=1) / count[:, None]
-    faces = owner[mesh.faces]
-    faces = faces[has_distinct_corners(faces)]
-    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-    return Mesh(centres, faces[np.sort(first)]), owner.astype(np.int64)

@@ -58,7 +58,7 @@ def remove_self_intersections(
     --------
     >>> x, y = (a.ravel() for a in np.meshgrid(np.arange(9.0), np.arange(9.0), indexing="ij"))
     >>> z = np.where((x == 6) & (y == 4), 3.0, np.where((x == 4) & (y == 4), 1.5, 0.0))
-    >>> x = np.where((x == 4) & (y == 4), 7.5, x)  # through the peak beside it
+    >>> x = np.where((x == 4) & (y == 4), 7.5, x)  # through the peak next to it
     >>> k = np.arange(81).reshape(9, 9)
     >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
     >>> faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])

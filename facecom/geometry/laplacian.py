@@ -48,7 +48,7 @@ def smoothed_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
     ----------
     vertices : (V, 3) float
     faces : (F, 3) int
-    passes : int, rings of neighbours that have a say; 0 for the plain normals
+    passes : int, rings of neighbours that are averaged; 0 for the plain normals
 
     Returns
     -------

@@ -163,7 +163,7 @@ def write_mesh(
     attributes : further numbers of each vertex, (V,) by name; PLY alone
     exact : for PLY, keep every bit of the positions, in float32 where that is enough and float64 where not;
         with False, float32. STL and GLB store float32, OBJ and OFF always the full number.
-    texture : name of a texture image beside the file; PLY alone
+    texture : name of a texture image in the same folder; PLY alone
 
     Raises
     ------

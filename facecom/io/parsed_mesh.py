@@ -21,7 +21,7 @@ class ParsedMesh:
 
     vertices : (V, 3); faces : (F, 3); uv : (V, 2); corner_uv : (F, 3, 2) where one vertex has several coordinates;
     colors : (V, 3) in 0..1; normals : (V, 3); attributes : other numbers of each vertex, (V,) by name;
-    texture : file name beside the scan, or the (H, W, 3) uint8 image itself.
+    texture : name of a file in the scan's folder, or the (H, W, 3) uint8 image itself.
     """
 
     vertices: Floats

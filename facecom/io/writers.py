@@ -28,7 +28,7 @@ def ply_bytes(
     attributes : further numbers of each vertex, (V,) by property name; stored in their own type
     exact : with True, positions are stored in float32 where that loses no bit of any, else in float64;
         with False, always in float32
-    texture : name of the texture image beside the file
+    texture : name of the texture image, in the same folder
 
     Raises
     ------

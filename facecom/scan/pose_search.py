@@ -32,10 +32,10 @@ MAX_GRID_CELLS = 96
 MIN_COHERENCE = 0.2
 """Length of the mean of the normals in a voxel below which it shows no side: hair, or two sheets in one voxel."""
 BASE_WEIGHT, FULL_RELIEF_PERCENTILE = 0.2, 90
-"""Weight of a point without relief beside that of one with full relief, 1.2, and the percentile that counts as full."""
+"""Weight of a point without relief (one with full relief weighs 1 more), and the percentile that counts as full."""
 DISTINCT_DEG, DISTINCT_MM = 12, 12
 """Poses that differ by less than both are one."""
-MAX_TURN_RAD, MAX_SHIFT_MM = 0.3, 20
+MAX_ROTATION_RAD, MAX_SHIFT_MM = 0.3, 20
 """Largest rotation about each axis and translation along each that one ICP step may make."""
 ICP_DAMPING, ICP_DAMPING_FLOOR = 1e-6, 1e-9
 """Levenberg-Marquardt damping of an ICP step, as a share of the trace, and its least value."""
@@ -260,12 +260,12 @@ def _icp_step(
     trace = np.trace(normal, axis1=1, axis2=2)[:, None, None]
     damping = ICP_DAMPING * trace * np.eye(6) + ICP_DAMPING_FLOOR * np.eye(6)
     step = np.linalg.solve(normal + damping, weighted @ along[..., None])[..., 0]
-    turn = _rotations(np.clip(step[:, :3], -MAX_TURN_RAD, MAX_TURN_RAD))
+    rotation = _rotations(np.clip(step[:, :3], -MAX_ROTATION_RAD, MAX_ROTATION_RAD))
     moved = translations - centre[:, 0]
     translations = (
-        np.einsum("hij,hj->hi", turn, moved) + centre[:, 0] + np.clip(step[:, 3:], -MAX_SHIFT_MM, MAX_SHIFT_MM)
+        np.einsum("hij,hj->hi", rotation, moved) + centre[:, 0] + np.clip(step[:, 3:], -MAX_SHIFT_MM, MAX_SHIFT_MM)
     )
-    return turn @ rotations, translations
+    return rotation @ rotations, translations
 
 
 def _rotations(vectors: Floats) -> Floats:
@@ -290,6 +290,6 @@ def _distinct(rotations: Floats, translations: Floats, scores: Floats, *, count:
         if len(chosen) == count:
             break
         # the trace of R1 R2^T is the product of the two as vectors
-        turned = turns @ turns[k] < 1 + 2 * np.cos(np.radians(DISTINCT_DEG))
-        open_ &= turned | (np.linalg.norm(places - places[k], axis=1) > DISTINCT_MM)
+        rotated = turns @ turns[k] < 1 + 2 * np.cos(np.radians(DISTINCT_DEG))
+        open_ &= rotated | (np.linalg.norm(places - places[k], axis=1) > DISTINCT_MM)
     return np.array(chosen, dtype=np.int64)

@@ -10,6 +10,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
+from facecom.geometry.clustering import grid_cells
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit
 from facecom.geometry.weld import weld
 from facecom.scan.reconstruction_gaps import bridging_faces, close_small_gaps, edge_limit
@@ -20,7 +21,7 @@ SurfaceMethod = Literal["pivot", "poisson"]
 MIN_POINTS = 10
 """Different points below which a cloud has no surface."""
 CLOSING_PASSES = 2
-"""Closing a gap can part a pinched loop in two that can be closed."""
+"""Closing a gap can split a pinched loop in two that can be closed."""
 SPACING_NEIGHBOUR = 7
 """The neighbour, itself counted, whose distance is the spacing: six surround a point of an even surface."""
 MAX_PROBED = 20_000
@@ -51,7 +52,7 @@ def surface_from_points(
     Parameters
     ----------
     cloud : Mesh; its faces are ignored. Normals are used where it has them and neighbours agree on a side, else
-        estimated and turned outward.
+        estimated and oriented outwards.
     method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
         vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
     radii : for "pivot", ball radii in units of the spacing, smallest first
@@ -126,9 +127,9 @@ def point_spacing(points: Floats) -> float:
 
 
 def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
-    """Unit normals of a cloud, (N, 3), consistent with each other and turned away from its middle.
+    """Unit normals of a cloud, (N, 3), consistent with each other and pointing away from its middle.
 
-    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree of the cloud.
+    Source: Hoppe et al. 1992: planes through the neighbours, oriented along a minimum spanning tree of the cloud.
 
     Parameters
     ----------
@@ -170,9 +171,7 @@ def _thinning(points: Floats, wanted: int) -> Ints:
     """Indices of about `wanted` points, the first of each cell of a grid."""
     cell = point_spacing(points) * FIRST_CELL_SHARE
     while True:
-        grid = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
-        size = grid.max(axis=0) + 1
-        chosen = np.unique((grid[:, 0] * size[1] + grid[:, 1]) * size[2] + grid[:, 2], return_index=True)[1]
+        chosen = np.unique(grid_cells(points, size=cell), return_index=True)[1]
         if len(chosen) <= wanted:
             return np.sort(chosen)
         cell *= max(MIN_CELL_GROWTH, np.sqrt(len(chosen) / wanted))

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.mesh import Bools, Floats, Ints, face_cross
+from facecom.geometry.mesh import Bools, Floats, Ints, face_cross, unique_edges
 
 
 def is_oriented_surface(faces: Ints) -> bool:
@@ -131,12 +131,5 @@ def consistent_surface(vertices: Floats, faces: Ints) -> ConsistentSurface:
 
 def _edges(faces: Ints) -> tuple[Ints, Ints]:
     """Undirected edge of each side (0,1), (1,2), (2,0) of each face, (F, 3), and the number of faces of each edge."""
-    if not len(faces):
-        return np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
-    following = np.roll(faces, -1, axis=1)
-    key = (np.minimum(faces, following) * (int(faces.max()) + 1) + np.maximum(faces, following)).ravel()
-    order = np.argsort(key)
-    is_new = np.concatenate([[True], key[order[1:]] != key[order[:-1]]])
-    edge = np.empty(len(key), np.int64)
-    edge[order] = np.cumsum(is_new) - 1
-    return edge.reshape(-1, 3), np.bincount(edge)
+    _, edge, count = unique_edges(faces)
+    return edge.reshape(3, -1).T, count

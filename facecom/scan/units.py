@@ -25,7 +25,7 @@ TYPICAL_SIZE_MM = 200.0
 KEPT_SHARES = (0.02, 0.98)
 """Shares of the area between which the extent along an axis is measured: flakes and noise lie beyond."""
 MAIN_PART_RADIUS = 4.0
-"""Points within this many median distances from the median point give the axes; far clutter would turn them."""
+"""Points within this many median distances from the median point give the axes; far clutter would rotate them."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def resolve_unit(scan: Mesh, unit: UnitChoice = "auto") -> UnitGuess:
 
 
 def unclear_unit(guess: UnitGuess) -> str:
-    """The sentence to say when the size alone does not tell the unit."""
+    """The message for a scan whose size alone does not tell the unit."""
     return f"the unit of the scan is not clear from its size; {_advice(guess)}"
 
 

@@ -36,7 +36,7 @@ def test_junk_does_not_pull(dome, dome_scan, dome_code, dome_settings):
     assert np.allclose(found.code, dome_code, atol=0.1)
 
 
-def test_an_unseen_code_stays_at_its_prior(dome, dome_scan, dome_code, dome_settings):
+def test_an_unobserved_code_stays_at_its_prior(dome, dome_scan, dome_code, dome_settings):
     """Of a piece at the edge little of the shape can be told; nothing may explode."""
     kept = dome.decode(dome_code, level=0)[:, 0] > 0
     found = fit(OrientedSurface(dome_scan(kept=kept)), dome, Similarity(), settings=dome_settings)
