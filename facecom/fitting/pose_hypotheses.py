@@ -76,8 +76,9 @@ def best_pose_hypothesis(
     """
     settings = settings or PoseHypothesisSettings()
     hypotheses = [PoseHypothesis(pose, np.zeros(model.code_size), 0.0, np.inf, 0.0) for pose in poses]
+    comparison = _Comparison(scan, model, weights, settings)
     for count, stage in settings.rounds:
-        fits = (_rough_fit(scan, model, start, weights, settings, stage) for start in hypotheses)
+        fits = (comparison.rough_fit(start, stage) for start in hypotheses)
         best_first = sorted((fitted for fitted in fits if fitted is not None), key=lambda fitted: -fitted.score)
         hypotheses = _distinct(best_first, settings, count=count)
     return hypotheses[0] if hypotheses else None
@@ -98,49 +99,46 @@ def _distinct(
     return [start for _, start in kept]
 
 
-def _rough_fit(
-    scan: OrientedSurface,
-    model: ShapeModel,
-    start: PoseHypothesis,
-    weights: Floats,
-    settings: PoseHypothesisSettings,
-    stage: FitStage,
-) -> PoseHypothesis | None:
-    options = FitSettings(
-        stages=(stage,), normal_limit_rad=settings.normal_limit_rad, min_correspondences=settings.min_correspondences
-    )
-    problem = FitProblem(scan, model, options, weights)
-    try:
-        *_, (last, _, _) = newton_steps(problem, start.pose, start.code)
-    except FitError:
-        return None
-    return _scored(scan, model, last, weights, settings, stage)
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What all hypotheses are fitted to and scored by."""
 
+    scan: OrientedSurface
+    model: ShapeModel
+    weights: Floats
+    settings: PoseHypothesisSettings
 
-def _scored(
-    scan: OrientedSurface,
-    model: ShapeModel,
-    last: NewtonStep,
-    weights: Floats,
-    settings: PoseHypothesisSettings,
-    stage: FitStage,
-) -> PoseHypothesis:
-    """How much of the face the scan explains after the last step of a rough fit."""
-    vertices = model.decode(last.code, level=stage.level)
-    normals = vertex_normals(vertices, model.faces(stage.level))
-    found = scan.match(
-        vertices,
-        normals,
-        pose=last.pose,
-        reach_mm=settings.score_reach_mm,
-        normal_limit_rad=settings.score_normal_limit_rad,
-        prefilter=True,
-    )
-    residual = np.einsum("vd,vd->v", found.points - vertices, found.normals)
-    trusted = weights[: len(residual)]
-    explained = found.valid * np.exp(-0.5 * (residual / settings.inlier_mm) ** 2)
-    prior = float(last.code @ last.code) / (stage.modes or model.code_size)
-    score = float(trusted @ explained / trusted.sum()) - settings.prior_cost * max(prior - 1.0, 0.0)
-    inliers = trusted * found.valid
-    rms = float(np.sqrt(inliers @ residual**2 / max(inliers.sum(), 1e-9)))
-    return PoseHypothesis(last.pose, last.code, score, rms, prior)
+    def rough_fit(self, start: PoseHypothesis, stage: FitStage) -> PoseHypothesis | None:
+        """The hypothesis after the iterations of a stage; None where too little matches."""
+        options = FitSettings(
+            stages=(stage,),
+            normal_limit_rad=self.settings.normal_limit_rad,
+            min_correspondences=self.settings.min_correspondences,
+        )
+        problem = FitProblem(self.scan, self.model, options, self.weights)
+        try:
+            *_, (last, _, _) = newton_steps(problem, start.pose, start.code)
+        except FitError:
+            return None
+        return self._scored(last, stage)
+
+    def _scored(self, last: NewtonStep, stage: FitStage) -> PoseHypothesis:
+        """How much of the face the scan explains after the last step."""
+        settings = self.settings
+        vertices = self.model.decode(last.code, level=stage.level)
+        found = self.scan.match(
+            vertices,
+            vertex_normals(vertices, self.model.faces(stage.level)),
+            pose=last.pose,
+            reach_mm=settings.score_reach_mm,
+            normal_limit_rad=settings.score_normal_limit_rad,
+            prefilter=True,
+        )
+        residual = np.einsum("vd,vd->v", found.points - vertices, found.normals)
+        trusted = self.weights[: len(residual)]
+        explained = found.valid * np.exp(-0.5 * (residual / settings.inlier_mm) ** 2)
+        prior = float(last.code @ last.code) / (stage.modes or self.model.code_size)
+        score = float(trusted @ explained / trusted.sum()) - settings.prior_cost * max(prior - 1.0, 0.0)
+        inliers = trusted * found.valid
+        rms = float(np.sqrt(inliers @ residual**2 / max(inliers.sum(), 1e-9)))
+        return PoseHypothesis(last.pose, last.code, score, rms, prior)

@@ -15,7 +15,8 @@ import numpy as np
 from facecom.errors import AlignmentError
 from facecom.geometry.mesh import Floats, Mesh, face_cross
 from facecom.geometry.transform import Similarity, fit_similarity, orthonormal
-from facecom.scan.pose_search import AlignSettings, oriented_samples, search
+from facecom.scan.oriented_samples import oriented_samples
+from facecom.scan.pose_search import AlignSettings, search
 
 __all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks"]
 
@@ -54,11 +55,16 @@ def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | No
     settings = settings or AlignSettings()
     canonical = _principal_frame(scan)
     moved = scan.with_vertices(canonical.apply(scan.vertices))
-    template = oriented_samples(reference, settings)
+    sampling = {
+        "voxel_mm": settings.voxel_mm,
+        "smooth_radius_mm": settings.smooth_radius_mm,
+        "relief_radius_mm": settings.relief_radius_mm,
+    }
+    template = oriented_samples(reference, **sampling)
     candidates: list[PoseCandidate] = []
     for inside_out in _possible_orientations(moved):
-        samples = oriented_samples(moved, settings, flip=inside_out)
-        for rotation, translation, score in search(samples, template, settings):
+        poses, scores = search(oriented_samples(moved, flip=inside_out, **sampling), template, settings)
+        for rotation, translation, score in zip(poses.rotations, poses.translations, scores, strict=True):
             pose = Similarity(orthonormal(rotation), translation).inverse() @ canonical
             candidates.append(PoseCandidate(pose, float(score), inside_out))
     candidates.sort(key=lambda candidate: -candidate.score)
