@@ -15,7 +15,7 @@ import numpy as np
 from facecom.errors import AlignmentError
 from facecom.geometry.mesh import Floats, Mesh, face_cross
 from facecom.geometry.transform import Similarity, fit_similarity, orthonormal
-from facecom.scan.oriented_samples import oriented_samples
+from facecom.scan.oriented_samples import Samples, oriented_samples
 from facecom.scan.pose_search import AlignSettings, search
 
 __all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks"]
@@ -55,20 +55,25 @@ def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | No
     settings = settings or AlignSettings()
     canonical = _principal_frame(scan)
     moved = scan.with_vertices(canonical.apply(scan.vertices))
-    sampling = {
-        "voxel_mm": settings.voxel_mm,
-        "smooth_radius_mm": settings.smooth_radius_mm,
-        "relief_radius_mm": settings.relief_radius_mm,
-    }
-    template = oriented_samples(reference, **sampling)
+    template = _samples(reference, settings)
     candidates: list[PoseCandidate] = []
     for inside_out in _possible_orientations(moved):
-        poses, scores = search(oriented_samples(moved, flip=inside_out, **sampling), template, settings)
+        poses, scores = search(_samples(moved, settings, flip=inside_out), template, settings)
         for rotation, translation, score in zip(poses.rotations, poses.translations, scores, strict=True):
             pose = Similarity(orthonormal(rotation), translation).inverse() @ canonical
             candidates.append(PoseCandidate(pose, float(score), inside_out))
     candidates.sort(key=lambda candidate: -candidate.score)
     return candidates[: settings.candidates]
+
+
+def _samples(mesh: Mesh, settings: AlignSettings, *, flip: bool = False) -> Samples:
+    return oriented_samples(
+        mesh,
+        voxel_mm=settings.voxel_mm,
+        smooth_radius_mm=settings.smooth_radius_mm,
+        relief_radius_mm=settings.relief_radius_mm,
+        flip=flip,
+    )
 
 
 def align_landmarks(points: Floats, reference: Floats, *, weights: Floats | None = None) -> Similarity:
