@@ -107,6 +107,18 @@ def test_two_sheets_that_touch_are_pushed_apart(sheet):
     assert np.abs(out - both).max() < 0.5
 
 
+def test_what_fixed_vertices_pierce_is_pushed_aside_where_fairing_cannot(sheet):
+    flat = sheet(8, 8)
+    spike = np.array([[3.6, 3.7, 0.1], [4.3, 4.9, -2.0], [4.9, 4.2, -2.0]])
+    both, faces = np.concatenate([flat.vertices, spike]), np.concatenate([flat.faces, [[81, 82, 83]]])
+    free = np.append(np.abs(flat.vertices[:, :2] - 4).max(1) < 4, np.zeros(3, bool))
+    left, out = (move(both, faces, free=free) for move in (remove_self_intersections_membrane, push_apart))
+    assert len(first_intersections(Mesh(left, faces))[0]) > 0
+    assert not len(first_intersections(Mesh(out, faces))[0])
+    assert np.array_equal(out[~free], both[~free])
+    assert np.abs(out - both).max() < 0.5
+
+
 @given(st.integers(0, 1000))
 def test_a_laplacian_step_is_the_mean_over_faces_of_a_slow_loop(sheet, seed):
     mesh, rng = sheet(5, 4, seed=seed), np.random.default_rng(seed)

@@ -126,3 +126,12 @@ def test_an_edge_through_many_layers_pierces_all_and_first_the_nearest():
         (15, 16, layer) for layer in range(5)
     }
     assert {pair for pair in pairs(first_intersections(mesh)) if pair[:2] == (15, 16)} == {(15, 16, 0)}
+
+
+@pytest.mark.parametrize(("find", "tolerance"), [(first_intersections, 1e-5), (self_intersections, 5e-5)])
+def test_a_face_that_an_edge_only_touches_hides_none_that_it_pierces(find, tolerance):
+    edge = [[0.0, 0, 0.4 * tolerance], [1, 0, -0.4 * tolerance], [0.5, 0, 9]]
+    grazed = [[0.3, -1.0, 0], [0.6, 0, 0], [0.3, 1, 0]]
+    pierced = [[0.8, -1.0, -1], [0.8, 1, -1], [0.8, 0, 1]]
+    mesh = Mesh(np.array(edge + grazed + pierced), np.arange(9).reshape(3, 3))
+    assert {pair for pair in pairs(find(mesh)) if pair[:2] == (0, 1)} == {(0, 1, 2)}
