@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,34 +110,41 @@ def clean_scan(
     if not len(scan.faces):
         kept = finite & (to_first == np.arange(len(finite)))
         return _result(scan, kept, to_first, np.zeros((0, 3), np.int64), np.zeros(0, np.int64), counts)
-    faces, face_index = scan.faces, np.arange(len(scan.faces))
-    sound = finite[faces].all(axis=1)
-    counts["nonfinite_faces"] = int((~sound).sum())
-    faces, face_index = to_first[faces[sound]], face_index[sound]
-    floating, counts["floating_components"] = _floating_faces(scan.vertices, faces, min_faces, min_area_share)
-    counts["floating_faces"] = int(floating.sum())
-    counts["floating_vertices"] = len(np.unique(faces[floating]))
-    faces, face_index = faces[~floating], face_index[~floating]
-    tests: list[tuple[str, Callable[[Floats, Ints], Bools]]]
-    tests = [("degenerate_faces", _degenerate), ("duplicate_faces", _duplicate)]
+    left = _RemainingFaces(to_first[scan.faces], counts)
+    left.drop("nonfinite_faces", ~finite[scan.faces].all(axis=1))
+    floating, counts["floating_components"] = _floating_faces(scan.vertices, left.faces, min_faces, min_area_share)
+    counts["floating_vertices"] = len(np.unique(left.faces[floating]))
+    left.drop("floating_faces", floating)
+    left.drop("degenerate_faces", _degenerate(scan.vertices, left.faces))
+    left.drop("duplicate_faces", _duplicate(left.faces))
     if max_stretch is not None:
-        tests.append(("stretched_faces", lambda vertices, faces: _edge_stretch(vertices, faces) > max_stretch))
-    for name, test in tests:
-        bad = test(scan.vertices, faces)
-        counts[name] = int(bad.sum())
-        faces, face_index = faces[~bad], face_index[~bad]
-    surface = consistent_surface(scan.vertices, faces)
-    faces, face_index = surface.faces, face_index[surface.index]
+        left.drop("stretched_faces", _edge_stretch(scan.vertices, left.faces) > max_stretch)
+    surface = consistent_surface(scan.vertices, left.faces)
     counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.nonmanifold, surface.nonorientable
     counts["turned_faces"] = surface.flipped
-    if not len(faces):
+    if not len(surface.faces):
         raise ScanError(f"none of the {len(scan.faces):,} faces of the scan is part of a surface; scan again")
-    kept = np.zeros(len(finite), bool)
-    kept[faces] = True
-    used = np.zeros(len(finite), bool)
-    used[scan.faces] = True
-    counts["loose_vertices"] = int((finite & ~used).sum())
-    return _result(scan, kept, to_first, faces, face_index, counts)
+    counts["loose_vertices"] = int((finite & ~_named(scan.faces, len(finite))).sum())
+    return _result(scan, _named(surface.faces, len(finite)), to_first, surface.faces, left.index[surface.index], counts)
+
+
+class _RemainingFaces:
+    """Faces that are left, (F, 3), and which of the scan's each one is, (F,)."""
+
+    def __init__(self, faces: Ints, counts: dict[str, int]) -> None:
+        self.faces, self.index, self._counts = faces, np.arange(len(faces)), counts
+
+    def drop(self, name: str, bad: Bools) -> None:
+        """Take faces out and count them under a name."""
+        self._counts[name] = int(bad.sum())
+        self.faces, self.index = self.faces[~bad], self.index[~bad]
+
+
+def _named(faces: Ints, count: int) -> Bools:
+    """Which of `count` vertices some face names."""
+    out = np.zeros(count, bool)
+    out[faces] = True
+    return out
 
 
 def _first_at_position(vertices: Floats, finite: Bools) -> Ints:
@@ -185,7 +191,7 @@ def _edge_stretch(vertices: Floats, faces: Ints) -> Floats:
     return length.max(axis=1) / np.median(shortest[faces], axis=1)
 
 
-def _duplicate(vertices: Floats, faces: Ints) -> Bools:
+def _duplicate(faces: Ints) -> Bools:
     """Faces of the same three vertices as an earlier one, (F,)."""
     out = np.ones(len(faces), bool)
     low, high = faces.min(axis=1), faces.max(axis=1)
