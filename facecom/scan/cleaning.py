@@ -118,7 +118,7 @@ def clean_scan(
     left.drop("degenerate_faces", _degenerate(scan.vertices, left.faces))
     left.drop("duplicate_faces", _duplicate(left.faces))
     if max_stretch is not None:
-        left.drop("stretched_faces", _edge_stretch(scan.vertices, left.faces) > max_stretch)
+        left.drop("stretched_faces", np.asarray(_edge_stretch(scan.vertices, left.faces) > max_stretch))
     surface = consistent_surface(scan.vertices, left.faces)
     counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.nonmanifold, surface.nonorientable
     counts["turned_faces"] = surface.flipped
