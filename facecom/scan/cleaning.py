@@ -111,14 +111,14 @@ def clean_scan(
         kept = finite & (to_first == np.arange(len(finite)))
         return _result(scan, kept, to_first, np.zeros((0, 3), np.int64), np.zeros(0, np.int64), counts)
     left = _RemainingFaces(to_first[scan.faces], counts)
-    left.drop("nonfinite_faces", ~finite[scan.faces].all(axis=1))
+    left.drop("nonfinite_faces", np.asarray(~finite[scan.faces].all(axis=1)))
     floating, counts["floating_components"] = _floating_faces(scan.vertices, left.faces, min_faces, min_area_share)
     counts["floating_vertices"] = len(np.unique(left.faces[floating]))
     left.drop("floating_faces", floating)
     left.drop("degenerate_faces", _degenerate(scan.vertices, left.faces))
     left.drop("duplicate_faces", _duplicate(left.faces))
     if max_stretch is not None:
-        left.drop("stretched_faces", np.asarray(_edge_stretch(scan.vertices, left.faces) > max_stretch))
+        left.drop("stretched_faces", _edge_stretch(scan.vertices, left.faces) > max_stretch)
     surface = consistent_surface(scan.vertices, left.faces)
     counts["nonmanifold_faces"], counts["one_sided_faces"] = surface.nonmanifold, surface.nonorientable
     counts["turned_faces"] = surface.flipped
