@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from facecom.completion import COMPLETION, CompletionState, known
-from facecom.evaluation.defects import removed
+from facecom.evaluation.defects import defect_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.guidance.camera import view_cameras
@@ -55,7 +55,7 @@ def confusion(head: Mesh, labels: Ints, parser: FaceParser, names: tuple[str, ..
         for defect in DEFECTS:
             seen = truth
             if defect:
-                gone = removed(head.vertices, defect, seed=0)
+                gone = defect_mask(head.vertices, defect, seed=0)
                 seen = render(head.submesh(~gone[head.faces].any(axis=1))[0], camera)
             found = order[parser.parse(np.clip(seen.rgb(), 0, 1)).labels]
             pairs = np.bincount(count * true.ravel() + found.ravel(), minlength=count**2).reshape(count, count)

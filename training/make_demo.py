@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.evaluation.defects import Defect, removed
+from facecom.evaluation.defects import Defect, defect_mask
 from facecom.evaluation.partial_scans import NO_FACES, ScanSettings, partial_scan
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.correspondence import cluster_vertices
+from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.mesh import Floats, Ints, Mesh, unique_edges, vertex_normals
 from facecom.geometry.sampling import sample_surface
 from facecom.geometry.subdivision import loop_matrix, split_faces
@@ -43,7 +43,7 @@ def rescanned(face: Mesh, *, cell_mm: float) -> Mesh:
 
 def without(face: Mesh, defect: Defect, *, seed: int, rim: bool = False) -> Mesh:
     """The face less one defect, in its own frame; with `rim`, the triangles that lie across its border stay."""
-    lost = removed(face.vertices, defect, seed=seed)[face.faces]
+    lost = defect_mask(face.vertices, defect, seed=seed)[face.faces]
     return face.submesh(~(lost.all(axis=1) if rim else lost.any(axis=1)))[0]
 
 

@@ -62,7 +62,7 @@ def assemble(state: CompletionState) -> Assembled:
     vertices = np.concatenate([scan.mesh.vertices, added_vertices])
     merged = Mesh(vertices, stitched.merged.faces[:, order], colors=stitched.merged.colors)
     added = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
-    observed_sigma = np.full(count, state.settings.posterior.measured_mm)
+    observed_sigma = np.full(count, state.settings.posterior.observed_mm)
     provenance = face_provenance(state)
     return Assembled(
         face=face,

@@ -59,7 +59,7 @@ class FacePosterior:
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from the observed."""
         options, face = self.state.settings.posterior, self._projection
-        away = distance_to_observed(face.vertices, face.observed, reach_mm=options.known_mm)
+        away = distance_to_observed(face.vertices, face.observed, reach_mm=options.search_mm)
         return far_factor(away, settings=options)
 
     @property

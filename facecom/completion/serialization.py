@@ -155,9 +155,16 @@ def _detail(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any]) -> Detail
 
 def _plain(value: Any) -> Any:
     """As it reads after a journey through JSON."""
+    return json.loads(json.dumps(_stored(value)))
+
+
+def _stored(value: Any) -> Any:
+    """Dataclasses as dicts, but for fields whose metadata says that they are not stored (code of the caller's own)."""
     if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    return json.loads(json.dumps(value))
+        return {f.name: _stored(getattr(value, f.name)) for f in fields(value) if f.metadata.get("stored", True)}
+    if isinstance(value, tuple | list):
+        return [_stored(entry) for entry in value]
+    return value
 
 
 def from_plain(kind: Any, value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 from scipy.sparse.linalg import spsolve
 
-from facecom.evaluation.defects import DEFECTS, removed
+from facecom.evaluation.defects import DEFECTS, defect_mask
 from facecom.evaluation.defects import Defect as Shape
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
@@ -46,7 +46,7 @@ def region_mask(template: Template, name: str) -> Bools:
     if shape not in get_args(Shape) and shape not in DEFECTS:
         known = ", ".join((*template.region_names, *DEFECTS))
         raise ValueError(f"there is no region {name!r}; there are {known}; shapes take left_ or right_ before them")
-    mask = removed(template.vertices, shape, seed=0)  # type: ignore[arg-type]
+    mask = defect_mask(template.vertices, shape, seed=0)  # type: ignore[arg-type]
     left = bool(template.vertices[mask, 0].mean() > 0)
     return mask[template.mirror] if (side == "right" and left) or (side == "left" and not left) else mask
 
