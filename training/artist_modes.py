@@ -21,9 +21,8 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.linear.generator import MODE_LEVEL
 from facecom.model.network.training import principal_modes
-from facecom.model.template import Template
+from facecom.model.template import SHAPE_LEVEL, Template
 from facecom.registration import register
 from training.artist_heads import Heads, makehuman, vitruvian
 
@@ -55,7 +54,7 @@ def sources(options: argparse.Namespace) -> Iterator[Heads]:
 def placed(heads: Heads) -> Placed:
     """Register the average head; ICT's shapes alone decide where on it each vertex lies."""
     found = register([heads.mean], unit="mm")[0]
-    count = found.template.counts[MODE_LEVEL]
+    count = found.template.counts[SHAPE_LEVEL]
     on = Surface(heads.mean).closest(found.vertices[:count])
     normals = vertex_normals(found.vertices, found.template.faces[-1])[:count]
     faces = heads.faces[on.faces]
@@ -71,10 +70,10 @@ def placed(heads: Heads) -> Placed:
 
 def carried(heads: Heads, place: Placed, template: Template) -> np.ndarray:
     """Displacements (K, V2, 3) of each head from their average on the template, mm, without rigid motion."""
-    count = template.counts[MODE_LEVEL]
+    count = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:count]
     core = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
-    fill = _smooth_fill(mean, template.faces[MODE_LEVEL], place.sure)
+    fill = _smooth_fill(mean, template.faces[SHAPE_LEVEL], place.sure)
     average = place.pose.apply(place.rows @ heads.mean.vertices)
     out = np.empty((len(heads.vertices), count, 3), np.float32)
     for k, vertices in enumerate(heads.vertices):
@@ -112,13 +111,13 @@ def check(heads: Heads, template: Template, *, count: int) -> str:
     """How far heads registered on their own lie from heads that were carried: on the face, normal and along it."""
     place = placed(heads)
     normal, along = [], []
-    level = template.counts[MODE_LEVEL]
+    level = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:level]
     core = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 80) & (mean[:, 2] > -60) & place.sure
     for vertices in heads.vertices[:count].astype(float):
         own = register([Mesh(vertices, heads.faces)], unit="mm")[0].vertices[:level]
         gap = own - place.rows @ vertices
-        normals = vertex_normals(own, template.faces[MODE_LEVEL])
+        normals = vertex_normals(own, template.faces[SHAPE_LEVEL])
         across = np.einsum("vd,vd->v", gap, normals)
         normal.append(np.abs(across[core]).mean())
         along.append(np.linalg.norm(gap - across[:, None] * normals, axis=1)[core].mean())

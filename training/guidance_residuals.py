@@ -33,9 +33,9 @@ from facecom.guidance.guide import HALF_MM, SIZE
 from facecom.guidance.inpainting import hole_mask, known_residual
 from facecom.guidance.rendering import Render, render
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 from training.artist_heads import Heads, makehuman, vitruvian
 
-LEVEL = 2
 PROPER_MM = 80.0
 MAKEHUMAN_SD, VITRUVIAN_SD = 0.15, 0.3
 FAR_MM = 10.0
@@ -74,7 +74,7 @@ def heads(model: LinearGenerator, artists: list[Heads], *, start: int, count: in
             mesh = _placed(people, k // (len(artists) + 1), pose)
         else:
             code = rng.uniform(0.8, 1.4) * rng.normal(size=model.code_size)
-            mesh = Mesh(model.decode(code, level=LEVEL), model.template.faces[LEVEL])
+            mesh = Mesh(model.decode(code, level=SHAPE_LEVEL), model.template.faces[SHAPE_LEVEL])
         yield Head(_bumpy(mesh, rng), source)
 
 
@@ -129,16 +129,16 @@ def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tupl
         model,
         nearly,
         settings=FitSettings(stages=(replace(stages[2], iterations=2), replace(stages[3], iterations=2))),
-        weights=vertex_weights(model.template, level=1, settings=settings),
+        weights=vertex_weights(model.template, level=FIT_LEVEL, settings=settings),
     )
-    return Mesh(model.decode(found.code, level=LEVEL), model.template.faces[LEVEL]), found.pose
+    return Mesh(model.decode(found.code, level=SHAPE_LEVEL), model.template.faces[SHAPE_LEVEL]), found.pose
 
 
 def examples(head: Head, model: LinearGenerator, cameras: dict[str, Camera], rng: np.random.Generator) -> list[dict]:
     """Pictures of all views of one head that show a hole."""
     scan = scanned(head.mesh, rng)
     face, pose = fitted(scan, model, rng)
-    proper = face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
+    proper = face_mask(model.template, level=SHAPE_LEVEL, radius_mm=PROPER_MM).astype(int)
     surfaces = Surface(scan.with_vertices(pose.apply(scan.vertices))), Surface(face)
     whole = Surface(head.mesh.with_vertices(pose.apply(head.mesh.vertices)))
     shown: dict[str, tuple[Render, Render]] = {}

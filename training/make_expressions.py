@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.template import Template
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.template import FIT_LEVEL, Template
 from training.train_linear import carried, face_core, without_rigid
 
 LEFT_OUT = ("Pupil", "eyeLook")
@@ -20,7 +20,7 @@ LEFT_OUT = ("Pupil", "eyeLook")
 
 def build(ict_map: Path, ict: Path) -> ExpressionBasis:
     template = Template.load()
-    count = template.counts[LEVEL]
+    count = template.counts[FIT_LEVEL]
     with np.load(ict_map, allow_pickle=False) as table:
         index, weights = table["vertices_index"][:count], table["weights"][:count]
     with np.load(ict, allow_pickle=False) as source:

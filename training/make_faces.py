@@ -23,7 +23,9 @@ def build(options: argparse.Namespace) -> np.ndarray:
     for heads in sources(options):
         moved = carried(heads, placed(heads), model.template)
         others.append(moved - moved.mean(axis=0))
-    return augmented_faces(model, options.count, seed=options.seed, expressions=ExpressionBasis.load(), others=others)
+    return augmented_faces(
+        model, options.count, seed=options.seed, expressions=ExpressionBasis.load(), displacements=others
+    )
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from facecom.errors import CheckpointError
 from facecom.model.adapters.facecom_files import FaceComSource
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.storage import StorageFormat, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.template import SHAPE_LEVEL, Template
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of, start_at_pca
 
 LOG = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class _Run:
         self.decoder.eval()
         if "encoder" in self.parts and self.steps:
             self.calibrate()
-        source = FaceComSource(self.decoder.cpu(), template.faces[2], self.mean, self.deviation)
+        source = FaceComSource(self.decoder.cpu(), template.faces[SHAPE_LEVEL], self.mean, self.deviation)
         return Trained(source, self.steps, self.minutes, self.error_mm)
 
     def step(self, code_of: Callable[[Tensor, Tensor], Tensor]) -> float:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats
-from facecom.model.linear.generator import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.population import PopulationSettings, PopulationSource, residual_fields, taper_modes, widen
-from facecom.model.template import Template
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
 
@@ -56,7 +56,7 @@ def face_core(mean: Floats) -> np.ndarray:
 
 def build(arguments: argparse.Namespace) -> LinearGenerator:
     template = Template.load()
-    count, coarse = template.counts[MODE_LEVEL], template.counts[FIELD_LEVEL]
+    count, coarse = template.counts[SHAPE_LEVEL], template.counts[FIT_LEVEL]
     with np.load(arguments.map, allow_pickle=False) as table:
         index, weights = table["vertices_index"][:count], table["weights"][:count]
     with np.load(arguments.ict, allow_pickle=False) as ict:

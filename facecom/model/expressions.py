@@ -12,7 +12,6 @@ import numpy as np
 from facecom.geometry.mesh import Floats, read_only
 from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
 
-LEVEL = 1
 KIND = StorageFormat("facecom-expressions", 1)
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: expression modes"
 
@@ -25,7 +24,7 @@ class ExpressionBasis:
 
     Examples
     --------
-    >>> moves = Expressions.load()
+    >>> moves = ExpressionBasis.load()
     >>> moves.offset({"jawOpen": 0.5}).shape == moves.modes.shape[1:]
     True
     """

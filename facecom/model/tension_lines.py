@@ -8,8 +8,8 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.laplacian import cotangent_stiffness
 from facecom.geometry.mesh import Floats, Ints, face_cross, unit, vertex_normals
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.template import Template
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.template import FIT_LEVEL, Template
 
 
 def compression_tensor(
@@ -30,12 +30,12 @@ def compression_tensor(
 
     Examples
     --------
-    >>> made = squeeze(Template.load())
+    >>> made = compression_tensor(Template.load())
     >>> bool(np.allclose(np.trace(made, axis1=1, axis2=2), 1.0))
     True
     """
     moves = expressions or ExpressionBasis.load()
-    count, faces = template.counts[LEVEL], template.faces[LEVEL]
+    count, faces = template.counts[FIT_LEVEL], template.faces[FIT_LEVEL]
     rest = template.vertices[:count]
     area = 0.5 * np.linalg.norm(face_cross(rest, faces), axis=1)
     rows = np.repeat(np.arange(len(faces)), 3)
@@ -51,7 +51,7 @@ def compression_tensor(
     plane = np.eye(3) - normals[:, :, None] * normals[:, None]
     tensor = plane @ tensor @ plane
     tensor += 0.5 * least * np.median(np.trace(tensor, axis1=1, axis2=2)) * plane
-    return template.prolong(tensor / np.trace(tensor, axis1=1, axis2=2)[:, None, None], from_level=LEVEL)
+    return template.prolong(tensor / np.trace(tensor, axis1=1, axis2=2)[:, None, None], from_level=FIT_LEVEL)
 
 
 def _squared_compression(rest: Floats, faces: Ints, modes: Floats) -> Floats:

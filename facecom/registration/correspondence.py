@@ -33,9 +33,9 @@ from facecom.fitting.fit import Fit
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import as_mesh
-from facecom.model.expressions import LEVEL, ExpressionBasis
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.template import Template
+from facecom.model.template import FIT_LEVEL, Template
 from facecom.projection.project import Projection
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
@@ -186,13 +186,13 @@ def _neutral(
 ) -> Registration:
     """The same face without its expression."""
     template = found.template
-    count = template.counts[LEVEL]
-    proper = face_mask(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
+    count = template.counts[FIT_LEVEL]
+    proper = face_mask(template, level=FIT_LEVEL, radius_mm=settings.completion.face_radius_mm)
     weights = expression_weights(
         found.in_face_frame[:count], model, moves, trust=proper.astype(float), settings=settings.expression
     )
     moved = np.tensordot(weights, moves.modes, axes=1)
-    in_face_frame = found.in_face_frame - template.prolong(moved, from_level=LEVEL, to_level=3, scheme="loop")
+    in_face_frame = found.in_face_frame - template.prolong(moved, from_level=FIT_LEVEL, to_level=3, scheme="loop")
     vertices = found.pose.inverse().apply(in_face_frame)
     named = {n: float(w) for n, w in zip(moves.names, weights, strict=True) if w >= settings.expression.least_weight}
     return replace(

@@ -11,8 +11,8 @@ import numpy as np
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, fit_similarity
 from facecom.model.adapters.source import LinearSource
-from facecom.model.adapters.transferred import LEVEL, transfer
-from facecom.model.template import Template
+from facecom.model.adapters.transferred import transfer
+from facecom.model.template import SHAPE_LEVEL, Template
 
 ROUNDS = 3
 
@@ -63,7 +63,7 @@ def faces_on_template(
     model = transfer(
         LinearSource(mean, triangles, np.zeros((0, *mean.shape)), "own faces"), template, placed, pose=pose
     )
-    count = template.counts[LEVEL]
+    count = template.counts[SHAPE_LEVEL]
     out = np.empty((len(faces), count, 3), np.float32)
     for k, face in enumerate(faces):
         out[k] = model.template.vertices[:count] + pose.scale * pose.rotate(model.rows @ (face - mean))

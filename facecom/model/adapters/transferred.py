@@ -14,11 +14,14 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh, read_only
 from facecom.geometry.transform import Similarity
 from facecom.model.adapters.source import LinearSource, SourceModel, mean_mesh
+from facecom.model.encoding import encode
+from facecom.model.sampling import sample_mesh
 from facecom.model.storage import StorageFormat, matching, write_stored
-from facecom.model.template import Template, read_on_template
+from facecom.model.template import COARSEST_LEVEL, FINEST_LEVEL, SHAPE_LEVEL, Template, read_on_template
 
-LEVEL = 2
 KIND = StorageFormat("facecom-carried", 1)
+ENCODE_STEPS = 5
+"""Gauss-Newton steps of `encode` for a source that is not linear."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +60,37 @@ class TransferredGenerator:
         """Triangles of a level, (F, 3)."""
         return self.template.faces[level]
 
-    def mean(self, level: int = 3) -> Mesh:
+    def mean(self, level: int = FINEST_LEVEL) -> Mesh:
         """The source's mean face on the template."""
         return self.template.mesh(level)
 
-    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+    def sample(self, seed: int, *, level: int = FINEST_LEVEL) -> Mesh:
+        """A face drawn from the prior."""
+        return sample_mesh(self, seed, level=level)
+
+    def encode(self, vertices: Floats) -> Floats:
+        """Code (M,) of vertices (V, 3) of `SHAPE_LEVEL` or `FINEST_LEVEL`, mm, face frame.
+
+        Least squares with the prior on `SHAPE_LEVEL`; Gauss-Newton steps for a source that is not linear.
+
+        Raises
+        ------
+        ValueError
+            When the vertices are of neither level.
+        """
+        return encode(self, vertices, steps=1 if isinstance(self.source, LinearSource) else ENCODE_STEPS)
+
+    def decode(self, code: Floats, *, level: int = FINEST_LEVEL) -> Floats:
         """Vertices of a level for a code (M,): (V, 3), mm, face frame."""
         code = np.asarray(code, float)
         if code.shape != (self.code_size,):
             raise ValueError(f"expected a code of {self.code_size} entries, got shape {code.shape}")
-        reached = min(level, LEVEL)
+        reached = min(level, SHAPE_LEVEL)
         count = self.template.counts[reached]
         moved = self.rows[:count] @ (self.source.decode(code) - self.source.mean)
         offset = self.pose.scale * self.pose.rotate(moved)
-        if level > LEVEL:
-            offset = self.prolong_offset(offset, from_level=LEVEL, to_level=level)
+        if level > SHAPE_LEVEL:
+            offset = self.prolong_offset(offset, from_level=SHAPE_LEVEL, to_level=level)
         return self.template.vertices[: self.template.counts[level]] + offset
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:
@@ -85,16 +104,16 @@ class TransferredGenerator:
         ValueError
             For finer levels.
         """
-        if level > LEVEL:
-            raise ValueError(f"the derivative is there up to level {LEVEL}; prolong what it gives")
-        if level == 0 or isinstance(self.source, LinearSource):
+        if level > SHAPE_LEVEL:
+            raise ValueError(f"the derivative is there up to level {SHAPE_LEVEL}; prolong what it gives")
+        if level == COARSEST_LEVEL or isinstance(self.source, LinearSource):
             return self._at_zero[: 3 * self.template.counts[level]]
         return self._carried(self.source.jacobian(code), self.template.counts[level])
 
     @functools.cached_property
     def _at_zero(self) -> Floats:
         linear = isinstance(self.source, LinearSource)
-        count = self.template.counts[LEVEL if linear else 0]
+        count = self.template.counts[SHAPE_LEVEL if linear else COARSEST_LEVEL]
         return read_only(self._carried(self.source.jacobian(np.zeros(self.code_size)), count), np.float64)
 
     def _carried(self, jacobian: Floats, count: int) -> Floats:
@@ -138,7 +157,7 @@ class TransferredGenerator:
         with matching(directory, kind=KIND):
             source = _stored_source(Path(directory), arrays, text["credit"])
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-            rows = sp.csr_matrix(parts, shape=(template.counts[LEVEL], text["vertices"]))
+            rows = sp.csr_matrix(parts, shape=(template.counts[SHAPE_LEVEL], text["vertices"]))
             pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
             if text["vertices"] != len(source.mean):
                 raise ValueError(f"the source has {len(source.mean)} vertices, not {text['vertices']}")
@@ -177,14 +196,14 @@ def transfer(source: SourceModel, template: Template, placed: Floats, *, pose: S
 
         source = read_linear("model.npz")
         done = complete(mean_mesh(source), unit="mm")
-        model = carry(source, Template.load(), done.face.vertices, pose=done.pose)
+        model = transfer(source, Template.load(), done.face.vertices, pose=done.pose)
         result = complete("scan.ply", model=model)
     """
     placed = np.asarray(placed, float)
     if placed.shape != template.vertices.shape:
         raise ValueError(f"expected the template's {len(template.vertices)} vertices placed, got shape {placed.shape}")
     mesh = mean_mesh(source)
-    found = Surface(mesh).closest(placed[: template.counts[LEVEL]])
+    found = Surface(mesh).closest(placed[: template.counts[SHAPE_LEVEL]])
     count = len(found.faces)
     entries = (found.barycentric.ravel(), (np.repeat(np.arange(count), 3), mesh.faces[found.faces].ravel()))
     rows = sp.coo_matrix(entries, shape=(count, len(source.mean))).tocsr()

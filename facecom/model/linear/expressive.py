@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.model.expressions import LEVEL, ExpressionBasis
+from facecom.model.encoding import encode
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.template import Template
+from facecom.model.sampling import sample_mesh
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
-MODE_LEVEL = 2
+ENCODE_STEPS = 5
+"""Gauss-Newton steps of `encode` where the model of people is not linear."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,6 @@ class ExpressiveGenerator:
 
     Examples
     --------
-    >>> from facecom.model.linear.generator import LinearGenerator
     >>> model = ExpressiveGenerator(LinearGenerator.load())
     >>> code = model.code_of(np.zeros(model.person.code_size), {"jawOpen": 0.3})
     >>> round(model.weights(code)["jawOpen"], 6)
@@ -68,9 +71,26 @@ class ExpressiveGenerator:
         """Triangles of a level, (F, 3)."""
         return self.template.faces[level]
 
-    def mean(self, level: int = 3) -> Mesh:
+    def mean(self, level: int = FINEST_LEVEL) -> Mesh:
         """The mean face, without expression."""
         return self.template.mesh(level).with_vertices(self.decode(np.zeros(self.code_size), level=level))
+
+    def sample(self, seed: int, *, level: int = FINEST_LEVEL) -> Mesh:
+        """A face without expression, drawn from the prior of people."""
+        return sample_mesh(self, seed, level=level)
+
+    def encode(self, vertices: Floats) -> Floats:
+        """Code of vertices (V, 3) of `SHAPE_LEVEL` or `FINEST_LEVEL`, mm, face frame: person and expression together.
+
+        Least squares with the prior on `SHAPE_LEVEL`. What an expression and a person can both explain is shared
+        between them as the prior has it.
+
+        Raises
+        ------
+        ValueError
+            When the vertices are of neither level.
+        """
+        return encode(self, vertices, steps=1 if isinstance(self.person, LinearGenerator) else ENCODE_STEPS)
 
     def code_of(self, person: Floats, weights: dict[str, float]) -> Floats:
         """The code of a person (M,) with expressions of given weights.
@@ -102,7 +122,7 @@ class ExpressiveGenerator:
         out[self.person.code_size :] = 0.0
         return out
 
-    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+    def decode(self, code: Floats, *, level: int = FINEST_LEVEL) -> Floats:
         """Vertices of a level for a code: (V, 3), mm, face frame.
 
         Raises
@@ -111,10 +131,10 @@ class ExpressiveGenerator:
             When the code has another length.
         """
         person, weights = self.split(code)
-        reached = min(level, MODE_LEVEL)
+        reached = min(level, SHAPE_LEVEL)
         moved = np.tensordot(weights, self._moves[:, : self.template.counts[reached]], axes=1)
-        if level > MODE_LEVEL:
-            moved = self.prolong_offset(moved, from_level=MODE_LEVEL, to_level=level)
+        if level > SHAPE_LEVEL:
+            moved = self.prolong_offset(moved, from_level=SHAPE_LEVEL, to_level=level)
         return self.person.decode(person, level=level) + moved
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:
@@ -138,5 +158,5 @@ class ExpressiveGenerator:
         """The expressions on level 2, (K, V2, 3); coarser levels are its first vertices."""
         modes = np.moveaxis(self.expressions.modes, 0, 1)
         return np.moveaxis(
-            self.template.prolong(modes, from_level=LEVEL, to_level=MODE_LEVEL, scheme="loop"), 1, 0
+            self.template.prolong(modes, from_level=FIT_LEVEL, to_level=SHAPE_LEVEL, scheme="loop"), 1, 0
         ).copy()

@@ -15,9 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from facecom.model.network.layers import MeshConv, bent, exact, neighbour_average, product, sparse
-from facecom.model.template import Template
-
-FINE, COARSE = 2, 1
+from facecom.model.template import COARSEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,10 @@ class FaceNetwork(nn.Module):
         self.template, self.description = template, dict(description or {})
         self.sizes = sizes = sizes or Sizes(code=len(modes))
         counts = template.counts
-        if modes.shape != (sizes.code, counts[FINE], 3):
-            raise ValueError(f"modes must be ({sizes.code}, {counts[FINE]}, 3), got {modes.shape}")
+        if modes.shape != (sizes.code, counts[SHAPE_LEVEL], 3):
+            raise ValueError(f"modes must be ({sizes.code}, {counts[SHAPE_LEVEL]}, 3), got {modes.shape}")
         flat = torch.tensor(modes, dtype=torch.float32).reshape(sizes.code, -1)
-        trust = torch.ones(counts[FINE]) if weights is None else torch.tensor(weights, dtype=torch.float32)
+        trust = torch.ones(counts[SHAPE_LEVEL]) if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.register_buffer("modes", flat)
         self.register_buffer("weights", trust)
         self.register_buffer("power", (flat**2 @ trust.repeat_interleave(3)).clamp_min(1e-12), persistent=False)
@@ -86,20 +84,22 @@ class FaceNetwork(nn.Module):
 
     def _add_operators(self) -> None:
         template = self.template
-        mean = torch.tensor(template.vertices[: template.counts[FINE]], dtype=torch.float32)
+        mean = torch.tensor(template.vertices[: template.counts[SHAPE_LEVEL]], dtype=torch.float32)
         self.register_buffer("mean_vertices", mean, persistent=False)
-        for level in range(3):
+        for level in range(SHAPE_LEVEL + 1):
             average = neighbour_average(template.faces[level], template.counts[level])
             self.register_buffer(f"average_{level}", sparse(average), persistent=False)
-        first = neighbour_average(template.faces[COARSE], template.counts[COARSE])[: template.counts[0]]
+        first = neighbour_average(template.faces[FIT_LEVEL], template.counts[FIT_LEVEL])[
+            : template.counts[COARSEST_LEVEL]
+        ]
         self.register_buffer("average_1_first", sparse(first), persistent=False)
-        for level in range(2):
+        for level in range(SHAPE_LEVEL):
             self.register_buffer(f"up_{level}", sparse(template.prolongation(level)), persistent=False)
         # DistributedDataParallel sends what is not named here to all processes, and cannot send what is sparse
         self._ddp_params_and_buffers_to_ignore = [name for name, value in self.named_buffers() if value.is_sparse]
 
     def _add_layers(self) -> None:
-        size, coarsest = self.sizes, self.template.counts[0]
+        size, coarsest = self.sizes, self.template.counts[COARSEST_LEVEL]
         width, fine = size.channels, size.fine_channels
         self.enter = nn.Linear(size.code, size.hidden)
         self.scatter = nn.Linear(size.hidden, coarsest * width)
@@ -122,7 +122,7 @@ class FaceNetwork(nn.Module):
 
     def encode_raw(self, vertices: Tensor) -> Tensor:
         """Raw codes (B, M): where the trunk is nearest, corrected by what it leaves over."""
-        count, coarsest = self.template.counts[COARSE], self.template.counts[0]
+        count, coarsest = self.template.counts[FIT_LEVEL], self.template.counts[COARSEST_LEVEL]
         with exact(vertices):
             offset = (vertices - self.mean_vertices).flatten(1)
             near = (offset * self.weights.repeat_interleave(3)) @ self.modes.T / self.power
@@ -137,7 +137,7 @@ class FaceNetwork(nn.Module):
         finer = product(self.up_1, moved)
         lifted = bent(self.conv_2(product(self.up_1, self.narrow(features)), self.average_2))[0]
         detail = self.move_fine(lifted)
-        count = self.template.counts[COARSE]
+        count = self.template.counts[FIT_LEVEL]
         residual = torch.cat([finer[:count], finer[count:] + detail[count:]])
         with exact(raw):
             trunk = (raw.float() @ self.modes).unflatten(1, (-1, 3))
@@ -161,8 +161,8 @@ class FaceNetwork(nn.Module):
         It runs beside the values (forward mode, every layer is linear but `bent`), along the hidden units that the code
         goes through first: they are fewer than its entries. On level 0 the last layer is left out where nobody looks.
         """
-        around = self.average_1 if level else self.average_1_first
-        count = self.template.counts[COARSE]
+        around = self.average_1 if level > COARSEST_LEVEL else self.average_1_first
+        count = self.template.counts[FIT_LEVEL]
         hidden, slope = bent(self.enter(raw), torch.ones_like(raw[:, :1]).expand(-1, self.sizes.hidden))
         x, t = bent(self._seeds(hidden), self._seeds(torch.diag(_given(slope)[0]), bias=False))
         x, t = self.conv_0(x, self.average_0), self.conv_0.linear(_given(t), self.average_0)
@@ -170,7 +170,7 @@ class FaceNetwork(nn.Module):
         x, t = product(self.up_0, x), product(self.up_0, _given(t))
         x, t = bent(self.conv_1(x, around), self.conv_1.linear(t, around))
         along = _given(t) @ self.move_coarse.weight.T  # (V, H, 3)
-        if level == FINE:
+        if level == SHAPE_LEVEL:
             x, t = product(self.up_1, self.narrow(x)), product(self.up_1, _given(t) @ self.narrow.weight.T)
             t = bent(self.conv_2(x, self.average_2), self.conv_2.linear(t, self.average_2))[1]
             along = product(self.up_1, along)

@@ -23,9 +23,9 @@ from torch import Tensor
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
 from facecom.model.network.generator import FaceGenerator
-from facecom.model.network.mesh_network import FINE, Sizes
+from facecom.model.network.mesh_network import Sizes
 from facecom.model.storage import StorageFormat, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -92,7 +92,7 @@ def face_weights(template: Template, *, outer: float) -> Floats:
 
     Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
     """
-    x, y, z = template.vertices[: template.counts[FINE]].T
+    x, y, z = template.vertices[: template.counts[SHAPE_LEVEL]].T
     proper = (np.hypot(x, y - 10.0) < RADIUS_MM) & (z > -RADIUS_MM)
     found = np.where(proper, 1.0, outer)
     return found / found.mean()
@@ -143,8 +143,8 @@ def iterate_training(
 
 def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
     faces = np.asarray(faces, np.float32)
-    count = template.counts[FINE]
-    if faces.ndim != 3 or faces.shape[1] not in template.counts[FINE:] or faces.shape[2] != 3:
+    count = template.counts[SHAPE_LEVEL]
+    if faces.ndim != 3 or faces.shape[1] not in template.counts[SHAPE_LEVEL:] or faces.shape[2] != 3:
         raise ValueError(
             f"expected faces (N, {count}, 3) or (N, {template.counts[-1]}, 3) on the template, got {faces.shape}; "
             "register other topologies first"
@@ -163,7 +163,7 @@ class _Run:
         torch.manual_seed(settings.seed)
         mean = faces.mean(axis=0, dtype=np.float64)
         fine = np.asarray(template.vertices, float).copy()
-        fine += template.prolong(mean - fine[: len(mean)], from_level=FINE, to_level=3, scheme="loop")
+        fine += template.prolong(mean - fine[: len(mean)], from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL, scheme="loop")
         fine[: len(mean)] = mean
         self.settings, self.folder, self.faces = settings, folder, torch.from_numpy(faces)
         weights = face_weights(template, outer=settings.outer_weight)

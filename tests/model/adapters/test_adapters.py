@@ -12,7 +12,7 @@ from facecom.model.adapters.facecom_files import FaceComSource, convert_facecom
 from facecom.model.adapters.linear_files import read_ict_facekit, read_linear
 from facecom.model.adapters.source import LinearSource, mean_mesh
 from facecom.model.adapters.transferred import transfer
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.template import Template
 
 WIDE, NARROW, Z = (3, 4, 5, 7), (3, 2, 3, 4), 6
@@ -161,13 +161,13 @@ def test_the_derivative_of_a_carried_model_is_what_decode_does(carried):
 def test_a_carried_model_is_kept_and_read_back(carried, tmp_path):
     model, code = carried[3], np.array([0.4, -0.3])
     model.save(tmp_path)
-    back = load_checkpoint(tmp_path)
+    back = load_model(tmp_path)
     np.testing.assert_array_equal(back.decode(code), model.decode(code))
     assert back.description == model.description
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match=r"weights\.safetensors: damaged or truncated"):
-        load_checkpoint(tmp_path)
+        load_model(tmp_path)
 
 
 def test_a_source_is_written_as_it_is_read(carried, tmp_path):

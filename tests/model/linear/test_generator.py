@@ -8,7 +8,7 @@ import pytest
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import unique_edges
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import KIND, LinearGenerator
 from facecom.model.population import MIRROR
 from facecom.model.storage import DESCRIPTION, WEIGHTS
@@ -124,12 +124,13 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-@pytest.mark.parametrize("load", [LinearGenerator.load, load_checkpoint])
+@pytest.mark.parametrize("load", [LinearGenerator.load, load_model])
 def test_a_damaged_checkpoint_is_refused_by_file_and_reason(saved, kind, load):
     damage, file, reason = DAMAGE[kind]
     damage(saved)
-    if load is load_checkpoint and kind in ("list", "foreign"):
-        reason = "not|object"
+    if load is load_model:
+        file = saved.name if kind == "folder" else file
+        reason = {"folder": "neither a folder", "foreign": "not a face model's", "list": "object"}.get(kind, reason)
     with pytest.raises(CheckpointError, match=reason) as caught:
         load(saved)
     assert file in str(caught.value)

@@ -42,12 +42,14 @@ def unbroken(curved, template, tmp_path_factory):
     return folder, train(curved, template, folder, settings=SMALL)
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_bytes(curved, template, unbroken, tmp_path):
     train(curved, template, tmp_path, settings=SMALL)
     name = "weights.safetensors"
     assert (tmp_path / name).read_bytes() == (unbroken[0] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_where_an_unbroken_one_does(curved, template, unbroken, tmp_path):
     run = iterate_training(curved, template, tmp_path, settings=SMALL)
     next(run)
@@ -59,6 +61,7 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(curved, template, unbroken
     assert (tmp_path / name).read_bytes() == (unbroken[0] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_state_of_another_run_is_refused_and_fresh_begins_anew(curved, template, unbroken, tmp_path):
     next(iterate_training(curved, template, tmp_path, settings=SMALL))
     with pytest.raises(CheckpointError, match="other settings"):
@@ -66,17 +69,20 @@ def test_a_state_of_another_run_is_refused_and_fresh_begins_anew(curved, templat
     assert next(iterate_training(curved + 1.0, template, tmp_path, settings=SMALL, resume=False)).epoch == 0
 
 
+@pytest.mark.slow
 def test_the_log_is_one_that_tensorboard_reads(unbroken):
     files = [p.name for p in (unbroken[0] / "log").iterdir()]
     assert any(name.startswith("events.out.tfevents") for name in files)
 
 
+@pytest.mark.slow
 def test_codes_of_the_training_faces_are_standard(curved, unbroken):
-    codes = np.stack([unbroken[1].encode(face) for face in curved])
+    codes = np.stack([unbroken[1].encode_feed_forward(face) for face in curved])
     np.testing.assert_allclose(codes.mean(0), 0.0, atol=1e-2)
     np.testing.assert_allclose(np.cov(codes.T), np.eye(2), atol=2e-2)
 
 
+@pytest.mark.slow
 def test_a_trained_network_bends_where_a_line_cannot(curved, template, tmp_path):
     settings = TrainSettings(sizes=Sizes(1, 16, 4, 2), epochs=40, batch=12, rate=1e-2, prior_weight=1e-3)
     model = train(curved, template, tmp_path, settings=settings)
@@ -84,7 +90,7 @@ def test_a_trained_network_bends_where_a_line_cannot(curved, template, tmp_path)
     mode = principal_modes(curved, mean, count=1).reshape(1, -1).astype(float)
     offset = (curved - mean).reshape(len(curved), -1)
     line = np.abs(offset - (offset @ mode.T) @ mode / (mode**2).sum()).mean()
-    bent = np.abs(np.stack([model.decode(model.encode(f), level=2) for f in curved]) - curved).mean()
+    bent = np.abs(np.stack([model.decode(model.encode_feed_forward(f), level=2) for f in curved]) - curved).mean()
     assert bent < 0.9 * line
 
 
@@ -115,6 +121,7 @@ def test_faces_that_are_not_on_the_template_are_refused(template, tmp_path):
         train(np.full((3, template.counts[2], 3), np.nan), template, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_a_folder_of_meshes(curved, template, tmp_path, capsys):
     (tmp_path / "data").mkdir()
     for k, face in enumerate(curved[::4]):
@@ -127,6 +134,7 @@ def test_the_command_trains_on_a_folder_of_meshes(curved, template, tmp_path, ca
     assert "z.ply has other triangles" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_faces_of_another_topology_come_onto_the_template(curved, template):
     """Level 1 in another order, unit and pose: a user's own registered faces."""
     count = template.counts[1]
@@ -152,6 +160,7 @@ def group(tmp_path):
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
 def test_several_processes_can_share_the_training(curved, template, group):
     model = FaceGenerator(template, LinearGenerator.load().modes[:2], sizes=SMALL.sizes)
