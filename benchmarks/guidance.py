@@ -28,10 +28,11 @@ from facecom.fitting.fit import Fit
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.transform import Similarity
-from facecom.guidance.guide import Guidance, GuidanceSettings, guide
+from facecom.guidance.guide import Guidance, guide
 from facecom.guidance.inpainting import DepthInpainter, InpaintedView
 from facecom.guidance.parsing import FaceParser
 from facecom.guidance.rendering import rasterise
+from facecom.guidance.settings import GuidanceSettings
 from facecom.guidance.targets import ImageTarget, Observations, observations
 from facecom.io.files import read_scan
 from facecom.model.linear.generator import LinearGenerator
@@ -77,10 +78,10 @@ def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) 
         depth = ((points - origins) * directions).sum(-1)
         normals = unit(face_cross(truth.mesh.vertices, truth.mesh.faces))[seen.faces]
         normals = normals * np.sign(normals @ camera.axes[2])[..., None]
-        mask = view.filled.mask & (seen.faces >= 0) & (np.abs(depth - view.face.depth) < 10)
+        mask = view.inpainted.mask & (seen.faces >= 0) & (np.abs(depth - view.face.depth) < 10)
         if mask.any():
             targets.append(ImageTarget(camera, depth, normals, np.where(mask, sigma_mm, 0.0), mask))
-            gaps.append(_gaps(view.filled, view.face.depth, depth, mask))
+            gaps.append(_gaps(view.inpainted, view.face.depth, depth, mask))
     pixels = np.concatenate(gaps) if gaps else np.zeros((0, 3))
     return observations(targets, face.vertices, face.faces) if targets else None, _figures(pixels)
 
@@ -125,7 +126,7 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
     proper = job.face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM)
     start = time.process_time()
-    found = guide(to_face_frame(scan.for_fit.mesh, fit), face, proper=proper, settings=guidance)
+    found = guide(to_face_frame(scan.for_fit.mesh, fit), face, face_mask=proper, settings=guidance)
     seconds = time.process_time() - start
     every = fit.pose.apply(np.concatenate(list(truth.values())))
     true_surface = Surface(surface_from_points(Mesh(every, np.zeros((0, 3), int))))
@@ -138,7 +139,7 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
         "oracle": score(job.apply_guidance(fit, model, replace(found, observations=oracle))),
         "pictures": pictures,
         "seconds": seconds,
-        "seen_share": dict(found.seen_share),
+        "observed_share": dict(found.observed_share),
         "warnings": found.warnings,
     }
 
@@ -194,7 +195,7 @@ def main() -> None:
         FaceParser.from_pretrained()
     DepthInpainter.from_pretrained()
     guidance = GuidanceSettings(
-        sigma_scale=arguments.sigma_scale, parse=arguments.parse, both_sides=not arguments.one_side
+        sigma_scale=arguments.sigma_scale, parse=arguments.parse, mirrored_only=not arguments.one_side
     )
     if arguments.json and arguments.json.exists():
         rows = json.loads(arguments.json.read_text())

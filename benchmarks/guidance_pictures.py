@@ -41,7 +41,8 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
         sheet.paste(Image.fromarray(picture), (k * side, TITLE_ROWS))
         ImageDraw.Draw(sheet).text((k * side + 4, 2), title, fill="black")
     sheet.save(out / f"guidance_{path.parent.name}_{path.stem}.png", optimize=True)
-    print(path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, problems, f"{found.seconds:.2f} s")
+    shares = {name: round(share, 2) for name, share in found.observed_share.items()}
+    print(path, view.name, shares, problems, f"{found.seconds:.2f} s")
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ def damaged(pictures: FacePictures, index: int, rng: np.random.Generator) -> tup
     normals = pictures.normals[index] / NORMAL_STEPS
     label = pictures.label[index].astype(np.int64)
     whole = np.isfinite(depth)
-    points = np.where(whole[..., None], camera.lift(np.where(whole, depth, 0.0)), 0.0)
+    points = np.where(whole[..., None], camera.unproject(np.where(whole, depth, 0.0)), 0.0)
     shown = whole & _outline(points, rng)
     label = np.where(shown, label, 0)
     seen = shown & ~_holes(points, whole, rng)

@@ -29,7 +29,7 @@ from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity, rotation_from_vector
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.guide import VIEW_HALF_MM, VIEW_SIZE_PX
 from facecom.guidance.inpainting import hole_mask, known_residual
 from facecom.guidance.rendering import Render, render
 from facecom.model.linear.generator import LinearGenerator
@@ -178,7 +178,7 @@ def make(model: LinearGenerator, artists: list[Heads], *, count: int, seed: int,
     """Write shards of examples, half precision, of `SHARD` heads each; those that are there stay."""
     out.mkdir(parents=True, exist_ok=True)
     first = SHARD * len(list(out.glob("*.npz")))
-    cameras, made = view_cameras(size=SIZE, half_mm=HALF_MM), []
+    cameras, made = view_cameras(size=VIEW_SIZE_PX, half_mm=VIEW_HALF_MM), []
     for k, head in enumerate(heads(model, artists, start=first, count=count, seed=seed), start=first):
         try:
             made += examples(head, model, cameras, np.random.default_rng([seed, k, 1]))

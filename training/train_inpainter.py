@@ -2,9 +2,9 @@
 
 python -m training.train_inpainter --residuals out/guidance/residuals --minutes 60 --out facecom/assets/inpainter
 
-First a linear readout of each pixel's surroundings is found by least squares; the network starts from its answer and
-learns what it leaves over. Minutes are of processor time. A run that was stopped goes on from its last state (`--out`)
-with the rest of them.
+First a linear readout of the features of each pixel's neighbourhood is found by least squares; the network starts from
+its answer and learns the residual. Minutes are of processor time. A run that was stopped goes on from its last state
+(`--out`) with the rest of them.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.guide import VIEW_HALF_MM, VIEW_SIZE_PX
 from facecom.guidance.inpainter_network import (
-    CHANNELS,
-    FIRST,
-    OUTPUTS,
-    READINGS,
-    SIDEWAYS,
-    Shown,
-    answer,
-    channels,
-    surroundings,
+    FEATURE_COUNT,
+    FIRST_ANSWER_CHANNEL,
+    INPUT_CHANNELS,
+    NORMAL_X_CHANNEL,
+    OUTPUT_CHANNELS,
+    ViewInput,
+    input_channels,
+    neighbourhood_features,
+    predict,
 )
 from facecom.guidance.inpainting import SETTINGS
 
@@ -62,11 +62,11 @@ class Examples:
         held = [np.full(len(s["source"]), int(p.stem) % HELD == HELD - 1) for p, s in zip(paths, shards, strict=True)]
         return cls({n: np.concatenate([s[n] for s in shards]) for n in shards[0].files}, np.concatenate(held))
 
-    def shown(self, pick: np.ndarray) -> Shown:
+    def shown(self, pick: np.ndarray) -> ViewInput:
         """What the chosen views show."""
         names = ("residual", "known", "other_residual", "other_known", "mask", "depth", "normals")
         shown = {name: torch.from_numpy(self.arrays[name][pick]).float() for name in names}
-        return Shown(**shown | {"normals": shown["normals"].permute(0, 3, 1, 2)})
+        return ViewInput(**shown | {"normals": shown["normals"].permute(0, 3, 1, 2)})
 
     def wanted(self, pick: np.ndarray) -> Wanted:
         """What is asked for in the chosen views."""
@@ -76,7 +76,7 @@ class Examples:
     def inputs(self, readout: Tensor, scale_mm: float) -> Tensor:
         """The network's input of all views, (N, C, H, W), half precision: made once, the network never waits."""
         parts = np.array_split(np.arange(len(self.held)), max(1, len(self.held) // 32))
-        return torch.cat([channels(self.shown(part), readout, scale_mm=scale_mm).half() for part in parts])
+        return torch.cat([input_channels(self.shown(part), readout, scale_mm=scale_mm).half() for part in parts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def mirrored(batch: Tensor, wanted: Wanted, which: Tensor) -> tuple[Tensor, Want
     turned = [value.clone() for value in (batch, wanted.offset, wanted.turn, wanted.counts)]
     for value in turned:
         value[which] = value[which].flip(-1)
-    turned[0][which, SIDEWAYS] *= -1
+    turned[0][which, NORMAL_X_CHANNEL] *= -1
     turned[2][which, 0] *= -1
     return turned[0], Wanted(*turned[1:])
 
@@ -101,8 +101,8 @@ def mirrored(batch: Tensor, wanted: Wanted, which: Tensor) -> tuple[Tensor, Want
 def network(size: int, width: int, pack: int) -> UNet2DModel:
     model = UNet2DModel(
         sample_size=size // pack,
-        in_channels=CHANNELS * pack**2,
-        out_channels=OUTPUTS * pack**2,
+        in_channels=INPUT_CHANNELS * pack**2,
+        out_channels=OUTPUT_CHANNELS * pack**2,
         block_out_channels=(width, 2 * width, 3 * width),
         down_block_types=("DownBlock2D",) * 3,
         up_block_types=("UpBlock2D",) * 3,
@@ -117,18 +117,19 @@ def network(size: int, width: int, pack: int) -> UNet2DModel:
 
 
 def linear_readout(examples: Examples, pick: np.ndarray, *, scale_mm: float, ridge: float) -> list[float]:
-    """What the surroundings count, by least squares over the pixels that count; each picture weighs the same.
+    """Weights of `neighbourhood_features`, by least squares over the pixels that count; each picture weighs the same.
 
     ridge : pull of each weight to zero, as a share of the mean square of the readings
     """
-    square, slope = torch.zeros(READINGS, READINGS, dtype=torch.float64), torch.zeros(READINGS, dtype=torch.float64)
+    square = torch.zeros(FEATURE_COUNT, FEATURE_COUNT, dtype=torch.float64)
+    slope = torch.zeros(FEATURE_COUNT, dtype=torch.float64)
     for part in np.array_split(pick, max(1, len(pick) // 32)):
-        readings, wanted = surroundings(examples.shown(part), scale_mm=scale_mm), examples.wanted(part)
+        readings, wanted = neighbourhood_features(examples.shown(part), scale_mm=scale_mm), examples.wanted(part)
         share = wanted.counts / wanted.counts.sum((1, 2), keepdim=True)
         weighed = readings * share[:, None]
         square += torch.einsum("nkhw,nlhw->kl", weighed, readings)
         slope += torch.einsum("nkhw,nhw->k", weighed, wanted.offset / scale_mm)
-    pull = ridge * square.diagonal().mean() * torch.eye(READINGS, dtype=torch.float64)
+    pull = ridge * square.diagonal().mean() * torch.eye(FEATURE_COUNT, dtype=torch.float64)
     return [float(x) for x in torch.linalg.solve(square + pull, slope)]
 
 
@@ -150,10 +151,10 @@ def judge(model: torch.nn.Module, inputs: Tensor, examples: Examples, pick: np.n
     with torch.inference_mode():
         for part in np.array_split(pick, max(1, len(pick) // 32)):
             batch, wanted = inputs[part].float(), examples.wanted(part)
-            found, on = answer(model, batch, pack=setup["pack"]), wanted.counts > 0
+            found, on = predict(model, batch, pack=setup["pack"]), wanted.counts > 0
             error, sigma = wanted.offset - scale * found[:, 0], scale * found[:, 1].clamp(-6, 3).exp()
             bend = (wanted.turn - found[:, 2:]).abs().mean(1)
-            first = wanted.offset - scale * batch[:, FIRST]
+            first = wanted.offset - scale * batch[:, FIRST_ANSWER_CHANNEL]
             every = (wanted.offset, first, error, error / sigma, wanted.turn.abs().mean(1), bend)
             gaps.append(torch.stack([value[on] for value in every]))
     values = torch.cat(gaps, dim=1).abs()
@@ -173,13 +174,13 @@ class Run:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments, self.step, self.seconds, self.processor = arguments, 0, 0.0, 0.0
         self.setup = {
-            "size": SIZE,
-            "half_mm": HALF_MM,
+            "size": VIEW_SIZE_PX,
+            "half_mm": VIEW_HALF_MM,
             "scale_mm": arguments.scale_mm,
             "pack": arguments.pack,
             "sigma_scale": 1.0,
         }
-        self.model = network(SIZE, arguments.width, arguments.pack)
+        self.model = network(VIEW_SIZE_PX, arguments.width, arguments.pack)
         notes = arguments.out / "training.json"
         if notes.exists():
             self.setup = json.loads((arguments.out / SETTINGS).read_text())
@@ -231,7 +232,7 @@ def train(arguments: argparse.Namespace) -> None:
         which = torch.from_numpy(rng.uniform(size=arguments.batch) < 0.5)
         batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = answer(run.model, batch, pack=arguments.pack).float()
+            found = predict(run.model, batch, pack=arguments.pack).float()
         loss = loss_of(found, wanted, scale_mm=arguments.scale_mm)
         optimiser.zero_grad()
         loss.backward()

@@ -23,8 +23,8 @@ from diffusers import DDIMScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from facecom.guidance.guide import SIZE
-from facecom.guidance.inpainter_network import CHANNELS, FIRST
+from facecom.guidance.guide import VIEW_SIZE_PX
+from facecom.guidance.inpainter_network import FIRST_ANSWER_CHANNEL, INPUT_CHANNELS
 from training.train_inpainter import MEMORY, Examples, Wanted, linear_readout, mirrored
 
 PICTURES = 4
@@ -41,8 +41,8 @@ NOISE = {
 def network(width: int, pack: int) -> UNet2DModel:
     """As the one-step network, with the noisy picture as further channels."""
     return UNet2DModel(
-        sample_size=SIZE // pack,
-        in_channels=(CHANNELS + PICTURES) * pack**2,
+        sample_size=VIEW_SIZE_PX // pack,
+        in_channels=(INPUT_CHANNELS + PICTURES) * pack**2,
         out_channels=PICTURES * pack**2,
         block_out_channels=(width, 2 * width, 3 * width),
         down_block_types=("DownBlock2D",) * 3,
@@ -55,7 +55,7 @@ def network(width: int, pack: int) -> UNet2DModel:
 
 def clean(batch: Tensor, wanted: Wanted, scale_mm: float) -> Tensor:
     """What the network is to name, (N, 4, H, W), zero where nothing counts."""
-    offset = wanted.offset / scale_mm - batch[:, FIRST]
+    offset = wanted.offset / scale_mm - batch[:, FIRST_ANSWER_CHANNEL]
     return torch.cat([offset[:, None], wanted.turn], dim=1) * wanted.counts[:, None]
 
 

@@ -27,7 +27,7 @@ def assemble_with_report(
 ) -> Completion:
     """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
     report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
-    seen = None if evidence.pictures is None else dict(evidence.pictures.found.seen_share)
+    seen = None if evidence.pictures is None else dict(evidence.pictures.found.observed_share)
     report = replace(report, guidance_mm=_guidance_change(evidence, unguided), seen_share=seen)
     return assemble(evidence, sigma, report, skin=skin)
 

@@ -106,7 +106,7 @@ def render_guidance(
         found = guide(
             to_face_frame(scan.for_fit.mesh, fitted),
             Mesh(vertices, template.faces[level]),
-            proper=proper,
+            face_mask=proper,
             source="shipped" if source == "auto" else source,
             settings=GuidanceSettings(seed=settings.seed),
         )

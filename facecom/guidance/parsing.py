@@ -45,7 +45,7 @@ class ParsedImage:
             raise ValueError(f"the parser has no class {name!r}; it has {', '.join(self.names)}")
         return self.labels == self.names.index(name)
 
-    def seen_share(self, rendered: ArrayLike) -> dict[str, float]:
+    def observed_share(self, rendered: ArrayLike) -> dict[str, float]:
         """Share of each region of the face that the picture shows, for regions with at least one pixel.
 
         The shipped parser names what a hole would hold; `rendered` (H, W) says where there is surface.
@@ -143,7 +143,7 @@ class FaceParser:
 @functools.cache
 def _shipped() -> FaceParser:
     with resources.as_file(resources.files("facecom").joinpath("assets", "parser")) as folder:
-        return _load(folder, _plain_network)
+        return _load(folder, _shipped_network)
 
 
 def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceParser:
@@ -166,15 +166,15 @@ def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceP
     return FaceParser(network.float(), names, size=int(size), mean=mean, std=std)
 
 
-def _plain_network(folder: Path, config: Mapping[str, Any]) -> Any:
-    from facecom.guidance.shipped_networks import PlainSegformer, read_weights
+def _shipped_network(folder: Path, config: Mapping[str, Any]) -> Any:
+    from facecom.guidance.shipped_networks import ShippedSegformer, read_weights
 
-    return PlainSegformer(config, read_weights(folder / WEIGHTS))
+    return ShippedSegformer(config, read_weights(folder / WEIGHTS))
 
 
 def _transformers_network(folder: Path, _: Mapping[str, Any]) -> Any:
     transformers = need("transformers", extra="guidance")
-    with _silence(transformers):
+    with _quiet(transformers):
         network, info = transformers.SegformerForSemanticSegmentation.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
@@ -184,7 +184,7 @@ def _transformers_network(folder: Path, _: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def _silence(transformers: Any) -> Iterator[None]:
+def _quiet(transformers: Any) -> Iterator[None]:
     """Without transformers' progress bars and remarks, which go to stderr unasked."""
     log = transformers.utils.logging
     bars, level = log.is_progress_bar_enabled(), log.get_verbosity()

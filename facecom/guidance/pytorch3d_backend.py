@@ -9,7 +9,7 @@ import numpy as np
 from facecom.errors import MissingDependency
 from facecom.geometry.mesh import Ints, Mesh
 from facecom.guidance.camera import Camera
-from facecom.guidance.rendering import Fragments
+from facecom.guidance.fragments import Fragments
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -74,7 +74,7 @@ class _Network(torch.nn.Module):
         return layer_norm(x, x.shape[-1:], *self._of(name), EPS)
 
 
-class PlainUNet(_Network):
+class ShippedUNet(_Network):
     """diffusers' UNet2DModel of DownBlock2D and UpBlock2D without attention (Ho et al. 2020, appendix B).
 
     Parameters
@@ -96,22 +96,22 @@ class PlainUNet(_Network):
     def forward(self, batch: Tensor, time: float) -> Sample:
         """The answer to a batch (N, C, H, W) at a time."""
         depth, layers = len(self._config["block_out_channels"]), self._config["layers_per_block"]
-        told = silu(self._linear(self._time(time), "time_embedding.linear_1"))
-        told = silu(self._linear(told, "time_embedding.linear_2"))
+        embedding = silu(self._linear(self._time(time), "time_embedding.linear_1"))
+        embedding = silu(self._linear(embedding, "time_embedding.linear_2"))
         x = self._conv(batch, "conv_in", padding=1)
-        kept = [x]
+        skips = [x]
         for k in range(depth):
             for j in range(layers):
-                x = self._resnet(x, told, f"down_blocks.{k}.resnets.{j}")
-                kept.append(x)
+                x = self._resnet(x, embedding, f"down_blocks.{k}.resnets.{j}")
+                skips.append(x)
             if k + 1 < depth:
                 x = self._conv(x, f"down_blocks.{k}.downsamplers.0.conv", stride=2, padding=1)
-                kept.append(x)
+                skips.append(x)
         for j in range(2):
-            x = self._resnet(x, told, f"mid_block.resnets.{j}")
+            x = self._resnet(x, embedding, f"mid_block.resnets.{j}")
         for k in range(depth):
             for j in range(layers + 1):
-                x = self._resnet(torch.cat([x, kept.pop()], dim=1), told, f"up_blocks.{k}.resnets.{j}")
+                x = self._resnet(torch.cat([x, skips.pop()], dim=1), embedding, f"up_blocks.{k}.resnets.{j}")
             if k + 1 < depth:
                 x = self._conv(interpolate(x, scale_factor=2.0), f"up_blocks.{k}.upsamplers.0.conv", padding=1)
         return Sample(self._conv(silu(self._norm(x, "conv_norm_out")), "conv_out", padding=1))
@@ -125,15 +125,15 @@ class PlainUNet(_Network):
     def _norm(self, x: Tensor, name: str) -> Tensor:
         return group_norm(x, self._config["norm_num_groups"], *self._of(name), self._config["norm_eps"])
 
-    def _resnet(self, x: Tensor, told: Tensor, name: str) -> Tensor:
+    def _resnet(self, x: Tensor, embedding: Tensor, name: str) -> Tensor:
         inner = self._conv(silu(self._norm(x, f"{name}.norm1")), f"{name}.conv1", padding=1)
-        inner = inner + self._linear(told, f"{name}.time_emb_proj")[..., None, None]
+        inner = inner + self._linear(embedding, f"{name}.time_emb_proj")[..., None, None]
         inner = self._conv(silu(self._norm(inner, f"{name}.norm2")), f"{name}.conv2", padding=1)
         straight = f"{name}.conv_shortcut"
         return inner + (self._conv(x, straight) if f"{straight}.weight" in self._weights else x)
 
 
-class PlainSegformer(_Network):
+class ShippedSegformer(_Network):
     """transformers' SegformerForSemanticSegmentation (Xie et al. 2021).
 
     Parameters
@@ -172,25 +172,25 @@ class PlainSegformer(_Network):
         for j in range(self._config["depths"][k]):
             block = f"segformer.encoder.block.{k}.{j}"
             x = x + self._attention(self._layer_norm(x, f"{block}.layer_norm_1"), f"{block}.attention", k, rows)
-            x = x + self._mix(self._layer_norm(x, f"{block}.layer_norm_2"), f"{block}.mlp", rows)
-        return _picture(self._layer_norm(x, f"segformer.encoder.layer_norm.{k}"), rows)
+            x = x + self._mix_tokens(self._layer_norm(x, f"{block}.layer_norm_2"), f"{block}.mlp", rows)
+        return _to_image(self._layer_norm(x, f"segformer.encoder.layer_norm.{k}"), rows)
 
     def _attention(self, x: Tensor, name: str, k: int, rows: int) -> Tensor:
         heads, ratio, seen = self._config["num_attention_heads"][k], self._config["sr_ratios"][k], x
         if ratio > 1:
-            seen = self._conv(_picture(x, rows), f"{name}.self.sr", stride=ratio)
+            seen = self._conv(_to_image(x, rows), f"{name}.self.sr", stride=ratio)
             seen = self._layer_norm(seen.flatten(2).transpose(1, 2), f"{name}.self.layer_norm")
         parts = [(x, "query"), (seen, "key"), (seen, "value")]
         split = [self._linear(v, f"{name}.self.{own}").unflatten(2, (heads, -1)).transpose(1, 2) for v, own in parts]
         return self._linear(scaled_dot_product_attention(*split).transpose(1, 2).flatten(2), f"{name}.output.dense")
 
-    def _mix(self, x: Tensor, name: str, rows: int) -> Tensor:
-        x = _picture(self._linear(x, f"{name}.dense1"), rows)
+    def _mix_tokens(self, x: Tensor, name: str, rows: int) -> Tensor:
+        x = _to_image(self._linear(x, f"{name}.dense1"), rows)
         x = self._conv(x, f"{name}.dwconv.dwconv", padding=1, groups=x.shape[1])
         return self._linear(gelu(x.flatten(2).transpose(1, 2)), f"{name}.dense2")
 
 
-def _picture(x: Tensor, rows: int) -> Tensor:
+def _to_image(x: Tensor, rows: int) -> Tensor:
     """Tokens (N, rows * columns, C) as a picture (N, C, rows, columns)."""
     return x.transpose(1, 2).unflatten(2, (rows, -1))
 

@@ -92,7 +92,7 @@ def observations(
     faces: Ints,
     *,
     correlation_mm: float = 12.0,
-    grazing: float = 0.35,
+    min_facing: float = 0.35,
 ) -> Observations | None:
     """Observe a fitted face through targets; None where no filled-in pixel shows the face.
 
@@ -102,7 +102,7 @@ def observations(
     vertices, faces : (V, 3) mm, face frame, and (F, 3), the fitted face
     correlation_mm : what a network gets wrong it gets wrong over this distance; the pixels of such a disc, in all
         views, count together as one observation
-    grazing : pixels whose surface is turned away from the viewer by more than the arc cosine of this are left out
+    min_facing : pixels whose surface is turned away from the viewer by more than the arc cosine of this are left out
 
     Examples
     --------
@@ -115,7 +115,7 @@ def observations(
     True
     """
     surface = Surface(Mesh(vertices, faces))
-    parts = [part for target in targets if (part := _observe(target, surface, grazing, correlation_mm)) is not None]
+    parts = [part for target in targets if (part := _observe(target, surface, min_facing, correlation_mm)) is not None]
     if not parts:
         return None
     corners, barycentric, points, normals, sigma = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -123,12 +123,12 @@ def observations(
 
 
 def _observe(
-    target: ImageTarget, surface: Surface, grazing: float, correlation_mm: float
+    target: ImageTarget, surface: Surface, min_facing: float, correlation_mm: float
 ) -> tuple[Ints, Floats, Floats, Floats, Floats] | None:
     camera, mesh = target.camera, surface.mesh
     seen = rasterise(surface, camera)
     facing = target.normals @ camera.axes[2]
-    pick = target.mask & (seen.faces >= 0) & (facing > grazing)
+    pick = target.mask & (seen.faces >= 0) & (facing > min_facing)
     if not pick.any():
         return None
     depth = target.depth[pick]
@@ -137,7 +137,7 @@ def _observe(
     repeats = np.maximum(np.pi * correlation_mm**2 / side_mm**2, 1.0)
     sigma = target.sigma_mm[pick] * facing[pick] * np.sqrt(repeats)
     corners = mesh.faces[seen.faces[pick]]
-    return corners, seen.barycentric[pick], camera.lift(target.depth)[pick], target.normals[pick], sigma
+    return corners, seen.barycentric[pick], camera.unproject(target.depth)[pick], target.normals[pick], sigma
 
 
 def depth_from_normals(depth: Floats, normals: Floats, mask: Bools, camera: Camera) -> Floats:
@@ -172,10 +172,10 @@ def depth_from_normals(depth: Floats, normals: Floats, mask: Bools, camera: Came
         joined = usable[first] & usable[second] & (mask[first] | mask[second])
         pairs.append(np.stack([index[first][joined], index[second][joined]], axis=1))
         steps.append((0.5 * (step[first] + step[second]))[joined])
-    return _least_squares(depth, mask, np.concatenate(pairs), np.concatenate(steps))
+    return _solve_poisson(depth, mask, np.concatenate(pairs), np.concatenate(steps))
 
 
-def _least_squares(depth: Floats, mask: Bools, pairs: Ints, steps: Floats) -> Floats:
+def _solve_poisson(depth: Floats, mask: Bools, pairs: Ints, steps: Floats) -> Floats:
     """Depth whose differences over the pairs are the steps, given the pixels outside the mask."""
     count = len(pairs)
     across = sp.coo_matrix(

@@ -15,8 +15,9 @@ from facecom.geometry.mesh import vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.guidance import guide as module
 from facecom.guidance.diffusers_pipeline import PipelineSettings
-from facecom.guidance.guide import Guidance, GuidanceSettings
+from facecom.guidance.guide import Guidance
 from facecom.guidance.inpainting import DepthInpainter
+from facecom.guidance.settings import GuidanceSettings
 from facecom.guidance.targets import Observations
 from facecom.model.linear.generator import LinearGenerator
 
@@ -43,7 +44,7 @@ def scan(model):
 
 
 def guided(scan, model, fitted, source) -> tuple[Fit, tuple[str, ...]]:
-    """The fit after the job's two steps, pictures taken and believed, and what went wrong with them."""
+    """The fit after the job's two steps, pictures taken and trusted, and what went wrong with them."""
     pictures, problems = render_guidance(scan, model, fitted, source, CompletionSettings())
     return apply_guidance(fitted, model, pictures), problems
 
@@ -118,10 +119,11 @@ def test_a_pipeline_that_is_not_there_is_named(model, fitted, scan, tmp_path):
         guided(scan, model, fitted, PipelineSettings(source=str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_the_report_says_what_pictures_moved_and_what_they_showed(model, monkeypatch):
     """A face of the model, whose sides need not be alike, is to be filled in all the same."""
     pytest.importorskip("torch")
-    monkeypatch.setattr(module, "GuidanceSettings", partial(GuidanceSettings, least_alike=-1.0))
+    monkeypatch.setattr(module, "GuidanceSettings", partial(GuidanceSettings, min_symmetry=-1.0))
     face = model.sample(3, level=2)
     front = face.submesh((face.vertices[face.faces][..., 2] > -75.0).all(1))[0]
     done = complete(partial_scan(front, "orbit", seed=1).scan, model=model, guidance="shipped")

@@ -10,28 +10,28 @@ from facecom.geometry.mesh import Mesh
 from facecom.guidance.camera import Camera
 from facecom.guidance.diffusers_pipeline import (
     PipelineSettings,
-    fill_normals,
-    fill_picture,
+    inpaint_image,
+    inpaint_normals,
     load_pipeline,
     named_pipeline,
 )
-from facecom.guidance.inpainting import DepthInpainter, check_kept, hole_mask
+from facecom.guidance.inpainting import DepthInpainter, check_unmasked_unchanged, hole_mask
 from facecom.guidance.rendering import Render, render
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 from PIL import Image  # noqa: E402
 
-from facecom.guidance.inpainter_network import CHANNELS, OUTPUTS, READINGS  # noqa: E402
+from facecom.guidance.inpainter_network import FEATURE_COUNT, INPUT_CHANNELS, OUTPUT_CHANNELS  # noqa: E402
 
 SIZE = 16
-READOUT = np.linspace(-0.05, 0.05, READINGS).tolist()
+READOUT = np.linspace(-0.05, 0.05, FEATURE_COUNT).tolist()
 FILE = {"size": SIZE, "scale_mm": 2.0, "pack": 1, "sigma_scale": 1.0, "readout": READOUT}
 
 
 @pytest.fixture(scope="module")
 def network(small_unet) -> object:
-    return small_unet(SIZE, channels=(CHANNELS, OUTPUTS)).eval()
+    return small_unet(SIZE, channels=(INPUT_CHANNELS, OUTPUT_CHANNELS)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +182,12 @@ def test_changed_pixels_are_counted_down_to_the_last_bit():
     mask[2] = True
     after = before.copy()
     after[2] = 0
-    check_kept(before, after, mask, who="it")
+    check_unmasked_unchanged(before, after, mask, who="it")
     after[0, 0], after[4, 4] = np.nextafter(after[0, 0], 9), -after[4, 4]
     with pytest.raises(ValueError, match="it changed 2 pixels"):
-        check_kept(before, after, mask, who="it")
+        check_unmasked_unchanged(before, after, mask, who="it")
     with pytest.raises(ValueError, match="another size or kind"):
-        check_kept(before, before.astype(np.float32), mask, who="it")
+        check_unmasked_unchanged(before, before.astype(np.float32), mask, who="it")
 
 
 # ---- pipelines that a user names
@@ -221,7 +221,7 @@ def hole() -> np.ndarray:
 
 def test_only_the_hole_comes_from_the_pipeline(picture, hole):
     stub = Stub(lambda image, mask: Image.fromarray(255 - (255 - np.asarray(image)) // 2))
-    whole = fill_picture(stub, picture, hole, settings=SETTINGS, seed=5)
+    whole = inpaint_image(stub, picture, hole, settings=SETTINGS, seed=5)
     assert whole[~hole].tobytes() == picture[~hole].tobytes()
     assert (whole[hole] == (255 - (255 - picture) // 2)[hole]).all()
     assert stub.called["num_inference_steps"] == 2
@@ -239,15 +239,15 @@ def test_only_the_hole_comes_from_the_pipeline(picture, hole):
 )
 def test_pipelines_that_return_something_else_are_named(picture, hole, change, words):
     with pytest.raises(ValueError, match=words):
-        fill_picture(Stub(change), picture, hole, settings=SETTINGS)
+        inpaint_image(Stub(change), picture, hole, settings=SETTINGS)
 
 
 def test_masks_that_cover_nothing_or_everything_are_refused(picture, hole):
     for mask in (np.zeros_like(hole), np.ones_like(hole)):
         with pytest.raises(ValueError, match="cover something and leave something"):
-            fill_picture(Stub(lambda image, mask: image), picture, mask, settings=SETTINGS)
+            inpaint_image(Stub(lambda image, mask: image), picture, mask, settings=SETTINGS)
     with pytest.raises(ValueError, match="bytes"):
-        fill_picture(Stub(lambda image, mask: image), picture / 255, hole, settings=SETTINGS)
+        inpaint_image(Stub(lambda image, mask: image), picture / 255, hole, settings=SETTINGS)
 
 
 def test_a_picture_of_the_right_normals_gives_the_right_depth(views, mask):
@@ -259,7 +259,7 @@ def test_a_picture_of_the_right_normals_gives_the_right_depth(views, mask):
         colours = np.round(255 * (0.5 + 0.5 * normals)).astype(np.uint8)
         return Image.fromarray(colours).resize(image.size, Image.Resampling.NEAREST)
 
-    depth, normals = fill_normals(Stub(know_all), scan, mask, settings=dataclasses.replace(SETTINGS, most_change=1.0))
+    depth, normals = inpaint_normals(Stub(know_all), scan, mask, settings=dataclasses.replace(SETTINGS, max_change=1.0))
     assert depth[~mask].tobytes() == scan.depth[~mask].tobytes()
     assert normals[~mask].tobytes() == scan.normals[~mask].tobytes()
     truth = 500 - np.sqrt(np.maximum(40.0**2 - _squared_radius(scan.camera), 0))

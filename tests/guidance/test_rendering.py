@@ -38,7 +38,7 @@ def both(size: int = 48) -> list[Camera]:
 @pytest.mark.parametrize("camera", both(), ids=["orthographic", "pinhole"])
 def test_depth_lifts_to_points_on_the_surface(ball, camera):
     picture = render(ball, camera)
-    distance = Surface(ball).closest(camera.lift(picture.depth)[picture.mask]).distance
+    distance = Surface(ball).closest(camera.unproject(picture.depth)[picture.mask]).distance
     assert picture.mask.mean() > 0.3
     assert distance.max() < 1e-3
     assert np.isnan(picture.depth[~picture.mask]).all()
@@ -47,7 +47,7 @@ def test_depth_lifts_to_points_on_the_surface(ball, camera):
 @pytest.mark.parametrize("camera", both(), ids=["orthographic", "pinhole"])
 def test_normals_of_a_ball_point_away_from_its_middle(icosphere, camera):
     picture = render(icosphere(5, radius=40.0), camera)
-    out = unit(camera.lift(picture.depth)[picture.mask])
+    out = unit(camera.unproject(picture.depth)[picture.mask])
     assert np.degrees(np.arccos(np.clip((out * picture.normals[picture.mask]).sum(1), -1, 1))).max() < 0.5
     assert (picture.normals[~picture.mask] == 0).all()
 
@@ -64,7 +64,7 @@ def test_labels_and_colours_are_those_of_the_surface(ball):
     camera = both()[0]
     coloured = Mesh(ball.vertices, ball.faces, colors=np.repeat(left[:, None], 3, 1))
     picture = render(coloured, camera, labels=left)
-    x = camera.lift(picture.depth)[..., 0]
+    x = camera.unproject(picture.depth)[..., 0]
     far = picture.mask & (np.abs(x) > 4)
     assert (picture.labels[far] == (x[far] > 0)).all()
     assert np.allclose(picture.colors[far][:, 0], x[far] > 0)
