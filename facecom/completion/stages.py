@@ -122,7 +122,7 @@ def apply_guidance(fitted: Fit, model: FaceModel, pictures: Guidance | None) -> 
     if pictures is None or pictures.observations is None:
         return fitted
     vertices = model.decode(fitted.code, level=2)
-    rows = pictures.observations.rows(vertices, model.jacobian(fitted.code, level=2))
+    rows = pictures.observations.jacobian_rows(vertices, model.jacobian(fitted.code, level=2))
     # What a network expects is no measurement: the face is as unsure as without the pictures.
     return replace(gaussian_update(fitted, *rows), precision=fitted.precision)
 

@@ -163,7 +163,7 @@ def _checked_answer(inpainted: np.ndarray, image: ByteImage, mask: Bools, settin
     """A pipeline's answer, where it continues the image."""
     if inpainted.shape != image.shape or inpainted.dtype != np.uint8:
         raise ValueError(
-            f"pipeline {settings.source} returned a picture of {inpainted.shape} {inpainted.dtype}, "
+            f"pipeline {settings.source} returned an image of {inpainted.shape} {inpainted.dtype}, "
             f"asked for {image.shape}"
         )
     change = float(np.abs(inpainted.astype(float) - image)[~mask].mean() / 255)

@@ -1,4 +1,4 @@
-"""The same pictures by pytorch3d where it is installed: on a GPU, and with silhouettes that have gradients."""
+"""Rasterising by pytorch3d where it is installed: on a GPU, and with silhouettes that have gradients."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def load_model(name_or_folder: str | Path = SHIPPED) -> FaceModel:
     folder = Path(name_or_folder)
     if not folder.is_dir():
         raise CheckpointError(f"{name_or_folder}: is neither a folder nor the name of a model; {_known()}")
-    format_name = read_json(folder / DESCRIPTION).get("format")
+    format_name = str(read_json(folder / DESCRIPTION).get("format"))
     if format_name not in _LOADERS:
         raise CheckpointError(f"{folder / DESCRIPTION}: its format is {format_name!r}, not a face model's; {_known()}")
     return _LOADERS[format_name](folder)

@@ -194,7 +194,7 @@ def test_a_pipeline_fills_the_views(ball, damaged, networks, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda image: image.resize((8, 8)), "pipeline odd returned a picture of"),
+        (lambda image: image.resize((8, 8)), "pipeline odd returned an image of"),
         (lambda image: image.point(lambda value: 0), "pipeline odd changed the kept pixels"),
     ],
 )

@@ -232,8 +232,8 @@ def test_only_the_hole_comes_from_the_pipeline(picture, hole):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda image, mask: image.resize((8, 8)), "some/pipeline returned a picture of"),
-        (lambda image, mask: image.convert("L"), "some/pipeline returned a picture of"),
+        (lambda image, mask: image.resize((8, 8)), "some/pipeline returned an image of"),
+        (lambda image, mask: image.convert("L"), "some/pipeline returned an image of"),
         (lambda image, mask: Image.fromarray(255 - np.asarray(image)), "some/pipeline changed the kept pixels"),
     ],
 )
