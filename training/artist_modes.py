@@ -21,7 +21,8 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.network.training import principal_modes
+from facecom.model.face_region import face_mask
+from facecom.model.network.training import FACE_RADIUS_MM, principal_modes
 from facecom.model.template import SHAPE_LEVEL, Template
 from facecom.registration import register
 from training.artist_heads import Heads, makehuman, vitruvian
@@ -72,7 +73,7 @@ def carried(heads: Heads, place: Placed, template: Template) -> np.ndarray:
     """Displacements (K, V2, 3) of each head from their average on the template, mm, without rigid motion."""
     count = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:count]
-    core = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
+    core = face_mask(mean, radius_mm=FACE_RADIUS_MM)
     fill = _smooth_fill(mean, template.faces[SHAPE_LEVEL], place.sure)
     average = place.pose.apply(place.rows @ heads.mean.vertices)
     out = np.empty((len(heads.vertices), count, 3), np.float32)

@@ -51,7 +51,7 @@ def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[
         ("random faces", faces, FRONT),
         ("the same, turned", faces, TURNED),
         ("from one to another", list(model.decode(way, level=SHAPE_LEVEL)), FRONT),
-        ("one person, moving", [moving.decode(moving.code_of(person, m), level=SHAPE_LEVEL) for m in MOVES], TURNED),
+        ("one person, moving", [moving.decode(moving.compose(person, m), level=SHAPE_LEVEL) for m in MOVES], TURNED),
         (
             "training pool",
             list(augmented_faces(model, COLUMNS, seed=options.seed, expressions=ExpressionBasis.load())),

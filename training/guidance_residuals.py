@@ -32,6 +32,7 @@ from facecom.guidance.camera import Camera, view_cameras
 from facecom.guidance.guide import VIEW_HALF_MM, VIEW_SIZE_PX
 from facecom.guidance.inpainting import hole_mask, known_residual
 from facecom.guidance.rendering import Render, render
+from facecom.model import face_region
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 from training.artist_heads import Heads, makehuman, vitruvian
@@ -82,7 +83,7 @@ def _placed(people: Heads, index: int, pose: Similarity) -> Mesh:
     """One artist's head moved so that its face lies where the average one's does."""
     average = pose.apply(people.mean.vertices)
     head = people.vertices[index].astype(float)
-    core = (np.hypot(average[:, 0], average[:, 1] - 10) < 80) & (average[:, 2] > -80)
+    core = face_region.face_mask(average, radius_mm=PROPER_MM)
     return Mesh(fit_similarity(head[core], average[core]).apply(head), people.faces)
 
 

@@ -75,7 +75,7 @@ def train_facecom(
     decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
     for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
         nn.init.normal_(layer.weight, 0.0, 0.1)
-    run = _Run(faces, decoder, encoder, budget, folder)
+    run = _TrainingRun(faces, decoder, encoder, budget, folder)
     return run.trained(lambda x, _: encoder(x), template)
 
 
@@ -91,14 +91,14 @@ def train_from_pca(
     torch.manual_seed(budget.seed)
     levels = levels_of(template)
     decoder = FaceComDecoder(codes.shape[1], WIDE, NARROW, around=levels.around, ups=levels.ups)
-    run = _Run(faces, decoder, None, budget, None)
+    run = _TrainingRun(faces, decoder, None, budget, None)
     start_at_pca(decoder, levels, modes / run.deviation)
     decoder.eval()  # the statistics that there are leave PCA's features as they are
     z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32, device=run.device)
     return run.trained(lambda _, rows: z[rows], template)
 
 
-class _Run:
+class _TrainingRun:
     """Networks, optimizer, faces and what was spent."""
 
     def __init__(

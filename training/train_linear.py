@@ -15,14 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats
+from facecom.model.face_region import face_mask
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.population import PopulationSettings, PopulationSource, residual_fields, taper_modes, widen
+from facecom.model.network.training import FACE_RADIUS_MM
+from facecom.model.population import PopulationSettings, PopulationSource, discrepancy_fields, taper_modes, widen
 from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
 
 PATHS = ("map", "ict", "out", "makehuman", "vitruvian", "artist_share")
 BLINK, JAW, FACE = 0.4, 0.04, 0.1
+"""Standard deviations of the weights of expressions: closed eyes, the jaw, all others."""
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: identity and expression modes"
 
 
@@ -51,7 +54,7 @@ def without_rigid(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
 
 def face_core(mean: Floats) -> np.ndarray:
     """Vertices of the face proper: what rigid motion is measured on."""
-    return (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
+    return face_mask(mean, radius_mm=FACE_RADIUS_MM)
 
 
 def build(arguments: argparse.Namespace) -> LinearGenerator:
@@ -82,7 +85,7 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
         credits.append(heads.credit)
     settings = PopulationSettings(size_sd=arguments.size_sd)
     basis = widen(mean, template.mirror[:count], sources, rank=arguments.rank, coarse=coarse, settings=settings)
-    fields, field_odd = residual_fields(
+    fields, field_odd = discrepancy_fields(
         template.vertices[:coarse],
         template.mirror[:coarse],
         rank=arguments.fields,

@@ -1,4 +1,4 @@
-"""Face parsing: the class of each pixel of a face image, by the shipped SegFormer or any with CelebAMask-HQ's classes."""
+"""Face parsing: the class of each pixel of a face image, by the shipped SegFormer or another with its classes."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 
 SIGMA_MM = 0.01
 """How exactly given vertices are taken: beside this the prior decides only what the vertices hardly show."""
+CONVERGED_STEP = 1e-5
+"""A step that moves no entry of the code by more is the last."""
 CHUNK_ROWS = 4096
 """Rows of a Jacobian that are brought to double precision at a time."""
 RESTRICTION_TOLERANCE = 1e-12
@@ -63,7 +65,7 @@ def encode(
         precision[np.diag_indices_from(precision)] += 1.0
         slope = _transposed_product(jacobian, residual.ravel()) / sigma_mm**2 - code
         step = linalg.solve(precision, slope, assume_a="pos")
-        if steps == 1:
+        if steps == 1 or np.abs(step).max() < CONVERGED_STEP:
             return code + step
         better = _improved(model, target, code, step, residual, sigma_mm=sigma_mm)
         if better is None:

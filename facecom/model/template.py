@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 
 COARSEST_LEVEL = 0
 """About 0.8k vertices: where many starting poses are tried at once."""
@@ -176,7 +176,7 @@ class Template:
         to_level: int = FINEST_LEVEL,
         scheme: Literal["midpoint", "loop"] = "midpoint",
     ) -> Floats:
-        """Carry values from a level to a finer one.
+        """Interpolate values from a level to a finer one.
 
         Parameters
         ----------
@@ -252,7 +252,7 @@ class Template:
         return _read(Path(directory))
 
 
-def read_on_template(
+def read_with_template(
     folder: str | Path, *, kind: StorageFormat
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], Template]:
     """Arrays, description and template of a model's folder.
@@ -279,7 +279,7 @@ def _checked_level(level: int) -> int:
 
 def _read(folder: Path) -> Template:
     arrays, description = read_stored(folder, kind=KIND)
-    with matching(folder, kind=KIND):
+    with checkpoint_errors(folder, kind=KIND):
         return _from_arrays(arrays, description)
 
 

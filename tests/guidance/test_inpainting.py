@@ -95,6 +95,7 @@ def test_pixels_outside_the_mask_are_the_scans_bit_by_bit(network, views, mask):
     assert np.allclose(np.linalg.norm(filled.normals[mask], axis=-1), 1)
 
 
+@pytest.mark.slow
 def test_seeds_give_other_surfaces_and_the_same_seed_the_same(network, views, mask):
     inpainter = DepthInpainter(network, size=SIZE, scale_mm=2.0, readout=READOUT)
     mean, one, again, two = (inpainter.fill(*views, mask, seed=s).depth[mask] for s in (None, 1, 1, 2))

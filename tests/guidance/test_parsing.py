@@ -147,7 +147,7 @@ def test_a_hub_id_needs_its_commit_and_is_not_downloaded_unasked(tmp_path, monke
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((0, 4, 3)), np.full((4, 4, 3), 255)])
 def test_pictures_that_are_none_are_refused(tiny, wrong):
-    with pytest.raises(ValueError, match="picture"):
+    with pytest.raises(ValueError, match="image"):
         FaceParser(tiny, tuple(CELEBA), size=32).parse(wrong)
 
 

@@ -15,7 +15,7 @@ from facecom.model.adapters.transferred import TransferredGenerator, transfer
 from facecom.model.linear.expressive import ExpressiveGenerator
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
-from facecom.model.network.layers import neighbour_average, sparse
+from facecom.model.network.layers import neighbour_average, sparse_tensor
 from facecom.model.network.mesh_network import Sizes
 from facecom.model.protocol import FaceModel
 from facecom.model.template import COARSEST_LEVEL, FIT_LEVEL
@@ -44,8 +44,9 @@ def facecom_like(modes: np.ndarray) -> TransferredGenerator:
     """FaceCom's decoder on levels 1 and 0, its local branch a single layer that holds the modes."""
     template = LinearGenerator.load().template
     count = template.counts[FIT_LEVEL]
-    around = sparse(0.5 * neighbour_average(template.faces[FIT_LEVEL], count) + 0.5 * sp.identity(count))
-    decoder = FaceComDecoder(CODE, [3, 4], [3, 3], around=[around], ups=[sparse(template.prolongation(COARSEST_LEVEL))])
+    around = sparse_tensor(0.5 * neighbour_average(template.faces[FIT_LEVEL], count) + 0.5 * sp.identity(count))
+    up = sparse_tensor(template.prolongation(COARSEST_LEVEL))
+    decoder = FaceComDecoder(CODE, [3, 4], [3, 3], around=[around], ups=[up])
     with torch.no_grad():
         for weight in decoder.parameters():
             weight.zero_()

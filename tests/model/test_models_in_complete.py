@@ -47,9 +47,9 @@ def test_a_partial_scan_with_a_smile_is_completed_and_relaxed(modes):
     whole = LinearGenerator.load()
     parts = {"modes": modes, "mode_odd": whole.mode_odd[:CODE], "fields": whole.fields[:1]}
     model = ExpressiveGenerator(LinearGenerator(whole.template, field_odd=whole.field_odd[:1], description={}, **parts))
-    person = np.random.default_rng(2).normal(size=model.person.code_size)
-    code = model.code_of(person, {"mouthSmile_L": 0.6, "mouthSmile_R": 0.6, "jawOpen": 0.2})
-    smiling, rest = model.decode(code, level=1), model.person.decode(person, level=1)
+    person = np.random.default_rng(2).normal(size=model.identity.code_size)
+    code = model.compose(person, {"mouthSmile_L": 0.6, "mouthSmile_R": 0.6, "jawOpen": 0.2})
+    smiling, rest = model.decode(code, level=1), model.identity.decode(person, level=1)
     faces, nose = model.faces(1), np.linalg.norm(rest, axis=1) < 25.0
     done = complete(Mesh(POSE.apply(smiling), faces[~nose[faces].any(axis=1)]), unit="mm", model=model)
     fitted = done.evidence.fit

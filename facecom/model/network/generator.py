@@ -1,4 +1,4 @@
-"""A face generator with a linear trunk and a mesh network that bends it.
+"""A face model of a linear trunk and a mesh network that adds what is not linear.
 
 A code goes two ways: through the trunk (mean and modes), and through a small network over the template's levels. Its
 global branch works on levels 0 and 1 and moves their vertices, and with them all finer ones; its local branch moves the
@@ -21,8 +21,8 @@ from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.model_card import model_card
 from facecom.model.network.mesh_network import FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
-from facecom.model.storage import StorageFormat, matching, write_stored
-from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, read_on_template
+from facecom.model.storage import StorageFormat, checkpoint_errors, to_int16, write_stored
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, read_with_template
 
 KIND = StorageFormat("facecom-generator", 2)
 ENCODE_STEPS = 5
@@ -135,16 +135,15 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         return ((trunk + bend) @ self.spread).double().cpu().numpy()
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements (V, ...) to a finer level, smoothly."""
+        """Prolong displacements (V, ...) to a finer level, smoothly."""
         return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
 
     def save(self, directory: str | Path) -> None:
         """Write model.json, weights.safetensors and the template; modes are stored in 16 bits."""
         folder = Path(directory)
         arrays = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items() if name != "modes"}
-        modes = self.modes.cpu().numpy()
-        scale = np.maximum(np.abs(modes).max(axis=1), 1e-12) / 32767.0
-        arrays |= {"modes": np.round(modes / scale[:, None]).astype(np.int16), "mode_scale": scale.astype(np.float64)}
+        modes, scale = to_int16(self.modes.cpu().numpy())
+        arrays |= {"modes": modes, "mode_scale": scale}
         description = {**self.description, "sizes": asdict(self.sizes)}
         write_stored(folder, arrays, description, kind=KIND)
         self.template.save(folder / "template")
@@ -158,8 +157,8 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         CheckpointError
             When a file is missing, damaged, of another version or of another kind; names the file and the reason.
         """
-        arrays, text, template = read_on_template(directory, kind=KIND)
-        with matching(directory, kind=KIND):
+        arrays, text, template = read_with_template(directory, kind=KIND)
+        with checkpoint_errors(directory, kind=KIND):
             modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
             sizes = Sizes(**text["sizes"])
             kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}

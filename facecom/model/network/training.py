@@ -22,6 +22,7 @@ from torch import Tensor
 
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
+from facecom.model.face_region import face_mask
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
 from facecom.model.storage import StorageFormat, read_stored, write_stored
@@ -31,8 +32,18 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 STATE = StorageFormat("facecom-training", 2)
-RADIUS_MM = 90.0
-"""The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+FACE_RADIUS_MM = 90.0
+"""Radius of the face proper, see `face_mask`."""
+LEAST_MODE_SHARE = 1e-6
+"""Share of the largest variance below which a mode is none."""
+SQUARED_ERROR_WEIGHT = 0.1
+"""Weight of the mean squared error, mm2, beside the mean absolute one, mm."""
+WEIGHT_DECAY = 1e-4
+"""Of AdamW."""
+LEAST_VARIANCE = 1e-4
+"""Bound on a code entry's variance in a batch, before its logarithm is taken."""
+ENCODED_AT_ONCE = 64
+"""Faces that are encoded together when the prior is calibrated."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +88,24 @@ def principal_modes(faces: Floats, mean: Floats, *, count: int, weights: Floats 
     if len(faces) <= count:
         raise ValueError(f"{count} code entries need more than {len(faces)} faces; give more faces or a smaller code")
     offsets = (faces - mean).reshape(len(faces), -1)
-    seen = offsets if weights is None else offsets * np.repeat(np.sqrt(weights), 3).astype(offsets.dtype)
-    inner = seen @ seen.T
-    last = len(inner) - 1
-    values, vectors = linalg.eigh(inner, subset_by_index=(last - count + 1, last))
+    weighted = offsets if weights is None else offsets * np.repeat(np.sqrt(weights), 3).astype(offsets.dtype)
+    gram = weighted @ weighted.T
+    last = len(gram) - 1
+    values, vectors = linalg.eigh(gram, subset_by_index=(last - count + 1, last))
     modes = (vectors[:, ::-1].T @ offsets) / np.sqrt(len(faces))
-    if values[0] <= 1e-6 * values[-1]:
+    if values[0] <= LEAST_MODE_SHARE * values[-1]:
         raise ValueError(f"the faces span fewer than {count} directions; give more different faces or a smaller code")
     return modes.reshape(count, *mean.shape)
 
 
 def face_weights(template: Template, *, outer: float) -> Floats:
-    """How much each vertex of level 2 counts, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
+    """Weight of each vertex of `SHAPE_LEVEL`, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
 
     Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
     """
-    x, y, z = template.vertices[: template.counts[SHAPE_LEVEL]].T
-    proper = (np.hypot(x, y - 10.0) < RADIUS_MM) & (z > -RADIUS_MM)
-    found = np.where(proper, 1.0, outer)
-    return found / found.mean()
+    in_face = face_mask(template.vertices[: template.counts[SHAPE_LEVEL]], radius_mm=FACE_RADIUS_MM)
+    weights = np.where(in_face, 1.0, outer)
+    return weights / weights.mean()
 
 
 def train(
@@ -129,7 +139,7 @@ def iterate_training(
         Without the packages of the extra `train`.
     """
     settings, folder = settings or TrainSettings(), Path(out)
-    run = _Run(_on_level_2(faces, template), template, folder, settings)
+    run = _TrainingRun(_on_shape_level(faces, template), template, folder, settings)
     try:
         first = run.resume() if resume else run.forget()
         for epoch in range(first, settings.epochs):
@@ -141,7 +151,7 @@ def iterate_training(
         run.close()
 
 
-def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
+def _on_shape_level(faces: Floats, template: Template) -> np.ndarray:
     faces = np.asarray(faces, np.float32)
     count = template.counts[SHAPE_LEVEL]
     if faces.ndim != 3 or faces.shape[1] not in template.counts[SHAPE_LEVEL:] or faces.shape[2] != 3:
@@ -154,7 +164,7 @@ def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
     return np.require(faces[:, :count], requirements=("C", "W"))
 
 
-class _Run:
+class _TrainingRun:
     """One training run: model, optimizer, faces, log and the state on disk."""
 
     def __init__(self, faces: np.ndarray, template: Template, folder: Path, settings: TrainSettings) -> None:
@@ -170,7 +180,7 @@ class _Run:
         modes = principal_modes(faces, mean.astype(np.float32), count=settings.sizes.code, weights=weights)
         model = FaceGenerator(replace(template, vertices=fine), modes, sizes=settings.sizes, weights=weights)
         self.accelerator = accelerate.Accelerator(mixed_precision=settings.precision)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=1e-4)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=WEIGHT_DECAY)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.weights = self.accelerator.unwrap_model(self.model).weights
         self.log: SummaryWriter | None = None
@@ -199,9 +209,9 @@ class _Run:
         vertices = self.faces[rows].to(self.accelerator.device)
         with self.accelerator.autocast():
             found, raw = self.model(vertices)
-        gap, weights = found.float() - vertices, self.weights[:, None]
-        error, prior = (gap.abs() * weights).mean(), _prior_cost(raw.float())
-        loss = error + 0.1 * (gap**2 * weights).mean() + self.settings.prior_weight * prior
+        residual, weights = found.float() - vertices, self.weights[:, None]
+        error, prior = (residual.abs() * weights).mean(), _prior_cost(raw.float())
+        loss = error + SQUARED_ERROR_WEIGHT * (residual**2 * weights).mean() + self.settings.prior_weight * prior
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
@@ -265,7 +275,7 @@ class _Run:
 
     def _write(self, plain: FaceGenerator) -> None:
         with torch.no_grad():
-            rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(64)]
+            rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(ENCODED_AT_ONCE)]
         plain.calibrate(torch.cat(rows))
         minutes = {"minutes": round(self.seconds / 60, 2), "processor_minutes": round(self.processor / 60, 2)}
         plain.description = {"training": asdict(self.settings) | {"faces": len(self.faces)} | minutes}
@@ -285,7 +295,7 @@ def _prior_cost(raw: Tensor) -> Tensor:
     """Divergence of a batch's code entries from N(0, 1), by their mean and variance."""
     if len(raw) < 2:
         return (raw**2).mean()
-    variance = raw.var(0).clamp_min(1e-4)
+    variance = raw.var(0).clamp_min(LEAST_VARIANCE)
     return 0.5 * (variance + raw.mean(0) ** 2 - 1.0 - variance.log()).mean()
 
 

@@ -178,7 +178,7 @@ def test_a_source_is_written_as_it_is_read(carried, tmp_path):
 
 def test_what_does_not_fit_is_refused(carried):
     template, source, pose, model = carried
-    with pytest.raises(ValueError, match="placed"):
+    with pytest.raises(ValueError, match="registered"):
         transfer(source, template, source.mean, pose=pose)
     with pytest.raises(ValueError, match="entries"):
         model.decode(np.zeros(3))

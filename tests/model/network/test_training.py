@@ -10,7 +10,7 @@ from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import rotation_from_vector
 from facecom.io.files import write_mesh
-from facecom.model.adapters.own_faces import superimposed
+from facecom.model.adapters.registered_faces import procrustes_aligned
 from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
@@ -145,7 +145,7 @@ def test_faces_of_another_topology_come_onto_the_template(curved, template):
     found = on_template(faces.astype(np.float32), triangles, template)
     assert found.shape == (4, template.counts[2], 3)
     proper = np.linalg.norm(template.vertices[:count], axis=1) < 80.0
-    wanted, got = superimposed(curved[:4, :count]), superimposed(found[:, :count])
+    wanted, got = procrustes_aligned(curved[:4, :count]), procrustes_aligned(found[:, :count])
     normals = vertex_normals(wanted.mean(axis=0), template.faces[1])[proper]
     moved, kept = (np.einsum("kvd,vd->kv", (f - f.mean(axis=0))[:, proper], normals) for f in (wanted, got))
     assert np.abs(moved).mean() > 0.2
