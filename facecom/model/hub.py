@@ -9,7 +9,6 @@ from typing import Any
 from facecom.errors import CheckpointError, need
 
 SNAPSHOT_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-
 """Options of `huggingface_hub.snapshot_download` that are handed on."""
 
 

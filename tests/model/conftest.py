@@ -18,7 +18,7 @@ from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.layers import neighbour_average, sparse_tensor
 from facecom.model.network.mesh_network import Sizes
 from facecom.model.protocol import FaceModel
-from facecom.model.template import COARSEST_LEVEL, FIT_LEVEL
+from facecom.model.template import COARSEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
 CODE = 12
 
@@ -75,3 +75,18 @@ def small_model() -> Callable[[str], FaceModel]:
         return KINDS[kind](LinearGenerator.load().modes[:CODE])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The shipped template."""
+    return Template.load()
+
+
+@pytest.fixture(scope="session")
+def curved_faces(template: Template) -> np.ndarray:
+    """Faces on a parabola in the plane of two modes: one number, which no straight line follows."""
+    modes = LinearGenerator.load().modes[:2].astype(float)
+    t = np.linspace(-1.5, 1.5, 24)
+    codes = np.stack([2 * t, t**2 - 0.75], axis=1)
+    return (template.vertices[: template.counts[SHAPE_LEVEL]] + np.tensordot(codes, modes, axes=1)).astype(np.float32)

@@ -15,7 +15,7 @@ from facecom.model.augmentation import (
 )
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.network.training import face_weights, principal_modes
+from facecom.model.sampling import sample_codes
 from facecom.model.template import FIT_LEVEL, Template
 
 STILL = AugmentationSettings(size_sd=0.0, expression_sd=0.0, subtle_sd=0.0, blink_sd=0.0, jaw_sd=0.0)
@@ -80,20 +80,12 @@ def test_expressions_change_the_faces_and_the_seed_decides(face):
         augmented_faces(model, -1, seed=0)
 
 
-def test_weighted_modes_lose_less_where_it_counts(face):
-    template = Template.load()
-    faces = augmented_faces(LinearGenerator.load(), 24, seed=2)
-    mean, weights = faces.mean(axis=0), face_weights(template, outer=0.05)
-    assert weights.mean() == pytest.approx(1.0)
-    behind, nose = face[:, 2] < -95.0, template.region_mask("nose", 2)
-    np.testing.assert_allclose(weights[behind], 0.05 * weights[nose].mean())
-
-    def lost(modes, count_as):
-        flat, root = modes.reshape(len(modes), -1).astype(float), np.repeat(np.sqrt(count_as), 3)
-        offsets = (faces - mean).reshape(len(faces), -1).astype(float) * root
-        share = np.linalg.lstsq((flat * root).T, offsets.T, rcond=None)[0]
-        return np.mean((offsets.T - (flat * root).T @ share) ** 2)
-
-    plain, weighted = (principal_modes(faces, mean, count=6, weights=w) for w in (None, weights))
-    assert lost(weighted, weights) < lost(plain, weights)
-    assert lost(plain, np.ones_like(weights)) < lost(weighted, np.ones_like(weights))
+def test_mixed_faces_depend_on_the_seed_and_leave_the_span_of_the_model(face):
+    model = LinearGenerator.load()
+    faces = augmented_faces(model, 3, seed=1)
+    np.testing.assert_array_equal(faces, augmented_faces(model, 3, seed=1))
+    flat = model.modes.reshape(len(model.modes), -1).astype(float)
+    offset = (faces - face).reshape(3, -1).T
+    left = offset - flat.T @ np.linalg.solve(flat @ flat.T, flat @ offset)
+    assert 0.05 < np.sqrt((left**2).mean()) < 2.0
+    assert model.decode(sample_codes(model, 1, seed=0)[0], level=2).shape == faces[0].shape
