@@ -1,4 +1,4 @@
-"""Modes of heads that artists made, on the template: their average is registered with our own fit, the rest carried.
+"""Modes of heads that artists made, on the template: their average is registered with our fit, the rest follows.
 
 Heads of one topology correspond as they are, so one registration serves all of them, and puts no noise of its own
 between them. `check` registers single heads too and says how far the two ways lie apart.
@@ -21,8 +21,8 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.face_region import face_mask
-from facecom.model.network.training import FACE_RADIUS_MM, principal_modes
+from facecom.model.face_region import FACE_RADIUS_MM, face_mask
+from facecom.model.principal_modes import principal_modes
 from facecom.model.template import SHAPE_LEVEL, Template
 from facecom.registration import register
 from training.artist_heads import Heads, makehuman, vitruvian
@@ -69,7 +69,7 @@ def placed(heads: Heads) -> Placed:
     return Placed(rows, sure, found.pose)
 
 
-def carried(heads: Heads, place: Placed, template: Template) -> np.ndarray:
+def transferred(heads: Heads, place: Placed, template: Template) -> np.ndarray:
     """Displacements (K, V2, 3) of each head from their average on the template, mm, without rigid motion."""
     count = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:count]
@@ -104,12 +104,12 @@ def _smooth_fill(mean: Floats, faces: np.ndarray, sure: Bools):  # type: ignore[
 
 def modes(heads: Heads, template: Template, *, rank: int = RANK) -> np.ndarray:
     """Leading modes (rank, V2, 3) of the heads on the template, mm for one standard deviation."""
-    moved = carried(heads, placed(heads), template)
+    moved = transferred(heads, placed(heads), template)
     return principal_modes(moved, moved.mean(axis=0), count=rank)
 
 
 def check(heads: Heads, template: Template, *, count: int) -> str:
-    """How far heads registered on their own lie from heads that were carried: on the face, normal and along it."""
+    """How far heads registered on their own lie from heads that were transferred: on the face, normal and along it."""
     place = placed(heads)
     normal, along = [], []
     level = template.counts[SHAPE_LEVEL]
@@ -124,7 +124,7 @@ def check(heads: Heads, template: Template, *, count: int) -> str:
         along.append(np.linalg.norm(gap - across[:, None] * normals, axis=1)[core].mean())
     return (
         f"{heads.credit.split(',')[0]}: {place.sure.mean():.0%} of the vertices have a place; {count} heads registered "
-        f"alone lie {np.mean(normal):.2f} mm (normal) and {np.mean(along):.2f} mm (along) from those carried"
+        f"alone lie {np.mean(normal):.2f} mm (normal) and {np.mean(along):.2f} mm (along) from those transferred"
     )
 
 

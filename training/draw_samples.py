@@ -21,13 +21,13 @@ from facecom.model.linear.generator import LinearGenerator
 from facecom.model.population import mirrored
 from facecom.model.sampling import interpolate, sample_codes
 from facecom.model.template import SHAPE_LEVEL
-from training.artist_modes import carried, placed, sources
+from training.artist_modes import placed, sources, transferred
 from training.draw_template import picture
 from training.train_linear import face_core
 
 COLUMNS = 7
 FRONT, TURNED = (0, 0, (0, 10, -65), 125), (-40, 0, (0, 10, -65), 125)
-MOVES: tuple[dict[str, float], ...] = (
+EXPRESSIONS: tuple[dict[str, float], ...] = (
     {},
     {"jawOpen": 0.4},
     {"mouthSmile_L": 0.8, "mouthSmile_R": 0.8},
@@ -51,7 +51,11 @@ def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[
         ("random faces", faces, FRONT),
         ("the same, turned", faces, TURNED),
         ("from one to another", list(model.decode(way, level=SHAPE_LEVEL)), FRONT),
-        ("one person, moving", [moving.decode(moving.compose(person, m), level=SHAPE_LEVEL) for m in MOVES], TURNED),
+        (
+            "one person, moving",
+            [moving.decode(moving.compose(person, m), level=SHAPE_LEVEL) for m in EXPRESSIONS],
+            TURNED,
+        ),
         (
             "training pool",
             list(augmented_faces(model, COLUMNS, seed=options.seed, expressions=ExpressionBasis.load())),
@@ -59,7 +63,7 @@ def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[
         ),
     ]
     for heads in sources(options):
-        moved = carried(heads, placed(heads), model.template)[:COLUMNS]
+        moved = transferred(heads, placed(heads), model.template)[:COLUMNS]
         rows.append((heads.credit.split(",")[0], [mean + offset for offset in moved], TURNED))
     return rows
 

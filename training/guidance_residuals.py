@@ -39,9 +39,9 @@ from training.artist_heads import Heads, makehuman, vitruvian
 
 PROPER_MM = 80.0
 MAKEHUMAN_SD, VITRUVIAN_SD = 0.15, 0.3
-FAR_MM = 10.0
+MAX_RESIDUAL_MM = 10.0
 """Where whole head and fitted face are farther apart, they show different parts of the head."""
-SHARD = 25
+HEADS_PER_FILE = 25
 PICTURES = (
     "residual",
     "known",
@@ -98,7 +98,7 @@ def _bumpy(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     return mesh.with_vertices(at + total[:, None] * vertex_normals(at, mesh.faces))
 
 
-def lost(points: Floats, rng: np.random.Generator) -> Bools:
+def damage_mask(points: Floats, rng: np.random.Generator) -> Bools:
     """Which points of a face are lost: balls with wavy rims about points of the face proper, or one half."""
     if rng.uniform() < 0.15:
         return points[:, 0] * rng.choice([-1, 1]) > rng.uniform(-3, 12) + 2 * np.sin(points[:, 1] / 9)
@@ -111,11 +111,11 @@ def lost(points: Floats, rng: np.random.Generator) -> Bools:
     return gone
 
 
-def scanned(head: Mesh, rng: np.random.Generator) -> Mesh:
+def simulate_scan(head: Mesh, rng: np.random.Generator) -> Mesh:
     """What a scanner keeps of a damaged head, with its noise."""
     at = head.vertices
     across, deep = rng.uniform(82, 115), rng.uniform(72, 115)
-    kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~lost(at, rng)
+    kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~damage_mask(at, rng)
     noisy = head.with_vertices(at + rng.uniform(0, 0.25) * rng.normal(size=at.shape))
     return noisy.submesh(np.all(kept[head.faces], axis=1))[0]
 
@@ -137,7 +137,7 @@ def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tupl
 
 def examples(head: Head, model: LinearGenerator, cameras: dict[str, Camera], rng: np.random.Generator) -> list[dict]:
     """Pictures of all views of one head that show a hole."""
-    scan = scanned(head.mesh, rng)
+    scan = simulate_scan(head.mesh, rng)
     face, pose = fitted(scan, model, rng)
     proper = face_mask(model.template, level=SHAPE_LEVEL, radius_mm=PROPER_MM).astype(int)
     surfaces = Surface(scan.with_vertices(pose.apply(scan.vertices))), Surface(face)
@@ -163,7 +163,7 @@ def _example(scan: Render, face: Render, other_scan: Render, other_face: Render,
     except ValueError:
         return None
     gap = np.nan_to_num(whole.depth - face.depth)
-    counts = mask & whole.mask & (np.abs(gap) < FAR_MM)
+    counts = mask & whole.mask & (np.abs(gap) < MAX_RESIDUAL_MM)
     if counts.sum() < 20:
         return None
     axes = face.camera.axes
@@ -176,22 +176,22 @@ def _example(scan: Render, face: Render, other_scan: Render, other_face: Render,
 
 
 def make(model: LinearGenerator, artists: list[Heads], *, count: int, seed: int, out: Path) -> None:
-    """Write shards of examples, half precision, of `SHARD` heads each; those that are there stay."""
+    """Write shards of examples, half precision, of `HEADS_PER_FILE` heads each; those that are there stay."""
     out.mkdir(parents=True, exist_ok=True)
-    first = SHARD * len(list(out.glob("*.npz")))
+    first = HEADS_PER_FILE * len(list(out.glob("*.npz")))
     cameras, made = view_cameras(size=VIEW_SIZE_PX, half_mm=VIEW_HALF_MM), []
     for k, head in enumerate(heads(model, artists, start=first, count=count, seed=seed), start=first):
         try:
             made += examples(head, model, cameras, np.random.default_rng([seed, k, 1]))
         except FitError as error:
             log.warning("head %d is left out: %s", k, error)
-        if (k + 1) % SHARD == 0:
+        if (k + 1) % HEADS_PER_FILE == 0:
             arrays = {name: np.stack([e[name] for e in made]) for name in (*PICTURES, "source")}
             halves: dict[str, Any] = {
                 n: a.astype(np.float16) if a.dtype == np.float64 else a for n, a in arrays.items()
             }
-            np.savez(out / f"{k // SHARD:04d}.npz", **halves)
-            log.info("%d heads, %d examples in the last %d", k + 1, len(made), SHARD)
+            np.savez(out / f"{k // HEADS_PER_FILE:04d}.npz", **halves)
+            log.info("%d heads, %d examples in the last %d", k + 1, len(made), HEADS_PER_FILE)
             made = []
 
 

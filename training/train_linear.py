@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats
-from facecom.model.face_region import face_mask
+from facecom.model.face_region import FACE_RADIUS_MM, face_mask
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.network.training import FACE_RADIUS_MM
 from facecom.model.population import PopulationSettings, PopulationSource, discrepancy_fields, taper_modes, widen
 from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
 from training.artist_modes import modes as artist_modes
@@ -38,12 +37,12 @@ def expression_sd(name: str) -> float:
     return JAW if "jaw" in name else FACE
 
 
-def carried(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
+def at_template(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
     """ICT modes (K, N, 3) at the template's vertices, (K, V, 3)."""
     return np.einsum("vj,kvjd->kvd", weights, modes[:, index].astype(float))
 
 
-def without_rigid(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
+def remove_rigid_motion(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
     """Modes less the small rigid motion of the face core that each contains: pose is fitted on its own."""
     turns = [np.cross(axis, mean - mean[core].mean(0)) for axis in np.eye(3)]
     motions = np.stack([*turns, *(np.broadcast_to(axis, mean.shape) for axis in np.eye(3))])
@@ -63,8 +62,8 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     with np.load(arguments.map, allow_pickle=False) as table:
         index, weights = table["vertices_index"][:count], table["weights"][:count]
     with np.load(arguments.ict, allow_pickle=False) as ict:
-        identity = carried(ict["identity"], index, weights)
-        expression = carried(ict["expression"], index, weights)
+        identity = at_template(ict["identity"], index, weights)
+        expression = at_template(ict["expression"], index, weights)
         names = [str(n) for n in ict["expression_names"]]
     mean = template.vertices[:count]
     core = face_core(mean)
@@ -73,14 +72,16 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     tapers = taper_modes(mean, about=mean[core].mean(axis=0) * [0.0, 1.0, 1.0], sd=arguments.taper_sd)
     sources = [
         PopulationSource(
-            without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale
+            remove_rigid_motion(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale
         ),
-        PopulationSource(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
-        PopulationSource(without_rigid(tapers, mean, core), local_share=0.0),
+        PopulationSource(remove_rigid_motion(expression, mean, core), local_share=0.0, odd_scale=0.4),
+        PopulationSource(remove_rigid_motion(tapers, mean, core), local_share=0.0),
     ]
     credits = [CREDIT]
     for heads in artist_heads(arguments):
-        moved = without_rigid(artist_modes(heads, template).astype(float), mean, core) * np.sqrt(arguments.artist_share)
+        moved = remove_rigid_motion(artist_modes(heads, template).astype(float), mean, core) * np.sqrt(
+            arguments.artist_share
+        )
         sources.append(PopulationSource(moved, local_share=arguments.local_share, odd_scale=1.0))
         credits.append(heads.credit)
     settings = PopulationSettings(size_sd=arguments.size_sd)
@@ -93,7 +94,7 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
         sigma_mm=arguments.sigma_mm,
         even_share=arguments.even_share,
     )
-    modes = without_rigid(basis.modes, mean, core)
+    modes = remove_rigid_motion(basis.modes, mean, core)
     description = {
         "sources": credits,
         "settings": {k: v for k, v in vars(arguments).items() if k not in PATHS} | asdict(settings),

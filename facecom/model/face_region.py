@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from facecom.geometry.mesh import Bools, Floats
+from facecom.model.template import SHAPE_LEVEL, Template
 
+FACE_RADIUS_MM = 90.0
+"""Radius within which a vertex of the template counts as face when models are trained."""
 FACE_MIDDLE_Y_MM = 10.0
 """Height of the axis, parallel to z, about which the face is round."""
 
@@ -20,3 +23,13 @@ def face_mask(points: Floats, *, radius_mm: float) -> Bools:
     """
     x, y, z = points.T
     return (np.hypot(x, y - FACE_MIDDLE_Y_MM) < radius_mm) & (z > -radius_mm)
+
+
+def face_weights(template: Template, *, outer: float) -> Floats:
+    """Weight of each vertex of `SHAPE_LEVEL`, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
+
+    Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
+    """
+    in_face = face_mask(template.vertices[: template.counts[SHAPE_LEVEL]], radius_mm=FACE_RADIUS_MM)
+    weights = np.where(in_face, 1.0, outer)
+    return weights / weights.mean()

@@ -29,10 +29,12 @@ def test_the_prior_decides_where_vertices_are_hardly_known(model):
     assert lengths[0] > 1.2 * lengths[1] > 12.0 * lengths[2]
 
 
-def test_more_steps_do_not_change_what_one_finds_of_a_linear_model(model):
+def test_neither_start_nor_more_steps_change_what_one_finds_of_a_linear_model(model):
     face = model.sample(4, level=SHAPE_LEVEL).vertices
     np.testing.assert_allclose(encode(model, face, steps=4), encode(model, face), atol=1e-4)
-    np.testing.assert_allclose(encode(model, face, start=np.ones(9)), encode(model, face), atol=1e-4)
+    for sigma_mm in (0.01, 300.0):
+        from_ones = encode(model, face, start=np.ones(9), sigma_mm=sigma_mm)
+        np.testing.assert_allclose(from_ones, encode(model, face, sigma_mm=sigma_mm), atol=1e-4)
 
 
 def test_the_gram_matrix_is_that_of_double_precision():

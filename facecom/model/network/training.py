@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from scipy import linalg
 from torch import Tensor
 
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
-from facecom.model.face_region import face_mask
+from facecom.model.face_region import face_weights
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
+from facecom.model.principal_modes import principal_modes
 from facecom.model.storage import StorageFormat, read_stored, write_stored
 from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 STATE = StorageFormat("facecom-training", 2)
-FACE_RADIUS_MM = 90.0
-"""Radius of the face proper, see `face_mask`."""
-LEAST_MODE_SHARE = 1e-6
-"""Share of the largest variance below which a mode is none."""
 SQUARED_ERROR_WEIGHT = 0.1
 """Weight of the mean squared error, mm2, beside the mean absolute one, mm."""
 WEIGHT_DECAY = 1e-4
@@ -73,39 +69,6 @@ class TrainState:
     error_mm: float
     prior: float
     seconds: float
-
-
-def principal_modes(faces: Floats, mean: Floats, *, count: int, weights: Floats | None = None) -> Floats:
-    """Leading modes (count, V, 3) of faces (N, V, 3) about a mean, mm for one standard deviation.
-
-    With weights (V,) they lose least where the weights are large, and are orthogonal under them.
-
-    Raises
-    ------
-    ValueError
-        When there are too few faces for so many modes.
-    """
-    if len(faces) <= count:
-        raise ValueError(f"{count} code entries need more than {len(faces)} faces; give more faces or a smaller code")
-    offsets = (faces - mean).reshape(len(faces), -1)
-    weighted = offsets if weights is None else offsets * np.repeat(np.sqrt(weights), 3).astype(offsets.dtype)
-    gram = weighted @ weighted.T
-    last = len(gram) - 1
-    values, vectors = linalg.eigh(gram, subset_by_index=(last - count + 1, last))
-    modes = (vectors[:, ::-1].T @ offsets) / np.sqrt(len(faces))
-    if values[0] <= LEAST_MODE_SHARE * values[-1]:
-        raise ValueError(f"the faces span fewer than {count} directions; give more different faces or a smaller code")
-    return modes.reshape(count, *mean.shape)
-
-
-def face_weights(template: Template, *, outer: float) -> Floats:
-    """Weight of each vertex of `SHAPE_LEVEL`, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
-
-    Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
-    """
-    in_face = face_mask(template.vertices[: template.counts[SHAPE_LEVEL]], radius_mm=FACE_RADIUS_MM)
-    weights = np.where(in_face, 1.0, outer)
-    return weights / weights.mean()
 
 
 def train(

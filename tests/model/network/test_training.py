@@ -8,11 +8,11 @@ from facecom.__main__ import main
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_mesh
-from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
-from facecom.model.network.training import TrainSettings, face_weights, iterate_training, principal_modes, train
+from facecom.model.network.training import TrainSettings, iterate_training, train
+from facecom.model.principal_modes import principal_modes
 
 SMALL = TrainSettings(sizes=Sizes(code=2, hidden=8, channels=3, fine_channels=2), epochs=3, batch=8, rate=1e-2)
 
@@ -76,15 +76,6 @@ def test_a_trained_network_bends_where_a_line_cannot(curved_faces, template, tmp
     assert bent < 0.9 * line
 
 
-def test_principal_modes_hold_the_variance_of_the_faces(curved_faces):
-    modes = principal_modes(curved_faces, curved_faces.mean(0), count=2)
-    np.testing.assert_allclose((modes**2).sum(), curved_faces.var(axis=0, dtype=float).sum(), rtol=1e-4)
-    with pytest.raises(ValueError, match="more than"):
-        principal_modes(curved_faces, curved_faces.mean(0), count=24)
-    with pytest.raises(ValueError, match="directions"):
-        principal_modes(np.repeat(curved_faces[:2], 5, axis=0), curved_faces.mean(0), count=4)
-
-
 def test_faces_that_are_not_on_the_template_are_refused(template, tmp_path):
     with pytest.raises(ValueError, match="register"):
         train(np.zeros((3, 100, 3)), template, tmp_path)
@@ -121,22 +112,3 @@ def test_several_processes_can_share_the_training(curved_faces, template, group)
     found, raw = shared(torch.from_numpy(curved_faces[:2]))
     (found.mean() + raw.mean()).backward()
     assert all(weight.grad is not None for weight in model.parameters())
-
-
-def test_weighted_modes_lose_less_where_it_counts(template):
-    face = template.vertices[: template.counts[2]]
-    faces = augmented_faces(LinearGenerator.load(), 24, seed=2)
-    mean, weights = faces.mean(axis=0), face_weights(template, outer=0.05)
-    assert weights.mean() == pytest.approx(1.0)
-    behind, nose = face[:, 2] < -95.0, template.region_mask("nose", 2)
-    np.testing.assert_allclose(weights[behind], 0.05 * weights[nose].mean())
-
-    def lost(modes, count_as):
-        flat, root = modes.reshape(len(modes), -1).astype(float), np.repeat(np.sqrt(count_as), 3)
-        offsets = (faces - mean).reshape(len(faces), -1).astype(float) * root
-        share = np.linalg.lstsq((flat * root).T, offsets.T, rcond=None)[0]
-        return np.mean((offsets.T - (flat * root).T @ share) ** 2)
-
-    plain, weighted = (principal_modes(faces, mean, count=6, weights=w) for w in (None, weights))
-    assert lost(weighted, weights) < lost(plain, weights)
-    assert lost(plain, np.ones_like(weights)) < lost(weighted, np.ones_like(weights))

@@ -7,7 +7,7 @@ import torch
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.network.training import principal_modes
+from facecom.model.principal_modes import principal_modes
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of
 from training.train_facecom_baseline import Budget, _TrainingRun, train_facecom, train_from_pca
 
