@@ -75,7 +75,7 @@ def guide(
     face: Mesh,
     *,
     face_mask: ArrayLike | None = None,
-    source: str | PipelineSettings = "shipped",
+    source: str | PipelineSettings | GuidanceSettings = "shipped",
     settings: GuidanceSettings | None = None,
 ) -> Guidance:
     """Render a scan and the face fitted to it, and inpaint what the scan does not show.
@@ -84,7 +84,8 @@ def guide(
     ----------
     scan, face : Mesh, face frame, mm, triangles outwards
     face_mask : (V,) bool for each vertex of `face`: where holes are filled; everywhere unless given
-    source : "shipped", a pipeline's settings, or what `named_pipeline` takes for them
+    source : "shipped", a pipeline's settings, or what `named_pipeline` takes for them; `GuidanceSettings`, as
+        `complete(guidance=...)` hands them on, stand for "shipped" with these settings
     settings : GuidanceSettings, with another parser or inpainter where wanted
 
     Returns
@@ -99,7 +100,10 @@ def guide(
     CheckpointError, MissingDependency
         When weights or packages are missing.
     """
-    settings, start = settings or GuidanceSettings(), time.perf_counter()
+    start = time.perf_counter()
+    if isinstance(source, GuidanceSettings):
+        source, settings = "shipped", source
+    settings = settings or GuidanceSettings()
     inpainter, parser = _inpainter(source, settings), _parser(settings)
     labels = np.ones(len(face.vertices), int) if face_mask is None else np.asarray(face_mask, int)
     renderer = _ViewRenderer(Scene(scan), Scene(face), labels)
@@ -108,27 +112,41 @@ def guide(
     careful = settings.mirrored_only and shipped_inpainter
     doubt = _symmetry_doubt(renderer, cameras.values(), settings) if careful else ""
     trust: Trust = "none" if doubt else "mirrored" if careful else "all"
-    views, warnings = [], []
-    observed_share: dict[str, float] = {}
     # the shipped networks are small: more threads wait for each other longer than they work
-    few_threads = shipped_inpainter and settings.parser is None
-    with threadpool_limits(1 if few_threads else None, user_api="openmp"):
-        for name, camera in cameras.items():
-            try:
-                parse = _parse(camera, renderer, parser, observed_share)
-                view = _view(name, camera, renderer, inpainter, parse, settings=settings, trust=trust)
-            except ValueError as error:
-                warnings.append(f"view {name}: {error}")
-                continue
-            if view is not None:
-                views.append(view)
-    if len(warnings) == len(cameras):
-        raise ValueError(f"no view can guide the fit; {warnings[-1]}")
+    threads = 1 if shipped_inpainter and settings.parser is None else None
+    with threadpool_limits(threads, user_api="openmp"):
+        views, observed_share, warnings = _views(cameras, renderer, inpainter, parser, settings=settings, trust=trust)
     if views and doubt:
         warnings.append(doubt)
     targets = [_target(view, settings.sigma_scale) for view in views if any(v.trusted.any() for v in views)]
     found = observations(targets, face.vertices, face.faces, correlation_mm=settings.correlation_mm)
     return Guidance(found, tuple(views), observed_share, tuple(warnings), time.perf_counter() - start)
+
+
+def _views(
+    cameras: Mapping[str, Camera],
+    renderer: _ViewRenderer,
+    inpainter: Inpainter,
+    parser: Parser | None,
+    *,
+    settings: GuidanceSettings,
+    trust: Trust,
+) -> tuple[list[GuidedView], dict[str, float], list[str]]:
+    """Views with a hole, share of each region that the parser saw, and why other views were left out."""
+    views, warnings = [], []
+    observed_share: dict[str, float] = {}
+    for name, camera in cameras.items():
+        try:
+            parse = _parse(camera, renderer, parser, observed_share)
+            view = _view(name, camera, renderer, inpainter, parse, settings=settings, trust=trust)
+        except ValueError as error:
+            warnings.append(f"view {name}: {error}")
+            continue
+        if view is not None:
+            views.append(view)
+    if len(warnings) == len(cameras):
+        raise ValueError(f"no view can guide the fit; {warnings[-1]}")
+    return views, observed_share, warnings
 
 
 def _inpainter(source: str | PipelineSettings, settings: GuidanceSettings) -> Inpainter:

@@ -16,7 +16,8 @@ from facecom.geometry.transform import Similarity
 from facecom.guidance import guide as module
 from facecom.guidance.diffusers_pipeline import PipelineSettings
 from facecom.guidance.guide import Guidance
-from facecom.guidance.inpainting import DepthInpainter
+from facecom.guidance.inpainting import DepthInpainter, InpaintedView
+from facecom.guidance.parsing import FaceParser, ParsedImage
 from facecom.guidance.settings import GuidanceSettings
 from facecom.guidance.targets import Observations
 from facecom.model.linear.generator import LinearGenerator
@@ -111,6 +112,44 @@ def test_a_wrong_word_costs_nothing(source):
     """The scan is not even looked for."""
     with pytest.raises(ValueError, match="guidance must be auto, none, shipped, a folder"):
         complete("there/is/no/such/scan.ply", guidance=source)
+
+
+class Parser:
+    """Calls everything skin that shows."""
+
+    size = 24
+
+    def parse(self, image):
+        labels = (image.max(axis=2) > 0).astype(int)
+        return ParsedImage(labels, np.ones(labels.shape), ("background", "skin"))
+
+
+class Inpainter:
+    """Fills every hole two millimetres in front of the fitted face."""
+
+    size = 40
+
+    def fill(self, scan, face, mask, *, other=None):
+        depth = np.where(mask, face.depth - HIGHER_MM, scan.depth)
+        normals = np.where(mask[..., None], face.normals, scan.normals)
+        return InpaintedView(depth, normals, np.where(mask, 1.0, 0.0), mask)
+
+
+def test_a_parser_and_an_inpainter_of_ones_own_guide_the_job(model, fitted, scan, monkeypatch):
+    """The scan lacks its nose, and the inpainter says that it stands out farther."""
+
+    def loaded(*_):
+        raise AssertionError("the shipped network was loaded")
+
+    for network in (DepthInpainter, FaceParser):
+        monkeypatch.setattr(network, "from_pretrained", loaded)
+    whole = scan.for_fit.mesh
+    nose = np.linalg.norm(whole.vertices, axis=1) < 25.0
+    scan.for_fit.mesh = whole.submesh(~nose[whole.faces].any(axis=1))[0]
+    after, problems = guided(scan, model, fitted, GuidanceSettings(parser=Parser(), inpainter=Inpainter()))
+    assert problems == ()
+    moved = (model.decode(after.code, level=1) - model.decode(fitted.code, level=1))[:, 2]
+    assert 0.4 * HIGHER_MM < moved[nose].mean() < 1.6 * HIGHER_MM
 
 
 def test_a_pipeline_that_is_not_there_is_named(model, fitted, scan, tmp_path):
