@@ -13,7 +13,7 @@ from facecom.model.template import Template
 
 
 @pytest.fixture(scope="module")
-def carried():
+def transferred():
     """The template's own level 1 in another frame and unit as the foreign model, with smooth modes."""
     template = Template.load()
     level = template.mesh(1)
@@ -24,8 +24,8 @@ def carried():
     return template, source, pose, transfer(source, template, to_source.apply(template.vertices), pose=pose)
 
 
-def test_a_carried_model_moves_as_its_source_does(carried):
-    template, source, pose, model = carried
+def test_a_transferred_model_moves_as_its_source_does(transferred):
+    template, source, pose, model = transferred
     for code in np.random.default_rng(0).normal(size=(2, 2)):
         expected = pose.apply(source.decode(code))
         np.testing.assert_allclose(model.decode(code, level=1), expected, atol=1e-3)
@@ -36,8 +36,8 @@ def test_a_carried_model_moves_as_its_source_does(carried):
         assert np.abs(shift - plain).max() < 0.05 * np.abs(plain).max()
 
 
-def test_the_derivative_of_a_carried_model_is_what_decode_does(carried):
-    model, code = carried[3], np.array([0.4, -0.3])
+def test_the_derivative_of_a_transferred_model_is_what_decode_does(transferred):
+    model, code = transferred[3], np.array([0.4, -0.3])
     for level in (0, 2):
         jacobian = model.jacobian(code, level=level)
         for entry, step in enumerate(np.eye(2)):
@@ -46,8 +46,8 @@ def test_the_derivative_of_a_carried_model_is_what_decode_does(carried):
     np.testing.assert_allclose(model.decode(0 * code), model.template.vertices)
 
 
-def test_a_carried_model_is_kept_and_read_back(carried, tmp_path):
-    model, code = carried[3], np.array([0.4, -0.3])
+def test_a_transferred_model_is_kept_and_read_back(transferred, tmp_path):
+    model, code = transferred[3], np.array([0.4, -0.3])
     model.save(tmp_path)
     back = load_model(tmp_path)
     np.testing.assert_array_equal(back.decode(code), model.decode(code))
@@ -58,14 +58,14 @@ def test_a_carried_model_is_kept_and_read_back(carried, tmp_path):
         load_model(tmp_path)
 
 
-def test_a_source_is_written_as_it_is_read(carried, tmp_path):
-    source = carried[1]
+def test_a_source_is_written_as_it_is_read(transferred, tmp_path):
+    source = transferred[1]
     source.save(tmp_path)
     np.testing.assert_array_equal(read_linear(tmp_path / "model.npz").modes, source.modes)
 
 
-def test_what_does_not_fit_is_refused(carried):
-    template, source, pose, model = carried
+def test_what_does_not_fit_is_refused(transferred):
+    template, source, pose, model = transferred
     with pytest.raises(ValueError, match="registered"):
         transfer(source, template, source.mean, pose=pose)
     with pytest.raises(ValueError, match="entries"):
