@@ -35,6 +35,7 @@ from facecom.guidance.inpainter_network import (
     predict,
 )
 from facecom.guidance.inpainting import SETTINGS
+from training.schedule import learning_rate, update_average
 
 SOURCES = ("MakeHuman (CC0)", "Vitruvian (CC0)", "own generator, wider")
 HELD_OUT_EVERY = 8
@@ -45,8 +46,8 @@ SIGMA_WEIGHT = 0.3
 """Weight of the sigma's likelihood; it does not pull at the offset."""
 HUBER_MM = 0.3
 """Errors smaller than this count by their square."""
-AVERAGE_DECAY = 0.998
-"""Decay a step of the running average of the weights, which is what is saved."""
+WARMUP_STEPS = 50
+"""Steps until the learning rate is reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,12 +194,6 @@ class Run:
             self.model = UNet2DModel.from_pretrained(arguments.out, use_safetensors=True, local_files_only=True)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
 
-    def update_average(self) -> None:
-        """Let the running average take in the weights."""
-        share = min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
-        for averaged, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            averaged.lerp_(now.detach(), 1 - share)
-
     def save(self, figures: dict) -> None:
         out = self.arguments.out
         self.setup["sigma_scale"] = figures.get("all", figures)["z_68"]
@@ -229,9 +224,8 @@ def train(arguments: argparse.Namespace) -> None:
     reported, began = run.seconds, run.step
     while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
-        warm = min(1.0, (run.step - began + 1) / 50)
         for group in optimiser.param_groups:
-            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(arguments.rate, share=share, step=run.step - began, warmup=WARMUP_STEPS)
         pick = rng.choice(own, arguments.batch)
         which = torch.from_numpy(rng.uniform(size=arguments.batch) < 0.5)
         batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
@@ -243,7 +237,7 @@ def train(arguments: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         optimiser.step()
         run.step += 1
-        run.update_average()
+        update_average(run.averaged.parameters(), run.model.parameters(), step=run.step)
         run.seconds += time.monotonic() - wall
         run.processor += time.process_time() - processor
         if run.seconds - reported > 60 * arguments.report_minutes:

@@ -24,12 +24,13 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from facecom.guidance.parsing import BACKGROUND
 from facecom.model.template import Template
 from training.guidance_data import FacePictures, damaged, load_pictures
+from training.schedule import learning_rate, update_average
 
 VALIDATION = 64
 SMALL = ("l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
 SMALL_WEIGHT = 3.0
-AVERAGE_DECAY = 0.998
-"""Decay a step of the running average of the weights, which is what is saved."""
+WARMUP_STEPS = 100
+"""Steps until the learning rate is reached."""
 
 
 def network(names: tuple[str, ...]) -> SegformerForSemanticSegmentation:
@@ -126,12 +127,6 @@ class Run:
             self.model = SegformerForSemanticSegmentation.from_pretrained(arguments.out, local_files_only=True).float()
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
 
-    def update_average(self) -> None:
-        """Let the running average take in the weights."""
-        share = min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
-        for averaged, now in zip(self.averaged.state_dict().values(), self.model.state_dict().values(), strict=True):
-            averaged.lerp_(now, 1 - share) if averaged.is_floating_point() else averaged.copy_(now)
-
     def save(self, faces: int, score: float) -> None:
         note = {k: v for k, v in vars(self.arguments).items() if k not in ("pictures", "out")}
         note |= {"steps": self.step, "seconds": round(self.seconds, 1), "processor_seconds": round(self.processor, 1)}
@@ -158,8 +153,7 @@ def train(arguments: argparse.Namespace) -> None:
     while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
         for group in optimiser.param_groups:
-            warm = min(1.0, (run.step - began + 1) / 100)
-            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(arguments.rate, share=share, step=run.step - began, warmup=WARMUP_STEPS)
         images, labels = varied(*batch(pool, np.sort(rng.integers(0, count, arguments.batch))), other, rng)
         loss = loss_of(full_logits(run.model, images), labels, weight)
         optimiser.zero_grad()
@@ -167,7 +161,7 @@ def train(arguments: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         optimiser.step()
         run.step += 1
-        run.update_average()
+        update_average(run.averaged.state_dict().values(), run.model.state_dict().values(), step=run.step)
         run.seconds += time.monotonic() - wall
         run.processor += time.process_time() - processor
         if run.seconds - reported > 60 * arguments.report_minutes:

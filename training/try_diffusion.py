@@ -25,7 +25,8 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from facecom.guidance.guide import VIEW_SIZE_PX
 from facecom.guidance.inpainter_network import FIRST_ANSWER_CHANNEL, INPUT_CHANNELS
-from training.train_inpainter import AVERAGE_DECAY, Examples, Target, linear_readout, mirrored
+from training.schedule import learning_rate, update_average
+from training.train_inpainter import WARMUP_STEPS, Examples, Target, linear_readout, mirrored
 
 PICTURES = 4
 """Offset beyond the readout's, turn of the normal."""
@@ -128,7 +129,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     while (share := spent / (60 * options.minutes)) < 1:
         began = time.process_time()
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.49 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(options.rate, share=share, step=step, warmup=WARMUP_STEPS)
         pick = rng.choice(own, options.batch)
         which = torch.from_numpy(rng.uniform(size=options.batch) < 0.5)
         batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
@@ -143,8 +144,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        for mine, now in zip(kept.parameters(), model.parameters(), strict=True):
-            mine.lerp_(now.detach(), 1 - min(AVERAGE_DECAY, (1 + step) / (10 + step)))
+        update_average(kept.parameters(), model.parameters(), step=step)
         spent += time.process_time() - began
         if spent - reported > options.report_seconds:
             reported = spent
