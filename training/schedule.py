@@ -27,7 +27,7 @@ def learning_rate(rate: float, *, share: float, step: int, warmup: int) -> float
     [1.0, 0.51, 0.02]
     """
     warm = min(1.0, (step + 1) / warmup)
-    return rate * warm * (LAST_SHARE + (1 - LAST_SHARE) * 0.5 * (1 + np.cos(np.pi * share)))
+    return float(rate * warm * (LAST_SHARE + (1 - LAST_SHARE) * 0.5 * (1 + np.cos(np.pi * share))))
 
 
 def update_average(averaged: Iterable[Tensor], weights: Iterable[Tensor], *, step: int) -> None:
