@@ -12,7 +12,8 @@ class FaceModel(Protocol):
     """Faces on the template from codes with prior N(0, I): what `complete(scan, model=...)` takes.
 
     `LinearGenerator`, `FaceGenerator`, `TransferredGenerator` and `ExpressiveGenerator` are such; so is any class of
-    yours that has these.
+    yours that has these. `mean`, `sample` and `encode` follow from the others: `sampling.sample_mesh(self, seed)` and
+    `encoding.encode(self, vertices)` are what the models here call.
 
     Examples
     --------

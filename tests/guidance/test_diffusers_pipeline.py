@@ -99,6 +99,7 @@ def _squared_radius(camera: Camera) -> np.ndarray:
     return origins[..., 0] ** 2 + origins[..., 1] ** 2
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_commit_or_weights_is_named(tmp_path):
     with pytest.raises(ValueError, match="some/pipeline: is no folder; for a Hub id give revision"):
         load_pipeline(SETTINGS)

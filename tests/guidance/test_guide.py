@@ -168,6 +168,7 @@ def test_views_that_show_nothing_are_warned_of_and_all_of_them_are_an_error(ball
         guide(damaged.with_vertices(damaged.vertices + [900, 0, 0]), ball)
 
 
+@pytest.mark.slow
 def test_unknown_sources_and_missing_weights_are_named(ball, damaged, networks, tmp_path):
     with pytest.raises(ValueError, match="owner/name@commit.*'magic'"):
         guide(damaged, ball, source="magic")
@@ -265,6 +266,7 @@ def test_a_parser_and_an_inpainter_of_ones_own_take_the_shipped_ones_place(ball,
     assert len(seen.points) > 20
 
 
+@pytest.mark.slow
 def test_either_may_be_ones_own_alone(ball, damaged, networks):
     parsed = guide(damaged, ball, settings=GuidanceSettings(parser=OwnParser(), mirrored_only=False))
     assert set(parsed.observed_share) == {"forehead", "chin"} and parsed.views[0].scan.mask.shape == (24, 24)

@@ -109,6 +109,7 @@ def test_the_adapter_agrees_with_rays_given_what_pytorch3d_promises(icosphere, c
     compare_backends(mesh.with_vertices(mesh.vertices * [1.0, 0.8, 0.9]), camera)
 
 
+@pytest.mark.slow
 def test_the_depth_of_small_triangles_is_right_given_what_pytorch3d_promises(stand_in):
     rows = np.arange(21)
     x, y = (g.ravel() for g in np.meshgrid(rows - 10.0, rows - 10.0))

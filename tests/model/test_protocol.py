@@ -7,7 +7,12 @@ from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_meshes
 from facecom.model.template import COARSEST_LEVEL, FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 
-KINDS = ("linear", "network", "transferred", "facecom", "expressive")
+KINDS = (
+    "linear",
+    "network",
+    "transferred",
+    *(pytest.param(k, marks=pytest.mark.slow) for k in ("facecom", "expressive")),
+)
 LINEAR = ("linear", "transferred", "expressive")
 
 

@@ -79,3 +79,12 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
         ExpressionBasis.load().offset({"grin": 1.0})
     with pytest.raises(CheckpointError, match=r"model\.json"):
         ExpressionBasis.load(tmp_path)
+
+
+def test_person_and_expression_of_a_face_are_both_encoded(model):
+    person = np.random.default_rng(5).normal(size=model.identity.code_size)
+    code = model.encode(model.decode(model.compose(person, SMILE), level=2))
+    back, weights = model.split(code)
+    np.testing.assert_allclose(back, person, atol=5e-3)
+    np.testing.assert_allclose(weights, model.split(model.compose(person, SMILE))[1], atol=1e-3)
+    assert model.weights(code) == pytest.approx(SMILE, abs=1e-3)

@@ -153,3 +153,12 @@ def test_many_codes_at_once_are_each_alone(small):
         np.testing.assert_allclose(together, alone, atol=1e-4)
     with pytest.raises(ValueError, match="entries"):
         small.decode(np.zeros((2, 2, small.code_size)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_shipped_model_gives_the_codes_of_its_faces_back(model, level):
+    code = np.random.default_rng(7).normal(size=model.code_size)
+    found = model.encode(model.decode(code, level=level))
+    np.testing.assert_allclose(found, code, atol=5e-3)
+    np.testing.assert_allclose(model.decode(found, level=2), model.decode(code, level=2), atol=1e-3)
