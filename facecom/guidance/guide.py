@@ -102,7 +102,8 @@ def guide(
     """
     start = time.perf_counter()
     if isinstance(source, GuidanceSettings):
-        source, settings = "shipped", source
+        settings = source
+        source = "shipped"
     settings = settings or GuidanceSettings()
     inpainter, parser = _inpainter(source, settings), _parser(settings)
     labels = np.ones(len(face.vertices), int) if face_mask is None else np.asarray(face_mask, int)
