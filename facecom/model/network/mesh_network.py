@@ -202,8 +202,9 @@ class FaceNetwork(nn.Module):
         if len(raw) <= raw.shape[1]:
             raise ValueError(f"{raw.shape[1]} code entries need more than {len(raw)} faces to be calibrated")
         self.centre.copy_(raw.mean(0))
-        covariance = torch.cov(raw.double().T)
-        covariance += COVARIANCE_RIDGE * torch.eye(raw.shape[1], dtype=torch.double, device=raw.device)
+        # of a single entry torch.cov gives no matrix but a number, which the sum makes one
+        ridge = COVARIANCE_RIDGE * torch.eye(raw.shape[1], dtype=torch.double, device=raw.device)
+        covariance = torch.cov(raw.double().T) + ridge
         self.spread.copy_(torch.linalg.cholesky(covariance).float())
 
 

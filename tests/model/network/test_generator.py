@@ -111,6 +111,13 @@ def test_calibration_makes_the_codes_of_a_population_standard(model):
         probe.calibrate(raw[:CODE])
 
 
+def test_a_code_of_a_single_entry_is_calibrated_too(model):
+    probe = FaceGenerator(model.template, model.modes[:1].reshape(1, -1, 3).numpy(), sizes=Sizes(1, 4, 2, 2))
+    raw = 2.0 * torch.randn(50, 1) - 1.0
+    probe.calibrate(raw)
+    torch.testing.assert_close(probe.spread[0, 0], raw.std(), rtol=1e-4, atol=0.0)
+
+
 def test_saving_and_loading_gives_the_same_face(model, written):
     for back in (FaceGenerator.load(written), FaceGenerator.from_pretrained(str(written)), load_model(written)):
         np.testing.assert_allclose(back.decode(code_of(5)), model.decode(code_of(5)), atol=2e-3)
