@@ -133,7 +133,7 @@ def to_int16(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> np.allclose(stored * scale[:, None], [[0.5, -1.0]], atol=1e-4)
     True
     """
-    scale = np.abs(rows).reshape(len(rows), -1).max(axis=1) / INT16_MAX
+    scale = np.abs(rows).max(axis=tuple(range(1, rows.ndim))) / INT16_MAX
     scale = np.where(scale > 0, scale, 1.0)
     stored = np.round(rows / scale.reshape(-1, *[1] * (rows.ndim - 1))).astype(np.int16)
     return stored, scale.astype(np.float64)

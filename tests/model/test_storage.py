@@ -69,6 +69,7 @@ def test_rows_in_sixteen_bits_are_off_by_half_a_step_at_most(shape, dtype):
         -1, *[1] * (len(shape) - 1)
     )
     rows[1] = 0.0
+    assert [part.shape for part in to_int16(rows[:0])] == [(0, *shape[1:]), (0,)]
     stored, scale = to_int16(rows)
     assert stored.dtype == np.int16 and scale.dtype == np.float64 and stored.shape == rows.shape
     step = scale.reshape(-1, *[1] * (len(shape) - 1))
