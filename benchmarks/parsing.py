@@ -20,7 +20,7 @@ from facecom.evaluation.defects import defect_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.guidance.camera import view_cameras
-from facecom.guidance.guide import HALF_MM
+from facecom.guidance.guide import VIEW_HALF_MM
 from facecom.guidance.parsing import BACKGROUND, FaceParser
 from facecom.guidance.rendering import render
 from facecom.io.files import read_scan
@@ -49,7 +49,7 @@ def confusion(head: Mesh, labels: Ints, parser: FaceParser, names: tuple[str, ..
     count = len(names)
     total = {"whole": np.zeros((count, count)), "damaged": np.zeros((count, count)), "holes": np.zeros((count, count))}
     order = np.array([names.index(n) if n in names else 0 for n in parser.names])
-    for camera in view_cameras(half_mm=HALF_MM, size=parser.size).values():
+    for camera in view_cameras(half_mm=VIEW_HALF_MM, size=parser.size).values():
         truth = render(head, camera, labels=labels)
         true = np.where(truth.mask, truth.labels, 0)
         for defect in DEFECTS:

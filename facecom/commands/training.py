@@ -75,8 +75,8 @@ def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.nd
     if any(np.array_equal(triangles, template.faces[level]) for level in (2, 3)):
         return faces
     from facecom.completion import complete
-    from facecom.model.adapters.own_faces import faces_on_template, superimposed
+    from facecom.model.adapters.registered_faces import faces_on_template, procrustes_aligned
 
-    moved = superimposed(faces)
+    moved = procrustes_aligned(faces)
     done = complete(Mesh(moved.mean(axis=0), triangles))
-    return faces_on_template(moved, triangles, template, placed=done.face.vertices, pose=done.pose)
+    return faces_on_template(moved, triangles, template, registered=done.face.vertices, pose=done.pose)

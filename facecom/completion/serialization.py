@@ -23,7 +23,7 @@ from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 from facecom.projection.project import Projection
 from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import Detail
@@ -74,7 +74,7 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
     if text["report"]["model"] != _plain(model.description) or len(arrays["code"]) != model.code_size:
         made_with = text["report"]["model"].get("name", "another one")
         raise CheckpointError(f"{folder}: was made with the model {made_with!r}; pass it as model=load_model(FOLDER)")
-    with matching(folder, kind=FORMAT):
+    with checkpoint_errors(folder, kind=FORMAT):
         settings = from_plain(CompletionSettings, text["settings"])
         fitted = Fit(
             code=arrays["code"],

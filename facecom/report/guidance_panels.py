@@ -28,14 +28,14 @@ def picture_figures(found: Guidance) -> dict[str, str]:
     if found.observations is not None:
         out["pixels in the hole that the fit took in"] = f"{len(found.observations.sigma_mm):,}"
         out["standard deviation of one of them, mean"] = mm(float(found.observations.sigma_mm.mean()))
-    for name, share in found.seen_share.items():
+    for name, share in found.observed_share.items():
         out[f"seen by the parser, {REGION_TITLES.get(name, name)}"] = percent(share)
     return out
 
 
 def view_pictures(found: Guidance, *, most: int = 2) -> Iterator[Picture]:
     """For the views with the largest holes: the scan's picture, its regions, the hole, and what was painted there."""
-    largest = sorted(found.views, key=lambda view: -np.count_nonzero(view.believed))[:most]
+    largest = sorted(found.views, key=lambda view: -np.count_nonzero(view.trusted))[:most]
     for view in largest:
         for caption, drawn in view_panels(view):
             yield Picture(jpeg_bytes(drawn), f"{caption}, view {view.name}")
@@ -47,10 +47,10 @@ def view_panels(view: GuidedView) -> Iterator[tuple[str, Image]]:
     yield "picture of the scan", enlarged(grey)
     if view.parse is not None:
         yield "regions", enlarged(_REGIONS[view.parse.labels % len(_REGIONS)])
-    yield "hole", enlarged(np.where(view.filled.mask[..., None], HOLE, grey))
-    towards = view.filled.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
+    yield "hole", enlarged(np.where(view.inpainted.mask[..., None], HOLE, grey))
+    towards = view.inpainted.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
     lit = AMBIENT + (1 - AMBIENT) * np.clip(np.nan_to_num(towards), 0.0, 1.0)
-    yield "painted in", enlarged(_grey(np.where(view.scan.mask | view.filled.mask, lit, 0.0)))
+    yield "painted in", enlarged(_grey(np.where(view.scan.mask | view.inpainted.mask, lit, 0.0)))
 
 
 def _grey(shading: Floats) -> Floats:

@@ -14,10 +14,9 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Bools, Mesh, boundary_edges, face_components
-from facecom.model.template import LEVELS, Template
+from facecom.model.template import FINEST_LEVEL, Template
 
 EARS = ("l_ear", "r_ear")
-FINEST_LEVEL = LEVELS - 1
 """Level of the template on which parts are designed."""
 
 
