@@ -17,7 +17,6 @@ from facecom.geometry.mesh import Bools, Mesh, boundary_edges, face_components
 from facecom.model.template import FINEST_LEVEL, Template
 
 EARS = ("l_ear", "r_ear")
-"""Level of the template on which parts are designed."""
 
 
 def region_mask(template: Template, name: str) -> Bools:
