@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from scipy.spatial import cKDTree
 from facecom.completion.state import CompletionState, known
 from facecom.geometry.mesh import Floats, Ints, face_areas, face_components
 
+SKIN = "skin"
+FEATURE_SHARE = 0.15
+"""A nose is missing where this share of a hole is nose: what surrounds it is always part of a defect."""
 LEAST_AREA_MM2 = 10.0
 """Smaller fillings are cracks of the scan, and no holes that anyone asks for."""
 
@@ -21,13 +25,20 @@ class Hole:
     faces : (F,) int, triangles of `Completion.merged` that fill it
     area_mm2 : of the filling
     centre : (3,) float, middle of the filling, in the scan's own frame and unit
-    region : name of the template's region that most of it lies in
+    regions_mm2 : name of a template's region -> area of the filling that lies in it, largest first
     """
 
     faces: Ints
     area_mm2: float
     centre: Floats
-    region: str
+    regions_mm2: Mapping[str, float]
+
+    @property
+    def region(self) -> str:
+        """The feature that is missing: the largest region but skin, where it is a fair share of the hole."""
+        features = {name: area for name, area in self.regions_mm2.items() if name != SKIN}
+        name = max(features, key=lambda name: features[name], default=SKIN)
+        return name if features.get(name, 0.0) >= FEATURE_SHARE * self.area_mm2 else SKIN
 
 
 def find_holes(state: CompletionState) -> tuple[Hole, ...]:
@@ -46,9 +57,10 @@ def find_holes(state: CompletionState) -> tuple[Hole, ...]:
         if area.sum() < LEAST_AREA_MM2:
             continue
         middle = area @ added.vertices[added.faces[rows]].mean(axis=1) / area.sum()
-        most = int(np.argmax(np.bincount(nearest[rows], weights=area)))
+        shares = np.bincount(nearest[rows], weights=area, minlength=len(template.region_names))
+        regions = {template.region_names[n]: float(shares[n]) for n in np.argsort(-shares) if shares[n] > 0}
         centre = state.face_to_scan.apply(middle[None])[0]
-        holes.append(Hole(first + rows, float(area.sum()), centre, template.region_names[most]))
+        holes.append(Hole(first + rows, float(area.sum()), centre, regions))
     return tuple(sorted(holes, key=lambda hole: -hole.area_mm2))
 
 

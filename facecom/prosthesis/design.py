@@ -61,7 +61,7 @@ def design(
     --------
     >>> design("face.ply", settings=DesignSettings(wall_mm=2.5), completion_options={"unit": "mm"})
     Traceback (most recent call last):
-    facecom.errors.ScanError: face.ply: no such file; check the path
+    facecom.errors.ScanError: face.ply does not exist; check the path
     """
     settings = settings or DesignSettings()
     return design_on(_prepared(_completed(scan, completion_options), settings), settings)

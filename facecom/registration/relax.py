@@ -56,9 +56,9 @@ def relax(
     Examples
     --------
     >>> import numpy as np
-    >>> from facecom.geometry.correspondence import Matches
+    >>> from facecom.geometry.correspondence import Correspondences
     >>> square, faces = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]])
-    >>> nothing = lambda at, normals, reach: Matches(at, normals, np.zeros(4), np.zeros(4, bool))
+    >>> nothing = lambda at, normals, reach: Correspondences(at, normals, np.zeros(4), np.zeros(4, bool))
     >>> np.allclose(relax(square + 1.0, square, faces, nothing), square + 1.0)
     True
     """

@@ -113,7 +113,7 @@ def test_relief_comes_back(done, tmp_path, model):
     Completion.from_state(replace(done.state, detail=relief)).save(tmp_path, keep=True)
     back = Completion.load(tmp_path, model=model).state.detail
     assert np.array_equal(back.mesh.vertices, mesh.vertices) and np.array_equal(back.mesh.uv, mesh.uv)
-    assert np.array_equal(back.provenance, relief.provenance) and (back.warnings, back.generic) == (("a word",), True)
+    assert np.array_equal(back.provenance, relief.provenance) and (back.warnings, back.synthetic) == (("a word",), True)
     assert all(np.array_equal(getattr(back.bands, f.name), getattr(bands, f.name)) for f in fields(BandReport))
 
 

@@ -172,10 +172,12 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         provenance[lost] = Provenance.MODEL
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
-        evidence = SimpleNamespace(
-            joined=SimpleNamespace(merged=merged, weights=weights),
+        state = SimpleNamespace(
+            detail=None,
+            template=template,
+            stitched=SimpleNamespace(merged=merged, weights=weights),
             scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0),
-            projected=SimpleNamespace(vertices=points, observed=provenance == 0),
+            projection=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),
         )
@@ -190,7 +192,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
             merged_sigma_mm=np.where(provenance[order] > 0, 0.8, 0.1),
             pose=pose,
             report=None,
-            evidence=evidence,
+            state=state,
         )
 
     return make

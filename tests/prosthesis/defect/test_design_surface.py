@@ -16,7 +16,7 @@ def test_a_design_moves_with_its_sample(template, left_ear, completion_of):
     source = DesignSurface.from_face(completion_of(left_ear), left_ear)
     shift = np.where(left_ear[:, None], [0.0, 0.5, 0.0], 0.0)
     other = SimpleNamespace(
-        evidence=SimpleNamespace(projected=SimpleNamespace(vertices=source.face + shift)),
+        context=SimpleNamespace(projection=SimpleNamespace(vertices=source.face + shift)),
     )
     moved = source.with_completion(other)
     assert np.allclose(moved.merged.vertices - source.merged.vertices, shift)
