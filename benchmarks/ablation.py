@@ -32,13 +32,13 @@ Case = Mapping[str, Any]
 
 def truth_mm(case: Path, found: Ablation) -> list[float]:
     """Mean distance of the missing truth to each outcome's face; NaN where the outcome failed."""
-    own = found.layers.result.evidence
+    own = found.data.result.evidence
     with np.load(case / "truth.npz") as truth:
         missing = own.fit.pose.apply(truth["missing"] * own.scan.mm_per_unit)
     out = []
-    for outcome in found.outcomes:
+    for outcome in found.results:
         sound = np.isfinite(outcome.vertices).all()
-        face = found.layers.mean.with_vertices(outcome.vertices) if sound else None
+        face = found.data.mean_face.with_vertices(outcome.vertices) if sound else None
         out.append(float(Surface(face).closest(missing).distance.mean()) if face else float("nan"))
     return out
 
@@ -55,15 +55,15 @@ def explained(case: Path, page: Path | None, *, hidden: bool) -> dict[str, Any]:
         page.write_text(explain_html(found, name=case.name), encoding="utf-8")
     return row | {
         "figures": explain_json(found),
-        "truth_mm": {o.leaving.name: mm for o, mm in zip(found.outcomes, truth_mm(case, found), strict=True)},
+        "truth_mm": {o.variant.name: mm for o, mm in zip(found.results, truth_mm(case, found), strict=True)},
         "page_bytes": page.stat().st_size if page else 0,
         "seconds": time.process_time() - since,
     }
 
 
-def hidden_mm(row: Case) -> dict[str, float]:
+def held_out_mm(row: Case) -> dict[str, float]:
     """What the runs say themselves: error at the hidden place by stage left out."""
-    return {w["left_out"]: _number(w["hidden_place_error_mm"]) for w in row["figures"]["without"]}
+    return {w["left_out"]: _number(w["held_out_error_mm"]) for w in row["figures"]["variants"]}
 
 
 def _number(value: float | None) -> float:
@@ -75,12 +75,12 @@ def table(rows: Sequence[Case], figure: Callable[[Case], Mapping[str, float]]) -
     defects = [*dict.fromkeys(r["defect"] for r in rows), "all"]
     lines = [f"| left out | {' | '.join(defects)} |", "| --- " + "| ---: " * len(defects) + "|"]
     values = [(r["defect"], figure(r)) for r in rows]
-    for leaving in ABLATION_VARIANTS:
+    for variant in ABLATION_VARIANTS:
         cells = []
         for wanted in defects:
-            given = np.array([v[leaving.name] for defect, v in values if wanted in ("all", defect)])
+            given = np.array([v[variant.name] for defect, v in values if wanted in ("all", defect)])
             cells.append(f"{np.nanmean(given):.2f}" if np.isfinite(given).any() else "none")
-        lines.append(f"| {leaving.name} | {' | '.join(cells)} |")
+        lines.append(f"| {variant.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -103,14 +103,14 @@ def main() -> None:
         rows.append(json.loads(kept.read_text(encoding="utf-8")))
     sound = [r for r in rows if "figures" in r]
     problems = [f"{r['case']}: {r['refused']}" for r in rows if "refused" in r]
-    problems += [f"{r['case']}: {w['problem']}" for r in sound for w in r["figures"]["without"] if w["problem"]]
+    problems += [f"{r['case']}: {w['problem']}" for r in sound for w in r["figures"]["variants"] if w["problem"]]
     largest = max((r["page_bytes"] for r in sound), default=0) / 1e6
     print(f"{len(rows)} cases, {len(rows) - len(sound)} refused; largest explain.html {largest:.2f} MB")
     print(*problems, sep="\n")
     print(f"\nmissing truth, mm\n\n{table(sound, lambda r: r['truth_mm'])}")
-    with_place = [r for r in sound if r["figures"]["hidden_radius_mm"] > 0]
+    with_place = [r for r in sound if r["figures"]["held_out_radius_mm"] > 0]
     if with_place:
-        print(f"\nhidden place, {len(with_place)} cases, mm\n\n{table(with_place, hidden_mm)}")
+        print(f"\nhidden place, {len(with_place)} cases, mm\n\n{table(with_place, held_out_mm)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.report.preview import PALETTE, png_bytes, preview
-from facecom.report.shading import MOST_KEPT, Drawing, Frame, ViewDirection
+from facecom.report.shading import MAX_VERTICES, Frame, MeshRenderer, ViewDirection
 
 SIZE = 60
 
@@ -26,7 +26,7 @@ def drawn(picture: np.ndarray) -> np.ndarray:
 
 def test_a_square_is_drawn_where_it_is():
     square = Mesh([[0, 0, 0], [30, 0, 0], [30, 30, 0], [0, 30, 0]], [[0, 1, 2], [0, 2, 3]])
-    picture = Drawing(square, pixel_mm=2.0).shade(
+    picture = MeshRenderer(square, pixel_mm=2.0).shade(
         np.full((4, 3), 0.5), ViewDirection("front"), Frame(np.zeros(3), 60.0, SIZE)
     )
     rows, columns = np.nonzero(drawn(picture))
@@ -47,7 +47,7 @@ def test_a_square_is_drawn_where_it_is():
 def test_the_nose_points_where_the_view_says(view, row, column):
     """A spike towards +z, seen from the front, from the subject's left and right, and from below."""
     spike = Mesh([[-5, -5, 0], [5, -5, 0], [0, 5, 0], [0, 0, 50]], [[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]])
-    picture = Drawing(spike, pixel_mm=2.0).shade(np.full((4, 3), 0.5), view, Frame(np.zeros(3), 60.0, SIZE))
+    picture = MeshRenderer(spike, pixel_mm=2.0).shade(np.full((4, 3), 0.5), view, Frame(np.zeros(3), 60.0, SIZE))
     rows, columns = np.nonzero(drawn(picture))
     reach = np.array([29.5 - rows.min(), rows.max() - 29.5, columns.max() - 29.5, 29.5 - columns.min()])
     wanted = np.array([row > 0, row < 0, column > 0, column < 0])
@@ -87,7 +87,7 @@ def test_pose_and_unit_do_not_change_the_picture(bump):
 
 def test_fine_meshes_look_like_coarse_ones(bump):
     fine = bump
-    while len(fine.vertices) <= MOST_KEPT:
+    while len(fine.vertices) <= MAX_VERTICES:
         faces, parents = split_faces(fine.faces, len(fine.vertices))
         fine = Mesh(midpoint_matrix(parents, len(fine.vertices)) @ fine.vertices, faces)
     coarse, merged = preview(bump, bump, size=SIZE).astype(int), preview(fine, bump, size=SIZE).astype(int)
@@ -111,7 +111,9 @@ def test_of_points_in_one_pixel_the_foremost_is_shown(bump):
     normals = np.broadcast_to([0, 0, 1.0], colors.shape)
     cloud = Mesh(np.concatenate(layers), np.zeros((0, 3), int), normals=normals)
     picture = (
-        Drawing(cloud, pixel_mm=2.0).shade(colors, ViewDirection("front"), Frame(np.zeros(3), 60.0, SIZE)).astype(int)
+        MeshRenderer(cloud, pixel_mm=2.0)
+        .shade(colors, ViewDirection("front"), Frame(np.zeros(3), 60.0, SIZE))
+        .astype(int)
     )
     assert (picture[..., 1] > picture[..., [0, 2]].max(-1)).all()
 
@@ -134,7 +136,7 @@ def test_what_cannot_be_drawn_is_refused(bump):
 
 
 def test_a_side_is_looked_at_once_however_many_colours_it_is_drawn_in(bump, monkeypatch):
-    drawing, frame = Drawing(bump, pixel_mm=2.0), Frame(np.zeros(3), 60.0, SIZE)
+    drawing, frame = MeshRenderer(bump, pixel_mm=2.0), Frame(np.zeros(3), 60.0, SIZE)
     plain = drawing.shade((0.5, 0.5, 0.5), ViewDirection("front"), frame)
     monkeypatch.setattr(drawing._surface, "cast", None)
     assert np.array_equal(drawing.shade(np.full((len(bump.vertices), 3), 0.5), ViewDirection("front"), frame), plain)
