@@ -80,8 +80,3 @@ def test_what_was_declared_bounds_what_is_kept(message_filter):
     message_filter.admit(start(1_000_000, 4096))
     through = sum(message_filter.admit(part(k, b"x" * 1000)) is not None for k in range(4096))
     assert through == 1000
-
-
-def test_limits_are_positive():
-    with pytest.raises(ValueError, match="sessions"):
-        Limits(sessions=0)

@@ -1,6 +1,5 @@
 """What is shown of a session."""
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,11 +8,8 @@ import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene import scene
-from facecom.apps.viewer.scene.brush import Brush, ViewerCamera
-from facecom.apps.viewer.scene.glb import glb_bytes
 from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import read_scan
 from facecom.report import colors
 
 
@@ -87,19 +83,6 @@ def test_a_refit_moves_the_patch_and_leaves_the_scan(loaded, completion):
     assert np.abs(before["patch"].mesh.vertices - after["patch"].mesh.vertices).max() > 1.0
 
 
-def test_a_glb_holds_the_mesh_and_its_paint(tmp_path, icosphere):
-    ball = icosphere(1)
-    data = glb_bytes(ball.vertices, ball.faces, ball.vertices, np.tile([1.0, 0.5, 0.0], (len(ball.vertices), 1)))
-    (tmp_path / "ball.glb").write_bytes(data)
-    read = read_scan(tmp_path / "ball.glb")
-    assert np.allclose(read.vertices, ball.vertices, atol=1e-6)
-    assert np.array_equal(read.faces, ball.faces)
-    assert read.colors[0] == pytest.approx([1.0, 0.2140, 0.0], abs=1e-3)  # linear light
-    head = int.from_bytes(data[12:16], "little")
-    assert int.from_bytes(data[8:12], "little") == len(data)
-    assert json.loads(data[20 : 20 + head])["materials"][0]["doubleSided"]
-
-
 def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
     """Without a patch there is none to show."""
     own = completion.evidence
@@ -113,55 +96,11 @@ def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
             joined=replace(
                 own.joined,
                 merged=own.scan.mm.mesh,
-                provenance=np.zeros(len(own.scan.mesh.vertices), int),
                 weights=own.joined.weights[:0],
             ),
         ),
     )
     assert set(scene.result_scene(loaded.set_result(whole), "provenance", "scan and patch").meshes) == {"scan"}
-
-
-FRONT = ViewerCamera(np.array([0.0, 0.0, 300.0]), np.diag([1.0, -1.0, -1.0]), 1.0, 1.5)
-
-
-def test_the_middle_of_the_screen_looks_ahead_and_its_corners_aside():
-    rays = FRONT.rays([[0.5, 0.5], [0.0, 0.0], [1.0, 1.0]])
-    assert np.allclose(rays[0], [0, 0, -1])
-    assert rays[1][0] < 0 < rays[1][1]
-    assert rays[2][1] < 0 < rays[2][0]
-    up = FRONT.rays([[0.5, 0.0]])[0]
-    assert np.arctan2(up[1], -up[2]) == pytest.approx(0.5)
-
-
-def test_a_dab_touches_a_disc_of_its_radius_on_the_near_side(icosphere):
-    ball = icosphere(4, radius=80.0)
-    touched = Brush(ball).stroke(FRONT, [0.5, 0.5], [0.5, 0.5], radius_mm=10.0)
-    gap = np.linalg.norm(ball.vertices - [0, 0, 80], axis=1)
-    assert set(touched) == set(np.flatnonzero(gap <= 10.0))
-
-
-def test_a_stroke_leaves_no_gap(icosphere):
-    ball = icosphere(5, radius=80.0)
-    touched = Brush(ball).stroke(FRONT, [0.42, 0.5], [0.58, 0.5], radius_mm=6.0)
-    line = ball.vertices[touched]
-    near = np.abs(ball.vertices[:, 1]) < 3.0
-    inside = near & (np.abs(ball.vertices[:, 0]) < 0.9 * np.abs(line[:, 0]).max()) & (ball.vertices[:, 2] > 0)
-    assert inside.sum() > 20
-    assert set(np.flatnonzero(inside)) <= set(touched)
-
-
-def test_a_thin_sheets_back_is_not_painted(sheet):
-    front = sheet(20, 20)
-    count = len(front.vertices)
-    centred = front.vertices - [10, 10, 0]
-    both = Mesh(np.vstack([centred, centred - [0, 0, 0.5]]), np.vstack([front.faces, front.faces[:, ::-1] + count]))
-    touched = Brush(both).stroke(FRONT, [0.5, 0.5], [0.5, 0.5], radius_mm=4.0)
-    assert len(touched)
-    assert touched.max() < count
-
-
-def test_a_stroke_beside_the_scan_touches_nothing(icosphere):
-    assert len(Brush(icosphere(2, radius=80.0)).stroke(FRONT, [0.0, 0.0], [0.05, 0.0], radius_mm=6.0)) == 0
 
 
 def test_relief_lies_on_the_scan_around_it(loaded, completion):
