@@ -5,7 +5,7 @@
 For each case the scan is completed as the command line does it, then the job is repeated with each stage left out. The
 first table is the mean distance, in mm, of the missing truth to the face without each stage; the job is not told the
 truth, it is read for the score alone. The second, with --hidden and for twice the time, is what the command itself
-says, which has no truth: the error at a seen place that was hidden from the runs. Figures are kept in a folder, a file
+says, which has no truth: the error at an observed region that was held out from the runs. Figures are kept in a folder, a file
 a case, and a run that was stopped goes on from there.
 """
 
@@ -61,8 +61,8 @@ def explained(case: Path, page: Path | None, *, hidden: bool) -> dict[str, Any]:
     }
 
 
-def held_out_mm(row: Case) -> dict[str, float]:
-    """What the runs say themselves: error at the hidden place by stage left out."""
+def held_out_errors(row: Case) -> dict[str, float]:
+    """Error at the held-out region by stage left out."""
     return {w["left_out"]: _number(w["held_out_error_mm"]) for w in row["figures"]["variants"]}
 
 
@@ -108,9 +108,9 @@ def main() -> None:
     print(f"{len(rows)} cases, {len(rows) - len(sound)} refused; largest explain.html {largest:.2f} MB")
     print(*problems, sep="\n")
     print(f"\nmissing truth, mm\n\n{table(sound, lambda r: r['truth_mm'])}")
-    with_place = [r for r in sound if r["figures"]["held_out_radius_mm"] > 0]
-    if with_place:
-        print(f"\nhidden place, {len(with_place)} cases, mm\n\n{table(with_place, held_out_mm)}")
+    with_region = [r for r in sound if r["figures"]["held_out_radius_mm"] > 0]
+    if with_region:
+        print(f"\nheld-out region, {len(with_region)} cases, mm\n\n{table(with_region, held_out_errors)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from facecom.provenance import Provenance
 from facecom.report.display_data import DisplayData
 
 
-def test_what_the_other_side_shows_is_told_from_what_no_side_shows(data):
+def test_mirrored_is_told_from_model_by_the_mirror_vertex(data):
     mirror = data.result.evidence.model.template.mirror
     assert (data.provenance[data.observed] == Provenance.OBSERVED).all()
     assert data.observed[mirror[data.provenance == Provenance.MIRRORED]].all()
@@ -25,7 +25,7 @@ def test_what_the_other_side_shows_is_told_from_what_no_side_shows(data):
     ).all()
 
 
-def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
+def test_vertices_under_synthesised_relief_are_synthesised(completion):
     data = DisplayData(completion)
     made, seen = np.flatnonzero(data.made_up)[:50], np.flatnonzero(data.observed)[:50]
     points = data.face.vertices[np.concatenate([made, seen])]

@@ -70,7 +70,7 @@ def test_a_file_name_is_text_and_never_markup(html):
     assert NASTY in Page(html).text
 
 
-def test_the_page_shows_the_figures_of_the_report(completion):
+def test_the_page_shows_the_values_of_the_report(completion):
     report = replace(
         completion.report,
         unit="m",
@@ -102,7 +102,7 @@ def test_the_page_shows_the_figures_of_the_report(completion):
     assert "not a medical device" in text
 
 
-def test_each_stage_says_what_came_in_and_whether_it_took_part(html):
+def test_each_stage_is_numbered_and_says_whether_it_took_part(html):
     text = Page(html).text
     titles = re.findall(r"(?<![\d.])(\d)\. [A-Z]", text)  # not the end of a version number
     assert titles == [str(k + 1) for k in range(len(titles))] and len(titles) >= 7
@@ -118,7 +118,7 @@ def test_without_the_plotting_library_the_page_says_so(completion, monkeypatch):
     assert "<script" not in html
 
 
-def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(completion, guided):
+def test_guided_vertices_have_their_provenance_and_the_stage_shows_its_views(completion, guided):
     """None of what was observed, and all of it where inpainted pixels were; the stage shows their views."""
     plain, data = DisplayData(completion), DisplayData(guided)
     assert Provenance.GUIDED not in plain.present_provenance

@@ -5,7 +5,7 @@ import pytest
 from facecom.report.html_elements import link, picture, tag
 
 
-def test_pieces_of_markup_refuse_what_would_load_something():
+def test_elements_refuse_what_would_load_something():
     with pytest.raises(ValueError, match="https"):
         link("x", "javascript:alert(1)")
     with pytest.raises(ValueError, match="embedded"):

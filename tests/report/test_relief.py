@@ -12,7 +12,7 @@ from facecom.report.display_data import DisplayData
 from facecom.report.relief import relief_by_region
 
 
-def test_relief_is_told_by_region(completion):
+def test_relief_by_region(completion):
     """Nose: synthesised twice as strong as observed, 6 dB; skin: no relief was observed; over all: what there is."""
     data = DisplayData(completion)
     nose = completion.evidence.model.template.region_mask("nose")

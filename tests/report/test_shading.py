@@ -57,7 +57,7 @@ def test_of_points_in_one_pixel_the_foremost_is_shown(bump):
     assert (picture[..., 1] > picture[..., [0, 2]].max(-1)).all()
 
 
-def test_a_side_is_looked_at_once_however_many_colours_it_is_drawn_in(bump, monkeypatch):
+def test_a_view_is_cast_once_however_many_colours_it_is_drawn_in(bump, monkeypatch):
     drawing, frame = MeshRenderer(bump, pixel_mm=2.0), Frame(np.zeros(3), 60.0, SIZE)
     plain = drawing.shade((0.5, 0.5, 0.5), ViewDirection("front"), frame)
     monkeypatch.setattr(drawing._surface, "cast", None)

@@ -36,7 +36,7 @@ def test_the_view_holds_the_face_to_a_hundredth_of_a_millimetre(data):
     json.loads(viewer3d.json_for_script(scene))
 
 
-def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_nothing(completion, data):
+def test_a_residual_of_the_scan_is_shown_and_hair_has_no_distance(completion, data):
     """Two millimetres off over a cheek; what is as far as hair has no distance."""
     own, scan = DisplayData(completion), data.scan
     x, y, _ = scan.vertices.T

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facecom.apps.viewer.scene.brush import Brush, ViewerCamera
-from facecom.apps.viewer.scene.scene import ColoredMesh
+from facecom.apps.viewer.scene.scene import PaintedMesh
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.apps.viewer.session.job_queue import LatestOnlyExecutor
 from facecom.geometry.mesh import Bools, Ints
@@ -31,17 +31,17 @@ class StrokePainter:
         self._segments: deque[tuple[ViewerCamera, Any, Any, bool]] = deque()
         self._pointer: Any = None
         self._touched = np.zeros(0, np.int64)
-        self._canvas: ColoredMesh | None = None
+        self._canvas: PaintedMesh | None = None
         self._brush: Brush | None = None
 
     def begin(
-        self, canvas: ColoredMesh, *, radius_mm: Callable[[], float], preview: Callable[[Bools], ColoredMesh | None]
+        self, canvas: PaintedMesh, *, radius_mm: Callable[[], float], preview: Callable[[Bools], PaintedMesh | None]
     ) -> None:
         """Take the pointer's drags over a mesh as strokes.
 
         Parameters
         ----------
-        canvas : ColoredMesh, what is painted on
+        canvas : PaintedMesh, what is painted on
         radius_mm : called for each segment of a stroke
         preview : what to draw of a stroke that has touched these vertices (V,) so far, None for nothing
         """
@@ -79,7 +79,7 @@ class StrokePainter:
             self._show_preview(canvas, touched)
         self._on_stroke(touched, is_over)
 
-    def _show_preview(self, canvas: ColoredMesh, touched: Ints) -> None:
+    def _show_preview(self, canvas: PaintedMesh, touched: Ints) -> None:
         mask = np.zeros(len(canvas.mesh.vertices), bool)
         mask[touched] = True
         preview = self._preview(mask)

@@ -43,7 +43,7 @@ whose border lies on the scan."""
 
 
 @dataclass(frozen=True, eq=False)
-class ColoredMesh:
+class PaintedMesh:
     """A mesh with a colour for each vertex.
 
     mesh : Mesh, mm; colors : (V, 3) in 0..1; normals : (V, 3)
@@ -54,20 +54,20 @@ class ColoredMesh:
     normals: Floats
 
     @classmethod
-    def of(cls, mesh: Mesh, vertex_colors: RGB | Floats) -> ColoredMesh:
+    def of(cls, mesh: Mesh, vertex_colors: RGB | Floats) -> PaintedMesh:
         """Colour a mesh with one colour, or with one for each vertex."""
         wide = np.broadcast_to(np.asarray(vertex_colors, float), mesh.vertices.shape)
         return cls(mesh, wide, vertex_normals(mesh.vertices, mesh.faces))
 
-    def submesh(self, faces: Bools) -> ColoredMesh:
+    def submesh(self, faces: Bools) -> PaintedMesh:
         """Some of the faces (F,), with the normals of the whole, so that no seam shows."""
         mesh, index = self.mesh.submesh(faces)
-        return ColoredMesh(mesh, self.colors[index], self.normals[index])
+        return PaintedMesh(mesh, self.colors[index], self.normals[index])
 
-    def offset(self, distance_mm: float) -> ColoredMesh:
+    def offset(self, distance_mm: float) -> PaintedMesh:
         """The mesh moved along its normals."""
         moved = self.mesh.with_vertices(self.mesh.vertices + distance_mm * self.normals)
-        return ColoredMesh(moved, self.colors, self.normals)
+        return PaintedMesh(moved, self.colors, self.normals)
 
     def glb(self) -> bytes:
         """The mesh as a GLB file."""
@@ -75,17 +75,17 @@ class ColoredMesh:
 
 
 @dataclass(frozen=True, eq=False)
-class ColoredScene:
+class PaintedScene:
     """Coloured meshes by name, and the legend of their colours."""
 
-    meshes: dict[str, ColoredMesh]
+    meshes: dict[str, PaintedMesh]
     legend: str
 
 
-def scan_scene(session: Session) -> ColoredScene:
+def scan_scene(session: Session) -> PaintedScene:
     """The scan with its detected missing region, the part of that to keep open, and the marked vertices."""
     if session.scan is None:
-        return ColoredScene({}, "")
+        return PaintedScene({}, "")
     whole = paintable_mesh(session)
     is_scan = np.arange(len(whole.mesh.vertices)) < len(session.scan.vertices)
     scan_faces = np.asarray(is_scan[whole.mesh.faces].all(axis=1))
@@ -96,25 +96,25 @@ def scan_scene(session: Session) -> ColoredScene:
     marked = overlay(whole, np.append(session.marked, in_region), MARKED_COLOR)
     if marked is not None:
         meshes["marked"] = marked
-    return ColoredScene(meshes, SCAN_LEGEND)
+    return PaintedScene(meshes, SCAN_LEGEND)
 
 
-def paintable_mesh(session: Session) -> ColoredMesh:
+def paintable_mesh(session: Session) -> PaintedMesh:
     """The mesh that the brush paints on: the scan's vertices in their order, then those of the missing region."""
     mesh = displayed_scan(session)
     scan_colors = np.broadcast_to(colors.OBSERVED, mesh.vertices.shape) if mesh.colors is None else mesh.colors
-    scan = ColoredMesh.of(mesh, np.nan_to_num(scan_colors))
+    scan = PaintedMesh.of(mesh, np.nan_to_num(scan_colors))
     if session.detection is None or not len(session.detection.missing.faces):
         return scan
     region_colors = np.where(session.kept_open[:, None], KEPT_OPEN_COLOR, MISSING_COLOR)
-    region = ColoredMesh.of(session.detection.missing, region_colors)
+    region = PaintedMesh.of(session.detection.missing, region_colors)
     faces = np.concatenate([mesh.faces, region.mesh.faces + len(mesh.vertices)])
     both = Mesh(np.concatenate([mesh.vertices, region.mesh.vertices]), faces)
     vertex_colors = np.concatenate([scan.colors, region.colors])
-    return ColoredMesh(both, vertex_colors, np.concatenate([scan.normals, region.normals]))
+    return PaintedMesh(both, vertex_colors, np.concatenate([scan.normals, region.normals]))
 
 
-def overlay(whole: ColoredMesh, touched: Bools, color: RGB | None) -> ColoredMesh | None:
+def overlay(whole: PaintedMesh, touched: Bools, color: RGB | None) -> PaintedMesh | None:
     """The faces at touched vertices (V,), a little above the mesh; in the mesh's own colours without a `color`."""
     chosen = np.asarray(touched[whole.mesh.faces].any(axis=1))
     if not chosen.any():
@@ -122,7 +122,7 @@ def overlay(whole: ColoredMesh, touched: Bools, color: RGB | None) -> ColoredMes
     part = whole.submesh(chosen)
     if color is None:
         return part.offset(ERASED_OFFSET_MM)
-    recolored = ColoredMesh(part.mesh, np.broadcast_to(color, part.mesh.vertices.shape), part.normals)
+    recolored = PaintedMesh(part.mesh, np.broadcast_to(color, part.mesh.vertices.shape), part.normals)
     return recolored.offset(MARK_OFFSET_MM)
 
 
@@ -148,7 +148,7 @@ def available_layers(completion: Completion) -> tuple[Layer, ...]:
     return tuple(layer for layer in LAYERS if not missing.get(layer))
 
 
-def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> ColoredScene:
+def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> PaintedScene:
     """The displayed completion, coloured by a layer, and the prostheses.
 
     Raises
@@ -165,18 +165,18 @@ def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> Colo
         meshes, legend = _detail_meshes(completion)
     elif surface == "whole face":
         vertex_colors, legend = _face_colors(completion, layer)
-        meshes = {"face": ColoredMesh.of(DisplayData(completion).face, vertex_colors)}
+        meshes = {"face": PaintedMesh.of(DisplayData(completion).face, vertex_colors)}
     else:
         meshes, legend = _merged_meshes(completion, layer)
     prostheses = _prosthesis_meshes(session)
     if prostheses:
         meshes.pop("patch", None)  # the prosthesis covers it
-    return ColoredScene(meshes | prostheses, legend)
+    return PaintedScene(meshes | prostheses, legend)
 
 
-def _merged_meshes(completion: Completion, layer: Layer) -> tuple[dict[str, ColoredMesh], str]:
+def _merged_meshes(completion: Completion, layer: Layer) -> tuple[dict[str, PaintedMesh], str]:
     vertex_colors, legend = _merged_colors(completion, layer)
-    merged = ColoredMesh.of(DisplayData(completion).merged, vertex_colors)
+    merged = PaintedMesh.of(DisplayData(completion).merged, vertex_colors)
     is_patch = np.arange(len(merged.mesh.faces)) >= len(completion.evidence.scan.mesh.faces)
     meshes = {"scan": merged.submesh(~is_patch)}
     return meshes | ({"patch": merged.submesh(is_patch)} if is_patch.any() else {}), legend
@@ -211,13 +211,13 @@ def _face_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
     return np.broadcast_to(colors.PLAIN, (count, 3)), PLAIN_LEGEND
 
 
-def _detail_meshes(completion: Completion) -> tuple[dict[str, ColoredMesh], str]:
+def _detail_meshes(completion: Completion) -> tuple[dict[str, PaintedMesh], str]:
     if completion.detail is None:
         raise ValueError(UNAVAILABLE_LAYER["detail"])
     made_up = completion.detail.provenance != Provenance.OBSERVED
     skin_colors = np.where(made_up[:, None], colors.SYNTHESISED, colors.OBSERVED)
-    skin = ColoredMesh.of(completion.detail.mesh, skin_colors)
-    scan = ColoredMesh.of(DisplayData(completion).scan, colors.OBSERVED)
+    skin = PaintedMesh.of(completion.detail.mesh, skin_colors)
+    scan = PaintedMesh.of(DisplayData(completion).scan, colors.OBSERVED)
     return {"scan": scan, "detail": skin.offset(DETAIL_OFFSET_MM)}, DETAIL_LEGEND
 
 
@@ -232,9 +232,9 @@ def _provenance_legend(data: DisplayData) -> str:
     return " · ".join(f"**{COLOR_NAMES[kind]}** {PROVENANCE_LABELS[kind]}" for kind in data.present_provenance)
 
 
-def _prosthesis_meshes(session: Session) -> dict[str, ColoredMesh]:
+def _prosthesis_meshes(session: Session) -> dict[str, PaintedMesh]:
     out = {}
     for k, prosthesis in enumerate(session.prostheses):
         mesh = prosthesis.shell.with_vertices(prosthesis.to_face.apply(prosthesis.shell.vertices))
-        out[f"prosthesis {k + 1}"] = ColoredMesh.of(mesh, PROSTHESIS_COLOR)
+        out[f"prosthesis {k + 1}"] = PaintedMesh.of(mesh, PROSTHESIS_COLOR)
     return out

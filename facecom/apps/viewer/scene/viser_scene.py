@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facecom.apps.viewer.scene.brush import ViewerCamera
-from facecom.apps.viewer.scene.scene import ColoredMesh, ColoredScene
+from facecom.apps.viewer.scene.scene import PaintedMesh, PaintedScene
 from facecom.geometry.mesh import Floats
 from facecom.geometry.transform import rotation_from_vector
 
@@ -52,7 +52,7 @@ class ViserScene:
             position = LIGHT_DISTANCE_MM * rotation_from_vector(np.array(rotation)) @ [0.0, 0.0, 1.0]
             scene.add_light_directional(f"/light/{name}", intensity=intensity, position=tuple(position))
 
-    def show(self, scene: ColoredScene) -> None:
+    def show(self, scene: PaintedScene) -> None:
         """Show these meshes and no others."""
         with self._client.atomic():
             for name in set(self._nodes) - set(scene.meshes):
@@ -60,7 +60,7 @@ class ViserScene:
             for name, mesh in scene.meshes.items():
                 self.show_mesh(name, mesh)
 
-    def show_mesh(self, name: str, mesh: ColoredMesh) -> None:
+    def show_mesh(self, name: str, mesh: PaintedMesh) -> None:
         """Show one mesh under a name, in place of the one before."""
         data = mesh.glb()
         digest = hashlib.sha256(data).digest()

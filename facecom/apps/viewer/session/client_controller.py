@@ -145,11 +145,11 @@ class ClientController:
             self._begin_painting(self._panel, scene.paintable_mesh(self.session))
         self._jobs.show_message("paint on the scan; beside it, the pointer still turns the view")
 
-    def _begin_painting(self, controls: Panel, canvas: scene.ColoredMesh) -> None:
+    def _begin_painting(self, controls: Panel, canvas: scene.PaintedMesh) -> None:
         is_scan = np.arange(len(canvas.mesh.vertices)) < len(self.session.marked)
         unmarked = scene.paintable_mesh(self.session.unmark_all())
 
-        def preview(touched: Bools) -> scene.ColoredMesh | None:
+        def preview(touched: Bools) -> scene.PaintedMesh | None:
             if controls.pointer.value == panel.MARK_MISSING:
                 return scene.overlay(canvas, touched & is_scan, scene.MARKED_COLOR)
             if controls.pointer.value == panel.KEEP_OPEN:

@@ -185,8 +185,8 @@ class Session:
             raise ScanError("there is no result yet; complete the scan first")
         dragged = {**self.dragged, name: np.asarray(target, float)}
         to_scan = self.result.pose.inverse()
-        targets = {name: to_scan.apply(point) for name, point in dragged.items()}
-        refitted = self.result.refit({**targets}, sigma_mm=sigma_mm)
+        targets: dict[str | int, Floats] = {name: to_scan.apply(point) for name, point in dragged.items()}
+        refitted = self.result.refit(targets, sigma_mm=sigma_mm)
         return replace(self, dragged=dragged, refitted=refitted, sample=0, prostheses=())
 
     def undo_dragging(self) -> Session:

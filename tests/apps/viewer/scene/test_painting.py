@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from facecom.apps.viewer.scene.painting import StrokePainter
-from facecom.apps.viewer.scene.scene import ColoredMesh
+from facecom.apps.viewer.scene.scene import PaintedMesh
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.geometry.transform import rotation_from_vector
 
 
 @pytest.fixture
 def canvas(icosphere):
-    return ColoredMesh.of(icosphere(4, radius=80.0), (0.8, 0.8, 0.8))
+    return PaintedMesh.of(icosphere(4, radius=80.0), (0.8, 0.8, 0.8))
 
 
 @pytest.fixture

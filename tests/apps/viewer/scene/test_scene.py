@@ -18,13 +18,13 @@ def loaded(scan):
     return Session().load(UploadedScan("scan.ply", scan))
 
 
-def test_nothing_is_shown_of_nothing():
+def test_an_empty_session_has_an_empty_scene():
     assert scene.scan_scene(Session()).meshes == {}
     with pytest.raises(ValueError, match="no result"):
         scene.result_scene(Session(), "plain", "whole face")
 
 
-def test_the_scan_what_is_missing_and_what_is_marked(loaded, completion):
+def test_the_scan_its_missing_region_and_its_marks(loaded, completion):
     found = FaceDetection(completion.pose, completion.evidence.model.template.mesh(1))
     view = scene.scan_scene(loaded.set_detection(found).mark(np.array([5])))
     assert set(view.meshes) == {"scan", "missing", "marked"}
@@ -34,7 +34,7 @@ def test_the_scan_what_is_missing_and_what_is_marked(loaded, completion):
     assert np.allclose(marked.colors, scene.MARKED_COLOR)
 
 
-def test_faces_of_vertices_without_a_place_are_not_shown_and_the_others_keep_their_numbers(scan):
+def test_faces_of_vertices_that_are_not_finite_are_not_shown_and_the_others_keep_their_index(scan):
     broken = scan.vertices.copy()
     broken[3] = np.nan
     shown = scene.displayed_scan(Session().load(UploadedScan("s", Mesh(broken, scan.faces))))
@@ -58,7 +58,7 @@ def test_the_whole_face(loaded, completion, layer):
     assert len(face.mesh.vertices) == len(face.colors) == len(completion.face.vertices)
 
 
-def test_provenance_paints_what_was_made_and_nothing_else(loaded, completion):
+def test_provenance_colours_what_is_made_up_and_nothing_else(loaded, completion):
     face = scene.result_scene(loaded.set_result(completion), "provenance", "whole face").meshes["face"]
     measured = (np.abs(face.colors - colors.OBSERVED) < 1e-9).all(axis=1)
     assert np.array_equal(measured, completion.provenance == 0)
@@ -70,7 +70,7 @@ def test_sigma_is_darker_where_less_sure(loaded, completion):
     assert light[np.argmax(completion.sigma_mm)] < light[np.argmin(completion.sigma_mm)] - 0.5
 
 
-def test_detail_that_was_not_made_is_said(loaded, completion):
+def test_a_layer_that_is_not_there_is_refused(loaded, completion):
     with pytest.raises(ValueError, match="no skin relief"):
         scene.result_scene(loaded.set_result(completion), "detail", "whole face")
 
@@ -103,7 +103,7 @@ def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
     assert set(scene.result_scene(loaded.set_result(whole), "provenance", "scan and patch").meshes) == {"scan"}
 
 
-def test_relief_lies_on_the_scan_around_it(loaded, completion):
+def test_skin_detail_is_shown_on_the_scan(loaded, completion):
     points = completion.evidence.projected.vertices[:60]
     skin = SimpleNamespace(
         mesh=Mesh(points, [[0, 1, 2]]), smooth=Mesh(points, [[0, 1, 2]]), provenance=np.repeat([0, 2], 30)
@@ -116,7 +116,7 @@ def test_relief_lies_on_the_scan_around_it(loaded, completion):
     assert not {"detail", "colour"} & set(scene.available_layers(completion))
 
 
-def test_colours_of_the_scan_and_of_what_was_made(loaded, completion):
+def test_colours_of_the_scan_and_of_the_patch(loaded, completion):
     with pytest.raises(ValueError, match="no colours"):
         scene.result_scene(loaded.set_result(completion), "colour", "scan and patch")
     meshes = {"face": completion.face, "merged": completion.merged}

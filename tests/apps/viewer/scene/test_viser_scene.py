@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.scene.scene import ColoredMesh, ColoredScene
+from facecom.apps.viewer.scene.scene import PaintedMesh, PaintedScene
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.geometry.transform import rotation_from_vector
 
@@ -15,13 +15,13 @@ def viser_scene(client):
 
 @pytest.fixture
 def ball(icosphere):
-    return ColoredMesh.of(icosphere(1), (0.5, 0.5, 0.5))
+    return PaintedMesh.of(icosphere(1), (0.5, 0.5, 0.5))
 
 
 def test_these_meshes_are_shown_and_no_others(viser_scene, client, ball):
-    viser_scene.show(ColoredScene({"scan": ball, "patch": ball}, ""))
+    viser_scene.show(PaintedScene({"scan": ball, "patch": ball}, ""))
     assert client.shown == {"scan", "patch"}
-    viser_scene.show(ColoredScene({"scan": ball, "face": ball}, ""))
+    viser_scene.show(PaintedScene({"scan": ball, "face": ball}, ""))
     assert client.shown == {"scan", "face"}
 
 

@@ -39,7 +39,7 @@ def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
     assert [share for _, share in stages] == sorted(share for _, share in stages)
 
 
-def test_a_job_ends_when_nobody_waits_for_it(scan, small_model):
+def test_a_job_ends_when_it_is_cancelled(scan, small_model):
     def stop(stage, share):
         raise CancelledError
 
@@ -53,7 +53,7 @@ def test_points_get_a_surface_and_surfaces_stay(sheet):
     assert len(jobs.with_surface(Mesh(flat.vertices, np.zeros((0, 3), int))).faces) > 200
 
 
-def test_what_is_marked_is_made_up_and_not_measured(scan, small_model, completion):
+def test_marked_parts_are_made_up(scan, small_model, completion):
     """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
     face = completion.pose.apply(scan.vertices)
     cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12

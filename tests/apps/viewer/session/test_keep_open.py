@@ -30,7 +30,7 @@ def new_faces(completion):
     return completion.merged.faces[len(completion.evidence.scan.mesh.faces) :]
 
 
-def test_nothing_spared_changes_nothing(completion, gap):
+def test_nothing_kept_open_changes_nothing(completion, gap):
     assert keep_open(completion, gap, np.zeros(len(gap), bool)) is completion
 
 
@@ -70,7 +70,7 @@ def test_all_of_it_can_stay_open(completion, gap):
     assert bare.report.holes_filled == 0
 
 
-def test_what_is_far_from_the_found_region_stays(completion, gap):
+def test_what_is_far_from_the_missing_region_stays(completion, gap):
     away = gap + 1000.0
     assert keep_open(completion, away, np.ones(len(away), bool)) is completion
 
@@ -84,7 +84,7 @@ def test_samples_and_drags_of_it_stay_open(halved):
     assert len(moved.patch.faces) == len(halved.patch.faces)
 
 
-def test_a_session_spares_what_was_painted_and_takes_it_back(scan, completion, gap):
+def test_a_session_keeps_open_what_was_painted_and_takes_it_back(scan, completion, gap):
     missing = Mesh(completion.pose.apply(gap), [[0, 1, 2]])
     session = Session().load(UploadedScan("s", scan)).set_detection(FaceDetection(completion.pose, missing))
     assert session.with_holes_kept_open(completion) is completion

@@ -1,4 +1,4 @@
-"""A visitor's work: what follows from what, and what is dropped."""
+"""Sessions: what follows from what, and what is dropped."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def test_a_scan_is_shown_in_the_middle_and_at_the_size_of_a_head(loaded):
     assert np.ptp(place, axis=0).max() == pytest.approx(250.0)
 
 
-def test_a_vertex_without_a_place_does_not_move_the_view(scan):
+def test_a_vertex_that_is_not_finite_does_not_move_the_view(scan):
     holey = Mesh(np.vstack([scan.vertices, [np.nan, 0, np.inf]]), scan.faces)
     one, two = (Session().load(UploadedScan("s", m)).to_display.matrix() for m in (scan, holey))
     assert np.array_equal(one, two)
@@ -64,7 +64,7 @@ def test_there_must_be_a_scan_and_some_of_it_left(loaded):
         loaded.mark(np.arange(len(loaded.marked))).unmarked_scan()
 
 
-def test_marking_drops_the_result_and_all_that_came_of_it(finished, completion):
+def test_marking_drops_the_result_and_all_that_follows_from_it(finished, completion):
     name, place = next(iter(finished.movable_landmarks().items()))
     tried = finished.draw_samples(2).select_sample(1).drag_landmark(name, place + [1, 0, 0]).set_prostheses(("part",))
     after = tried.mark(np.array([3]))
@@ -86,7 +86,7 @@ def test_landmarks_of_the_missing_part_alone_are_offered(finished, completion):
     assert Session().movable_landmarks() == {}
 
 
-def test_a_dragged_landmark_goes_where_it_was_dragged_and_what_was_measured_stays(finished, completion):
+def test_a_dragged_landmark_reaches_its_target_and_observed_parts_stay(finished, completion):
     goal = finished.movable_landmarks()["nose_bridge_4"] + [2.0, 0.0, 1.5]
     dragged = finished.drag_landmark("nose_bridge_4", goal)
     assert np.linalg.norm(dragged.movable_landmarks()["nose_bridge_4"] - goal) < 0.5
@@ -104,7 +104,7 @@ def test_two_landmarks_are_held_at_once(finished):
         assert np.linalg.norm(both.movable_landmarks()[name] - goals[name]) < 0.6
 
 
-def test_measured_and_unknown_landmarks_are_refused(finished):
+def test_observed_and_unknown_landmarks_are_refused(finished):
     with pytest.raises(ValueError, match="measured"):
         finished.drag_landmark("left_exocanthion", np.zeros(3))
     with pytest.raises(ValueError, match="no landmark"):
@@ -129,7 +129,7 @@ def test_dragging_leaves_the_samples(finished):
     assert finished.draw_samples(2).select_sample(2).drag_landmark(name, place).sample == 0
 
 
-def test_relief_of_the_most_likely_face_is_not_that_of_another(finished, completion):
+def test_skin_relief_of_the_most_likely_face_is_not_that_of_another(finished, completion):
     """It lies where that face was."""
     relief = replace(completion, detail=object())
     done = finished.set_result(relief)

@@ -36,7 +36,7 @@ def store():
     made.close()
 
 
-def test_who_comes_back_finds_everything(store):
+def test_a_reconnected_page_gets_its_session(store):
     first = store.connect("a", page(1))
     store.disconnect(1)
     assert not first.discarded.is_set()
@@ -44,7 +44,7 @@ def test_who_comes_back_finds_everything(store):
     assert first.pages == [1, "detached", 2]
 
 
-def test_another_key_is_another_visitor_and_no_key_is_forgotten(store):
+def test_another_key_is_another_session_and_without_a_key_it_is_discarded(store):
     first = store.connect("a", page(1))
     assert store.connect("b", page(2)) is not first
     nobody = store.connect(None, page(3))
@@ -63,7 +63,7 @@ def test_a_second_page_of_the_same_session_takes_it_over(store):
     assert store.connect("a", page(3)) is first
 
 
-def test_a_session_with_nothing_in_it_is_not_kept(store):
+def test_an_empty_session_is_not_stored(store):
     first = store.connect("a", page(1))
     first.empty = True
     store.disconnect(1)
@@ -71,14 +71,14 @@ def test_a_session_with_nothing_in_it_is_not_kept(store):
     assert store.connect("a", page(2)) is not first
 
 
-def test_no_more_wait_than_allowed_and_the_longest_away_goes_first(store):
+def test_no_more_are_stored_than_allowed_and_the_oldest_is_discarded(store):
     sessions = [store.connect(str(k), page(k)) for k in range(3)]
     for k in range(3):
         store.disconnect(k)
     assert [v.discarded.is_set() for v in sessions] == [True, False, False]
 
 
-def test_after_a_while_it_is_forgotten():
+def test_a_stored_session_expires():
     store = SessionStore(RecordedSession, SimpleNamespace(stored_sessions=2, keep_minutes=0.001))
     first = store.connect("a", page(1))
     store.disconnect(1)
@@ -87,7 +87,7 @@ def test_after_a_while_it_is_forgotten():
     store.close()
 
 
-def test_whoever_is_back_in_time_is_not_forgotten_later():
+def test_a_session_reconnected_in_time_does_not_expire():
     store = SessionStore(RecordedSession, SimpleNamespace(stored_sessions=2, keep_minutes=0.005))
     first = store.connect("a", page(1))
     store.disconnect(1)
@@ -96,7 +96,7 @@ def test_whoever_is_back_in_time_is_not_forgotten_later():
     store.close()
 
 
-def test_in_the_end_everybody_leaves():
+def test_closing_discards_all_sessions():
     store = SessionStore(RecordedSession, Limits())
     here, away = store.connect("a", page(1)), store.connect("b", page(2))
     store.disconnect(2)
