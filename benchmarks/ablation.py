@@ -1,12 +1,12 @@
 """What each stage is worth, by defect: `facecom explain` on every case of a folder that facebench made.
 
-    python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--hidden] [--pages]
+    python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--held-out] [--pages]
 
 For each case the scan is completed as the command line does it, then the job is repeated with each stage left out. The
 first table is the mean distance, in mm, of the missing truth to the face without each stage; the job is not told the
-truth, it is read for the score alone. The second, with --hidden and for twice the time, is what the command itself
-says, which has no truth: the error at an observed region that was held out from the runs. Figures are kept in a folder, a file
-a case, and a run that was stopped goes on from there.
+truth, it is read for the score alone. The second, with --held-out and for twice the time, is what the command itself
+says, which has no truth: the error at an observed region that is held out from the runs. Values are kept in a folder,
+a file a case, and a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from facecom.completion import complete
 from facecom.errors import FacecomError
 from facecom.geometry.closest_points import Surface
-from facecom.report.ablation import Ablation, ablate
+from facecom.report.ablation import HELD_OUT_RADIUS_MM, Ablation, ablate
 from facecom.report.ablation_variants import ABLATION_VARIANTS
 from facecom.report.explain import explain_html, explain_json
 
@@ -43,12 +43,12 @@ def truth_mm(case: Path, found: Ablation) -> list[float]:
     return out
 
 
-def explained(case: Path, page: Path | None, *, hidden: bool) -> dict[str, Any]:
+def explained(case: Path, page: Path | None, *, held_out: bool) -> dict[str, Any]:
     """Figures of one case, or the sentence with which it was refused; the page where it is wanted."""
     since, meta = time.process_time(), json.loads((case / "meta.json").read_text(encoding="utf-8"))
     row: dict[str, Any] = {"case": case.name, "head": meta["head"], "defect": meta["defect"]}
     try:
-        found = ablate(complete(case / "scan.ply"), radius_mm=18.0 if hidden else None)
+        found = ablate(complete(case / "scan.ply"), radius_mm=HELD_OUT_RADIUS_MM if held_out else None)
     except FacecomError as error:
         return row | {"refused": str(error)}
     if page:
@@ -90,7 +90,9 @@ def main() -> None:
     parser.add_argument("bench", type=Path, help="folder that facebench made")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the figures, a JSON file a case")
     parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--hidden", action="store_true", help="hide a seen place from further runs, as explain does")
+    parser.add_argument(
+        "--held-out", action="store_true", help="hold an observed region out from further runs, as explain does"
+    )
     parser.add_argument("--pages", action="store_true", help="keep explain.html of each case too")
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
@@ -99,7 +101,9 @@ def main() -> None:
         kept = options.keep / f"{case.name}.json"
         if not kept.exists():
             page = options.keep / f"{case.name}.html" if options.pages else None
-            kept.write_text(json.dumps(explained(case, page, hidden=options.hidden), indent=1) + "\n", encoding="utf-8")
+            kept.write_text(
+                json.dumps(explained(case, page, held_out=options.held_out), indent=1) + "\n", encoding="utf-8"
+            )
         rows.append(json.loads(kept.read_text(encoding="utf-8")))
     sound = [r for r in rows if "figures" in r]
     problems = [f"{r['case']}: {r['refused']}" for r in rows if "refused" in r]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from html import escape
 
 import numpy as np
+import pytest
 
 from facecom.report.explain import explain_html, explain_json, explain_text
 from facecom.report.summary import summarise
@@ -36,6 +37,7 @@ def test_the_page_needs_no_other_file_and_escapes_the_name(ablation):
     assert len(html) < 2_000_000
 
 
+@pytest.mark.slow
 def test_what_is_not_defined_is_null_and_none(ablation):
     """Without a held-out region there is no error; a variant that failed is named with its problem and not drawn."""
     failed = replace(

@@ -118,6 +118,7 @@ def test_without_the_plotting_library_the_page_says_so(completion, monkeypatch):
     assert "<script" not in html
 
 
+@pytest.mark.slow
 def test_guided_vertices_have_their_provenance_and_the_stage_shows_its_views(completion, guided):
     """None of what was observed, and all of it where inpainted pixels were; the stage shows their views."""
     plain, data = DisplayData(completion), DisplayData(guided)
@@ -139,6 +140,7 @@ def test_guided_vertices_have_their_provenance_and_the_stage_shows_its_views(com
     ).count("data:image/jpeg")
 
 
+@pytest.mark.slow
 def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html

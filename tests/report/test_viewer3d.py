@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 
 import numpy as np
+import pytest
 
 from facecom.report import viewer3d
 from facecom.report.display_data import DisplayData
@@ -13,6 +14,7 @@ def unpack(array, step=1.0):
     return np.frombuffer(b64decode(array["data"]), array["type"].replace("u", "<u").replace("i", "<i")) * step
 
 
+@pytest.mark.slow
 def test_a_large_scan_makes_no_larger_view(completion, data, sheet):
     wide = sheet(400, 400)
     x, y = wide.vertices[:, :2].T - 200

@@ -27,6 +27,7 @@ def nothing_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
     stages = []
     found = jobs.find_missing(scan, model=small_model, progress=told(stages))
@@ -53,6 +54,7 @@ def test_points_get_a_surface_and_surfaces_stay(sheet):
     assert len(jobs.with_surface(Mesh(flat.vertices, np.zeros((0, 3), int))).faces) > 200
 
 
+@pytest.mark.slow
 def test_marked_parts_are_made_up(scan, small_model, completion):
     """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
     face = completion.pose.apply(scan.vertices)
@@ -65,6 +67,7 @@ def test_marked_parts_are_made_up(scan, small_model, completion):
     assert done.report.made_share > completion.report.made_share
 
 
+@pytest.mark.slow
 def test_the_archive_holds_what_the_command_writes(completion):
     data = jobs.pack_results(completion, name="a scan", progress=told([]))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
