@@ -49,22 +49,24 @@ def test_without_a_stage_its_purpose_is_lost(found):
     assert extrapolation.to_scan_mm["all"] == pytest.approx(full.to_scan_mm["all"], rel=0.05)
 
 
-@pytest.mark.slow
-def test_the_held_out_region_is_observed_and_not_in_the_scan(found):
-    data = found.data
-    assert found.held_out.any() and data.observed[found.held_out].all()
-    center = stages.held_out_center(data, radius_mm=18.0)
-    partial = stages._without_ball(data.result.evidence, center, 18.0)
-    own = data.result.evidence
-    assert len(partial.mm.mesh.faces) < len(own.scan.mm.mesh.faces)
-    near = np.linalg.norm(own.fit.pose.apply(partial.mm.mesh.vertices) - center, axis=1)
+def test_the_held_out_region_is_observed_and_not_in_the_scan(data):
+    partial, held_out = stages._hold_out(data, 18.0)
+    assert held_out.any() and data.observed[held_out].all()
+    center, context = stages.held_out_center(data, radius_mm=18.0), data.result.evidence
+    assert len(partial.mm.mesh.faces) < len(context.scan.mm.mesh.faces)
+    near = np.linalg.norm(context.fit.pose.apply(partial.mm.mesh.vertices) - center, axis=1)
     assert near.min() > 18.0
-    assert stages.held_out_center(data, radius_mm=90.0) is None
+
+
+@pytest.mark.slow
+def test_without_a_wide_observed_region_nothing_is_held_out(data):
+    partial, held_out = stages._hold_out(data, 90.0)
+    assert partial is None and not held_out.any()
 
 
 @pytest.mark.slow
 def test_without_a_held_out_region_the_rest_is_the_same(completion, found):
-    """Half the runs, and the answer says that nothing tells better from worse."""
+    """Half the runs, and the summary says that nothing tells better from worse."""
     quick = ablate(completion, radius_mm=None)
     for one, other in zip(quick.results, found.results, strict=True):
         assert np.array_equal(one.vertices, other.vertices) and np.isnan(one.held_out_mm)

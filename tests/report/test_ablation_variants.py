@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.geometry.closest_points import Surface
+from facecom.provenance import Provenance
 from facecom.report import ablation as stages
 from facecom.report.ablation_variants import (
     ABLATION_VARIANTS,
@@ -17,23 +18,23 @@ from facecom.report.display_data import DisplayData
 
 @pytest.mark.slow
 def test_guidance_is_left_out_in_turn_where_there_was_some(completion, guided, monkeypatch):
-    """Without them the face is the one before them; with a place hidden they are taken anew, once."""
+    """Without it the face is the one before it; with a region held out it is made anew, once."""
     assert ablation_variants(completion) == ABLATION_VARIANTS
     assert ablation_variants(guided) == (*ABLATION_VARIANTS, GUIDANCE)
-    runs, own, asked = AblationRunner(DisplayData(guided)), guided.evidence, []
-    with_them, without = (runs.run(own.scan, name)[0] for name in (FULL, GUIDANCE.name))
-    middle = own.pictures.found.observations.corners[:, 0]
-    away = np.linalg.norm(with_them - without, axis=1)
-    assert away[middle].mean() > 1.0
-    seen = Surface(runs.data.scan).closest(with_them[guided.provenance == 0])
-    assert np.median(seen.distance) < 0.02
+    runner, context, calls = AblationRunner(DisplayData(guided)), guided.evidence, []
+    guided_face, unguided_face = (runner.run(context.scan, name)[0] for name in (FULL, GUIDANCE.name))
+    middle = context.pictures.found.observations.corners[:, 0]
+    change = np.linalg.norm(guided_face - unguided_face, axis=1)
+    assert change[middle].mean() > 1.0
+    closest = Surface(runner.data.scan).closest(guided_face[guided.provenance == Provenance.OBSERVED])
+    assert np.median(closest.distance) < 0.02
 
-    def taken(scan, model, before, source, settings):
-        asked.append((scan, source))
-        return own.pictures.found, ()
+    def record_call(scan, model, before, source, settings):
+        calls.append((scan, source))
+        return context.pictures.found, ()
 
-    monkeypatch.setattr("facecom.report.ablation_variants.render_guidance", taken)
-    covered = stages._without_ball(own, stages.held_out_center(DisplayData(guided), radius_mm=18.0), 18.0)
-    hidden = [runs.run(covered, name)[0] for name in (FULL, "projection", GUIDANCE.name)]
-    assert asked == [(covered, "shipped")]
-    assert np.linalg.norm(hidden[0] - hidden[2], axis=1)[middle].mean() > 1.0
+    monkeypatch.setattr("facecom.report.ablation_variants.render_guidance", record_call)
+    partial = stages._without_ball(context, stages.held_out_center(DisplayData(guided), radius_mm=18.0), 18.0)
+    predicted = [runner.run(partial, name)[0] for name in (FULL, "projection", GUIDANCE.name)]
+    assert calls == [(partial, "shipped")]
+    assert np.linalg.norm(predicted[0] - predicted[2], axis=1)[middle].mean() > 1.0
