@@ -1,8 +1,8 @@
-# make demo | test | lint | bench: each sets up .venv first; a second call finds the stamp and is quick.
+# make demo | test | test-quick | lint | docs | dist | bench: each sets up .venv first; a second call finds the stamp and is quick.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test test-quick coverage lint format docs dist bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # pytest's worker processes; two is what CI has.
 WORKERS ?= 2
+# Further options of pytest, such as COVERAGE below or a path.
+PYTEST ?=
+COVERAGE := --cov=facecom --cov-report=term:skip-covered --cov-fail-under=90
 
 define MISSING_PACKAGES
 from ctypes.util import find_library
@@ -23,7 +26,10 @@ export MISSING_PACKAGES
 help:
 	@echo "make demo    set up, complete the scans of data/demo, print where the results are"
 	@echo "make test    set up, run the tests and the examples in the docstrings"
+	@echo "make test-quick  the same without the tests that take seconds"
 	@echo "make lint    set up, run ruff, mypy and import-linter"
+	@echo "make docs    set up, build the documentation site in build/docs, warnings as errors"
+	@echo "make dist    build wheel and sdist in dist/, install the wheel in a fresh environment, run the demo from it"
 	@echo "make bench   set up, print times and memory (BENCH='options of benchmarks/speed.py')"
 	@echo "make clean   remove .venv and what was built"
 
@@ -69,7 +75,13 @@ demo: setup
 	$(BIN)/python -m facecom complete data/demo/nose.ply --out out/demo/nose_guided --guidance shipped
 
 test: setup $(VENV)/.browser
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+test-quick: setup
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST)
+
+coverage: PYTEST := $(COVERAGE)
+coverage: test
 
 lint: setup
 	$(BIN)/ruff check .
@@ -81,8 +93,27 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What builds the site is needed for nothing else, so it has a stamp of its own.
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
+
+# Wheel and sdist as a user would get them: built, looked into, installed where nothing else is, and run on the demo.
+dist: setup
+	rm -rf build/lib dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	$(BIN)/python -m venv --without-pip build/clean
+	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check --no-deps -c constraints.txt \
+	  $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
+	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd build && clean/bin/facecom --version && clean/bin/facecom demo --scans ../data/demo --out demo --quiet
+
 bench: setup
 	$(BIN)/python benchmarks/speed.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist out docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -32,7 +32,7 @@ Case = Mapping[str, Any]
 
 def truth_mm(case: Path, found: Ablation) -> list[float]:
     """Mean distance of the missing truth to each outcome's face; NaN where the outcome failed."""
-    own = found.data.result.evidence
+    own = found.data.result.context
     with np.load(case / "truth.npz") as truth:
         missing = own.fit.pose.apply(truth["missing"] * own.scan.mm_per_unit)
     out = []

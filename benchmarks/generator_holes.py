@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.generator_kinds import Entry
-from facecom.completion import CompletionSettings, Scan, align_scan, prepare_scan, vertex_weights
-from facecom.completion.alignment import flip_orientation
+from facecom.completion import CompletionSettings, Scan
+from facecom.completion.alignment import align_scan, flip_orientation, prepare_scan, vertex_weights
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
 from facecom.geometry.closest_points import Surface

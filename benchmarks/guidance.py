@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from facecom import completion as job
-from facecom.completion.alignment import flip_orientation
-from facecom.completion.stages import to_face_frame
+from facecom.completion.alignment import face_mask, flip_orientation
+from facecom.completion.stages import project
 from facecom.fitting.fit import Fit
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
@@ -48,15 +48,17 @@ def fitted_case(
 ) -> tuple[job.Scan, Fit]:
     """The scan, prepared, and the fit to it; a stored fit is used where there is one."""
     unit_name = json.loads((folder / "meta.json").read_text())["unit"]
-    scan = job.prepare_scan(read_scan(folder / "scan.ply"), unit=unit_name, settings=settings)
+    state = job.CompletionState(raw=read_scan(folder / "scan.ply"), unit=unit_name, model=model, settings=settings)
+    state = job.COMPLETION.starting_at("clean").up_to("clean").run(state)
+    scan = job.known(state.scan, "clean")
     stored = None if cache is None else cache / f"{folder.name}.npz"
     if stored is not None and stored.exists():
         with np.load(stored, allow_pickle=False) as a:
             pose = Similarity(a["rotation"], a["translation"])
             scan = flip_orientation(scan, settings) if a["inside_out"] else scan
             return scan, Fit(a["code"], pose, a["vertices"], int(a["level"]), a["precision"], a["matched"], {}, True)
-    start, scan = job.align_scan(scan, model, {}, settings)
-    fit = job.fit_face(scan, model, start, {}, settings)
+    state = job.COMPLETION.starting_at("align").up_to("fit").run(state)
+    scan, fit = job.known(state.scan, "clean"), job.known(state.fit, "fit")
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
         arrays = {name: getattr(fit, name) for name in ("code", "vertices", "level", "precision", "matched")}
@@ -109,7 +111,8 @@ def scored(
     """Mean distance in mm of the true surface to the completed face, where it was missing and where it was seen."""
 
     def score(fit: Fit) -> dict[str, float]:
-        projected = job.project_face(scan, model, fit, settings)
+        state = job.CompletionState(scan=scan, model=model, fit=fit, settings=settings)
+        projected = job.known(project(state).projection, "project")
         face = Surface(Mesh(projected.vertices, model.template.faces[3]))
         return {name: float(face.closest(fit.pose.apply(p)).distance.mean()) for name, p in truth.items()}
 
@@ -123,9 +126,14 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     with np.load(folder / "truth.npz", allow_pickle=False) as stored:
         truth = {name: stored[name] * scan.mm_per_unit for name in ("missing", "observed")}
     face = Mesh(model.decode(fit.code, level=LEVEL), model.template.faces[LEVEL])
-    proper = job.face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM)
+    proper = face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM)
     start = time.process_time()
-    found = guide(to_face_frame(scan.for_fit.mesh, fit), face, proper=proper, settings=guidance)
+    found = guide(
+        scan.for_fit.mesh.with_vertices(fit.pose.apply(scan.for_fit.mesh.vertices)),
+        face,
+        proper=proper,
+        settings=guidance,
+    )
     seconds = time.process_time() - start
     every = fit.pose.apply(np.concatenate(list(truth.values())))
     true_surface = Surface(surface_from_points(Mesh(every, np.zeros((0, 3), int))))

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from facecom import completion as job
+from facecom.completion import COMPLETION, CompletionState
 from facecom.geometry.mesh import Mesh
 from facecom.guidance.rendering import render
-from facecom.io.conversion import as_mesh
 from facecom.model.linear.generator import LinearGenerator
 from facecom.report.guidance_panels import enlarged, view_panels
 
@@ -23,15 +22,12 @@ TITLE_ROWS = 16
 
 def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
     """Fit one scan, guide it, and write its picture."""
-    settings = job.CompletionSettings()
-    scan = job.prepare_scan(as_mesh(path), unit="auto", settings=settings)
-    start, scan = job.align_scan(scan, model, {}, settings)
-    fit = job.fit_face(scan, model, start, {}, settings)
-    found, problems = job.render_guidance(scan, model, fit, "shipped", settings)
-    if found is None or not found.views:
+    state = CompletionState(source=path, model=model, guidance_source="shipped")
+    state = COMPLETION.up_to("project").run(state)
+    if state.guidance is None or state.projection is None or not state.guidance.found.views:
         raise SystemExit(f"{path}: no view shows a hole, so there is nothing to draw")
+    found, result = state.guidance.found, state.projection
     view = next((v for v in found.views if v.name == view_name), found.views[0])
-    result = job.project_face(scan, model, job.apply_guidance(fit, model, found), settings)
     after = render(Mesh(result.vertices, model.template.faces[3]), view.scan.camera)
     fitted = enlarged(np.repeat(after.shading[..., None], 3, axis=2))
     strip = [*view_panels(view), ("fitted", fitted)]
@@ -41,7 +37,9 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
         sheet.paste(Image.fromarray(picture), (k * side, TITLE_ROWS))
         ImageDraw.Draw(sheet).text((k * side + 4, 2), title, fill="black")
     sheet.save(out / f"guidance_{path.parent.name}_{path.stem}.png", optimize=True)
-    print(path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, problems, f"{found.seconds:.2f} s")
+    print(
+        path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, state.warnings, f"{found.seconds:.2f} s"
+    )
 
 
 def main() -> None:

@@ -23,7 +23,9 @@ from calibration import BANDS, errors_and_sigma
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from facecom.completion import CompletionSettings, Scan, align_scan, fit_face, prepare_scan
+from facecom.completion import CompletionSettings, CompletionState, Scan, known
+from facecom.completion.alignment import align_scan, prepare_scan
+from facecom.completion.stages import fit
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
@@ -71,9 +73,10 @@ class Choice:
             )
             for stage in shipped.fit.stages[-2:]
         ]
-        # a narrower prior makes every face more unusual: the verdict is not what is asked here
-        verdict = replace(shipped.verdict, most_fitted_prior=np.inf)
-        return replace(shipped, fit=replace(shipped.fit, stages=(*shipped.fit.stages[:-2], *stages)), verdict=verdict)
+        # a narrower prior makes every face more unusual: acceptance is not what is asked here
+        acceptance = replace(shipped.acceptance, most_fitted_prior=np.inf)
+        fit_settings = replace(shipped.fit, stages=(*shipped.fit.stages[:-2], *stages))
+        return replace(shipped, fit=fit_settings, acceptance=acceptance)
 
 
 CHOICES = (
@@ -97,7 +100,8 @@ def error(
     scan: Scan, model: LinearGenerator, start: PoseHypothesis, truth: NDArray, settings: CompletionSettings
 ) -> float:
     """Mean distance of the truth to the fitted face, mm."""
-    fitted = fit_face(scan, model, start, {}, settings)
+    state = CompletionState(scan=scan, model=model, hypothesis=start, settings=settings)
+    fitted = known(fit(state).fit, "fit")
     face = Mesh(model.decode(fitted.code, level=2), model.template.faces[2])
     return float(Surface(face).closest(fitted.pose.apply(truth)).distance.mean())
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom import completion as job
+from facecom.completion import COMPLETION, CompletionState, known
 from facecom.evaluation.defects import removed
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
@@ -33,13 +33,11 @@ DEFECTS = (None, "nose", "orbit")
 def labelled_head(name: str, model: LinearGenerator) -> tuple[Mesh, Ints]:
     """The head in the face frame and the label of each of its vertices: 0 background, else the region plus one."""
     path, _, mm_per_unit = name.partition("@")
-    settings, raw = job.CompletionSettings(), read_scan(Path(path))
+    raw = read_scan(Path(path))
     in_mm = Mesh(raw.vertices * float(mm_per_unit or 1.0), raw.faces)
-    start, scan = job.align_scan(job.prepare_scan(in_mm, unit="mm", settings=settings), model, {}, settings)
-    fit = job.fit_face(scan, model, start, {}, settings)
-    projected = job.project_face(scan, model, fit, settings)
-    mesh = scan.for_fit.mesh
-    head = mesh.with_vertices(fit.pose.apply(mesh.vertices))
+    state = CompletionState(raw=in_mm, unit="mm", model=model)
+    state = COMPLETION.starting_at("clean").up_to("project").run(state)
+    head, projected = known(state.in_face, "enter face frame").coarse, known(state.projection, "project")
     faces = model.template.faces[3]
     found = Surface(Mesh(projected.vertices, faces)).closest(head.vertices)
     nearest = faces[found.faces, found.barycentric.argmax(1)]

@@ -22,9 +22,9 @@ from facecom.completion import complete
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, boundary_edges, face_normals
-from facecom.prosthesis import Prosthesis, design_all
-from facecom.prosthesis.inspection import INNER, face_kinds
+from facecom.prosthesis import DesignSettings, Prosthesis, design_all
 from facecom.prosthesis.shell.axis import axis_frame
+from facecom.prosthesis.shell.face_kinds import INNER, classify_faces
 from facecom.prosthesis.solid.booleans import to_solid
 
 HEAD = "part                    s  crossing  thinnest  between  margin   gap  catch  overlap  mould  closed  warnings"
@@ -45,7 +45,7 @@ def main() -> None:
         completion = complete(scan)
         since = time.perf_counter()
         try:
-            parts = design_all(completion, margin_mm=options.margin)
+            parts = design_all(completion, settings=DesignSettings(margin_mm=options.margin))
         except (ScanError, ValueError) as problem:
             print(f"{name:20s} refused: {problem}", flush=True)
             continue
@@ -61,8 +61,8 @@ def row(name: str, part: Prosthesis, seconds: float) -> str:
     solids = [to_solid(mesh) for mesh in (part.shell, part.mould_a, part.mould_b)]
     shared = max(_shared(solids[a], solids[b], part.axis) for a, b in ((1, 0), (0, 2), (1, 2)))
     return (
-        f"{name:20s} {seconds:5.1f} {found.self_crossing_edges:9d} {min(found.wall.min, found.rim.min):9.2f} "
-        f"{between(part):8.2f} {found.margin.min:7.2f} {found.gap.max:5.2f} {found.undercuts.seat_mm2:6.1f} "
+        f"{name:20s} {seconds:5.1f} {found.self_intersecting_edges:9d} {min(found.wall.min, found.rim.min):9.2f} "
+        f"{between(part):8.2f} {found.margin.min:7.2f} {found.clearance.max:5.2f} {found.undercuts.seat_mm2:6.1f} "
         f"{found.overlap_mm3:8.2f} {shared:6.3f} {'yes' if all(halves) else 'no':>7s} {len(part.warnings):9d}"
     )
 
@@ -83,7 +83,7 @@ def between(part: Prosthesis, *, count: int = 50_000) -> float:
     # Triangles of the cut along the border may have all their corners on it.
     border = np.isin(shown.faces, boundary_edges(shown.faces)).all(1)
     shown, _ = shown.submesh(~(border & (np.abs(face_normals(shown)[:, 2]) < 1e-4)))
-    inner, _ = shell.submesh(face_kinds(shell, shown) == INNER)
+    inner, _ = shell.submesh(classify_faces(shell, shown) == INNER)
     outer = trimesh.Trimesh(shown.vertices, shown.faces, process=False)
     points, _ = trimesh.sample.sample_surface(outer, count, seed=0)
     return float(Surface(inner).closest(points).distance.min())

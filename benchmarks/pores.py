@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from pore_windows import ABOVE_MM, PIXEL_MM, Array, Figures, Piece, Skin, compared, height_map, relief_of, windows
-from pores_beside import beside, line
+from pores_adjacent import beside, line
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from facecom.completion import complete
@@ -134,8 +134,7 @@ def make(skin: Skin, pieces: tuple[Piece, ...], *, seed: int) -> tuple[Mesh, Rep
     done = complete(scan, unit="mm", detail="own")
     if done.detail is None:
         raise ValueError(f"no detail was made: {'; '.join(done.report.warnings)}")
-    back = pose.inverse() @ done.pose.inverse()
-    return done.detail.mesh.with_vertices(back.apply(done.detail.mesh.vertices)), done.report
+    return done.detail.mesh.with_vertices(pose.inverse().apply(done.detail.mesh.vertices)), done.report
 
 
 def close_up(path: Path, made: Mesh, skin: Skin, piece: Piece) -> None:

@@ -4,7 +4,8 @@
 
 Heads are whole scans, near upright, with the mm of their unit (1 unless given); without any they are faces drawn from
 the model. Each head is completed as it is: that gives the face frame, and the pose that all others are held against.
-Then it is made worse (variants.py), turned by up to 180 degrees, and completed with nothing told but the unit of crops.
+Then it is made worse (scan_degradations.py), turned by up to 180 degrees, and completed with nothing told but the unit
+of crops.
 `missing` and `seen` are distances of the true removed and kept face to the completed one. A case has failed when it is
 refused, or when its pose is more than 15 degrees off or the seen surface more than 3 mm. With --log each case is a line
 of JSON in that file, and what the file holds already is not run again.
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from variants import VARIANTS, Variant, random_turn
+from scan_degradations import VARIANTS, Variant, random_turn
 
 from facecom.completion import complete
 from facecom.errors import FacecomError

@@ -21,20 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from things import thing
+from non_faces import thing
 
-from facecom.completion import (
-    AcceptanceThresholds,
-    CompletionSettings,
-    Coverage,
-    align_scan,
-    check_coverage,
-    fit_face,
-    mean_squared_code,
-    measure_coverage,
-    prepare_scan,
-    project_face,
-)
+from facecom.completion import COMPLETION, AcceptanceThresholds, CompletionSettings, CompletionState, Coverage, known
+from facecom.completion.coverage import check_acceptance
+from facecom.completion.stages import mean_squared_code
 from facecom.errors import FacecomError
 from facecom.evaluation.defects import DEFECTS
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
@@ -96,23 +87,24 @@ def kept_faces(path: Path) -> Iterator[Case]:
 def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     """What the search for a face says of a scan, and where that lets it pass what the fit says."""
     settings = CompletionSettings()
-    open_door, began = replace(settings, verdict=EVERYTHING), time.perf_counter()
+    open_door, began = replace(settings, acceptance=EVERYTHING), time.perf_counter()
     try:
-        scan = prepare_scan(mesh, unit=unit, settings=settings)
-        start, scan = align_scan(scan, model, {}, open_door)
+        state = CompletionState(raw=mesh, unit=unit, model=model, settings=open_door)
+        state = COMPLETION.starting_at("clean").up_to("align").run(state)
+        start = known(state.hypothesis, "align")
     except FacecomError as error:
         return {"refused": str(error)}
     found: Row = {"score": start.score, "rms_mm": start.rms_mm, "prior": start.prior}
     found["seconds"] = round(time.perf_counter() - began, 2)
     try:
         if judged(found)["passed"]:
-            fitted = fit_face(scan, model, start, {}, open_door)
+            state = COMPLETION.starting_at("fit").without("guide").up_to("measure coverage").run(state)
+            fitted = known(state.fit, "fit")
             found |= {
                 "fit_rms_mm": fitted.terms["plane_rms_mm"],
                 "fit_prior": mean_squared_code(fitted, model, settings),
             }
-            seen = measure_coverage(scan, model.template, fitted, project_face(scan, model, fitted, settings), settings)
-            found |= vars(seen)
+            found |= vars(known(state.coverage, "measure coverage"))
     except FacecomError as error:
         found["refused"] = str(error)
     return found
@@ -120,7 +112,7 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
 
 def judged(row: Row) -> Row:
     """The same with whether the shipped verdict lets it pass the search, and whether it is completed in the end."""
-    bounds = bounds_of(CompletionSettings().verdict)
+    bounds = bounds_of(CompletionSettings().acceptance)
     passed = "score" in row and not any(_beyond(row, key, bounds) for key in OF_THE_SEARCH)
     completed = passed and "coverage" in row and not _beyond(row, "fit_prior", bounds) and enough_seen(row)
     return row | {"passed": passed, "completed": completed}
@@ -129,7 +121,7 @@ def judged(row: Row) -> Row:
 def enough_seen(row: Row) -> bool:
     """Whether the shipped verdict takes what was seen."""
     try:
-        check_coverage(
+        check_acceptance(
             Coverage(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")), AcceptanceThresholds()
         )
     except FacecomError:
@@ -139,7 +131,7 @@ def enough_seen(row: Row) -> bool:
 
 def is_whole(row: Row) -> bool:
     """Whether a logged row has all that the verdict asks for; an older one may lack what was not asked for then."""
-    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= AcceptanceThresholds().plainly_seen:
+    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= AcceptanceThresholds().plainly_observed:
         return True
     bounds = bounds_of(AcceptanceThresholds())
     return any(_beyond(row, key, bounds) for key in FIGURES)
@@ -207,7 +199,7 @@ def table(rows: list[Row]) -> Iterator[str]:
 
 def margins(rows: list[Row]) -> Iterator[str]:
     """Lines of the table of bounds: how near the faces that pass come to each, and how many things it alone refuses."""
-    bounds = bounds_of(CompletionSettings().verdict)
+    bounds = bounds_of(CompletionSettings().acceptance)
     things = [r for r in rows if r["face"] == "no" and "score" in r]
     yield "| figure | bound | nearest face | its figure | next | its figure | things that only this bound refuses |"
     yield "| --- | ---: | --- | ---: | --- | ---: | ---: |"
@@ -225,7 +217,7 @@ def margins(rows: list[Row]) -> Iterator[str]:
 
 def asked_of(row: Row, key: str) -> bool:
     """Whether a row is that of a face which the bound on this figure could have refused."""
-    seen_plainly = key == "shrinkage" and row.get("coverage", 0.0) >= AcceptanceThresholds().plainly_seen
+    seen_plainly = key == "shrinkage" and row.get("coverage", 0.0) >= AcceptanceThresholds().plainly_observed
     return row["face"] == "yes" and key in row and not seen_plainly
 
 

@@ -24,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.completion import CompletionSettings, Scan, align_scan, face_mask, fit_face, prepare_scan
+from facecom.completion import COMPLETION, CompletionState, Scan, known
+from facecom.completion.alignment import face_mask
 from facecom.errors import need
 from facecom.evaluation.baselines import nricp
 from facecom.geometry.closest_points import Surface
@@ -64,10 +65,9 @@ Method = Callable[[Mesh, Posed, LinearGenerator], Mesh]
 def posed(scan: Mesh, model: LinearGenerator) -> Posed:
     """Pose and code of a scan, as `complete` and `register` find them."""
     since = time.process_time()
-    settings = CompletionSettings()
-    prepared = prepare_scan(scan, unit="mm", settings=settings)
-    start, prepared = align_scan(prepared, model, {}, settings)
-    fitted = fit_face(prepared, model, start, {}, settings)
+    state = CompletionState(raw=scan, unit="mm", model=model)
+    state = COMPLETION.starting_at("clean").up_to("fit").run(state)
+    prepared, fitted = known(state.scan, "clean"), known(state.fit, "fit")
     return Posed(prepared, fitted.pose, fitted.code, time.process_time() - since)
 
 

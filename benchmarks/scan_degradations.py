@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from non_faces import joined
 from numpy.typing import NDArray
-from things import joined
 
 from facecom.errors import need
 from facecom.evaluation.defects import removed

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import facecom
-from facecom.report.preview import png_bytes, preview
+from facecom.io.images import png_bytes
+from facecom.report.preview import preview
 
 SCAN = Path("data/demo/nose.ply")
 OUT = Path("out/complete_and_look")
@@ -22,8 +23,8 @@ OUT = Path("out/complete_and_look")
 # %%
 completion = facecom.complete(SCAN)
 report = completion.report
-print(f"unit {report.unit}, {report.measured_share:.0%} of the face measured, {report.made_share:.0%} made up")
-print(f"standard deviation of what was made up: {report.sigma_made_mm:.2f} mm")
+print(f"unit {report.unit}, {report.observed_share:.0%} of the face measured, {report.made_up_share:.0%} made up")
+print(f"standard deviation of what was made up: {report.sigma_made_up_mm:.2f} mm")
 for region, distance in sorted(report.scan_to_face_mm.items()):
     print(f"  scan to face, {region}: {distance:.3f} mm")
 
@@ -41,7 +42,7 @@ for name in ("face", "merged", "patch"):
 
 # %%
 picture = preview(
-    completion.evidence.scan.mesh,
+    completion.scan,
     completion.merged,
     provenance=completion.merged_provenance,
     pose=completion.pose.inverse(),

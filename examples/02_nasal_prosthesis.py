@@ -8,7 +8,6 @@
 from pathlib import Path
 
 import facecom
-from facecom.prosthesis import design
 
 SCAN = Path("data/demo/nose.ply")
 OUT = Path("out/nasal_prosthesis")
@@ -20,7 +19,8 @@ GRID_MM = 0.7  # tests: 1.2
 
 # %%
 completion = facecom.complete(SCAN)
-part = design(completion, margin_mm=5.0, edge_mm=0.3, wall_mm=3.0, clearance_mm=0.1, grid_mm=GRID_MM)
+lengths = facecom.DesignSettings(margin_mm=5.0, edge_mm=0.3, wall_mm=3.0, clearance_mm=0.1, grid_mm=GRID_MM)
+part = facecom.design(completion, settings=lengths)
 
 # %% [markdown]
 # The inspection holds the figures that decide whether it can be made and worn.

@@ -14,7 +14,6 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_meshes
-from facecom.prosthesis import design
 from facecom.prosthesis.defect.regions import region_mask
 
 OUT = Path("out/ear_prosthesis")
@@ -36,14 +35,15 @@ scan, _ = head.submesh(~ear[head.faces].any(axis=1))
 
 # %%
 completion = facecom.complete(scan, unit="mm")
-part = design(completion, region="l_ear", margin_mm=5.0, edge_mm=0.3, wall_mm=3.0, grid_mm=GRID_MM)
+lengths = facecom.DesignSettings(region="l_ear", margin_mm=5.0, edge_mm=0.3, wall_mm=3.0, grid_mm=GRID_MM)
+part = facecom.design(completion, settings=lengths)
 
 # %% [markdown]
 # What a clinician looks at first: is it a solid, where did its shape come from, and does it come off?
 
 # %%
 found = part.inspection
-print(f"closed: {found.watertight}, edges at which it crosses itself: {found.self_crossing_edges}")
+print(f"closed: {found.watertight}, edges at which it crosses itself: {found.self_intersecting_edges}")
 print(", ".join(f"{share:.0%} {name}" for name, share in found.shares.items()), "of the outer face")
 print(f"rim {found.rim.min:.2f} mm at least, wall {found.wall.median:.2f} mm in the middle, {found.mass_g:.1f} g")
 print(f"undercuts along the axis: seat {found.undercuts.seat_mm2:.0f} mm2, outer {found.undercuts.outer_mm2:.0f} mm2")

@@ -19,7 +19,7 @@ COUNT = 20  # tests: 3
 OUT = Path("out/register")
 
 # %%
-model = facecom.LinearGenerator.load()
+model = facecom.load_model()
 rng = np.random.default_rng(0)
 scans = []
 for seed in range(COUNT):
@@ -60,8 +60,8 @@ print(f"{len(registrations)} faces lie {spread.mean():.2f} mm from their mean, o
 # %%
 made = linear_model([result.in_face_frame for result in registrations], model, base_share=0.3)
 made.save(OUT / "my_model")
-completion = facecom.complete("data/demo/nose.ply", model=facecom.LinearGenerator.load(OUT / "my_model"))
-print(f"{made.description['modes']} modes of our own; completed: {completion.report.made_share:.0%} made up")
+completion = facecom.complete("data/demo/nose.ply", model=facecom.load_model(OUT / "my_model"))
+print(f"{made.description['modes']} modes of our own; completed: {completion.report.made_up_share:.0%} made up")
 
 # %% [markdown]
 # All files at once, as `facecom register SCANS... --out DIR` writes them:

@@ -19,7 +19,7 @@ from facecom.report.figures import bar_plot, calibration_plot, error_map, side_b
 
 DEFECT = "nose_and_glabella"
 OUT = Path("out/figures")
-MODEL = facecom.LinearGenerator.load()
+MODEL = facecom.load_model()
 TRUTH = MODEL.sample(7)
 
 # %% [markdown]

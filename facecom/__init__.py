@@ -28,12 +28,17 @@ if TYPE_CHECKING:
     from facecom.geometry.closest_points import Surface as Surface
     from facecom.geometry.mesh import Mesh as Mesh
     from facecom.geometry.transform import Similarity as Similarity
+    from facecom.guidance.diffusers_pipeline import PipelineSettings as PipelineSettings
+    from facecom.guidance.guide import GuidanceSettings as GuidanceSettings
     from facecom.io.conversion import as_mesh as as_mesh
     from facecom.io.files import read_scan as read_scan
     from facecom.io.files import write_mesh as write_mesh
-    from facecom.model.linear.generator import LinearGenerator as LinearGenerator
-    from facecom.model.network.generator import FaceGenerator as FaceGenerator
+    from facecom.model.checkpoint import load_model as load_model
+    from facecom.model.protocol import FaceModel as FaceModel
     from facecom.model.template import Template as Template
+    from facecom.prosthesis import DesignSettings as DesignSettings
+    from facecom.prosthesis import Prosthesis as Prosthesis
+    from facecom.prosthesis import design as design
     from facecom.provenance import Provenance as Provenance
     from facecom.registration import Registration as Registration
     from facecom.registration import RegistrationSettings as RegistrationSettings
@@ -52,16 +57,19 @@ _PUBLIC = {
         "MissingDependency",
         "ScanError",
     ),
-    "facecom.geometry.mesh": ("Mesh",),
     "facecom.geometry.closest_points": ("Surface",),
+    "facecom.geometry.mesh": ("Mesh",),
     "facecom.geometry.transform": ("Similarity",),
+    "facecom.guidance.diffusers_pipeline": ("PipelineSettings",),
+    "facecom.guidance.guide": ("GuidanceSettings",),
     "facecom.io.conversion": ("as_mesh",),
-    "facecom.model.network.generator": ("FaceGenerator",),
-    "facecom.model.linear.generator": ("LinearGenerator",),
+    "facecom.io.files": ("read_scan", "write_mesh"),
+    "facecom.model.checkpoint": ("load_model",),
+    "facecom.model.protocol": ("FaceModel",),
     "facecom.model.template": ("Template",),
+    "facecom.prosthesis": ("DesignSettings", "Prosthesis", "design"),
     "facecom.provenance": ("Provenance",),
     "facecom.registration": ("Registration", "RegistrationSettings", "register"),
-    "facecom.io.files": ("read_scan", "write_mesh"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = ["__version__", *_HOME]

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "facecom").rglob("*.py"))
@@ -124,9 +128,34 @@ def test_completing_a_scan_needs_no_extra():
     config.read(ROOT / "setup.cfg")
     required = {re.split("[<>=]", line)[0] for line in config["options"]["install_requires"].split()}
     required = {{"pillow": "PIL"}.get(name, name) for name in required}
-    job = ("geometry", "io", "scan", "model", "fitting", "projection", "stitching", "skin", "completion", "commands", "evaluation")
+    job = (
+        "geometry",
+        "io",
+        "scan",
+        "model",
+        "fitting",
+        "projection",
+        "stitching",
+        "skin",
+        "completion",
+        "commands",
+        "evaluation",
+    )
     for path in MODULES:
         part = path.relative_to(ROOT / "facecom").parts
         if part[0] in job and "adapters" not in part:
             foreign = top_level_imports(ast.parse(path.read_text())) - set(sys.stdlib_module_names) - {"facecom"}
             assert foreign <= required, f"{path}: {sorted(foreign - required)} not in install_requires"
+
+
+def test_no_module_is_in_a_circle():
+    """Imports inside functions and under TYPE_CHECKING count: two modules that know each other are one."""
+    graph = grimp.build_graph("facecom", include_external_packages=False, cache_dir=None)
+    modules = sorted(graph.modules)
+    place = {name: k for k, name in enumerate(modules)}
+    arrows = [(place[a], place[b]) for a in modules for b in graph.find_modules_directly_imported_by(a)]
+    rows, columns = zip(*arrows, strict=True)
+    links = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(modules),) * 2)
+    _, label = connected_components(links, directed=True, connection="strong")
+    circles = [[m for m in modules if label[place[m]] == k] for k in np.flatnonzero(np.bincount(label) > 1)]
+    assert circles == []

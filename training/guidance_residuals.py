@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion import CompletionSettings, complete, face_mask
-from facecom.completion.alignment import vertex_weights
+from facecom.completion import CompletionSettings, complete
+from facecom.completion.alignment import face_mask, vertex_weights
 from facecom.errors import FitError
 from facecom.fitting.fit import FitSettings, default_fit_stages, fit
 from facecom.geometry.closest_points import Surface

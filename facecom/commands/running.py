@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
     """Complete one scan as the options say, with a progress bar where stderr is a terminal."""
-    from facecom.completion import CompletionSettings, complete
+    from facecom.completion import complete
 
     model: Any = None
     if options.model:
@@ -37,7 +37,7 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
             guidance=getattr(options, "guidance", "auto"),
             model=model,
             detail=getattr(options, "detail", None) or "none",
-            settings=CompletionSettings(seed=options.seed),
+            seed=options.seed,
             progress=bar.show,
         )
     finally:
@@ -126,8 +126,8 @@ def output_folder(out: Path) -> Iterator[Path]:
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:
     """Write face.ply, merged.ply, patch.ply, report.json, report.html and preview.png into an existing folder."""
     from facecom.io.files import write_bytes
+    from facecom.io.images import png_bytes
     from facecom.report.html import draw_overview, report_html
-    from facecom.report.preview import png_bytes
 
     result.save(folder)
     picture = draw_overview(result)
@@ -142,7 +142,7 @@ def table(results: Mapping[str, Completion]) -> str:
         r = result.report
         stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= SHOWN_SECONDS)
         lines.append(
-            f"{name:28s} {r.unit:4s} {r.measured_share:7.0%} {r.made_share:7.0%} {r.sigma_made_mm:8.2f} mm "
+            f"{name:28s} {r.unit:4s} {r.observed_share:7.0%} {r.made_up_share:7.0%} {r.sigma_made_up_mm:8.2f} mm "
             f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"
         )
         lines += [f"  warning: {text}" for text in r.warnings]

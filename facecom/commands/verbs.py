@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,29 +36,27 @@ def prosthesis(options: argparse.Namespace) -> None:
     choices: dict[str, Any] = {name: value for name, value in lengths.items() if value is not None}
     axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
     choices |= {"axis": axis, "region": options.region, "seed": options.seed}
-    DesignSettings(**choices)  # refuses what does not fit together before any work
+    settings = DesignSettings(**choices)  # refuses what does not fit together before any work
     if options.samples < 0:
         raise ValueError(f"--samples must not be negative, got {options.samples}")
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     result = completed(options.scan, landmarks, options)
-    parts = design_all(result, **choices)
+    parts = design_all(result, settings=settings)
     for k, part in enumerate(parts):
         folder = options.out / f"part_{k + 1}" if len(parts) > 1 else options.out
-        others = alternatives(result, options.samples, **{**choices, "part": k}) if options.samples else []
+        others = alternatives(result, options.samples, settings=replace(settings, part=k)) if options.samples else []
         _write_designs(folder, part, others)
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
-    from facecom.io.files import write_bytes
-    from facecom.prosthesis.output.comparison import comparison_picture
-    from facecom.prosthesis.output.pictures import png_bytes
+    from facecom.prosthesis import save_comparison
 
     with output_folder(folder) as partial:
         part.save(partial)
         for k, other in enumerate(others):
             other.save(partial / f"sample_{k + 1}")
         if others:
-            write_bytes(partial / "samples.png", png_bytes(comparison_picture([part, *others])))
+            save_comparison([part, *others], partial / "samples.png")
     for name, one in [("", part), *((f"/sample_{k + 1}", other) for k, other in enumerate(others))]:
         i = one.inspection
         print(

@@ -1,58 +1,40 @@
-"""The whole job: a partial scan in, the whole face out, what of it was measured and how sure the rest is."""
+"""The whole job: a partial scan in, the whole face out, what of it was observed and how sure the rest is."""
 
-from facecom.completion.alignment import align_scan, face_mask, pose_references, prepare_scan, vertex_weights
-from facecom.completion.assembly import scan_to_face
-from facecom.completion.coverage import Coverage, check_coverage, measure_coverage
-from facecom.completion.pipeline import Progress, complete
-from facecom.completion.result import Completion, FitContext, GuidanceRecord
-from facecom.completion.stages import (
-    add_skin_detail,
-    apply_guidance,
-    correspondence_finder,
-    face_sigma,
-    fit_face,
-    mean_squared_code,
-    observed_share,
-    project_face,
-    render_guidance,
-    stitch_face,
-)
+from facecom.completion.context import FitContext
+from facecom.completion.holes import Hole
+from facecom.completion.pipeline import COMPLETION, CompletionOptions, Pipeline, Progress, Stage, complete, finish
+from facecom.completion.result import Completion
+from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import (
     AcceptanceThresholds,
     CompletionSettings,
+    Coverage,
     DetailChoice,
+    GuidanceSource,
     Report,
     Scan,
 )
 
 __all__ = [
+    "COMPLETION",
+    "AcceptanceThresholds",
     "Completion",
+    "CompletionOptions",
     "CompletionSettings",
+    "CompletionState",
+    "Coverage",
     "DetailChoice",
+    "FaceFrameScan",
     "FitContext",
     "GuidanceRecord",
+    "GuidanceSource",
+    "Hole",
+    "Pipeline",
     "Progress",
     "Report",
     "Scan",
-    "Coverage",
-    "AcceptanceThresholds",
-    "apply_guidance",
+    "Stage",
     "complete",
-    "observed_share",
-    "face_mask",
-    "measure_coverage",
-    "face_sigma",
-    "vertex_weights",
-    "align_scan",
-    "fit_face",
-    "stitch_face",
-    "check_coverage",
-    "mean_squared_code",
-    "correspondence_finder",
-    "prepare_scan",
-    "project_face",
-    "pose_references",
-    "scan_to_face",
-    "add_skin_detail",
-    "render_guidance",
+    "finish",
+    "known",
 ]

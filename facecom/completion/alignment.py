@@ -24,9 +24,9 @@ HEAD_CENTRE_MM = (0.0, 10.0, -90.0)
 """Middle of the head in the face frame."""
 
 
-def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings) -> Scan:
+def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, seed: int = 0) -> Scan:
     """Give points a surface, clean, find the unit, and make the coarser copy for the fit."""
-    surface = raw if len(raw.faces) else surface_from_points(raw, seed=settings.seed)
+    surface = raw if len(raw.faces) else surface_from_points(raw, seed=seed)
     cleaned = clean_scan(surface)
     mesh = cleaned.mesh
     if len(mesh.faces) < 50:
@@ -89,12 +89,12 @@ def align_scan(
     else:
         for poses in _pose_groups(scan, template, settings):
             found += _pose_hypotheses(scan, model, poses, settings)
-            if any(settings.verdict.convinces(start) for start, _ in found):
+            if any(settings.acceptance.convinces(start) for start, _ in found):
                 break
     if not found:
         raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
     start, side = max(found, key=lambda pair: pair[0].score)
-    _check_acceptance(start, settings.verdict)
+    _check_acceptance(start, settings.acceptance)
     if len(landmarks) < 3:
         _refuse_second_face(start, side, model, settings)
     return start, side
@@ -105,14 +105,18 @@ def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, set
     in_face = start.pose.apply(scan.for_fit.mesh.vertices)
     beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
     rest, _ = scan.for_fit.mesh.submesh(np.all(beside[scan.for_fit.mesh.faces], axis=1))
-    if face_areas(rest).sum() < settings.verdict.least_beside_mm2:
+    if face_areas(rest).sum() < settings.acceptance.least_beside_mm2:
         return
     reference = next(pose_references(model.template, radius_mm=settings.face_radius_mm - 5.0))
     poses = [pose for pose in candidate_poses(rest, reference, settings=settings.align) if not pose.inside_out]
     tried = [pose.pose for pose in _near_best(poses, settings)[0]]
     weights = vertex_weights(model.template, level=1, settings=settings)
     second = best_pose_hypothesis(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
-    if second is not None and settings.verdict.convinces(second) and second.rms_mm <= settings.verdict.most_rms_mm:
+    if (
+        second is not None
+        and settings.acceptance.convinces(second)
+        and second.rms_mm <= settings.acceptance.most_rms_mm
+    ):
         apart = np.linalg.norm(second.pose.inverse().translation - start.pose.inverse().translation)
         raise AlignmentError(
             f"the scan shows two faces: {start.score:.0%} of one is explained, and {second.score:.0%} of another "
@@ -160,11 +164,11 @@ def _pose_hypotheses(
     return found
 
 
-def _check_acceptance(start: PoseHypothesis, verdict: AcceptanceThresholds) -> None:
+def _check_acceptance(start: PoseHypothesis, limits: AcceptanceThresholds) -> None:
     figures = (
-        f"at best {start.score:.0%} of a face is explained (needed {verdict.least_score:.0%}), with {start.rms_mm:.1f} "
-        f"mm between (at most {verdict.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "
-        f"(at most {verdict.most_prior:g})"
+        f"at best {start.score:.0%} of a face is explained (needed {limits.least_score:.0%}), with {start.rms_mm:.1f} "
+        f"mm between (at most {limits.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "
+        f"(at most {limits.most_prior:g})"
     )
-    if start.score < verdict.least_score or start.rms_mm > verdict.most_rms_mm or start.prior > verdict.most_prior:
+    if start.score < limits.least_score or start.rms_mm > limits.most_rms_mm or start.prior > limits.most_prior:
         raise AlignmentError(f"the scan does not look like a face, or shows too little of one: {figures}")

@@ -1,144 +1,163 @@
-"""The result put together in the scan's own frame and unit, with its report."""
+"""The result put together in the scan's own frame and unit, and its report."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from facecom.completion.provenance import face_provenance, merged_provenance
-from facecom.completion.result import Completion, FitContext, round_to_float32
-from facecom.completion.types import Report, Scan
-from facecom.fitting.fit import Fit
-from facecom.fitting.pose_hypotheses import PoseHypothesis
+from facecom.completion.state import CompletionState, FaceFrameScan, known
+from facecom.completion.types import Report
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
+from facecom.io.versions import package_versions
 from facecom.model.template import Template
 from facecom.projection.project import Projection
 from facecom.provenance import Provenance
 from facecom.skin.detail import Detail
 
-
-def assemble_with_report(
-    evidence: FitContext, start: PoseHypothesis, sigma: Floats, *, coverage: float, skin: Detail | None, unguided: Fit
-) -> Completion:
-    """What was found, in the scan's own frame and unit; the report still lacks the seconds."""
-    report = _report(evidence, start, sigma, coverage=coverage, skin=skin)
-    seen = None if evidence.pictures is None else dict(evidence.pictures.found.seen_share)
-    report = replace(report, guidance_mm=_guidance_change(evidence, unguided), seen_share=seen)
-    return assemble(evidence, sigma, report, skin=skin)
+FIT_LEVEL, FINEST_LEVEL = 1, 3
+NEAR_FACE_MM = 5.0
+"""What of the scan lies farther from the completed face is hair, collar or clutter, and no residual of the face."""
+MOST_REPORTED = 40_000
+"""So many vertices of the scan tell the mean distance well enough."""
+PACKAGES = ("facecom", "numpy", "scipy", "open3d", "torch")
 
 
-def assemble(evidence: FitContext, sigma: Floats, report: Report, *, skin: Detail | None = None) -> Completion:
-    """The meshes of a completion in the scan's own frame and unit, from what it rests on."""
-    scan, joined = evidence.scan, evidence.joined
-    to_scan = evidence.to_scan(evidence.fit.pose)
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """The meshes of a completion in the scan's own frame and unit; fields as those of `Completion`."""
+
+    face: Mesh
+    merged: Mesh
+    patch: Mesh
+    provenance: Ints
+    sigma_mm: Floats
+    merged_provenance: Ints
+    merged_sigma_mm: Floats
+    pose: Similarity
+    detail: Detail | None
+
+
+def assemble(state: CompletionState) -> Assembled:
+    """The meshes of a completion, from what its stages found."""
+    scan, stitched, sigma = (
+        known(state.scan, "clean"),
+        known(state.stitched, "stitch"),
+        known(state.sigma_mm, "uncertainty"),
+    )
+    to_scan = state.face_to_scan
+    pose = to_scan.inverse()
     order = slice(None, None, -1) if scan.inside_out else slice(None)
-    whole = joined.face
+    whole = stitched.face
     face = Mesh(
         round_to_float32(to_scan.apply(whole.vertices)), whole.faces[:, order], uv=whole.uv, colors=whole.colors
     )
     count = len(scan.mesh.vertices)
-    vertices = np.concatenate([scan.mesh.vertices, round_to_float32(to_scan.apply(joined.merged.vertices[count:]))])
-    merged = Mesh(vertices, joined.merged.faces[:, order], colors=joined.merged.colors)
-    fresh = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
-    patch, _ = merged.submesh(fresh) if fresh.any() else (Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), None)
-    made_sigma = joined.weights @ sigma
-    merged_sigma = np.concatenate([np.full(count, evidence.settings.posterior.measured_mm), made_sigma])
-    provenance = face_provenance(evidence, skin)
-    return Completion(
+    added_vertices = round_to_float32(to_scan.apply(stitched.merged.vertices[count:]))
+    vertices = np.concatenate([scan.mesh.vertices, added_vertices])
+    merged = Mesh(vertices, stitched.merged.faces[:, order], colors=stitched.merged.colors)
+    added = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
+    observed_sigma = np.full(count, state.settings.posterior.measured_mm)
+    provenance = face_provenance(state)
+    return Assembled(
         face=face,
         merged=merged,
-        patch=patch,
+        patch=merged.submesh(added)[0] if added.any() else Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)),
         provenance=provenance,
         sigma_mm=sigma,
-        merged_provenance=merged_provenance(joined, provenance),
-        merged_sigma_mm=merged_sigma,
-        pose=to_scan.inverse(),
-        report=report,
-        evidence=evidence,
-        detail=skin,
+        merged_provenance=merged_provenance(stitched, provenance),
+        merged_sigma_mm=np.concatenate([observed_sigma, stitched.weights @ sigma]),
+        pose=pose,
+        detail=None
+        if state.detail is None
+        else detail_in_scan(state.detail, pose.inverse(), inside_out=scan.inside_out),
     )
 
 
-def _report(
-    evidence: FitContext, start: PoseHypothesis, sigma: Floats, *, coverage: float, skin: Detail | None
-) -> Report:
-    scan, projected, template = evidence.scan, evidence.projected, evidence.model.template
-    area = vertex_areas(projected.vertices, template.faces[3])
-    measured = float(area @ projected.measured / area.sum())
-    made = ~projected.measured
-    by_region = scan_to_face(scan, evidence.fit.pose, template, projected)
+def detail_in_scan(detail: Detail, to_scan: Similarity, inside_out: bool) -> Detail:
+    """Skin relief of the face frame in the scan's own frame and unit; its displacements stay in mm."""
+    order = slice(None, None, -1) if inside_out else slice(None)
+
+    def placed(mesh: Mesh) -> Mesh:
+        return Mesh(to_scan.apply(mesh.vertices), mesh.faces[:, order], uv=mesh.uv, colors=mesh.colors)
+
+    return replace(
+        detail, mesh=placed(detail.mesh), smooth=placed(detail.smooth), normals=to_scan.rotate(detail.normals)
+    )
+
+
+def make_report(state: CompletionState) -> Report:
+    """The figures of a job; the seconds are those of the stages so far."""
+    scan, fitted, projected = known(state.scan, "clean"), known(state.fit, "fit"), known(state.projection, "project")
+    template, sigma, stitched = state.template, known(state.sigma_mm, "uncertainty"), known(state.stitched, "stitch")
+    area = vertex_areas(projected.vertices, template.faces[FINEST_LEVEL])
+    observed, made_up = float(area @ projected.observed / area.sum()), ~projected.observed
     return Report(
         unit=scan.unit,
         mm_per_unit=scan.mm_per_unit,
-        pose=tuple(tuple(row) for row in evidence.fit.pose.matrix().tolist()),
-        score=start.score,
-        coverage=coverage,
-        fit_rms_mm=evidence.fit.terms["plane_rms_mm"],
-        scan_to_face_mm=by_region,
-        measured_share=measured,
-        made_share=1.0 - measured,
-        sigma_made_mm=float(sigma[made].mean()) if made.any() else 0.0,
-        holes_filled=evidence.joined.n_loops_filled,
+        pose=tuple(tuple(row) for row in state.face_to_scan.inverse().matrix().tolist()),
+        score=known(state.hypothesis, "align").score,
+        coverage=known(state.coverage, "measure coverage").coverage,
+        fit_rms_mm=fitted.terms["plane_rms_mm"],
+        scan_to_face_mm=scan_to_face(known(state.in_face, "enter face frame"), template, projected),
+        observed_share=observed,
+        made_up_share=1.0 - observed,
+        sigma_made_up_mm=float(sigma[made_up].mean()) if made_up.any() else 0.0,
+        holes_filled=stitched.n_loops_filled,
         removed={k: v for k, v in vars(scan.removed).items() if v and not k.endswith(("before", "after"))},
-        seconds={},
-        seed=evidence.settings.seed,
-        versions=_versions(),
-        model=dict(evidence.model.description),
-        warnings=evidence.joined.warnings,
-        detail=_skin_report(skin),
+        seconds=dict(state.seconds),
+        seed=state.seed,
+        versions=package_versions(*PACKAGES),
+        model=dict(known(state.model, "load model").description),
+        warnings=stitched.warnings + state.warnings,
+        detail=_detail_report(state.detail),
+        guidance_mm=_guidance_change(state),
+        parsed_share=None if state.guidance is None else dict(state.guidance.found.seen_share),
     )
 
 
-def _guidance_change(evidence: FitContext, unguided: Fit) -> dict[str, float] | None:
+def _guidance_change(state: CompletionState) -> dict[str, float] | None:
     """How far pictures moved the fitted face, mean in mm by region; None where none were used."""
-    model, fitted, level = evidence.model, evidence.fit, 1
+    model, fitted = known(state.model, "load model"), known(state.fit, "fit")
+    unguided = fitted if state.guidance is None else state.guidance.before
     if fitted is unguided:
         return None
-    back, before = fitted.pose.inverse(), unguided.pose.inverse()
-    moved = back.apply(model.decode(fitted.code, level=level)) - before.apply(model.decode(unguided.code, level=level))
-    length = np.linalg.norm(moved, axis=1)
+    at = [f.pose.inverse().apply(model.decode(f.code, level=FIT_LEVEL)) for f in (fitted, unguided)]
+    length = np.linalg.norm(at[0] - at[1], axis=1)
     region = model.template.region[: len(length)]
     return {name: float(length[region == k].mean()) for k, name in enumerate(model.template.region_names)}
 
 
-def _skin_report(skin: Detail | None) -> dict[str, Any] | None:
-    if skin is None:
+def _detail_report(detail: Detail | None) -> dict[str, Any] | None:
+    if detail is None:
         return None
-    share = np.bincount(skin.provenance, minlength=len(Provenance)) / len(skin.provenance)
-    bands = {name: np.asarray(value).tolist() for name, value in vars(skin.bands).items()}
+    share = np.bincount(detail.provenance, minlength=len(Provenance)) / len(detail.provenance)
     return {
-        "vertices": len(skin.mesh.vertices),
-        "generic": skin.generic,
+        "vertices": len(detail.mesh.vertices),
+        "generic": detail.synthetic,
         "provenance": {kind.label: float(share[kind]) for kind in Provenance},
-        "bands": bands,
+        "bands": {name: np.asarray(value).tolist() for name, value in vars(detail.bands).items()},
     }
 
 
-def scan_to_face(scan: Scan, pose: Similarity, template: Template, projected: Projection) -> dict[str, float]:
+def scan_to_face(scan: FaceFrameScan, template: Template, projected: Projection) -> dict[str, float]:
     """Mean distance in mm of the scan's vertices near the face to the completed face, by region."""
-    step = max(1, len(scan.mm.mesh.vertices) // 40_000)
-    points = pose.apply(scan.mm.mesh.vertices[::step])
-    found = Surface(Mesh(projected.vertices, template.faces[3])).closest(points)
-    nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
-    near = (found.distance < 5.0) & projected.measured[nearest]
+    points = scan.fine.vertices[:: max(1, len(scan.fine.vertices) // MOST_REPORTED)]
+    faces = template.faces[FINEST_LEVEL]
+    found = Surface(Mesh(projected.vertices, faces)).closest(points)
+    nearest = faces[found.faces, np.argmax(found.barycentric, axis=1)]
+    near = (found.distance < NEAR_FACE_MM) & projected.observed[nearest]
     names = {"all": near} | {
         name: near & (template.region[nearest] == k) for k, name in enumerate(template.region_names)
     }
     return {name: float(found.distance[mask].mean()) for name, mask in names.items() if mask.any()}
 
 
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    out = {}
-    for package in ("facecom", "numpy", "scipy", "open3d", "torch"):
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return out
+def round_to_float32(vertices: Floats) -> Floats:
+    """Rounded to what float32 holds, so that files need no more."""
+    return vertices.astype(np.float32).astype(float)

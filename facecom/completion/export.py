@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.geometry.transform import Similarity
 from facecom.io.files import write_bytes, write_mesh
 from facecom.skin.detail import Detail
 from facecom.skin.detail_maps import bake_maps, write_maps
@@ -32,8 +31,11 @@ def save_report(path: Path, report: Any) -> None:
     write_bytes(path, (text + "\n").encode())
 
 
-def save_detail(folder: Path, skin: Detail, to_scan: Similarity) -> None:
-    """Write detail.ply in the scan's frame, and the maps in the template's uv."""
-    mesh = skin.mesh.with_vertices(to_scan.apply(skin.mesh.vertices))
-    write_mesh(folder / "detail.ply", mesh, attributes={"provenance": skin.provenance.astype(np.uint8)}, exact=False)
-    write_maps(bake_maps(skin), folder)
+def save_detail(folder: Path, detail: Detail, in_face: Detail) -> None:
+    """Write detail.ply in the scan's own frame and unit, and the maps (mm) in the template's uv.
+
+    detail, in_face : the same relief in the scan's frame and in the face frame
+    """
+    attributes = {"provenance": detail.provenance.astype(np.uint8)}
+    write_mesh(folder / "detail.ply", detail.mesh, attributes=attributes, exact=False)
+    write_maps(bake_maps(in_face), folder)

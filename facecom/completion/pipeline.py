@@ -1,38 +1,140 @@
-"""The recipe: the whole job, one numbered stage after the other, which `finding`, `stages` and `seen` carry out."""
+"""The job as a pipeline: named, timed stages that can be left out, replaced, or joined by others.
+
+`COMPLETION` is the whole job; registration, the second completion of a prosthesis, the ablation and the viewer run
+parts of it, from states that already know what the left-out stages would find.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, get_args
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, get_args
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from facecom.completion.alignment import align_scan, prepare_scan
-from facecom.completion.assembly import assemble_with_report
-from facecom.completion.coverage import check_coverage, coverage_warnings, measure_coverage
-from facecom.completion.result import Completion, FitContext, GuidanceRecord
-from facecom.completion.stages import (
-    add_skin_detail,
-    apply_guidance,
-    face_sigma,
-    fit_face,
-    project_face,
-    render_guidance,
-    stitch_face,
-)
-from facecom.completion.types import CompletionSettings, DetailChoice
+from facecom.completion import stages
+from facecom.completion.result import Completion
+from facecom.completion.state import CompletionState, known
+from facecom.completion.types import CompletionSettings, DetailChoice, GuidanceSource
 from facecom.guidance.diffusers_pipeline import check_source
-from facecom.io.conversion import as_mesh
-from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.scan.units import UnitChoice
-from facecom.skin.detail import Detail
 
 Progress = Callable[[str, float], None]
-"""Called with the name of the stage that begins and the share of the work done before it."""
+"""Called with the name of the stage that begins and the share of the work before it; it may raise to end the job."""
+BLAS_THREADS = 1
+"""The matrices are small: more threads in BLAS wait for each other longer than they work."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a job.
+
+    name : as progress, timings and errors have it
+    run : from the state before it to the state after it; it changes neither
+    share : of the job's time, about, for progress bars
+    """
+
+    name: str
+    run: Callable[[CompletionState], CompletionState]
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in their order; each method gives another pipeline and leaves this one as it is.
+
+    Examples
+    --------
+    >>> COMPLETION.up_to("clean").names
+    ('read', 'load model', 'clean')
+    >>> COMPLETION.without("guide", "detail").starting_at("fit").up_to("project").names
+    ('fit', 'enter face frame', 'project')
+    """
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the stages, in their order."""
+        return tuple(stage.name for stage in self.stages)
+
+    def run(self, state: CompletionState, *, progress: Progress | None = None) -> CompletionState:
+        """Run all stages; the state that comes back knows the seconds of each."""
+        whole = sum(stage.share for stage in self.stages) or 1.0
+        seconds, done = dict(state.seconds), 0.0
+        with threadpool_limits(BLAS_THREADS, user_api="blas"):
+            for stage in self.stages:
+                if progress:
+                    progress(stage.name, done / whole)
+                since = time.perf_counter()
+                state = stage.run(state)
+                seconds[stage.name] = time.perf_counter() - since
+                done += stage.share
+        return replace(state, seconds=seconds)
+
+    def without(self, *names: str) -> Pipeline:
+        """The same less the named stages."""
+        gone = {self._place(name) for name in names}
+        return Pipeline(tuple(stage for k, stage in enumerate(self.stages) if k not in gone))
+
+    def replace_stage(self, name: str, run: Callable[[CompletionState], CompletionState]) -> Pipeline:
+        """The same with another function for the named stage."""
+        k = self._place(name)
+        return Pipeline((*self.stages[:k], replace(self.stages[k], run=run), *self.stages[k + 1 :]))
+
+    def insert_after(self, name: str, stage: Stage) -> Pipeline:
+        """The same with a further stage after the named one."""
+        k = self._place(name) + 1
+        return Pipeline((*self.stages[:k], stage, *self.stages[k:]))
+
+    def starting_at(self, name: str) -> Pipeline:
+        """The named stage and what comes after it."""
+        return Pipeline(self.stages[self._place(name) :])
+
+    def up_to(self, name: str) -> Pipeline:
+        """What comes before the named stage, and that stage."""
+        return Pipeline(self.stages[: self._place(name) + 1])
+
+    def _place(self, name: str) -> int:
+        if name not in self.names:
+            raise ValueError(f"there is no stage {name!r}; the stages are {', '.join(self.names)}")
+        return self.names.index(name)
+
+
+COMPLETION = Pipeline(
+    (
+        Stage("read", stages.read, 0.10),
+        Stage("load model", stages.load_model, 0.10),
+        Stage("clean", stages.clean, 0.10),
+        Stage("align", stages.align, 0.15),
+        Stage("fit", stages.fit, 0.10),
+        Stage("guide", stages.guide, 0.05),
+        Stage("enter face frame", stages.enter_face_frame),
+        Stage("project", stages.project, 0.15),
+        Stage("measure coverage", stages.measure_coverage),
+        Stage("check coverage", stages.check_coverage),
+        Stage("uncertainty", stages.estimate_sigma, 0.05),
+        Stage("stitch", stages.stitch, 0.05),
+        Stage("detail", stages.add_detail, 0.10),
+        Stage("report", stages.report, 0.05),
+    )
+)
+
+
+class CompletionOptions(TypedDict, total=False):
+    """The keyword arguments of `complete`, for functions that hand them on."""
+
+    unit: UnitChoice
+    landmarks: Mapping[str, Any] | None
+    model: FaceModel | None
+    guidance: GuidanceSource
+    detail: DetailChoice
+    seed: int
+    settings: CompletionSettings | None
+    pipeline: Pipeline
+    progress: Progress | None
 
 
 def complete(
@@ -41,9 +143,11 @@ def complete(
     unit: UnitChoice = "auto",
     landmarks: Mapping[str, Any] | None = None,
     model: FaceModel | None = None,
-    guidance: Any = "auto",
+    guidance: GuidanceSource = "auto",
     detail: DetailChoice = "none",
+    seed: int = 0,
     settings: CompletionSettings | None = None,
+    pipeline: Pipeline = COMPLETION,
     progress: Progress | None = None,
 ) -> Completion:
     """Complete a partial scan of a face.
@@ -58,7 +162,9 @@ def complete(
         "auto" is what docs/guidance.md finds best, today none
     detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
         falls back to a generic skin
+    seed : of every random step
     settings : CompletionSettings
+    pipeline : the stages, `COMPLETION` or a changed one
     progress : called as each stage begins
 
     Returns
@@ -70,98 +176,30 @@ def complete(
     ScanError
         When there is no usable surface or the unit is not clear.
     ValueError
-        For words that are none of those allowed, and unknown landmarks.
+        For an unknown word in `unit`, `guidance` or `detail`, and for unknown landmarks.
     AlignmentError, FitError
-        When it is no face, or too little of one; with the figures.
+        When the scan shows no face, or too little of one; with the figures.
     """
     for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
         if given not in get_args(allowed):
             raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
     check_source(guidance)
-    # the matrices are small: more threads in BLAS wait for each other longer than they work
-    with threadpool_limits(1, user_api="blas"):
-        return _complete(
-            scan,
-            unit=unit,
-            landmarks=landmarks or {},
-            model=model,
-            guidance=guidance,
-            detail=detail,
-            settings=settings or CompletionSettings(),
-            clock=_Clock(progress),
-        )
+    state = CompletionState(
+        source=scan,
+        unit=unit,
+        landmarks=landmarks or {},
+        model=model,
+        guidance_source=guidance,
+        detail_choice=detail,
+        seed=seed,
+        settings=settings or CompletionSettings(),
+    )
+    if detail == "none" and "detail" in pipeline.names:
+        pipeline = pipeline.without("detail")
+    return finish(pipeline.run(state, progress=progress))
 
 
-def _complete(
-    scan: Any,
-    *,
-    unit: UnitChoice,
-    landmarks: Mapping[str, Any],
-    model: FaceModel | None,
-    guidance: Any,
-    detail: DetailChoice,
-    settings: CompletionSettings,
-    clock: _Clock,
-) -> Completion:
-    clock.begin("read")  # 1
-    raw = as_mesh(scan)
-    clock.begin("load model")
-    model = model or LinearGenerator.load()
-    template = model.template
-    clock.begin("clean")  # 2
-    prepared = prepare_scan(raw, unit=unit, settings=settings)
-    clock.begin("align")  # 3
-    landmarks_mm = {name: np.asarray(point, float) * prepared.mm_per_unit for name, point in landmarks.items()}
-    start, prepared = align_scan(prepared, model, landmarks_mm, settings)
-    clock.begin("fit")  # 4
-    unguided = fit_face(prepared, model, start, landmarks_mm, settings)
-    clock.begin("guide")  # 5
-    pictures, warnings = render_guidance(prepared, model, unguided, guidance, settings)
-    fitted = apply_guidance(unguided, model, pictures)
-    clock.begin("project")  # 6
-    projected = project_face(prepared, model, fitted, settings)
-    seen = measure_coverage(prepared, template, fitted, projected, settings)
-    check_coverage(seen, settings.verdict)
-    warnings += coverage_warnings(seen, settings.verdict)
-    clock.begin("uncertainty")  # 7
-    sigma = face_sigma(model, fitted, projected, settings)
-    clock.begin("join")  # 8
-    joined = stitch_face(prepared, template, fitted, projected, settings)
-    skin: Detail | None = None
-    if detail != "none":
-        clock.begin("detail")  # 9
-        skin, skin_warnings = add_skin_detail(prepared, template, fitted, projected, detail, settings)
-        warnings += skin_warnings
-    clock.begin("report")  # 10
-    told = None if pictures is None else GuidanceRecord(guidance, pictures, unguided)
-    evidence = FitContext(prepared, model, fitted, projected, joined, settings, told)
-    done = assemble_with_report(evidence, start, sigma, coverage=seen.coverage, skin=skin, unguided=unguided)
-    clock.end()
-    report = replace(done.report, seconds=dict(clock.seconds), warnings=done.report.warnings + warnings)
-    return replace(done, report=report)
-
-
-class _Clock:
-    """Seconds by stage."""
-
-    SHARES: Mapping[str, float] = {
-        "read": 0.0, "load model": 0.1, "clean": 0.2, "align": 0.3, "fit": 0.45, "guide": 0.55, "project": 0.6,
-        "uncertainty": 0.75, "join": 0.8, "detail": 0.85, "report": 0.95,
-    }  # fmt: skip
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._stage: str | None = None
-        self._since = 0.0
-        self.seconds: dict[str, float] = {}
-
-    def begin(self, stage: str) -> None:
-        self.end()
-        self._stage, self._since = stage, time.perf_counter()
-        if self._progress:
-            self._progress(stage, self.SHARES[stage])
-
-    def end(self) -> None:
-        if self._stage is not None:
-            self.seconds[self._stage] = time.perf_counter() - self._since
-            self._stage = None
+def finish(state: CompletionState) -> Completion:
+    """The completion of a state that went through all stages, the seconds of each in its report."""
+    timed = replace(known(state.report, "report"), seconds=dict(state.seconds))
+    return Completion.from_state(replace(state, report=timed))

@@ -5,25 +5,25 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.completion.result import FitContext
+from facecom.completion.state import CompletionState, known
 from facecom.geometry.mesh import Bools, Ints
 from facecom.provenance import Provenance
-from facecom.skin.detail import Detail
 from facecom.stitching.stitch import Stitched
 
+GUIDANCE_LEVEL, FINEST_LEVEL = 2, 3
 RELIEF_REACH_MM = 1.0
 """Skin relief belongs to what of the face it lies this near to."""
 MAJORITY = 0.5
 """A vertex between others is of the kind that more than this share of them has."""
 
 
-def face_provenance(context: FitContext, skin: Detail | None) -> Ints:
+def face_provenance(state: CompletionState) -> Ints:
     """A `Provenance` for each vertex of the completed face, (V,); of several that hold, the last of the enumeration."""
-    template, observed = context.model.template, context.projected.measured
+    observed = known(state.projection, "project").observed
     kind = np.where(observed, Provenance.OBSERVED, Provenance.MODEL)
-    kind[~observed & observed[template.mirror]] = Provenance.MIRRORED
-    kind[~observed & _guided(context)] = Provenance.GUIDED
-    kind[~observed & _under_relief(context, skin)] = Provenance.SYNTHESISED
+    kind[~observed & observed[state.template.mirror]] = Provenance.MIRRORED
+    kind[~observed & _guided(state)] = Provenance.GUIDED
+    kind[~observed & _under_relief(state)] = Provenance.SYNTHESISED
     return kind
 
 
@@ -36,20 +36,20 @@ def merged_provenance(stitched: Stitched, face: Ints) -> Ints:
     return kind
 
 
-def _guided(context: FitContext) -> Bools:
+def _guided(state: CompletionState) -> Bools:
     """Vertices of the face whose place a pixel of an inpainted picture told, (V,)."""
-    seen = context.pictures.found.observations if context.pictures else None
-    template = context.model.template
+    seen = None if state.guidance is None else state.guidance.found.observations
+    template = state.template
     if seen is None:
-        return np.zeros(template.counts[3], bool)
-    told = np.zeros(template.counts[2])
+        return np.zeros(template.counts[FINEST_LEVEL], bool)
+    told = np.zeros(template.counts[GUIDANCE_LEVEL])
     told[seen.corners] = 1.0
-    return np.asarray(template.prolong(told, from_level=2, to_level=3) > MAJORITY)
+    return np.asarray(template.prolong(told, from_level=GUIDANCE_LEVEL, to_level=FINEST_LEVEL) > MAJORITY)
 
 
-def _under_relief(context: FitContext, skin: Detail | None) -> Bools:
+def _under_relief(state: CompletionState) -> Bools:
     """Vertices of the face on which made skin relief was laid, (V,)."""
-    vertices = context.projected.vertices
+    vertices, skin = known(state.projection, "project").vertices, state.detail
     if skin is None:
         return np.zeros(len(vertices), bool)
     laid = skin.smooth.vertices[~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL))]

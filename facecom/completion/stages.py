@@ -1,70 +1,101 @@
-"""The second half of the job, in its order, a function a stage: each hands the folders below what they need."""
+"""The stages of the job, each a function from state to state that hands the folders below what they need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from facecom.completion.alignment import face_mask, vertex_weights
+from facecom.completion.alignment import align_scan, prepare_scan, vertex_weights
+from facecom.completion.assembly import make_report
+from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
+from facecom.completion.guidance import apply_guidance, render_guidance
+from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
-from facecom.errors import CheckpointError, FitError, MissingDependency
-from facecom.fitting.fit import Fit, fit_from_several, gaussian_update, near_poses
-from facecom.fitting.pose_hypotheses import PoseHypothesis
+from facecom.errors import FitError
+from facecom.fitting.fit import Fit, fit_from_several, near_poses
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.geometry.correspondence import Correspondences
-from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
+from facecom.io.conversion import as_mesh
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.template import Template
 from facecom.model.tension_lines import compression_tensor
-from facecom.projection.project import CorrespondenceFinder, Projection, project
+from facecom.projection import project as projection
 from facecom.skin.color.fill import color_detail, colored_throughout, face_colors
-from facecom.skin.detail import Detail, add_detail
-from facecom.stitching.stitch import Stitched, stitch
+from facecom.skin.detail import add_detail as synthesise_detail
+from facecom.stitching.stitch import stitch as stitch_meshes
 
-if TYPE_CHECKING:
-    from facecom.guidance.guide import Guidance
+FIT_LEVEL, GUIDANCE_LEVEL, FINEST_LEVEL = 1, 2, 3
+"""Levels of the template: the one that is fitted last, the one that pictures and projection start from, the finest."""
+PROJECTION_NORMAL_LIMIT_RAD = 1.1
+"""A correspondence of the projection may be turned by more than one of the fit: the face lies close already."""
 
 
-def fit_face(
-    scan: Scan, model: FaceModel, start: PoseHypothesis, landmarks: Mapping[str, Floats], settings: CompletionSettings
-) -> Fit:
-    """Pose and code, from the pose that `find_face` chose and some near it; named landmarks in the scan's frame, mm.
+def read(state: CompletionState) -> CompletionState:
+    """The scan as a mesh or a cloud, from a file or another library's object."""
+    return replace(state, raw=as_mesh(state.source), source=None)
+
+
+def load_model(state: CompletionState) -> CompletionState:
+    """The model that was given, or the shipped one."""
+    return replace(state, model=state.model or LinearGenerator.load())
+
+
+def clean(state: CompletionState) -> CompletionState:
+    """A surface in mm, without what is none, and its coarser copy for the fit."""
+    raw = known(state.raw, "read")
+    return replace(state, scan=prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed), raw=None)
+
+
+def align(state: CompletionState) -> CompletionState:
+    """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards.
+
+    Raises
+    ------
+    AlignmentError
+        When no pose makes the scan look like a face.
+    """
+    scan, model = known(state.scan, "clean"), known(state.model, "load model")
+    hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
+    return replace(state, hypothesis=hypothesis, scan=scan)
+
+
+def fit(state: CompletionState) -> CompletionState:
+    """Pose and code, from the pose that was found and some near it.
 
     Raises
     ------
     FitError
-        When too little matches, or the shape it ends at is no face's; with the figures.
+        When too little corresponds, or the shape it ends at is no face's; with the figures.
     """
-    template = model.template
+    scan, model, settings = known(state.scan, "clean"), known(state.model, "load model"), state.settings
+    template, landmarks = model.template, state.landmarks_mm
     poses = near_poses(
-        start.pose,
+        known(state.hypothesis, "align").pose,
         settings.more_starts,
         turn_rad=settings.near_turn_rad,
         shift_mm=settings.near_shift_mm,
-        seed=settings.seed,
+        seed=state.seed,
     )
     fitted = fit_from_several(
         scan.for_fit,
         model,
         poses,
         settings=settings.fit,
-        weights=vertex_weights(template, level=1, settings=settings),
+        weights=vertex_weights(template, level=FIT_LEVEL, settings=settings),
         landmarks=landmarks,
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
         mirror=template.mirror,
     )
-    odd, verdict = mean_squared_code(fitted, model, settings), settings.verdict
-    if odd > verdict.most_fitted_prior:
+    odd, acceptance = mean_squared_code(fitted, model, settings), settings.acceptance
+    if odd > acceptance.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
-            f"(at most {verdict.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
+            f"(at most {acceptance.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
         )
-    return fitted
+    return replace(state, fit=fitted)
 
 
 def mean_squared_code(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> float:
@@ -73,149 +104,134 @@ def mean_squared_code(fitted: Fit, model: FaceModel, settings: CompletionSetting
     return float(np.mean(fitted.code[:count] ** 2))
 
 
-def to_face_frame(mesh: Mesh, fitted: Fit) -> Mesh:
-    """A mesh of the scan, fine or coarse, in the face frame."""
-    return mesh.with_vertices(fitted.pose.apply(mesh.vertices))
+def guide(state: CompletionState) -> CompletionState:
+    """The fit after it has looked at inpainted pictures of the scan, where they are asked for."""
+    fitted, model = known(state.fit, "fit"), known(state.model, "load model")
+    found, warnings = render_guidance(state)
+    record = None if found is None else GuidanceRecord(state.guidance_source, found, fitted)
+    guided = apply_guidance(fitted, model, found)
+    return replace(state, fit=guided, guidance=record, warnings=state.warnings + warnings)
 
 
-def render_guidance(
-    scan: Scan, model: FaceModel, fitted: Fit, source: Any, settings: CompletionSettings
-) -> tuple[Guidance | None, tuple[str, ...]]:
-    """Inpainted pictures of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
+def enter_face_frame(state: CompletionState) -> CompletionState:
+    """The scan moved into the face frame, once and for all stages to come."""
+    scan, pose = known(state.scan, "clean"), known(state.fit, "fit").pose
+    fine = scan.mm.mesh.with_vertices(pose.apply(scan.mm.mesh.vertices))
+    same = scan.for_fit is scan.mm
+    coarse = fine if same else scan.for_fit.mesh.with_vertices(pose.apply(scan.for_fit.mesh.vertices))
+    return replace(state, in_face=FaceFrameScan(fine, coarse))
 
-    Parameters
-    ----------
-    source : "auto", "none", "shipped", or a pipeline: its `PipelineSettings`, or what `named_pipeline` takes for them;
-        "auto" goes on without pictures where they fail
 
-    Raises
-    ------
-    ValueError, CheckpointError, MissingDependency
-        When the pictures were asked for by name and cannot be made.
+def project(state: CompletionState) -> CompletionState:
+    """The fitted face on the finest level, moved onto the scan where it was observed.
+
+    It starts from the fitted code, or from `coarse_vertices` where a stage before has set them.
     """
-    if source == "none":
-        return None, ()
-    from facecom.guidance.guide import AUTO_USES_PICTURES, GuidanceSettings, guide
-
-    if source == "auto" and not AUTO_USES_PICTURES:
-        return None, ()
-    template, level = model.template, 2
-    vertices = model.decode(fitted.code, level=level)
-    proper = face_mask(template, level=level, radius_mm=settings.inner_radius_mm)
-    try:
-        found = guide(
-            to_face_frame(scan.for_fit.mesh, fitted),
-            Mesh(vertices, template.faces[level]),
-            proper=proper,
-            source="shipped" if source == "auto" else source,
-            settings=GuidanceSettings(seed=settings.seed),
-        )
-    except (ValueError, CheckpointError, MissingDependency) as error:
-        if source != "auto":
-            raise
-        return None, (f"no guidance by pictures: {error}",)
-    return found, found.warnings
+    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+    template, coarse = model.template, state.coarse_vertices
+    coarse = model.decode(fitted.code, level=GUIDANCE_LEVEL) if coarse is None else coarse
+    offset = coarse - template.vertices[: len(coarse)]
+    fine = template.vertices + model.prolong_offset(offset, from_level=GUIDANCE_LEVEL, to_level=FINEST_LEVEL)
+    levels = ((coarse, template.faces[GUIDANCE_LEVEL]), (fine, template.faces[FINEST_LEVEL]))
+    prolongations = tuple(template.prolongation(level, scheme="loop") for level in (FIT_LEVEL, GUIDANCE_LEVEL))
+    find = correspondence_finder(scan, fitted.pose)
+    projected = projection.project(
+        levels, (prolongations[0], prolongations[1]), find, mirror=template.mirror, settings=state.settings.project
+    )
+    return replace(state, projection=projected)
 
 
-def apply_guidance(fitted: Fit, model: FaceModel, pictures: Guidance | None) -> Fit:
-    """The fit after one step with what pictures say; the same where they say nothing."""
-    if pictures is None or pictures.observations is None:
-        return fitted
-    vertices = model.decode(fitted.code, level=2)
-    rows = pictures.observations.rows(vertices, model.jacobian(fitted.code, level=2))
-    # What a network expects is no measurement: the face is as unsure as without the pictures.
-    return replace(gaussian_update(fitted, *rows), precision=fitted.precision)
-
-
-def correspondence_finder(scan: Scan, pose: Similarity) -> CorrespondenceFinder:
-    """What answers where the scan has partners for vertices of the face frame."""
+def correspondence_finder(scan: Scan, pose: Similarity) -> projection.CorrespondenceFinder:
+    """What answers where on the scan vertices of the face frame have their correspondences."""
 
     def find(vertices: Floats, normals: Floats, reach_mm: float) -> Correspondences:
-        return scan.mm.match(vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=1.1)
+        return scan.mm.match(
+            vertices, normals, pose=pose, reach_mm=reach_mm, normal_limit_rad=PROJECTION_NORMAL_LIMIT_RAD
+        )
 
     return find
 
 
-def project_face(
-    scan: Scan, model: FaceModel, fitted: Fit, settings: CompletionSettings, *, coarse: Floats | None = None
-) -> Projection:
-    """The fitted face on the finest level, moved onto the scan where it was seen.
+def measure_coverage(state: CompletionState) -> CompletionState:
+    """How much of the face the scan shows."""
+    return replace(state, coverage=coverage_of(state))
 
-    coarse : vertices of level 2 (V2, 3) to start from, those of the fitted code unless given
+
+def check_coverage(state: CompletionState) -> CompletionState:
+    """Refuse a face of which too little was observed, or which is drawn together there.
+
+    Raises
+    ------
+    FitError
+        With the figures.
     """
-    template = model.template
-    coarse = model.decode(fitted.code, level=2) if coarse is None else coarse
-    fine = template.vertices + model.prolong_offset(coarse - template.vertices[: len(coarse)], from_level=2, to_level=3)
-    levels = ((coarse, template.faces[2]), (fine, template.faces[3]))
-    prolongations = template.prolongation(1, scheme="loop"), template.prolongation(2, scheme="loop")
-    find = correspondence_finder(scan, fitted.pose)
-    return project(levels, prolongations, find, mirror=template.mirror, settings=settings.project)
+    coverage, acceptance = known(state.coverage, "measure coverage"), state.settings.acceptance
+    check_acceptance(coverage, acceptance)
+    return replace(state, warnings=state.warnings + coverage_warnings(coverage, acceptance))
 
 
-def observed_share(template: Template, projected: Projection, settings: CompletionSettings) -> float:
-    """Share of the face proper that was measured, by area on the mean face."""
-    proper = face_mask(template, level=3, radius_mm=settings.inner_radius_mm)
-    area = vertex_areas(template.vertices, template.faces[3])
-    return float(area[projected.measured & proper].sum() / area[proper].sum())
-
-
-def face_sigma(model: FaceModel, fitted: Fit, projected: Projection, settings: CompletionSettings) -> Floats:
-    """Standard deviation of each vertex of the finest level along its normal, (V,), mm."""
-    template, level = model.template, 1
+def estimate_sigma(state: CompletionState) -> CompletionState:
+    """The standard deviation of each vertex of the finest level along its normal, mm."""
+    model, fitted, projected = (
+        known(state.model, "load model"),
+        known(state.fit, "fit"),
+        known(state.projection, "project"),
+    )
+    template, level = model.template, FIT_LEVEL
     vertices = projected.vertices[: template.counts[level]]
-    normals = vertex_normals(projected.vertices, template.faces[3])[: len(vertices)]
+    normals = vertex_normals(projected.vertices, template.faces[FINEST_LEVEL])[: len(vertices)]
     jacobian = model.jacobian(fitted.code, level=level)
     coarse = posterior_sigma(jacobian, vertices, normals, fitted.precision)
-    fine = template.prolong(coarse, from_level=level, to_level=3)
-    return calibrated_sigma(
-        fine,
+    sigma = calibrated_sigma(
+        template.prolong(coarse, from_level=level, to_level=FINEST_LEVEL),
         projected.vertices,
-        projected.measured,
+        projected.observed,
         residual_mm=fitted.terms["plane_rms_mm"],
-        settings=settings.posterior,
+        settings=state.settings.posterior,
     )
+    return replace(state, sigma_mm=sigma)
 
 
-def completed_face(scan: Scan, template: Template, fitted: Fit, projected: Projection) -> Mesh:
+def stitch(state: CompletionState) -> CompletionState:
+    """The scan with the missing part of the projected face stitched in."""
+    own = known(state.in_face, "enter face frame").fine
+    return replace(state, stitched=stitch_meshes(own, completed_face(state), settings=state.settings.stitch))
+
+
+def completed_face(state: CompletionState) -> Mesh:
     """The whole face in the face frame, mm, with its uv, and coloured where the scan is."""
-    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    own = colored_throughout(to_face_frame(scan.mm.mesh, fitted))
-    if own.colors is None or not projected.measured.any():
+    template, projected = state.template, known(state.projection, "project")
+    face = Mesh(projected.vertices, template.faces[FINEST_LEVEL], uv=template.uv)
+    own = colored_throughout(known(state.in_face, "enter face frame").fine)
+    if own.colors is None or not projected.observed.any():
         return face
-    return replace(face, colors=face_colors(own, face, measured=projected.measured, mirror=template.mirror))
+    return replace(face, colors=face_colors(own, face, observed=projected.observed, mirror=template.mirror))
 
 
-def stitch_face(
-    scan: Scan, template: Template, fitted: Fit, projected: Projection, settings: CompletionSettings
-) -> Stitched:
-    """The scan with the missing part of the projected face stitched in, face frame, mm."""
-    face = completed_face(scan, template, fitted, projected)
-    return stitch(to_face_frame(scan.mm.mesh, fitted), face, settings=settings.join)
-
-
-def add_skin_detail(
-    scan: Scan,
-    template: Template,
-    fitted: Fit,
-    projected: Projection,
-    choice: Literal["own", "synthetic"],
-    settings: CompletionSettings,
-) -> tuple[Detail | None, tuple[str, ...]]:
-    """Skin relief in the face frame, and what stood in its way."""
-    own = to_face_frame(scan.mm.mesh, fitted)
-    face = Mesh(projected.vertices, template.faces[3], uv=template.uv)
-    options = replace(settings.detail, mode=choice)
+def add_detail(state: CompletionState) -> CompletionState:
+    """Skin relief for what was missing, where it is asked for and can be made; else a warning says why not."""
+    if state.detail_choice == "none":
+        return state
+    template, projected = state.template, known(state.projection, "project")
+    own = known(state.in_face, "enter face frame").fine
+    face = Mesh(projected.vertices, template.faces[FINEST_LEVEL], uv=template.uv)
     try:
-        made = add_detail(
+        made = synthesise_detail(
             own,
             face,
-            measured=projected.measured,
+            observed=projected.observed,
             mirror=template.mirror,
             region=template.region,
-            squeeze=compression_tensor(template),
-            settings=options,
-            seed=settings.seed,
+            compression=compression_tensor(template),
+            settings=replace(state.settings.detail, mode=state.detail_choice),
+            seed=state.seed,
         )
     except ValueError as error:
-        return None, (f"no skin detail: {error}",)
-    return color_detail(made, own, seed=settings.seed), made.warnings
+        return replace(state, warnings=(*state.warnings, f"no skin detail: {error}"))
+    colored = color_detail(made, own, seed=state.seed)
+    return replace(state, detail=colored, warnings=state.warnings + made.warnings)
+
+
+def report(state: CompletionState) -> CompletionState:
+    """What was done and what it showed, in figures; the seconds follow when the pipeline has ended."""
+    return replace(state, report=make_report(state))

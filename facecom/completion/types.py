@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from facecom.fitting.fit import FitSettings
 from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
-from facecom.projection.project import ProjectSettings
+from facecom.projection.settings import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import DetailSettings
 from facecom.stitching.stitch import StitchSettings
 
+if TYPE_CHECKING:
+    from facecom.guidance.diffusers_pipeline import PipelineSettings
+
 RIM_MM = 10.0
 """Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]
+GuidanceSource: TypeAlias = "str | PipelineSettings"
+"""Where inpainted pictures come from: "auto", "none", "shipped", or a diffusers pipeline, by its settings, its folder,
+or owner/name@commit."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class AcceptanceThresholds:
 
     least_score: float = 0.17
     """Share of the face proper that must be explained by the rough fit."""
-    least_seen: float = 0.3
+    least_observed: float = 0.3
     """Share of the face proper that must be measured in the end."""
     least_piece: float = 0.15
     """The same for a piece of a face and nothing else: a scan of which `piece_share` lies on the face proper."""
@@ -39,7 +45,7 @@ class AcceptanceThresholds:
     else draws the face together. A face of four fifths the size has 1.56."""
     on_mm: float = 2.0
     """A triangle of the scan this near to the face in the end lies on it."""
-    plainly_seen: float = 0.6
+    plainly_observed: float = 0.6
     """With this share of the face measured the shrinkage is not asked for."""
     most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
@@ -62,17 +68,16 @@ class AcceptanceThresholds:
 
 @dataclass(frozen=True)
 class CompletionSettings:
-    """Everything that affects the result, besides scan, model, landmarks and unit."""
+    """Everything that affects the result, besides scan, model, landmarks, unit and seed."""
 
-    seed: int = 0
     align: AlignSettings = field(default_factory=AlignSettings)
     start: PoseHypothesisSettings = field(default_factory=PoseHypothesisSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
-    join: StitchSettings = field(default_factory=StitchSettings)
+    stitch: StitchSettings = field(default_factory=StitchSettings)
     detail: DetailSettings = field(default_factory=DetailSettings)
-    verdict: AcceptanceThresholds = field(default_factory=AcceptanceThresholds)
+    acceptance: AcceptanceThresholds = field(default_factory=AcceptanceThresholds)
     near_score: float = 0.7
     """Poses with this share of the best one's score are tried first, the others where none of these convinces."""
     fit_cell_mm: float = 1.2
@@ -97,18 +102,35 @@ class CompletionSettings:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of the face proper was observed, how large that is, and how much of the scan it is.
+
+    coverage : share of the face proper that was observed, by area on the mean face
+    shrinkage : how many times smaller the observed part is than on the mean face, by area: about one for a face, more
+        where a face was drawn together to lie on another thing
+    scan_share : share of the scan that lies on the face proper; None where so much was observed that nobody asks
+    """
+
+    coverage: float
+    shrinkage: float
+    scan_share: float | None
+
+
+@dataclass(frozen=True)
 class Report:
     """What was done and what it showed; lengths in mm.
 
     unit, mm_per_unit : of the scan and of every output
-    pose : 4x4 matrix, scan frame (in mm) -> face frame
-    score, coverage : share of the face explained by the rough fit, and measured in the end
+    pose : 4x4 matrix, the scan's own frame and unit -> face frame, mm
+    score, coverage : share of the face explained by the rough fit, and observed in the end
     scan_to_face_mm : mean distance of the scan to the completed face by region
-    measured_share, made_share : of the completed face's area
+    observed_share, made_up_share : of the completed face's area
+    sigma_made_up_mm : mean standard deviation of what was made up
     removed : what cleaning took out
     detail : what skin relief was made, and from what; None unless asked for
     guidance_mm : how far inpainted pictures moved the fitted face, mean by region; None where none were used
-    seen_share : share of each region that the face parser saw in the pictures of the scan; None where it was not asked
+    parsed_share : share of each region that the face parser saw in the pictures of the scan; None without pictures
+    kind : "most likely", or how a sample or a refit came about
     """
 
     unit: str
@@ -118,9 +140,9 @@ class Report:
     coverage: float
     fit_rms_mm: float
     scan_to_face_mm: Mapping[str, float]
-    measured_share: float
-    made_share: float
-    sigma_made_mm: float
+    observed_share: float
+    made_up_share: float
+    sigma_made_up_mm: float
     holes_filled: int
     removed: Mapping[str, int]
     seconds: Mapping[str, float]
@@ -130,7 +152,8 @@ class Report:
     warnings: tuple[str, ...]
     detail: Mapping[str, Any] | None = None
     guidance_mm: Mapping[str, float] | None = None
-    seen_share: Mapping[str, float] | None = None
+    parsed_share: Mapping[str, float] | None = None
+    kind: str = "most likely"
 
 
 @dataclass(frozen=True, eq=False)

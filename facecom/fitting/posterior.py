@@ -108,8 +108,9 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
 def sample_posterior(precision: Floats, *, count: int, seed: int) -> Floats:
     """Deviations of code and motion (count, M + 6), drawn from the posterior."""
     root = cholesky_lower(precision)
-    noise = np.random.default_rng(seed).normal(size=(len(precision), count))
-    return linalg.solve_triangular(root, noise, lower=True, trans="T").T
+    # a row a sample, so that the first ones do not hang on how many are drawn
+    noise = np.random.default_rng(seed).normal(size=(count, len(precision)))
+    return linalg.solve_triangular(root, noise.T, lower=True, trans="T").T
 
 
 def motion_jacobian(vertices: Floats) -> Floats:

@@ -83,7 +83,7 @@ def orthonormal(matrix: Floats) -> Floats:
 
 
 def rotation_from_vector(vector: ArrayLike) -> Floats:
-    """Rotation by |vector| radians about `vector` (Rodrigues)."""
+    """Rotation by `|vector|` radians about `vector` (Rodrigues)."""
     w = np.asarray(vector, float)
     angle = float(np.linalg.norm(w))
     k = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])

@@ -11,6 +11,7 @@ from facecom.prosthesis.design import alternatives as alternatives
 from facecom.prosthesis.design import design as design
 from facecom.prosthesis.design import design_all as design_all
 from facecom.prosthesis.part import Prosthesis as Prosthesis
+from facecom.prosthesis.part import save_comparison as save_comparison
 from facecom.prosthesis.settings import DesignSettings as DesignSettings
 
-__all__ = ["DesignSettings", "Prosthesis", "alternatives", "design", "design_all"]
+__all__ = ["DesignSettings", "Prosthesis", "alternatives", "design", "design_all", "save_comparison"]

@@ -1,46 +1,50 @@
-"""Design a prosthesis for a completed face: the part, its mould and the figures that a clinician looks at."""
+"""Design a prosthesis for a completed face: the part, its mould and the measures that a clinician looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from facecom.completion import Completion, complete
+from facecom.completion import Completion, CompletionOptions, complete
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.prosthesis.defect.design_surface import (
-    DesignSurface,
-    mirror_region,
-    pick_defect,
-    without_ear,
-    without_region,
-)
-from facecom.prosthesis.defect.neighbourhood import Defect, neighbourhood
+from facecom.io.versions import package_versions
+from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
+from facecom.prosthesis.defect.detection import find_defects, vector_area
+from facecom.prosthesis.defect.mirroring import mirror_region
+from facecom.prosthesis.defect.neighbourhood import Defect, Neighbourhood, neighbourhood
 from facecom.prosthesis.defect.regions import EARS, region_mask
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
+from facecom.prosthesis.shell.margin_outline import MarginOutline, initial_outer_surface
 from facecom.prosthesis.shell.mould import build_mould
-from facecom.prosthesis.shell.outer import MarginOutline, rough_outer
-from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects, vector_area
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
-from facecom.prosthesis.shell.shell import build_shell
-from facecom.prosthesis.shell.thickness import Thickness, slack
+from facecom.prosthesis.shell.shell import Shell, build_shell
+from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.solid.booleans import to_mesh
 
+PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
+"""The packages whose versions are recorded with a part."""
+LEAST_EDGE, LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.95, 0.9, 1.0
+"""A part is warned of when it is thinner than this share of its edge, when its margin is narrower than this share of
+what was asked for, and when more of the tissue than this is undercut."""
 
-def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> Prosthesis:
+
+def design(
+    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+) -> Prosthesis:
     """Design the part that a face lacks, and its mould.
 
     Parameters
     ----------
     scan : Completion, or a scan in any form that `facecom.complete` takes; it is completed first
-    completing : options of `facecom.complete`, where a scan is given: unit, landmarks, detail and the like
-    options : the fields of `DesignSettings`
+    settings : DesignSettings
+    completion_options : options of `facecom.complete`, where a scan is given: unit, landmarks, detail and the like
 
     Returns
     -------
@@ -51,36 +55,40 @@ def design(scan: Any, *, completing: Mapping[str, Any] | None = None, **options:
     ScanError
         When nothing is missing, or what is missing has no healthy skin around it; and as `facecom.complete` does.
     ValueError
-        On lengths that do not fit together, an unknown region, or an impossible axis.
+        On an unknown region or an impossible axis, and for options of a completion that is done already.
 
     Examples
     --------
-    What does not fit together is refused before any work; else `design("face.ply", wall_mm=2.5)` gives the part.
-
-    >>> design("face.ply", wall_mm=0.2, completing={"unit": "mm"})  # doctest: +ELLIPSIS
+    >>> design("face.ply", settings=DesignSettings(wall_mm=2.5), completion_options={"unit": "mm"})
     Traceback (most recent call last):
-    ValueError: the thickness must not fall from edge (0.3 mm) over lip (0.6 mm) to wall (0.2 mm); ...
+    facecom.errors.ScanError: face.ply: no such file; check the path
     """
-    settings = DesignSettings(**options)
-    return design_source(_prepared(_completion(scan, completing), settings), settings)
+    settings = settings or DesignSettings()
+    return design_on(_prepared(_completed(scan, completion_options), settings), settings)
 
 
-def design_all(scan: Any, *, completing: Mapping[str, Any] | None = None, **options: Any) -> list[Prosthesis]:
+def design_all(
+    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+) -> list[Prosthesis]:
     """Design a part for each missing part of a face, largest first; see `design`.
 
     Where a region is named there is one part.
     """
-    settings = DesignSettings(**options)
-    completion = _completion(scan, completing)
+    settings = settings or DesignSettings()
+    completion = _completed(scan, completion_options)
     if settings.region is not None:
-        return [design(completion, **options)]
-    source = DesignSurface.of(completion)
-    found = find_defects(source.merged, source.made, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
-    return [design_source(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
+        return [design(completion, settings=settings)]
+    source = DesignSurface.from_completion(completion)
+    found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
+    return [design_on(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
 
 
 def alternatives(
-    scan: Any, count: int, *, completing: Mapping[str, Any] | None = None, **options: Any
+    scan: Any,
+    count: int,
+    *,
+    settings: DesignSettings | None = None,
+    completion_options: CompletionOptions | None = None,
 ) -> list[Prosthesis]:
     """Design the part for other faces that explain the scan as well, drawn from the posterior; see `design`.
 
@@ -91,19 +99,19 @@ def alternatives(
     ValueError
         When `count` is negative.
     """
-    settings = DesignSettings(**options)
-    source = _prepared(_completion(scan, completing), settings)
+    settings = settings or DesignSettings()
+    source = _prepared(_completed(scan, completion_options), settings)
     others = source.completion.samples(count, seed=settings.seed)
-    return [design_source(source.moved(other), settings) for other in others]
+    return [design_on(source.with_completion(other), settings) for other in others]
 
 
-def _completion(scan: Any, completing: Mapping[str, Any] | None) -> Completion:
+def _completed(scan: Any, options: CompletionOptions | None) -> Completion:
     """What is given, completed where it is a scan."""
     if not isinstance(scan, Completion):
-        return complete(scan, **(completing or {}))
-    if completing:
+        return complete(scan, **(options or {}))
+    if options:
         raise ValueError(
-            f"the face is completed already, so that {', '.join(completing)} can change nothing; "
+            f"the face is completed already, so that {', '.join(options)} can change nothing; "
             "give the scan, or complete it with these options"
         )
     return scan
@@ -112,7 +120,7 @@ def _completion(scan: Any, completing: Mapping[str, Any] | None) -> Completion:
 def _prepared(completion: Completion, settings: DesignSettings) -> DesignSurface:
     """The surface to design on: of the scan as it is, or without the region, mirrored where that is asked for."""
     if settings.region is None:
-        return DesignSurface.of(completion)
+        return DesignSurface.from_completion(completion)
     ear = settings.region in EARS
     source = (without_ear if ear else without_region)(completion, settings.region)
     if settings.mirror == "never" or (settings.mirror == "auto" and not ear):
@@ -120,31 +128,76 @@ def _prepared(completion: Completion, settings: DesignSettings) -> DesignSurface
     return mirror_region(source, region_mask(source.template, settings.region))
 
 
-def design_source(source: DesignSurface, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
+def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
     """Design the part of a prepared surface; see `design`.
 
-    defect : Defect or None, that which the settings name, where it is known
+    Parameters
+    ----------
+    source : DesignSurface
+    settings : DesignSettings
+    defect : Defect or None, the one that the settings name, where it is known
     """
-    defect = defect or pick_defect(
+    defect = _named_defect(source, settings) if defect is None else defect
+    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
+    outward_normal = vector_area(source.merged, defect.faces)
+    initial = initial_outer_surface(near, _thickness(settings), towards=outward_normal)
+    axis, least_axis = _axes(initial, outward_normal, settings)
+    rotation = axis_frame(axis)
+    shell = _shell(source, near, axis, settings=settings)
+    mould = build_mould(shell, settings=settings.mould)
+    found = inspect_part(source, shell, rotation=rotation, least_axis=least_axis, settings=settings)
+    to_face = source.completion.context.fit.pose
+    face_to_scan = to_face.inverse()
+    return Prosthesis(
+        shell=_placed(shell.solid, rotation, face_to_scan),
+        mould_a=_placed(mould.face, rotation, face_to_scan),
+        mould_b=_placed(mould.back, rotation, face_to_scan),
+        provenance=found.provenance,
+        sigma_mm=found.sigma_mm,
+        axis=face_to_scan.rotate(axis),
+        pose=source.pose,
+        to_face=to_face,
+        inspection=found.inspection,
+        settings=settings,
+        input_sha256=source.sha256(),
+        versions=package_versions(*PACKAGES),
+        warnings=(*shell.warnings, *_warnings(found.inspection, settings)),
+    )
+
+
+def _named_defect(source: DesignSurface, settings: DesignSettings) -> Defect:
+    return select_defect(
         source,
         region=settings.region,
         part=settings.part,
         margin_mm=settings.margin_mm,
         least_mm2=settings.least_mm2,
     )
-    thickness = Thickness(
+
+
+def _thickness(settings: DesignSettings) -> Thickness:
+    return Thickness(
         settings.edge_mm,
         settings.lip_mm,
         settings.wall_mm,
-        settings.clearance_mm + slack(settings.grid_mm),
+        settings.clearance_mm + grid_allowance_mm(settings.grid_mm),
         settings.margin_mm,
         settings.blend_mm,
     )
-    looks = vector_area(source.merged, defect.faces)
-    near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
-    axis, least = _axes(rough_outer(near, thickness, towards=looks), looks, settings)
-    turn = axis_frame(axis)
-    drawing = MarginOutline(
+
+
+def _axes(initial: OuterSurface, outward_normal: Floats, settings: DesignSettings) -> tuple[Floats, Floats]:
+    """The withdrawal axis as it is asked for, and the one with the least undercuts; (3,) each."""
+    seat, _ = initial.mesh.submesh(np.asarray((initial.defect_distance[initial.mesh.faces] <= 1e-9).all(1)))
+    axis = choose_axis(initial.mesh, seat, outward_normal, given=settings.axis)
+    if settings.axis == "auto":
+        return axis, axis
+    return axis, choose_axis(initial.mesh, seat, outward_normal, given="auto")
+
+
+def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings: DesignSettings) -> Shell:
+    thickness, rotation = _thickness(settings), axis_frame(axis)
+    outline = MarginOutline(
         near,
         source.merged.vertices,
         thickness,
@@ -152,77 +205,41 @@ def design_source(source: DesignSurface, settings: DesignSettings, *, defect: De
         clearance_mm=settings.clearance_mm,
         towards=axis,
     )
-    outer = drawing.outer()
-    shell = build_shell(
-        outer.sheet,
-        outer.around,
-        outer.tissue,
+    return build_shell(
+        outline.surfaces(),
         thickness=thickness,
-        turn=turn,
+        rotation=rotation,
         grid_mm=settings.grid_mm,
         bed=source.bed,
-        relief=None if source.skin is None else Relief(source.skin, turn, settings.relief_edge_mm),
-        drawing=drawing,
-    )
-    mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, turn=turn, least=least, settings=settings)
-    to_face = source.completion.evidence.fit.pose
-    home = to_face.inverse()
-    place = lambda solid: _placed(to_mesh(solid), turn, home)  # noqa: E731
-    return Prosthesis(
-        shell=place(shell.solid),
-        mould_a=place(mould.face),
-        mould_b=place(mould.back),
-        provenance=found.provenance,
-        sigma_mm=found.sigma_mm,
-        axis=home.rotate(axis),
-        to_face=to_face,
-        inspection=found.inspection,
-        settings=settings,
-        input_sha256=source.sha256(),
-        versions=_versions(),
-        warnings=(*shell.warnings, *_doubts(found.inspection, settings)),
+        relief=None if source.detail is None else Relief(source.detail, rotation, settings.relief_edge_mm),
+        outline=outline,
     )
 
 
-def _axes(rough: OuterSurface, looks: Floats, settings: DesignSettings) -> tuple[Floats, Floats]:
-    """The withdrawal axis as it is asked for, and that along which least catches; (3,) each."""
-    seat, _ = rough.mesh.submesh(np.asarray((rough.inward[rough.mesh.faces] <= 1e-9).all(1)))
-    axis = choose_axis(rough.mesh, seat, looks, given=settings.axis)
-    return axis, axis if settings.axis == "auto" else choose_axis(rough.mesh, seat, looks, given="auto")
+def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> Mesh:
+    """A manifold3d solid in the axis frame as a mesh in the scan's frame."""
+    mesh = to_mesh(solid)
+    return mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation))
 
 
-def _placed(mesh: Mesh, turn: Floats, home: Similarity) -> Mesh:
-    return mesh.with_vertices(home.apply(mesh.vertices @ turn))
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    out = {}
-    for package in ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely"):
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return out
-
-
-def _doubts(found: Inspection, settings: DesignSettings) -> list[str]:
+def _warnings(found: Inspection, settings: DesignSettings) -> list[str]:
     """What a laboratory must mend or a clinician must decide before the part is made, a sentence each."""
     out = []
     thin = min(found.wall.min, found.rim.min)
-    if thin < 0.95 * settings.edge_mm:
+    if thin < LEAST_EDGE * settings.edge_mm:
         out.append(f"the part is only {thin:.2f} mm thick in places, less than the edge of {settings.edge_mm:g} mm")
-    if found.self_crossing_edges:
-        out.append(f"the part's surface crosses itself at {found.self_crossing_edges} edges; repair it before printing")
-    if found.margin.min < 0.9 * settings.margin_mm:
+    if found.self_intersecting_edges:
+        out.append(
+            f"the part's surface intersects itself at {found.self_intersecting_edges} edges; repair it before printing"
+        )
+    if found.margin.min < LEAST_MARGIN * settings.margin_mm:
         out.append(
             f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "
             "the skin there turns out of sight along the axis"
         )
-    if found.undercuts.seat_mm2 > 1.0:
+    if found.undercuts.seat_mm2 > MOST_UNDERCUT_MM2:
         out.append(
-            f"{found.undercuts.seat_mm2:.0f} mm2 of the tissue catch along the axis; a stiff part does not come off"
+            f"{found.undercuts.seat_mm2:.0f} mm2 of the tissue are undercut along the axis; a stiff part does not "
+            "come off"
         )
     return out

@@ -1,10 +1,10 @@
-"""The figures of a part that a clinician and a laboratory look at before it is made."""
+"""The measures of a part that a clinician and a laboratory look at before it is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,22 +14,37 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface
+from facecom.prosthesis.defect.regions import FINEST_LEVEL
+from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
+from facecom.prosthesis.shell.face_kinds import INNER, SIDE, classify_faces, wall_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
-from facecom.prosthesis.solid.booleans import extruded_wall, intersecting_edges, single_border, to_mesh
+from facecom.prosthesis.solid.booleans import intersecting_edges, to_mesh
 from facecom.provenance import Provenance
 
-if TYPE_CHECKING:
-    from facecom.prosthesis.settings import DesignSettings
-
 NOTICE = "A design aid, not a medical device: a clinician decides what is made and worn."
-OUTER, INNER, SIDE = 0, 1, 2
+ON_OUTER_MM = 1e-4
+"""A vertex of the part is one of the outer face within this distance."""
+LEAST_WEIGHT = 1e-6
+"""A vertex takes the provenance of those that it is a mean of by more than this."""
+SYMMETRY_LEVEL = 2
+"""Level of the template at which asymmetry is measured."""
+SYMMETRY_CENTRE_Y_MM, SYMMETRY_RADIUS_MM = 10.0, 90.0
+"""The disc of the face, seen from the front, on which asymmetry is measured."""
+MISSING_WITHIN_MM = 3.0
+"""A vertex of the face belongs to the part within this distance."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Least, middle and largest of a set of lengths, mm."""
+    """Least, middle and greatest of a set of lengths, mm.
+
+    Examples
+    --------
+    >>> Spread.of(np.array([3.0, 1.0, 2.0]))
+    Spread(min=1.0, median=2.0, max=3.0)
+    """
 
     min: float
     median: float
@@ -45,23 +60,28 @@ class Spread:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found on a part; lengths in mm.
+    """What was measured on a part; lengths in mm.
 
+    Parameters
+    ----------
     notice : what the part is not
-    wall, wall_by_region : thickness at the outer face over the cavity; rim : over the margin on healthy skin
+    wall, wall_by_region : thickness at the outer face over the cavity
+    rim : thickness over the margin on healthy skin
     edge : thickness along the outer border
     margin : width of the margin along the outer border; less than asked for where the skin turns out of sight
-    step : how far the outer border stands above the skin; gap : how far the inner face is from the skin there
+    step : how far the outer border stands above the skin
+    clearance : distance of the intaglio from the skin there
     volume_mm3, mass_g, density_g_cm3 : of the part
-    undercuts : for the withdrawal axis used; axis : in the face frame
-    least_undercuts, least_axis : for the axis along which least catches
+    axis, undercuts : the withdrawal axis used, in the face frame, and the undercuts along it
+    least_axis, least_undercuts : the axis with the least undercuts, and these
     front_undercuts : for the axis straight out of the face, to compare
     asymmetry_before_mm, asymmetry_after_mm : mean distance of the face to its mirror image, without the missing part
-        and with it; asymmetry_part_mm : of the part alone
-    shares : of the outer face's area that was measured, mirrored or made
-    sigma_mm : standard deviation of the outer face where it was not measured
-    relief_rms_mm : of the skin relief on what was made, NaN where there is none
-    watertight, self_crossing_edges : of the shell
+        and with it
+    asymmetry_part_mm : of the part alone
+    shares : shares of the outer face's area by provenance
+    sigma_mm : standard deviation of the outer face where it was not observed
+    relief_rms_mm : of the skin relief on the patch, NaN where there is none
+    watertight, self_intersecting_edges : of the shell
     overlap_mm3 : common volume of part and tissue
     """
 
@@ -72,7 +92,7 @@ class Inspection:
     edge: Spread
     margin: Spread
     step: Spread
-    gap: Spread
+    clearance: Spread
     volume_mm3: float
     mass_g: float
     density_g_cm3: float
@@ -88,7 +108,7 @@ class Inspection:
     sigma_mm: Spread
     relief_rms_mm: float
     watertight: bool
-    self_crossing_edges: int
+    self_intersecting_edges: int
     overlap_mm3: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,165 +118,166 @@ class Inspection:
 
 @dataclass(frozen=True, eq=False)
 class Inspected:
-    """The figures, and what each vertex of the part is.
+    """The measures of a part, and what each of its vertices is.
 
+    Parameters
+    ----------
     inspection : Inspection
-    provenance : (V,) int, -1 where it is not the outer face; sigma_mm : (V,) float, NaN there
-    thickness : (O,) float, at each vertex of the outer face
+    provenance : (V,) int, a `Provenance`, -1 where a vertex is not on the outer face
+    sigma_mm : (V,) float, NaN there
     """
 
     inspection: Inspection
     provenance: Ints
     sigma_mm: Floats
-    thickness: Floats
 
 
 def inspect_part(
-    source: DesignSurface,
-    shell: Shell,
-    *,
-    turn: Floats,
-    least: Floats,
-    settings: DesignSettings,
+    source: DesignSurface, shell: Shell, *, rotation: Floats, least_axis: Floats, settings: DesignSettings
 ) -> Inspected:
     """Measure a part.
 
     Parameters
     ----------
-    turn : (3, 3) rotation, face frame -> axis frame
-    least : (3,) the axis along which least catches, face frame
+    source : DesignSurface that it was designed on
+    shell : Shell
+    rotation : (3, 3) float, face frame -> axis frame
+    least_axis : (3,) float, unit, the axis with the least undercuts, face frame
+    settings : DesignSettings
     """
     part, outer = to_mesh(shell.solid), shell.outer
-    kind = face_kinds(part, outer.mesh)
-    thickness = wall_thickness(outer.mesh, part, kind == INNER)
+    provenance, sigma = _outer_provenance(source, outer.weights)
     area = vertex_areas(outer.mesh.vertices, outer.mesh.faces)
-    body, border = outer.inward > 1e-9, np.zeros(len(area), bool)
-    border[outer.loop] = True
-    face = source.merged.with_vertices(source.merged.vertices @ turn.T)
-    skin = Surface(_beside(face, outer.mesh))
-    provenance, sigma = _carried(source, outer.weights)
-    names = _region_of(source, outer.mesh.vertices @ turn)
-    seat = _seat(face, outer)
-    flat = outer.mesh
-    front = turn @ np.array([0.0, 0.0, 1.0])
-    before, after, of_part = _asymmetries(source, outer.mesh.vertices[body] @ turn)
     volume = float(shell.solid.volume())
     inspection = Inspection(
         notice=NOTICE,
-        wall=Spread.of(thickness[body]),
-        wall_by_region={
-            name: Spread.of(thickness[body & (names == name)]) for name in sorted(set(names[body].tolist()))
-        },
-        rim=Spread.of(thickness[~body]),
-        edge=Spread.of(thickness[border]),
-        margin=Spread.of(np.maximum(-outer.inward[outer.loop], 0.0)),
-        step=Spread.of(skin.closest(flat.vertices[outer.loop]).distance),
-        gap=Spread.of(_gaps(part, kind, flat, outer.loop, skin)),
         volume_mm3=volume,
         mass_g=volume / 1000.0 * settings.density_g_cm3,
         density_g_cm3=settings.density_g_cm3,
-        axis=_three(turn[2]),
-        undercuts=undercuts(flat, seat, np.array([0.0, 0.0, 1.0])),
-        least_axis=_three(least),
-        least_undercuts=undercuts(flat, seat, turn @ least),
-        front_undercuts=undercuts(flat, seat, front),
-        asymmetry_before_mm=before,
-        asymmetry_after_mm=after,
-        asymmetry_part_mm=of_part,
         shares={kind.label: float(area @ (provenance == kind) / area.sum()) for kind in Provenance},
         sigma_mm=Spread.of(sigma[provenance > 0]),
         relief_rms_mm=shell.relief_rms_mm,
         watertight=_watertight(part, volume),
-        self_crossing_edges=len(intersecting_edges(part)),
+        self_intersecting_edges=len(intersecting_edges(part)),
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
+        **_lengths(source, part, outer, rotation),
+        **_undercut_measures(source, outer, rotation, least_axis),
+        **_asymmetries(source, outer.mesh.vertices[_over_cavity(outer)] @ rotation),
     )
-    found, at = cKDTree(flat.vertices).query(part.vertices, distance_upper_bound=1e-4)
-    on_outer = np.isfinite(found)
+    distance, at = cKDTree(outer.mesh.vertices).query(part.vertices, distance_upper_bound=ON_OUTER_MM)
+    on_outer = np.isfinite(distance)
     at = np.where(on_outer, at, 0)
-    return Inspected(
-        inspection, np.where(on_outer, provenance[at], -1), np.where(on_outer, sigma[at], np.nan), thickness
-    )
+    return Inspected(inspection, np.where(on_outer, provenance[at], -1), np.where(on_outer, sigma[at], np.nan))
 
 
-def _three(vector: Floats) -> tuple[float, float, float]:
+def _over_cavity(outer: OuterSurface) -> Bools:
+    """Vertices of the outer face over the defect, (V,)."""
+    return np.asarray(outer.defect_distance > 1e-9)
+
+
+def _lengths(source: DesignSurface, part: Mesh, outer: OuterSurface, rotation: Floats) -> dict[str, Any]:
+    """Thickness, width of the margin, step and clearance."""
+    kind = classify_faces(part, outer.mesh)
+    thickness = wall_thickness(outer.mesh, part, kind == INNER)
+    over_cavity, border = _over_cavity(outer), outer.border
+    regions = _region_names(source, outer.mesh.vertices @ rotation)
+    skin = Surface(_crop_around(_in_axis_frame(source, rotation), outer.mesh))
+    return {
+        "wall": Spread.of(thickness[over_cavity]),
+        "wall_by_region": {
+            name: Spread.of(thickness[over_cavity & (regions == name)])
+            for name in sorted(set(regions[over_cavity].tolist()))
+        },
+        "rim": Spread.of(thickness[~over_cavity]),
+        "edge": Spread.of(thickness[np.unique(border)]),
+        "margin": Spread.of(np.maximum(-outer.defect_distance[border], 0.0)),
+        "step": Spread.of(skin.closest(outer.mesh.vertices[border]).distance),
+        "clearance": Spread.of(_clearances(part, kind, skin)),
+    }
+
+
+def _undercut_measures(
+    source: DesignSurface, outer: OuterSurface, rotation: Floats, least_axis: Floats
+) -> dict[str, Any]:
+    """The axes and their undercuts."""
+    seat, up = _seat(_in_axis_frame(source, rotation), outer), np.array([0.0, 0.0, 1.0])
+    return {
+        "axis": _triple(rotation[2]),
+        "undercuts": undercuts(outer.mesh, seat, up),
+        "least_axis": _triple(least_axis),
+        "least_undercuts": undercuts(outer.mesh, seat, rotation @ least_axis),
+        "front_undercuts": undercuts(outer.mesh, seat, rotation @ up),
+    }
+
+
+def _triple(vector: Floats) -> tuple[float, float, float]:
     x, y, z = vector.tolist()
     return x, y, z
 
 
-def face_kinds(part: Mesh, outer: Mesh, *, off_mm: float = 0.05, lean: float = 0.25) -> Ints:
-    """Of each face of the part, whether it belongs to the outer face, the inner face, or the cut along the border.
-
-    off_mm, lean : the cut's faces may lie so far from the border and lean so much (sine of the angle) from upright:
-        where the part crossed itself at the border's foot the cut was drawn smooth, see `shell`
-    """
-    corners = part.vertices[part.faces]
-    middle = corners.mean(1)
-    on_outer = Surface(outer).closest(middle).distance < 1e-3
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    upright = np.abs(cross[:, 2]) < lean * np.linalg.norm(cross, axis=1)
-    loop = outer.vertices[single_border(outer)] * [1.0, 1.0, 0.0]
-    at_border = Surface(extruded_wall(loop)).closest(middle * [1.0, 1.0, 0.0]).distance < off_mm
-    return np.where(on_outer, OUTER, np.where(upright & at_border, SIDE, INNER))
+def _in_axis_frame(source: DesignSurface, rotation: Floats) -> Mesh:
+    return source.merged.with_vertices(source.merged.vertices @ rotation.T)
 
 
-def wall_thickness(outer: Mesh, part: Mesh, inner: Bools) -> Floats:
-    """Distance of each vertex of the outer face to the inner face, mm."""
-    face, _ = part.submesh(inner)
-    return Surface(face).closest(outer.vertices).distance
-
-
-def _carried(source: DesignSurface, weights: Any) -> tuple[Ints, Floats]:
-    """Provenance and sigma of each vertex of the outer face: the worst of what it is a mean of."""
-    one = source.provenance[weights.indices]
-    kind = np.maximum.reduceat(np.where(weights.data > 1e-6, one, 0), weights.indptr[:-1])
+def _outer_provenance(source: DesignSurface, weights: Any) -> tuple[Ints, Floats]:
+    """Provenance and sigma of each vertex of the outer face: the highest of those that it is a mean of."""
+    values = source.provenance[weights.indices]
+    kind = np.maximum.reduceat(np.where(weights.data > LEAST_WEIGHT, values, 0), weights.indptr[:-1])
     return kind.astype(np.int64), np.asarray(weights @ source.sigma_mm)
 
 
-def _region_of(source: DesignSurface, points: Floats) -> np.ndarray:
+def _region_names(source: DesignSurface, points: Floats) -> np.ndarray:
+    """Name of the template's region nearest to each point, (Q,)."""
     template = source.template
-    found = Surface(Mesh(source.face, template.faces[3])).closest(points)
-    nearest = template.faces[3][found.faces, np.argmax(found.barycentric, axis=1)]
+    faces = template.faces[FINEST_LEVEL]
+    found = Surface(Mesh(source.face, faces)).closest(points)
+    nearest = faces[found.faces, np.argmax(found.barycentric, axis=1)]
     return np.array(template.region_names)[template.region[nearest]]
 
 
-def _beside(skin: Mesh, outer: Mesh, *, reach_mm: float = 15.0) -> Mesh:
+def _crop_around(skin: Mesh, outer: Mesh, *, reach_mm: float = 15.0) -> Mesh:
     """The part of a skin in the box around the outer face: fine scans have a million triangles elsewhere."""
     low, high = outer.vertices.min(0) - reach_mm, outer.vertices.max(0) + reach_mm
-    within = ((skin.vertices >= low) & (skin.vertices <= high)).all(1)
-    return skin.submesh(np.asarray(within[skin.faces].any(1)))[0]
+    inside = ((skin.vertices >= low) & (skin.vertices <= high)).all(1)
+    return skin.submesh(np.asarray(inside[skin.faces].any(1)))[0]
 
 
 def _seat(skin: Mesh, outer: OuterSurface) -> Mesh:
-    """The skin on which the margin lies, as the outer face's triangles show it."""
-    on_skin = (outer.inward[outer.mesh.faces] <= 1e-9).all(1)
+    """The skin on which the margin lies, on the outer face's triangles."""
+    on_skin = (outer.defect_distance[outer.mesh.faces] <= 1e-9).all(1)
     return Mesh(np.asarray(outer.weights @ skin.vertices), outer.mesh.faces).submesh(np.asarray(on_skin))[0]
 
 
-def _gaps(part: Mesh, kind: Ints, outer: Mesh, loop: Ints, skin: Surface) -> Floats:
-    """Distance from the skin of the inner face's vertices under the outer border."""
-    below = np.unique(part.faces[kind == INNER])
-    beside = np.unique(part.faces[kind == SIDE])
-    foot = np.intersect1d(below, beside)
+def _clearances(part: Mesh, kind: Ints, skin: Surface) -> Floats:
+    """Distance from the skin of the intaglio's vertices under the outer border, (N,)."""
+    foot = np.intersect1d(np.unique(part.faces[kind == INNER]), np.unique(part.faces[kind == SIDE]))
     return skin.closest(part.vertices[foot]).distance if len(foot) else np.zeros(0)
 
 
-def _asymmetries(source: DesignSurface, part: Floats) -> tuple[float, float, float]:
-    """Mean asymmetry of what was measured on both sides, of the whole, and of the part."""
+def _asymmetries(source: DesignSurface, part: Floats) -> dict[str, Any]:
+    """Mean asymmetry of what is not missing on either side, of the whole face, and of the part, (N, 3) points."""
     template = source.template
-    count = template.counts[2]
+    count = template.counts[SYMMETRY_LEVEL]
     face, mirror = source.face[:count], template.mirror[:count]
-    missing = cKDTree(part).query(face)[0] < 3.0
+    missing = cKDTree(part).query(face)[0] < MISSING_WITHIN_MM
     whole = asymmetry(face, mirror)
     kept = ~(missing | missing[mirror])
     number = np.cumsum(kept) - 1
     before = asymmetry(face[kept], number[mirror[kept]])
-    near = np.hypot(face[:, 0], face[:, 1] - 10.0) < 90.0
-    mean = lambda x: float(x.mean()) if len(x) else float("nan")  # noqa: E731
-    return mean(before[near[kept]]), mean(whole[near]), mean(whole[missing])
+    near = np.hypot(face[:, 0], face[:, 1] - SYMMETRY_CENTRE_Y_MM) < SYMMETRY_RADIUS_MM
+    return {
+        "asymmetry_before_mm": _mean(before[near[kept]]),
+        "asymmetry_after_mm": _mean(whole[near]),
+        "asymmetry_part_mm": _mean(whole[missing]),
+    }
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _watertight(part: Mesh, volume_mm3: float) -> bool:
-    """Whether each edge has one face on either side of it, which run through it in opposite ways, around a volume."""
+    """Whether each edge has one face on either side, which run through it in opposite directions, around a volume."""
     start, end, base = part.faces.ravel(), np.roll(part.faces, -1, axis=1).ravel(), len(part.vertices)
-    there, back = np.sort(start * base + end), np.sort(end * base + start)
-    return bool(volume_mm3 > 0 and np.array_equal(there, back) and (np.diff(there) > 0).all())
+    forward, backward = np.sort(start * base + end), np.sort(end * base + start)
+    return bool(volume_mm3 > 0 and np.array_equal(forward, backward) and (np.diff(forward) > 0).all())

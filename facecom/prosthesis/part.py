@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.geometry.transform import Similarity
+from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import Convertible
-from facecom.prosthesis.inspection import Inspection
-from facecom.prosthesis.settings import DesignSettings
-
-if TYPE_CHECKING:
-    import os
+from facecom.io.files import write_bytes
+from facecom.io.images import png_bytes
+from facecom.prosthesis.output.comparison import comparison_picture
+from facecom.prosthesis.output.files import save_part
+from facecom.prosthesis.output.part_data import PartData
+from facecom.prosthesis.output.pictures import PNG_LEVEL
 
 
 @dataclass(frozen=True, eq=False)
-class Prosthesis(Convertible):
+class Prosthesis(PartData, Convertible):
     """A part and its mould in the scan's own frame, in mm: a design aid, no medical device; a clinician decides.
 
     `to_trimesh()` and its like give the shell; `facecom.io.conversion.to_trimesh(part.mould_a)` a half of the mould.
 
     Parameters
     ----------
-    shell, mould_a, mould_b : Mesh, closed; a shapes the visible skin, b the inner face
-    provenance : (V,) int for each vertex of `shell`: a `Provenance`, -1 where it is not the outer face
-    sigma_mm : (V,) float, NaN where it is not the outer face
+    shell : Mesh, closed, the part itself
+    mould_a, mould_b : Mesh, closed, halves of the mould: a shapes the visible skin, b the intaglio
+    provenance : (V,) int for each vertex of `shell`: a `Provenance`, -1 where it is not on the outer face
+    sigma_mm : (V,) float, NaN where it is not on the outer face
     axis : (3,) float, unit, withdrawal axis in the scan's frame
-    to_face : Similarity, scan frame in mm -> face frame
+    pose : Similarity, the scan's own frame and unit -> face frame, mm
+    to_face : Similarity, the scan's frame in mm, in which the meshes are -> face frame
     inspection : Inspection
     settings : DesignSettings
     input_sha256 : of the completed surface that it was made from
     versions : of the packages that took part
     warnings : tuple of str
     """
-
-    shell: Mesh
-    mould_a: Mesh
-    mould_b: Mesh
-    provenance: Ints
-    sigma_mm: Floats
-    axis: Floats
-    to_face: Similarity
-    inspection: Inspection
-    settings: DesignSettings
-    input_sha256: str
-    versions: dict[str, str]
-    warnings: tuple[str, ...]
 
     @property
     def mesh(self) -> Mesh:
@@ -58,11 +48,29 @@ class Prosthesis(Convertible):
 
         Equal parts give equal bytes; a file appears under its name only when it is complete.
 
+        Parameters
+        ----------
+        directory : made where it is missing
+
         Raises
         ------
         ScanError
             When the folder cannot be written.
         """
-        from facecom.prosthesis.output.files import save_prosthesis
+        save_part(self, directory)
 
-        save_prosthesis(self, directory)
+
+def save_comparison(parts: Sequence[PartData], path: str | os.PathLike[str]) -> None:
+    """Write a PNG of designs of one part side by side, and how far each is from the first.
+
+    Parameters
+    ----------
+    parts : the most likely design first, then others such as those of `alternatives`
+    path : of the file
+
+    Raises
+    ------
+    ScanError
+        When the file cannot be written.
+    """
+    write_bytes(path, png_bytes(comparison_picture(parts), compress_level=PNG_LEVEL))

@@ -1,4 +1,4 @@
-"""What can be set about a part."""
+"""The settings of a design."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ import numpy as np
 from facecom.prosthesis.shell.axis import Axis
 from facecom.prosthesis.shell.mould import MouldSettings
 
+NARROWEST_MARGIN_MM, WIDEST_MARGIN_MM = 0.5, 60.0
+"""A narrower margin holds nothing, a wider one is larger than the face around a defect."""
+LONGEST_MM = 200.0
+"""No length of a part is longer: such a number was given in another unit."""
+
 
 @dataclass(frozen=True)
 class DesignSettings:
     """Everything that affects a part besides the completion; lengths in mm.
 
-    The lengths are starting points that a clinician confirms for each patient, not rules.
+    The defaults are starting points that a clinician confirms for each patient, not rules.
 
     Parameters
     ----------
-    margin_mm : width of the band that lies on healthy skin
-    edge_mm : thickness at the margin's outer border
+    margin_mm : width of the margin on healthy skin
+    edge_mm : thickness at the margin's outer border, the feather edge
     lip_mm : thickness at the defect's edge, where the part leaves the skin; the outer face stands out by as much
         there. `lip_mm=wall_mm` feathers the whole wall over the margin, at the price of a ridge of that height.
     wall_mm : thickness over the open cavity
     blend_mm : width of the band within the defect over which lip becomes wall
-    clearance_mm : gap between the part and the tissue
+    clearance_mm : distance between the part and the tissue
     axis : withdrawal axis in the face frame: "auto", "front" or three numbers
-    density_g_cm3 : for the mass
+    density_g_cm3 : of the material, for the mass
     relief_edge_mm : longest edge of the outer face where the completion carries skin detail
-    grid_mm : cell of the grid on which the inner face is found
-    least_mm2 : smaller missing parts are not looked at
+    grid_mm : cell of the grid on which the intaglio is found
+    least_mm2 : smaller defects are ignored
     region : name of the template region that is replaced, where it is not simply what the scan lacks
-    mirror : "auto" copies an ear from the other side where that was seen, "always" any region, "never" none
-    part : which of several missing parts, the largest is 0
+    mirror : "auto" copies an ear from the other side where that was observed, "always" any region, "never" none
+    part : which of several defects, the largest is 0
     mould : MouldSettings
     seed : of the random steps; recorded with the part
     """
@@ -60,11 +65,11 @@ class DesignSettings:
         wrong = [n for n, v in numbers.items() if not np.isfinite(v) or v < 0 or (v == 0 and n != "clearance_mm")]
         if wrong:
             raise ValueError(f"{wrong[0]} must be a positive length, got {numbers[wrong[0]]}")
-        if 60.0 < self.margin_mm <= 200.0:
+        if WIDEST_MARGIN_MM < self.margin_mm <= LONGEST_MM:
             raise ValueError(
                 f"a margin of {self.margin_mm:g} mm is larger than the face around a defect; 5 to 10 mm are usual"
             )
-        if self.margin_mm < 0.5 or max(self.margin_mm, self.wall_mm) > 200.0:
+        if self.margin_mm < NARROWEST_MARGIN_MM or max(self.margin_mm, self.wall_mm) > LONGEST_MM:
             raise ValueError(
                 f"lengths are in mm, whatever the unit of the scan; a margin of {self.margin_mm:g} mm and a wall of "
                 f"{self.wall_mm:g} mm are no lengths of a part, give them in mm"

@@ -14,42 +14,34 @@ from typing import Any, get_args
 
 import numpy as np
 
-from facecom.completion import (
-    Progress,
-    Scan,
-    align_scan,
-    check_coverage,
-    correspondence_finder,
-    face_mask,
-    face_sigma,
-    fit_face,
-    measure_coverage,
-    prepare_scan,
-    project_face,
-    scan_to_face,
-)
+from facecom.completion import COMPLETION, CompletionState, FaceFrameScan, Progress, Stage, known
+from facecom.completion.alignment import face_mask
+from facecom.completion.assembly import scan_to_face
+from facecom.completion.stages import correspondence_finder
 from facecom.errors import FacecomError
-from facecom.fitting.fit import Fit
-from facecom.geometry.mesh import Floats, Mesh
-from facecom.geometry.transform import Similarity
+from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import as_mesh
 from facecom.model.expressions import LEVEL, ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.template import Template
-from facecom.projection.project import Projection
+from facecom.model.protocol import FaceModel
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
 from facecom.registration.types import Registration, RegistrationSettings
 from facecom.scan.units import UnitChoice
 
-RELAX_LEVEL = 1
+RELAX_LEVEL, GUIDANCE_LEVEL, FINEST_LEVEL = 1, 2, 3
+"""Levels of the template: the one that slides, the one that is projected from, the finest."""
+REGISTRATION = COMPLETION.without("read", "load model", "guide").up_to("uncertainty")
+"""What registration shares with completion; `slide_stage` comes after the fit."""
 
 
 def register(
     scans: Sequence[Any],
     *,
     unit: UnitChoice = "auto",
-    model: LinearGenerator | None = None,
+    landmarks: Sequence[Mapping[str, Any] | None] | None = None,
+    model: FaceModel | None = None,
+    seed: int = 0,
     settings: RegistrationSettings | None = None,
     relax_expression: bool = False,
     progress: Progress | None = None,
@@ -60,9 +52,11 @@ def register(
     ----------
     scans : each in any form that `as_mesh` takes, a path, a Mesh, (vertices, faces); any pose, parts may be missing
     unit : "mm", "cm", "m" or "auto", which reads it off the size of each scan
-    model : the face model; the shipped one unless given
+    landmarks : for each scan name -> (3,) point in its own frame and unit, or None; none are needed, any subset helps
+    model : any FaceModel; the shipped one unless given
+    seed : of every random step
     settings : RegistrationSettings
-    relax_expression : whether each face is brought to a neutral expression
+    relax_expression : whether each face is brought to a neutral expression; for linear models
     progress : called with the name of the scan and the share done before it
 
     Returns
@@ -72,7 +66,8 @@ def register(
     Raises
     ------
     ValueError
-        When `scans` is a single scan instead of a list of them, or empty.
+        When `scans` is a single scan instead of a list of them, or empty, when landmarks are not as many, or when an
+        expression is to be taken out of a model that is not linear.
     ScanError, AlignmentError, FitError
         As `complete` does, with the name of the scan.
     """
@@ -82,15 +77,26 @@ def register(
         raise ValueError(f"register takes a list of scans, got one {type(scans).__name__}; put it in a list")
     if not scans:
         raise ValueError("there are no scans to register; give at least one")
+    if landmarks is not None and (isinstance(landmarks, Mapping) or len(landmarks) != len(scans)):
+        raise ValueError(f"landmarks must be a list with one mapping (or None) for each of the {len(scans)} scans")
     settings, model = settings or RegistrationSettings(), model or LinearGenerator.load()
+    if relax_expression and not isinstance(model, LinearGenerator):
+        raise ValueError(f"an expression is taken out with a linear model, not with a {type(model).__name__}")
+    pipeline = REGISTRATION.insert_after("fit", slide_stage(settings))
     moves = ExpressionBasis.load() if relax_expression else None
     results = []
     for k, (scan, name) in enumerate(zip(scans, scan_names(scans), strict=True)):
         if progress:
             progress(name, k / len(scans))
+        named = (landmarks[k] if landmarks else None) or {}
         try:
-            found = _register(as_mesh(scan), name, unit, model, settings)
-            results.append(found if moves is None else _neutral(found, model, moves, settings))
+            start = CompletionState(
+                raw=as_mesh(scan), unit=unit, landmarks=named, model=model, seed=seed, settings=settings.completion
+            )
+            found = _registration(name, pipeline.run(start), settings)
+            if moves is not None and isinstance(model, LinearGenerator):
+                found = _neutral(found, model, moves, settings)
+            results.append(found)
         except FacecomError as error:
             raise type(error)(f"{name}: {error}") from error
     return results
@@ -121,54 +127,39 @@ def scan_names(scans: Sequence[Any]) -> list[str]:
     return names
 
 
-def _register(
-    raw: Mesh, name: str, unit: UnitChoice, model: LinearGenerator, settings: RegistrationSettings
-) -> Registration:
-    stages = settings.completion
-    scan = prepare_scan(raw, unit=unit, settings=stages)  # 1
-    start, scan = align_scan(scan, model, {}, stages)  # 2
-    fitted = fit_face(scan, model, start, {}, stages)  # 3
-    projected = _laid_on(scan, model, fitted, settings)  # 4
-    seen = measure_coverage(scan, model.template, fitted, projected, stages)
-    check_coverage(seen, stages.verdict)
-    sigma = face_sigma(model, fitted, projected, stages)  # 5
-    return _registration(name, scan, model.template, fitted, projected, sigma, seen.coverage, settings)
+def slide_stage(settings: RegistrationSettings) -> Stage:
+    """The stage that lets the fitted face slide along the scan, on a coarse level, before it is laid onto it."""
+
+    def slide(state: CompletionState) -> CompletionState:
+        scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+        template, level = model.template, RELAX_LEVEL
+        find = correspondence_finder(scan, fitted.pose)
+        rest = template.vertices[: template.counts[level]]
+        rough = model.decode(fitted.code, level=level)
+        slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
+        offset = template.prolong(slid, from_level=level, to_level=GUIDANCE_LEVEL, scheme="loop")
+        return replace(state, coarse_vertices=model.decode(fitted.code, level=GUIDANCE_LEVEL) + offset)
+
+    return Stage("slide", slide, share=0.1)
 
 
-def _laid_on(scan: Scan, model: LinearGenerator, fitted: Fit, settings: RegistrationSettings) -> Projection:
-    """The fitted face, slid along the scan on a coarse level and laid onto it on the fine ones."""
-    template, level = model.template, RELAX_LEVEL
-    find = correspondence_finder(scan, fitted.pose)
-    rest = template.vertices[: template.counts[level]]
-    rough = model.decode(fitted.code, level=level)
-    slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
-    coarse = model.decode(fitted.code, level=2) + template.prolong(slid, from_level=level, to_level=2, scheme="loop")
-    return project_face(scan, model, fitted, settings.completion, coarse=coarse)
-
-
-def _registration(
-    name: str,
-    scan: Scan,
-    template: Template,
-    fitted: Fit,
-    projected: Projection,
-    sigma: Floats,
-    coverage: float,
-    settings: RegistrationSettings,
-) -> Registration:
-    to_scan = Similarity(scale=1.0 / scan.mm_per_unit) @ fitted.pose.inverse()
+def _registration(name: str, state: CompletionState, settings: RegistrationSettings) -> Registration:
+    scan, fitted, projected = known(state.scan, "clean"), known(state.fit, "fit"), known(state.projection, "project")
+    template, coverage = state.template, known(state.coverage, "measure coverage").coverage
+    to_scan = state.face_to_scan
     vertices = to_scan.apply(projected.vertices)
     distance = scan.mm.surface.closest(fitted.pose.inverse().apply(projected.vertices)).distance
-    by_region = scan_to_face(scan, fitted.pose, template, projected)
+    in_face: FaceFrameScan = known(state.in_face, "enter face frame")
+    by_region = scan_to_face(in_face, template, projected)
     good = coverage >= settings.good_coverage and by_region.get("all", np.inf) <= settings.good_mm
     return Registration(
         name=name,
         vertices=vertices,
         in_face_frame=projected.vertices,
         template=template,
-        measured=projected.measured,
-        residual_mm=np.where(projected.measured, distance, np.nan),
-        sigma_mm=sigma,
+        observed=projected.observed,
+        residual_mm=np.where(projected.observed, distance, np.nan),
+        sigma_mm=known(state.sigma_mm, "uncertainty"),
         coverage=coverage,
         scan_to_face_mm=by_region,
         landmarks={landmark: vertices[at] for landmark, at in template.landmarks.items()},
@@ -178,6 +169,7 @@ def _registration(
         expression={},
         good=good,
         verdict=_verdict(coverage, by_region, settings, good=good),
+        warnings=state.warnings,
     )
 
 
@@ -187,12 +179,14 @@ def _neutral(
     """The same face without its expression."""
     template = found.template
     count = template.counts[LEVEL]
-    proper = face_mask(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
+    mask = face_mask(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
     weights = expression_weights(
-        found.in_face_frame[:count], model, moves, trust=proper.astype(float), settings=settings.expression
+        found.in_face_frame[:count], model, moves, trust=mask.astype(float), settings=settings.expression
     )
     moved = np.tensordot(weights, moves.modes, axes=1)
-    in_face_frame = found.in_face_frame - template.prolong(moved, from_level=LEVEL, to_level=3, scheme="loop")
+    in_face_frame = found.in_face_frame - template.prolong(
+        moved, from_level=LEVEL, to_level=FINEST_LEVEL, scheme="loop"
+    )
     vertices = found.pose.inverse().apply(in_face_frame)
     named = {n: float(w) for n, w in zip(moves.names, weights, strict=True) if w >= settings.expression.least_weight}
     return replace(
@@ -206,12 +200,12 @@ def _neutral(
 
 def _verdict(coverage: float, by_region: Mapping[str, float], settings: RegistrationSettings, *, good: bool) -> str:
     distance = by_region.get("all", float("nan"))
-    seen = f"{coverage:.0%} of the face is seen, {distance:.3f} mm from the scan on average"
+    seen = f"{coverage:.0%} of the face is observed, {distance:.3f} mm from the scan on average"
     if good:
         return f"registered: {seen}"
     reasons = []
     if coverage < settings.good_coverage:
-        reasons.append(f"less than {settings.good_coverage:.0%} is seen, the rest is the model's guess")
+        reasons.append(f"less than {settings.good_coverage:.0%} is observed, the rest is the model's guess")
     if not distance <= settings.good_mm:
         reasons.append(f"more than {settings.good_mm:g} mm apart")
     return f"registered with reserve: {seen}; {' and '.join(reasons)}"

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from facecom.completion.result import round_to_float32
+from facecom.completion.assembly import round_to_float32
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_bytes, write_mesh
 from facecom.model.linear.generator import LinearGenerator
-from facecom.registration.landmarks import write_landmarks
+from facecom.model.protocol import FaceModel
 from facecom.registration.population import LEAST_FACES, linear_model
 from facecom.registration.types import Registration
 
@@ -24,7 +24,7 @@ def write_registrations(
     results: Sequence[Registration],
     folder: str | Path,
     *,
-    model: LinearGenerator | None = None,
+    model: FaceModel | None = None,
     base_share: float = 0.0,
 ) -> None:
     """Write NAME.ply, NAME.csv, NAME.json and NAME.mrk.json for each scan, mean.ply, model/ and report.json.
@@ -33,30 +33,23 @@ def write_registrations(
     ----------
     results : of `register`
     folder : is made where it is missing
-    model : the one they were registered with, the base of the new one; the shipped one unless given
+    model : the one they were registered with, the base of the new one where it is linear; else the shipped one is
     base_share : see `linear_model`
 
     Notes
     -----
-    NAME.ply lies in the scan's own frame and unit and carries, for each vertex, measured (0 or 1), residual_mm,
+    NAME.ply lies in the scan's own frame and unit and carries, for each vertex, observed (0 or 1), residual_mm,
     sigma_mm and region, a number whose name stands in report.json at that place of `regions`. mean.ply and the model,
     made of three faces or more, are in mm and in the face frame; so is the mean of fewer faces.
     """
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     for result in results:
-        layers: dict[str, Any] = {
-            "measured": result.measured.astype(np.uint8),
-            "residual_mm": result.residual_mm.astype(np.float32),
-            "sigma_mm": result.sigma_mm.astype(np.float32),
-            "region": result.template.region.astype(np.uint8),
-        }
-        write_mesh(out / f"{result.name}.ply", _short(result.mesh), attributes=layers)
-        for ending in ("csv", "json", "mrk.json"):
-            write_landmarks(out / f"{result.name}.{ending}", result.landmarks)
+        result.save(out)
     faces = [result.in_face_frame for result in results]
     if len(faces) >= LEAST_FACES:
-        made = linear_model(faces, model or LinearGenerator.load(), base_share=base_share)
+        base = model if isinstance(model, LinearGenerator) else LinearGenerator.load()
+        made = linear_model(faces, base, base_share=base_share)
         made.save(out / MODEL)
         mean = made.mean()
     else:
@@ -78,8 +71,10 @@ def report(results: Sequence[Registration]) -> dict[str, Any]:
                 "good": result.good,
                 "coverage": result.coverage,
                 "scan_to_face_mm": dict(result.scan_to_face_mm),
-                "residual_mm": _distribution(result.residual_mm[result.measured]),
-                "sigma_made_mm": float(result.sigma_mm[~result.measured].mean()) if not result.measured.all() else 0.0,
+                "residual_mm": _distribution(result.residual_mm[result.observed]),
+                "sigma_made_up_mm": float(result.sigma_mm[~result.observed].mean())
+                if not result.observed.all()
+                else 0.0,
                 "expression_taken_out": dict(result.expression),
                 "unit": result.unit,
                 "mm_per_unit": result.mm_per_unit,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
 
 from facecom.completion import CompletionSettings
+from facecom.completion.assembly import round_to_float32
+from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import Convertible
 from facecom.model.template import Template
 from facecom.registration.expression import ExpressionSettings
+from facecom.registration.files import write_registered
 from facecom.registration.relax import RelaxSettings
 
 
@@ -23,7 +30,7 @@ class RegistrationSettings:
     relax: RelaxSettings = field(default_factory=RelaxSettings)
     expression: ExpressionSettings = field(default_factory=ExpressionSettings)
     good_coverage: float = 0.6
-    """Share of the face that must be seen for a verdict without reserve."""
+    """Share of the face that must be observed for a verdict without reserve."""
     good_mm: float = 0.3
     """Mean distance of scan and registered face, at most, for the same."""
 
@@ -38,25 +45,26 @@ class Registration(Convertible):
     vertices : (V, 3), in the scan's own frame and unit
     in_face_frame : (V, 3), mm, face frame
     template : Template, with faces, uv, regions and names of landmarks
-    measured : (V,) whether the scan shows the vertex
+    observed : (V,) whether the scan shows the vertex
     residual_mm : (V,) distance of the vertex to the scan, nan where it is not shown
     sigma_mm : (V,) standard deviation along the normal
-    coverage : share of the face proper that was measured
+    coverage : share of the face proper that was observed
     scan_to_face_mm : mean distance of the scan's vertices to the registered face by region, and of `all`
     landmarks : name -> (3,), in the scan's own frame and unit
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     unit, mm_per_unit : of the scan
     expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then
-        of the face without it, distances and `measured` of the face as it was scanned
+        of the face without it, distances and `observed` of the face as it was scanned
     good : whether the verdict is without reserve
     verdict : a sentence
+    warnings : sentences
     """
 
     name: str
     vertices: Floats
     in_face_frame: Floats
     template: Template
-    measured: Bools
+    observed: Bools
     residual_mm: Floats
     sigma_mm: Floats
     coverage: float
@@ -68,6 +76,33 @@ class Registration(Convertible):
     expression: Mapping[str, float]
     good: bool
     verdict: str
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Registration({self.name}: {self.verdict})"
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write NAME.ply in the scan's own frame and unit, and its landmarks as NAME.csv, NAME.json and NAME.mrk.json.
+
+        The vertices of NAME.ply carry observed (0 or 1), residual_mm, sigma_mm and region, a place in
+        `template.region_names`. The folder is made.
+
+        Raises
+        ------
+        ScanError
+            When the folder cannot be written.
+        """
+        attributes = {
+            "observed": self.observed.astype(np.uint8),
+            "residual_mm": self.residual_mm.astype(np.float32),
+            "sigma_mm": self.sigma_mm.astype(np.float32),
+            "region": self.template.region.astype(np.uint8),
+        }
+        mesh = self.mesh.with_vertices(round_to_float32(self.vertices))
+        try:
+            write_registered(Path(directory), self.name, mesh, attributes=attributes, landmarks=self.landmarks)
+        except OSError as error:
+            raise ScanError(f"{directory} cannot be written ({error.strerror}); choose another folder") from None
 
     @property
     def mesh(self) -> Mesh:

@@ -121,13 +121,13 @@ def _hold_out(data: DisplayData, radius_mm: float | None) -> tuple[Scan | None, 
         return None, np.zeros(len(data.vertex_area), bool)
     distance = np.linalg.norm(data.face.vertices - center, axis=1)
     held_out = (distance < radius_mm - HELD_OUT_RIM_MM) & data.observed
-    return _without_ball(data.result.evidence, center, radius_mm), held_out
+    return _without_ball(data.result.context, center, radius_mm), held_out
 
 
 def held_out_center(data: DisplayData, *, radius_mm: float) -> Floats | None:
     """Centre (3,) of the observed disc closest to the missing part of the face proper; None where there is none."""
     observed, points = data.observed & data.face_mask, data.face.vertices
-    candidates = np.flatnonzero(observed[: data.result.evidence.model.template.counts[CANDIDATE_LEVEL]])
+    candidates = np.flatnonzero(observed[: data.result.template.counts[CANDIDATE_LEVEL]])
     weight = data.vertex_area * data.made_up
     target = weight @ points / weight.sum() if weight.any() else np.zeros(3)
     for k in candidates[np.argsort(np.linalg.norm(points[candidates] - target, axis=1), kind="stable")]:
@@ -157,7 +157,7 @@ def _variant_result(
     held_out: Bools,
     reference: Floats | None,
 ) -> VariantResult:
-    data, context, start = runner.data, runner.data.result.evidence, time.perf_counter()
+    data, context, start = runner.data, runner.data.result.context, time.perf_counter()
     problem, predicted = "", None
     try:
         vertices, rim_step = runner.run(context.scan, variant.name)
@@ -193,7 +193,7 @@ def _distance(vertices: Floats, reference: Floats, data: DisplayData) -> Floats:
 
 def _by_region(data: DisplayData, values: Floats, where: Bools) -> dict[str, float]:
     """Area-weighted mean over a part of the face and over each region's share of it, without empty regions."""
-    template = data.result.evidence.model.template
+    template = data.result.template
     masks: Iterator[tuple[str, Bools]] = ((name, template.region_mask(name)) for name in template.region_names)
     return {
         name: data.area_mean(values, where & mask)

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from facecom.completion import Completion, face_mask
+from facecom.completion import Completion
+from facecom.completion.alignment import face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
@@ -47,19 +48,19 @@ class DisplayData:
     @cached_property
     def scan(self) -> Mesh:
         """The cleaned scan, with outward triangles."""
-        context = self.result.evidence
+        context = self.result.context
         mesh = context.scan.mm.mesh
         return Mesh(context.fit.pose.apply(mesh.vertices), mesh.faces)
 
     @cached_property
     def mean_face(self) -> Mesh:
         """The model's mean face."""
-        return self.result.evidence.model.template.mesh()
+        return self.result.template.mesh()
 
     @cached_property
     def modes_face(self) -> Mesh:
         """The fitted face without the discrepancy: the face model's modes alone."""
-        context = self.result.evidence
+        context = self.result.context
         code = context.fit.code.copy()
         code[context.model.identity_size :] = 0.0
         return self.mean_face.with_vertices(context.model.decode(code))
@@ -67,19 +68,19 @@ class DisplayData:
     @cached_property
     def fitted(self) -> Mesh:
         """The fitted face: modes and discrepancy."""
-        context = self.result.evidence
+        context = self.result.context
         return self.mean_face.with_vertices(context.model.decode(context.fit.code))
 
     @cached_property
     def face(self) -> Mesh:
         """The completed face."""
-        return self.mean_face.with_vertices(self.result.evidence.projected.vertices)
+        return self.mean_face.with_vertices(self.result.context.projection.vertices)
 
     @cached_property
     def merged(self) -> Mesh:
         """The scan's triangles and the patch, with outward triangles."""
         result = self.result
-        return Mesh(result.pose.apply(result.merged.vertices), result.evidence.joined.merged.faces)
+        return Mesh(result.pose.apply(result.merged.vertices), result.context.stitched.merged.faces)
 
     @cached_property
     def vertex_area(self) -> Floats:
@@ -94,8 +95,8 @@ class DisplayData:
     @cached_property
     def face_mask(self) -> Bools:
         """Vertices of the face proper: not scalp, ear or neck, (V,)."""
-        context = self.result.evidence
-        return face_mask(context.model.template, level=FINEST_LEVEL, radius_mm=context.settings.face_radius_mm)
+        context = self.result.context
+        return face_mask(context.template, level=FINEST_LEVEL, radius_mm=context.settings.face_radius_mm)
 
     @cached_property
     def made_up(self) -> Bools:
@@ -105,7 +106,7 @@ class DisplayData:
     @cached_property
     def mirror_observed(self) -> Bools:
         """Made-up vertices whose mirror vertex is observed, (V,)."""
-        return ~self.observed & self.observed[self.result.evidence.model.template.mirror]
+        return ~self.observed & self.observed[self.result.template.mirror]
 
     @cached_property
     def symmetry_provenance(self) -> Ints:

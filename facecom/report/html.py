@@ -73,8 +73,8 @@ def _header(data: DisplayData, name: str) -> Iterator[str]:
     yield tag(
         "p",
         f"The scan shows {percent(report.coverage)} of the face proper. With ears, scalp and neck, "
-        f"{percent(report.measured_share)} of the surface was observed and {percent(report.made_share)} made up; the "
-        f"made-up part has a standard deviation of {mm(report.sigma_made_mm)} on average.",
+        f"{percent(report.observed_share)} of the surface was observed and {percent(report.made_up_share)} made up; "
+        f"the made-up part has a standard deviation of {mm(report.sigma_made_up_mm)} on average.",
         kind="lead",
     )
     if report.warnings:
@@ -160,7 +160,7 @@ def _values(data: DisplayData) -> Iterator[str]:
     yield pairs(
         {
             "unit of scan and results": f"{report.unit} ({report.mm_per_unit:g} mm each)",
-            "triangles of the scan": f"{len(data.result.evidence.scan.mesh.faces):,}",
+            "triangles of the scan": f"{len(data.result.scan.faces):,}",
             "removed by cleaning": _removed(report.removed),
             "face explained by the rough fit": percent(report.score),
             "face proper observed": percent(report.coverage),
@@ -180,7 +180,7 @@ def _values(data: DisplayData) -> Iterator[str]:
 
 
 def _regions(data: DisplayData) -> Iterator[tuple[str, ...]]:
-    report, template = data.result.report, data.result.evidence.model.template
+    report, template = data.result.report, data.result.template
     everywhere = np.ones(len(data.vertex_area), bool)
     masks = {"all": everywhere} | {name: template.region_mask(name) for name in template.region_names}
     for name, mask in masks.items():
@@ -225,7 +225,7 @@ def _stages(stages: Sequence[StageSummary]) -> Iterator[str]:
 
 
 def _explanation(data: DisplayData) -> Iterator[str]:
-    report, context = data.result.report, data.result.evidence
+    report, context = data.result.report, data.result.context
     mirrored = percent(data.area_share(data.mirror_observed, of=data.made_up))
     residual = data.area_mean(data.face_to_scan, data.observed)
     relief = (

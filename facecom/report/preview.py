@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -76,19 +74,6 @@ def preview(
     ]
     bars = [_caption(name, views, size=size) for name in ("scan", "result")]
     return np.concatenate([bars[0], rows[0], bars[1], rows[1]])
-
-
-def png_bytes(image: Image) -> bytes:
-    """Encode a picture as PNG: the same bytes for the same pixels, no time or text in it.
-
-    Examples
-    --------
-    >>> png_bytes(np.zeros((2, 2, 3), np.uint8))[1:4]
-    b'PNG'
-    """
-    stream = io.BytesIO()
-    need("PIL.Image").fromarray(image).save(stream, format="PNG", compress_level=6)
-    return stream.getvalue()
 
 
 def _rotated(mesh: Mesh, transform: Similarity) -> Floats | None:

@@ -48,11 +48,11 @@ def relief_by_region(data: DisplayData) -> Mapping[str, Relief]:
     Empty where no detail was made. A vertex of the detail belongs to the region of the closest vertex of the
     completed face's triangle that it lies on.
     """
-    skin = data.result.detail
+    skin = data.result.context.detail
     if skin is None:
         return {}
-    template = data.result.evidence.model.template
-    height = skin.displacement - skin.low
+    template = data.result.template
+    height = skin.displacement - skin.base_offset
     synthesised = ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL))
     observed = skin.provenance == Provenance.OBSERVED
     closest = Surface(data.face).closest(skin.smooth.vertices)

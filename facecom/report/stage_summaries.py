@@ -62,7 +62,7 @@ def stage_summaries(data: DisplayData) -> tuple[StageSummary, ...]:
 
 
 def _alignment(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    context, report = data.result.evidence, data.result.report
+    context, report = data.result.context, data.result.report
     stored = context.scan.mm.mesh.vertices
     unaligned = data.scan.with_vertices(stored - stored.mean(0) + renderer.frame.center)
     cosine = (np.trace(context.fit.pose.rotation) - 1) / 2
@@ -87,7 +87,7 @@ def _alignment(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 
 def _model_fit(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    context, report = data.result.evidence, data.result.report
+    context, report = data.result.context, data.result.report
     code = context.fit.code[: context.model.identity_size]
     displacement = _length(data.modes_face.vertices - data.mean_face.vertices)
     return StageSummary(
@@ -114,9 +114,9 @@ def _model_fit(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 
 def _symmetry(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    context, made_up = data.result.evidence, data.made_up
+    context, made_up = data.result.context, data.made_up
     discrepancy = _normal_offset(data.modes_face.vertices, data.fitted.vertices, data)
-    mirror = context.model.template.mirror
+    mirror = context.template.mirror
     asymmetry = data.fitted.vertices - data.fitted.vertices[mirror] * [-1.0, 1.0, 1.0]
     return StageSummary(
         "Discrepancy and symmetry",
@@ -144,8 +144,8 @@ def _symmetry(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 
 def _projection(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    context = data.result.evidence
-    offset = context.projected.offset
+    context = data.result.context
+    offset = context.projection.offset
     return StageSummary(
         "Projection onto the scan",
         "The fitted face, a few tenths of a millimetre from the scan.",
@@ -179,7 +179,7 @@ def _uncertainty(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
         "well.",
         "The share of the discrepancy, and the calibration on faces with a known truth.",
         values={
-            "standard deviation, made-up part, mean over vertices": mm(report.sigma_made_mm),
+            "standard deviation, made-up part, mean over vertices": mm(report.sigma_made_up_mm),
             "largest": mm(float(sigma.max())),
         },
         pictures=(renderer.heat(data.face, sigma, "standard deviation"),),
@@ -187,7 +187,7 @@ def _uncertainty(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 
 def _stitching(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    result, stitched = data.result, data.result.evidence.joined
+    result, stitched = data.result, data.result.context.stitched
     pictures = [
         renderer.provenance(data.merged, data.merged_provenance, "made-up parts in colour"),
         renderer.plain(data.merged, "scan and patch"),
@@ -204,7 +204,7 @@ def _stitching(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
         "The merged mesh, and the patch alone: the shape of a prosthesis.",
         "All of it.",
         values={
-            "triangles of the scan kept": f"{len(result.evidence.scan.mesh.faces):,}",
+            "triangles of the scan kept": f"{len(result.scan.faces):,}",
             "triangles made up": f"{len(result.patch.faces):,}",
             "holes filled": f"{stitched.n_loops_filled}",
         },
@@ -213,7 +213,7 @@ def _stitching(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 
 def _guidance(data: DisplayData) -> StageSummary:
-    displacement, record = data.result.report.guidance_mm, data.result.evidence.pictures
+    displacement, record = data.result.report.guidance_mm, data.result.context.guidance
     return StageSummary(
         "Image guidance",
         "Depth and normal images rendered from the scan, with the hole in them.",
@@ -234,7 +234,7 @@ def _guidance(data: DisplayData) -> StageSummary:
 
 
 def _detail(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
-    skin = data.result.detail
+    skin = data.result.context.detail
     stage = StageSummary(
         "Skin detail",
         "The completed face, and a scan fine enough to hold skin relief.",
@@ -246,7 +246,7 @@ def _detail(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
     )
     if skin is None:
         return stage
-    relief = skin.displacement - skin.low
+    relief = skin.displacement - skin.base_offset
     close_up = replace(renderer, frame=Frame.around(skin.mesh.vertices, size=renderer.frame.size))
     return replace(
         stage,

@@ -34,7 +34,7 @@ def _structure(ablation: Ablation, full: VariantResult, without: VariantResult) 
     result = ablation.data.result
     return (
         f"The structure is kept because the missing part is a part of one whole face, whose code of "
-        f"{result.evidence.model.code_size} numbers was fitted to the {percent(result.report.coverage)} of the face "
+        f"{result.context.model.code_size} numbers was fitted to the {percent(result.report.coverage)} of the face "
         f"that the scan shows: {_effect(ablation, full, without, 'without the shape modes')}"
     )
 

@@ -112,7 +112,7 @@ class _ScanView:
 
 
 def _scan(data: DisplayData) -> _ScanView:
-    scan_colors = data.result.evidence.scan.mm.mesh.colors
+    scan_colors = data.result.context.scan.mm.mesh.colors
     mesh, values = _clustered(data.scan, _with_colors(data.scan.vertices, scan_colors), MAX_SCAN_FACES)
     points, scan_colors = values[:, :3], values[:, 3:]
     return _ScanView(mesh, Surface(data.face).closest(points).distance, scan_colors)
@@ -129,7 +129,7 @@ class _PatchView:
 
 
 def _patch(data: DisplayData) -> _PatchView:
-    merged, is_added = data.merged, data.result.evidence.joined.added
+    merged, is_added = data.merged, data.result.context.stitched.added
     faces = merged.faces[(is_added[merged.faces]).any(axis=1)]
     if not len(faces):
         return _PatchView(Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros(0), np.zeros(0), np.zeros((0, 0)))
@@ -144,7 +144,7 @@ def _patch(data: DisplayData) -> _PatchView:
 
 def _patch_provenance(data: DisplayData, used: Ints) -> Floats:
     """Provenance (P,) of the patch's vertices `used`: a vertex of the rim is observed, but its triangle is not."""
-    merged, is_rim = data.merged, ~data.result.evidence.joined.added[used]
+    merged, is_rim = data.merged, ~data.result.context.stitched.added[used]
     provenance = data.merged_provenance[used].astype(float)
     provenance[is_rim] = Provenance.MODEL
     if not is_rim.all():

@@ -1,4 +1,4 @@
-"""Relief added to the fine patch so that nothing folds and nothing crosses."""
+"""Displace the fine patch along its normals so that nothing folds and nothing intersects."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.skin.fine_patch import FinePatch
 
 FOLD_ROUNDS = 8
-CROSSING_ROUNDS = 24
-CALMING_ROUNDS = 3
-"""After so many the surface itself is evened out: the smooth face crosses itself there."""
-FLATTEST = 0.15
+"""Rounds of smoothing heights at folds, at most."""
+INTERSECTION_ROUNDS = 24
+"""Rounds of removing self-intersections, at most."""
+RELIEF_ROUNDS = 3
+"""After so many of them the surface itself is faired: the smooth face intersects itself there."""
+RIM_ROUNDS = RELIEF_ROUNDS + 2
+"""After so many observed vertices at the rim may move too, last, since they are observed."""
+MIN_FOLD_COSINE = 0.15
 """Least cosine between a triangle and the same one without relief."""
+RELIEF_SHARE = 0.5
+"""Share of its relief that a vertex keeps in each of the first rounds."""
+MOVED_MM = 1e-6
+"""A vertex farther than this from the height asked for counts as lowered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +38,23 @@ class Displaced:
     mesh : Mesh
         All vertices of the patch, and the faces that are kept.
     lowered : (P,) bool, vertices that do not lie at the height asked for
-    dropped : int, faces of seen skin that were left out
-    crossing : int, edges at which the mesh still crosses itself
+    dropped : int, faces of observed skin that were left out
+    n_intersecting_edges : int, edges at which the mesh still intersects itself
     """
 
     mesh: Mesh
     lowered: Bools
     dropped: int
-    crossing: int
+    n_intersecting_edges: int
 
 
-def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
-    """Move the patch along its normals; heights (P,), mm, that would fold a face give way until none does.
+def displace_without_folds(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
+    """Move the patch along its normals; heights that would fold a face give way until none does.
+
+    Parameters
+    ----------
+    patch : FinePatch
+    height : (P,) float, mm
 
     Returns
     -------
@@ -54,7 +67,8 @@ def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
     up = face_cross(smooth, faces)
     for _ in range(FOLD_ROUNDS):
         now = face_cross(smooth + value[:, None] * patch.normals, faces)
-        folded = np.einsum("fd,fd->f", now, up) < FLATTEST * np.linalg.norm(now, axis=1) * np.linalg.norm(up, axis=1)
+        size = np.linalg.norm(now, axis=1)
+        folded = np.einsum("fd,fd->f", now, up) < MIN_FOLD_COSINE * size * np.linalg.norm(up, axis=1)
         if not folded.any():
             break
         touched = np.unique(faces[folded])
@@ -63,53 +77,58 @@ def displace(patch: FinePatch, height: Floats) -> tuple[Mesh, Bools]:
     return patch.mesh.with_vertices(smooth + value[:, None] * patch.normals), lowered
 
 
-def displace_uncrossed(patch: FinePatch, height: Floats, *, calm: Floats, seen: Bools) -> Displaced:
-    """Move the patch along its normals so that it neither folds nor crosses itself.
+def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, observed: Bools) -> Displaced:
+    """Move the patch along its normals so that it neither folds nor intersects itself.
 
-    Around what crosses, made relief is drawn towards `calm`, then the surface itself is evened out where the smooth
-    face crosses itself, and faces of seen skin are left out: they are the inside of a nostril or a fold that no height
-    over a smooth surface can show, and the scan has them.
+    Around intersections, made relief is drawn towards `base_offset`, then the surface itself is faired where the
+    smooth face intersects itself, and faces of observed skin are left out: they are the inside of a nostril or a fold
+    that no height over a smooth surface can show, and the scan has them.
 
     Parameters
     ----------
     patch : FinePatch
-    height, calm : (P,) float, mm, with relief and without
-    seen : (P,) bool, vertices that lie on the scan
+    height, base_offset : (P,) float, mm, with relief and without
+    observed : (P,) bool, vertices that lie on the scan
     """
     value, kept = height.copy(), np.ones(len(patch.mesh.faces), bool)
-    faces, mended = patch.mesh.faces, np.zeros(len(value), bool)
-    mesh, _ = displace(patch, value)
-    for turn in range(CROSSING_ROUNDS):
-        crossing, pierced = self_intersections(Mesh(mesh.vertices, faces[kept]))
-        if not len(crossing):
+    faces, faired = patch.mesh.faces, np.zeros(len(value), bool)
+    mesh, _ = displace_without_folds(patch, value)
+    for step in range(INTERSECTION_ROUNDS):
+        intersecting, pierced = self_intersections(Mesh(mesh.vertices, faces[kept]))
+        if not len(intersecting):
             break
         touched = np.zeros(len(value), bool)
-        touched[crossing] = touched[faces[kept][pierced]] = True
-        touched[faces[touched[faces].any(1)]] = True
-        kept &= ~(touched[faces].any(1) & seen[faces].all(1))
-        # a seen vertex at the rim is moved last, since it is measured
-        free = touched & (~seen | (turn >= CALMING_ROUNDS + 2))
-        if turn < CALMING_ROUNDS:
-            value[free] = calm[free] + 0.5 * (value - calm)[free]
-            mesh, _ = displace(patch, value)
+        touched[intersecting] = touched[faces[kept][pierced]] = True
+        touched = _with_neighbours(touched, faces)
+        kept &= ~(touched[faces].any(1) & observed[faces].all(1))
+        movable = ~observed | (step >= RIM_ROUNDS)
+        free = touched & movable
+        if step < RELIEF_ROUNDS:
+            value[free] = base_offset[free] + RELIEF_SHARE * (value - base_offset)[free]
+            mesh, _ = displace_without_folds(patch, value)
         else:
             # a wider place each time, since a fold needs room to open
-            mended |= free
-            mended[faces[mended[faces].any(1)]] = True
-            mended &= ~seen | (turn >= CALMING_ROUNDS + 2)
-            mesh = mesh.with_vertices(fair(mesh.vertices, faces, np.flatnonzero(mended)))
+            faired = _with_neighbours(faired | free, faces) & movable
+            mesh = mesh.with_vertices(fair(mesh.vertices, faces, np.flatnonzero(faired)))
     if not kept.all():
-        kept &= _hangs_on(faces, kept, ~seen)
+        kept &= _connected_to(~observed, faces, kept)
     moved = np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals)
     return Displaced(
         Mesh(mesh.vertices, faces[kept], uv=mesh.uv),
-        mended | (np.abs(moved - height) > 1e-6),
+        faired | (np.abs(moved - height) > MOVED_MM),
         int(np.count_nonzero(~kept)),
-        len(crossing),
+        len(intersecting),
     )
 
 
-def _hangs_on(faces: Ints, kept: Bools, anchor: Bools) -> Bools:
+def _with_neighbours(chosen: Bools, faces: Ints) -> Bools:
+    """Chosen vertices and those of all faces that hold one, (P,)."""
+    out = chosen.copy()
+    out[faces[chosen[faces].any(1)]] = True
+    return out
+
+
+def _connected_to(anchor: Bools, faces: Ints, kept: Bools) -> Bools:
     """Faces (F,) of the pieces of what is kept that hold some anchor vertex."""
     a, b, c = faces[kept].T
     pairs = (np.r_[a, b], np.r_[b, c])

@@ -1,4 +1,4 @@
-"""Borders that dive behind the face (into the mouth, a nostril, behind an eye) are cut short across their mouth."""
+"""Shortcuts across the stretches of a scan's boundary that run behind the face: into the mouth, a nostril, an orbit."""
 
 from __future__ import annotations
 
@@ -7,39 +7,61 @@ import numpy as np
 from facecom.geometry.closest_points import Closest
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_loops, face_cross, unit, vertex_normals
 
-_SHORTEST_RUN = 3  # vertices on the face between two dives that still count as lying on it
-_FEWEST = 8  # vertices that a loop must have on the face, else all of it is taken for deep
+MIN_RUN_VERTICES = 3
+"""A shorter run of vertices on the face between two stretches behind it counts as behind it too."""
+MIN_LOOP_VERTICES = 8
+"""A loop with fewer vertices on the face counts as behind it as a whole."""
+MAX_BACK_FACING_COSINE = -0.2
+"""A boundary vertex whose normal has a smaller cosine with the face's looks back at it: 12 degrees beyond upright."""
+BACK_FACING_DEPTH_SHARE = 0.3
+"""Share of the depth limit beyond which a vertex that looks back is behind the face: nearer ones may be noise."""
 
 
 def points_behind_face(scan: Mesh, face: Mesh, vertices: Ints, found: Closest, *, depth_mm: float) -> Bools:
-    """Border vertices that lie behind the face or whose surface looks back at it, (R,)."""
-    is_rim = np.zeros(len(scan.vertices), bool)
-    is_rim[vertices] = True
-    part = scan.faces[is_rim[scan.faces].any(1)]
-    own = vertex_normals(scan.vertices, part)[vertices]
-    normals = unit(face_cross(face.vertices, face.faces[found.faces]))
-    behind = np.einsum("rd,rd->r", found.points - scan.vertices[vertices], normals)
-    away = np.einsum("rd,rd->r", own, normals) < -0.2
-    return (behind > depth_mm) | (away & (found.distance > 0.3 * depth_mm))
-
-
-def shortcut_runs(edges: Ints, deep: Bools, beyond: Bools) -> tuple[Bools, Ints]:
-    """Runs of deep vertices between two shallow ones.
+    """Boundary vertices that lie behind the face, or whose surface looks back at it, (R,).
 
     Parameters
     ----------
-    edges : (E, 2) int, directed border edges
-    deep, beyond : (R,) bool; a run that leaves the face's border gets no bridge
+    scan, face : Mesh, mm
+    vertices : (R,) int, boundary vertices of the scan
+    found : Closest, their closest points on the face
+    depth_mm : float, how deep behind the face is behind
+    """
+    on_boundary = np.zeros(len(scan.vertices), bool)
+    on_boundary[vertices] = True
+    part = scan.faces[on_boundary[scan.faces].any(1)]
+    own = vertex_normals(scan.vertices, part)[vertices]
+    normals = unit(face_cross(face.vertices, face.faces[found.faces]))
+    depth = np.einsum("rd,rd->r", found.points - scan.vertices[vertices], normals)
+    back_facing = np.einsum("rd,rd->r", own, normals) < MAX_BACK_FACING_COSINE
+    return (depth > depth_mm) | (back_facing & (found.distance > BACK_FACING_DEPTH_SHARE * depth_mm))
+
+
+def shortcut_runs(edges: Ints, behind: Bools, past_border: Bools) -> tuple[Bools, Ints]:
+    """Runs of vertices behind the face, each between two vertices on it.
+
+    Parameters
+    ----------
+    edges : (E, 2) int, directed boundary edges
+    behind, past_border : (R,) bool; a run that leaves the face's border gets no shortcut
 
     Returns
     -------
-    off : (R,) bool, what does not lie on the face: `deep`, without lone outliers, with whole loops that hardly touch it
-    bridges : (B, 2) int, the vertices before and after each run
+    off_face : (R,) bool
+        What does not lie on the face: `behind` without lone outliers, with whole loops that hardly touch the face.
+    shortcuts : (B, 2) int, the vertices before and after each run
+
+    Examples
+    --------
+    >>> k = np.arange(20)
+    >>> edges = np.stack([k, (k + 1) % 20], axis=1)
+    >>> shortcut_runs(edges, (k > 8) & (k < 12), np.zeros(20, bool))[1]
+    array([[ 8, 12]])
     """
-    off, bridges = deep.copy(), []
+    off_face, shortcuts = behind.copy(), []
     for loop in edge_loops(edges):
-        flags = _tidy(deep[loop])
-        off[loop] = flags
+        flags = _clean_runs(behind[loop])
+        off_face[loop] = flags
         if flags.all() or not flags.any():
             continue
         start = int(np.flatnonzero(~flags)[0])
@@ -48,30 +70,36 @@ def shortcut_runs(edges: Ints, deep: Bools, beyond: Bools) -> tuple[Bools, Ints]
         for first, last in change.reshape(-1, 2):
             run = loop[first + 1 : last + 1]
             before, after = loop[first], loop[(last + 1) % len(loop)]
-            if before != after and not (beyond[run].any() or beyond[before] or beyond[after]):
-                bridges.append((before, after))
-    return off, np.array(bridges, dtype=np.int64).reshape(-1, 2)
+            if before != after and not (past_border[run].any() or past_border[before] or past_border[after]):
+                shortcuts.append((before, after))
+    return off_face, np.array(shortcuts, dtype=np.int64).reshape(-1, 2)
 
 
-def _tidy(flags: Bools) -> Bools:
-    """Drop lone deep vertices and short shallow runs of a closed loop; all deep where little is left."""
+def _clean_runs(flags: Bools) -> Bools:
+    """Flags of a closed loop without lone ones and with short gaps closed; all set where few are unset."""
     lone = flags & ~np.roll(flags, 1) & ~np.roll(flags, -1)
     flags = flags & ~lone
-    if flags.any() and (~flags).sum() < _FEWEST:
+    if flags.any() and (~flags).sum() < MIN_LOOP_VERTICES:
         return np.ones_like(flags)
     if not flags.any():
         return flags
     start = int(np.flatnonzero(flags)[0])
-    turned = np.roll(flags, -start)
-    change = np.flatnonzero(np.diff(np.append(turned, True).astype(int)))
+    rolled = np.roll(flags, -start)
+    change = np.flatnonzero(np.diff(np.append(rolled, True).astype(int)))
     for first, last in change.reshape(-1, 2):
-        if last - first < _SHORTEST_RUN:
-            turned[first + 1 : last + 1] = True
-    return np.roll(turned, start)
+        if last - first < MIN_RUN_VERTICES:
+            rolled[first + 1 : last + 1] = True
+    return np.roll(rolled, start)
 
 
 def shortcut_points(starts: Floats, ends: Floats, spacing: Floats) -> list[Floats]:
-    """Points between the ends of each bridge, evenly, about `spacing` apart; the ends left out."""
+    """Points on each shortcut, evenly spaced, without its ends.
+
+    Parameters
+    ----------
+    starts, ends : (B, 3) float, mm
+    spacing : (B,) float, mm, about how far apart the points shall be
+    """
     out = []
     for a, b, step in zip(starts, ends, spacing, strict=True):
         parts = max(1, round(float(np.linalg.norm(b - a)) / max(float(step), 1e-6)))

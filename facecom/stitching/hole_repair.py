@@ -1,4 +1,4 @@
-"""Mend what the plane could not hold: close folded rims, deep nostrils and cracks one by one, even out crossings."""
+"""Repair what the planar triangulation left: cap remaining holes one by one, remove self-intersections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.fairing import push_apart, remove_self_intersections
 from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
-from facecom.stitching.boundary_loops import BoundaryLoops, weight_rows
+from facecom.stitching.boundary_loops import BoundaryLoops, barycentric_matrix
 from facecom.stitching.caps import cap_loop
-from facecom.stitching.patch_triangulation import Filling, double_edges
+from facecom.stitching.patch_triangulation import Filling, duplicate_edges
 from facecom.stitching.reconnection import reconnect_sheets
 from facecom.stitching.rim_blending import blended_offsets
 from facecom.stitching.rim_triangulation import split_edges
 
-_RECONNECTIONS = 3
+RECONNECTIONS = 3
+"""Rounds of reconnecting sheets and fairing what was reconnected."""
+MAX_STRIP_EDGE_MM = 2.0
+"""Longest edge of a strip that reconnects two sheets: a longer one would be seen where the intersection is not."""
+BORDER_WEIGHT = 0.99
+"""Weight on the face's border vertices from which on a new vertex counts as lying on that border."""
+MAX_CAP_DISTANCE_SHARE = 0.75
+"""Median distance of a loop to the face, as a share of the falloff, beyond which its cap is not drawn to the face."""
 
 
 def cap_remaining_holes(
@@ -27,164 +34,186 @@ def cap_remaining_holes(
     *,
     face: Mesh,
     surface: Surface,
-    rims: BoundaryLoops,
-    plane: Floats,
+    loops: BoundaryLoops,
+    uv_mm: Floats,
     fixed: Ints,
     falloff_mm: float,
-    cap_mm: float,
+    cap_perimeter_mm: float,
 ) -> tuple[Filling, int]:
-    """Add a disc to every opening inside the face that is still there; how many are returned too."""
-    capped = 0
-    patch = boundary_edges(filling.triangles)
-    own = set(map(tuple, patch.tolist()))
-    for loop in open_loops(filling, rims):
+    """Add a disc to every opening on the face that is still there.
+
+    Parameters
+    ----------
+    filling : Filling
+    face : Mesh, mm; surface : Surface of it; uv_mm : (V, 2) float, its uv in mm
+    loops : BoundaryLoops
+    fixed : (K, 2) int, edges of the scan between boundary vertices
+    falloff_mm, cap_perimeter_mm : see StitchSettings
+
+    Returns
+    -------
+    filling : Filling, with the discs
+    capped : int, how many
+    """
+    capped, count = 0, len(loops.vertices)
+    own = set(map(tuple, boundary_edges(filling.triangles).tolist()))
+    for loop in open_loops(filling, loops):
+        if len(loop) < 3 or loops.past_border[loop[loop < count]].any():
+            continue
         steps = zip(loop.tolist(), np.roll(loop, -1).tolist(), strict=True)
-        if _is_hole(loop, filling, rims, plane, surface, cap_mm=cap_mm, stitched=any(s in own for s in steps)):
-            filling = _capped(filling, loop[::-1], face, surface, rims, fixed, falloff_mm)
-            capped += 1
+        if any(step in own for step in steps):
+            if _touches_border(filling, loop[loop >= count] - count, surface):
+                continue
+        elif not _is_hole(loop, loops, uv_mm=uv_mm, cap_perimeter_mm=cap_perimeter_mm):
+            continue
+        filling = _capped(filling, loop[::-1], loops, face=face, surface=surface, fixed=fixed, falloff_mm=falloff_mm)
+        capped += 1
     return filling, capped
 
 
-def repair_self_intersections(
-    filling: Filling, rims: BoundaryLoops, fixed: Ints, *, longest_mm: float = 2.0
-) -> Filling:
-    """The filling with its new vertices evened out where it crosses itself; rim and open borders stay.
-
-    Where it still does, inner edges from rim to rim get a vertex that can move, it is evened out again, and what is
-    left is pushed apart. Sheets whose rims run through each other are reconnected where they cross: no way to move
-    them would do, and a band between them whose edges are no longer than `longest_mm` is not seen. `fixed` holds the
-    scan's edges between rim vertices, (K, 2), which are not made anew.
-    """
-    if not len(filling.triangles):
-        return filling
-    out = _eased(filling, rims)
-    for _ in range(_RECONNECTIONS):
-        points = np.concatenate([rims.points, out.points])
-        triangles = reconnect_sheets(points, out.triangles, fixed=fixed, longest_mm=longest_mm)
-        if triangles is out.triangles:
-            break
-        out = _eased(_compact(replace(out, triangles=triangles), rims), rims)
-    return out
-
-
-def _compact(filling: Filling, rims: BoundaryLoops) -> Filling:
-    """The filling without the new vertices that none of its triangles uses."""
-    count = len(rims.vertices)
-    used = np.unique(filling.triangles)
-    kept = used[used >= count]
-    names = np.arange(count + len(filling.points))
-    names[kept] = count + np.arange(len(kept))
-    return Filling(names[filling.triangles], filling.points[kept - count], filling.weights[kept - count])
-
-
-def _eased(filling: Filling, rims: BoundaryLoops) -> Filling:
-    """The filling with its vertices moved where it crosses itself, and new ones between rim vertices if that is due."""
-    out = _moved(filling, rims, remove_self_intersections)
-    chords = _crossing_chords(out, rims)
-    if len(chords):
-        out = _moved(_split(out, rims, chords), rims, remove_self_intersections)
-    return _moved(out, rims, push_apart)
-
-
-def _moved(filling: Filling, rims: BoundaryLoops, mend: Callable[..., Floats]) -> Filling:
-    count = len(rims.vertices)
-    used, local = np.unique(filling.triangles, return_inverse=True)
-    triangles, points = local.reshape(-1, 3), np.concatenate([rims.points, filling.points])
-    free = used >= count
-    free[boundary_edges(triangles)] = False
-    points[used] = mend(points[used], triangles, free=free)
-    return replace(filling, points=points[count:])
-
-
-def _crossing_chords(filling: Filling, rims: BoundaryLoops) -> Ints:
-    """Inner edges between two rim vertices, of triangles that cross another or touch such, (C, 2)."""
-    triangles, points = filling.triangles, np.concatenate([rims.points, filling.points])
-    edges, pierced = self_intersections(Mesh(points, triangles))
-    near = np.zeros(len(points), bool)
-    near[edges] = near[triangles[pierced]] = True
-    edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])
-    return edges[(used == 2) & (edges < len(rims.vertices)).all(1)]
-
-
-def _split(filling: Filling, rims: BoundaryLoops, chords: Ints) -> Filling:
-    """The filling with a new vertex in the middle of each chord."""
-    count = len(rims.vertices)
-    triangles, parents = split_edges(filling.triangles, chords, count + len(filling.points))
-    rows = 0.5 * (rims.weights[parents[:, 0]] + rims.weights[parents[:, 1]])
-    points = np.concatenate([filling.points, rims.points[parents].mean(1)])
-    return Filling(triangles, points, sp.vstack([filling.weights, rows]).tocsr())
-
-
-def open_loops(filling: Filling, rims: BoundaryLoops) -> list[Ints]:
-    """Borders of scan and filling together, as loops over rim vertices and new vertices."""
+def open_loops(filling: Filling, loops: BoundaryLoops) -> list[Ints]:
+    """Boundary loops of scan and filling together, over boundary vertices and new vertices."""
     patch = boundary_edges(filling.triangles)
-    count = len(rims.vertices) + len(filling.points)
-    way = lambda e: e[:, 0] * count + e[:, 1]  # noqa: E731
-    open_rim = rims.edges[~np.isin(way(rims.edges), way(patch[:, ::-1]))]
-    open_patch = patch[~np.isin(way(patch[:, ::-1]), way(rims.edges))]
-    return edge_loops(np.concatenate([open_rim, open_patch]))
+    count = len(loops.vertices) + len(filling.points)
+
+    def keys(edges: Ints) -> Ints:
+        return edges[:, 0] * count + edges[:, 1]
+
+    open_scan = loops.edges[~np.isin(keys(loops.edges), keys(patch[:, ::-1]))]
+    open_patch = patch[~np.isin(keys(patch[:, ::-1]), keys(loops.edges))]
+    return edge_loops(np.concatenate([open_scan, open_patch]))
 
 
-def _is_hole(
-    loop: Ints, filling: Filling, rims: BoundaryLoops, plane: Floats, surface: Surface, *, cap_mm: float, stitched: bool
-) -> bool:
-    """Whether the loop is an opening inside the face and no outer border of a piece."""
-    count = len(rims.vertices)
-    if len(loop) < 3 or rims.beyond[loop[loop < count]].any():
-        return False
-    if stitched:
-        return not _touches_border(filling, loop[loop >= count] - count, surface)
-    if rims.inside[loop].all():
-        x, y = (rims.weights[loop] @ plane).T
+def _is_hole(loop: Ints, loops: BoundaryLoops, *, uv_mm: Floats, cap_perimeter_mm: float) -> bool:
+    """Whether a boundary loop of the scan is an opening on the face and no outer boundary of a piece."""
+    if loops.on_face[loop].all():
+        x, y = (loops.weights[loop] @ uv_mm).T
         return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) < 0
-    points = rims.points[loop]
-    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_mm
+    points = loops.points[loop]
+    return float(np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()) <= cap_perimeter_mm
 
 
-def loop_points(loop: Ints, filling: Filling, rims: BoundaryLoops) -> Floats:
-    """Positions of rim vertices and new vertices, mm."""
-    return np.concatenate([rims.points, filling.points])[loop]
-
-
-def _touches_border(filling: Filling, made: Ints, surface: Surface) -> bool:
+def _touches_border(filling: Filling, new: Ints, surface: Surface) -> bool:
+    """Whether any of the new vertices lies on the face's own border."""
     border = np.zeros(len(surface.mesh.vertices), bool)
     border[boundary_edges(surface.mesh.faces).ravel()] = True
-    return bool((filling.weights[made] @ border.astype(float) > 0.99).any())
+    return bool((filling.weights[new] @ border.astype(float) > BORDER_WEIGHT).any())
 
 
 def _capped(
-    filling: Filling, loop: Ints, face: Mesh, surface: Surface, rims: BoundaryLoops, fixed: Ints, falloff_mm: float
+    filling: Filling,
+    loop: Ints,
+    loops: BoundaryLoops,
+    *,
+    face: Mesh,
+    surface: Surface,
+    fixed: Ints,
+    falloff_mm: float,
 ) -> Filling:
-    count, n = len(rims.vertices), len(loop)
-    points = loop_points(loop, filling, rims)
-    place = np.full(count + len(filling.points), -1)
-    place[loop] = np.arange(n)
+    """The filling with a disc in the loop, which runs in the direction of the disc's faces."""
+    n, start = len(loop), len(loops.vertices) + len(filling.points)
+    points = filling.positions(loops)[loop]
+    position = np.full(start, -1)
+    position[loop] = np.arange(n)
     taken = np.concatenate([fixed, filling.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)])
-    local = place[taken][(place[taken] >= 0).all(1)]
+    local = position[taken][(position[taken] >= 0).all(1)]
     added, triangles = cap_loop(points, fixed=local)
-    ways = np.stack([np.roll(np.arange(n), -1), np.arange(n)], axis=1)
-    triangles, parents = split_edges(triangles, double_edges(triangles, ways, local), n + len(added))
-    everything = np.concatenate([points, added])
-    everything = np.concatenate([everything, everything[parents].mean(1)])
-    everything = _onto_face(everything, triangles, n, surface, falloff_mm)
-    start = count + len(filling.points)
-    ids = np.concatenate([loop, start + np.arange(len(everything) - n)])
-    rows = weight_rows(face, surface.closest(everything[n:])) if len(everything) > n else filling.weights[:0]
+    reverse = np.stack([np.roll(np.arange(n), -1), np.arange(n)], axis=1)
+    triangles, parents = split_edges(triangles, duplicate_edges(triangles, reverse, local), n + len(added))
+    points = np.concatenate([points, added])
+    points = np.concatenate([points, points[parents].mean(1)])
+    points = _drawn_to_face(points, triangles, n, surface=surface, falloff_mm=falloff_mm)
+    ids = np.concatenate([loop, start + np.arange(len(points) - n)])
+    rows = barycentric_matrix(face, surface.closest(points[n:])) if len(points) > n else filling.weights[:0]
     return Filling(
         np.concatenate([filling.triangles, ids[triangles]]),
-        np.concatenate([filling.points, everything[n:]]),
+        np.concatenate([filling.points, points[n:]]),
         sp.vstack([filling.weights, rows]).tocsr(),
     )
 
 
-def _onto_face(points: Floats, triangles: Ints, n: int, surface: Surface, falloff_mm: float) -> Floats:
-    """Move a membrane onto the face surface where its rim lies on it; a deep one stays as it is."""
+def _drawn_to_face(points: Floats, triangles: Ints, n: int, *, surface: Surface, falloff_mm: float) -> Floats:
+    """A cap whose loop (the first `n` points) lies on the face moved onto it; a deep one as it is."""
     if len(points) == n:
         return points
     found = surface.closest(points)
-    if np.median(found.distance[:n]) > 0.75 * falloff_mm:
+    if np.median(found.distance[:n]) > MAX_CAP_DISTANCE_SHARE * falloff_mm:
         return points
-    held = np.arange(len(points)) < n
-    gap = points - found.points
-    offsets = blended_offsets(points, triangles, held=held, offsets=gap, falloff_mm=falloff_mm)
-    return np.where(held[:, None], points, found.points + offsets)
+    on_loop = np.arange(len(points)) < n
+    offset = points - found.points
+    blended = blended_offsets(points, triangles, constrained=on_loop, offsets=offset, falloff_mm=falloff_mm)
+    return np.where(on_loop[:, None], points, found.points + blended)
+
+
+def repair_self_intersections(
+    filling: Filling, loops: BoundaryLoops, fixed: Ints, *, max_edge_mm: float = MAX_STRIP_EDGE_MM
+) -> Filling:
+    """The filling with its new vertices faired where it intersects itself; rim and open boundaries stay.
+
+    Where fairing is not enough, inner edges from rim to rim get a vertex that can move, fairing is tried again, and
+    what is left is pushed apart. Sheets whose rims run through each other cannot be parted by moving vertices: they
+    are reconnected where they intersect.
+
+    Parameters
+    ----------
+    filling : Filling
+    loops : BoundaryLoops
+    fixed : (K, 2) int, edges of the scan between boundary vertices, which are not made anew
+    max_edge_mm : float, longest edge of a strip that reconnects two sheets
+    """
+    if not len(filling.triangles):
+        return filling
+    out = _faired(filling, loops)
+    for _ in range(RECONNECTIONS):
+        triangles = reconnect_sheets(out.positions(loops), out.triangles, fixed=fixed, max_edge_mm=max_edge_mm)
+        if triangles is out.triangles:
+            break
+        out = _faired(_compact(replace(out, triangles=triangles), loops), loops)
+    return out
+
+
+def _compact(filling: Filling, loops: BoundaryLoops) -> Filling:
+    """The filling without the new vertices that none of its triangles uses."""
+    count = len(loops.vertices)
+    used = np.unique(filling.triangles)
+    kept = used[used >= count]
+    renumbered = np.arange(count + len(filling.points))
+    renumbered[kept] = count + np.arange(len(kept))
+    return Filling(renumbered[filling.triangles], filling.points[kept - count], filling.weights[kept - count])
+
+
+def _faired(filling: Filling, loops: BoundaryLoops) -> Filling:
+    """The filling with vertices moved where it intersects itself, and chords between rim vertices split if need be."""
+    out = _with_moved_vertices(filling, loops, remove_self_intersections)
+    chords = _intersecting_chords(out, loops)
+    if len(chords):
+        out = _with_moved_vertices(_split(out, loops, chords), loops, remove_self_intersections)
+    return _with_moved_vertices(out, loops, push_apart)
+
+
+def _with_moved_vertices(filling: Filling, loops: BoundaryLoops, move: Callable[..., Floats]) -> Filling:
+    count = len(loops.vertices)
+    used, local = np.unique(filling.triangles, return_inverse=True)
+    triangles, points = local.reshape(-1, 3), filling.positions(loops)
+    free = used >= count
+    free[boundary_edges(triangles)] = False
+    points[used] = move(points[used], triangles, free=free)
+    return replace(filling, points=points[count:])
+
+
+def _intersecting_chords(filling: Filling, loops: BoundaryLoops) -> Ints:
+    """Inner edges between two rim vertices, of triangles that intersect another or touch such, (C, 2)."""
+    triangles, points = filling.triangles, filling.positions(loops)
+    edges, pierced = self_intersections(Mesh(points, triangles))
+    near = np.zeros(len(points), bool)
+    near[edges] = near[triangles[pierced]] = True
+    edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])
+    return edges[(used == 2) & (edges < len(loops.vertices)).all(1)]
+
+
+def _split(filling: Filling, loops: BoundaryLoops, chords: Ints) -> Filling:
+    """The filling with a new vertex in the middle of each chord."""
+    triangles, parents = split_edges(filling.triangles, chords, len(loops.vertices) + len(filling.points))
+    rows = 0.5 * (loops.weights[parents[:, 0]] + loops.weights[parents[:, 1]])
+    points = np.concatenate([filling.points, loops.points[parents].mean(1)])
+    return Filling(triangles, points, sp.vstack([filling.weights, rows]).tocsr())

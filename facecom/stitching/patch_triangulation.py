@@ -1,4 +1,4 @@
-"""Fill the missing part of the plane with triangles between the scan's rims and the face's own border."""
+"""Triangulate the missing part of the face, in the plane, between the scan's rims and the face's own border."""
 
 from __future__ import annotations
 
@@ -11,126 +11,147 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_loops
 from facecom.stitching.boundary_loops import BoundaryLoops
-from facecom.stitching.patch_sampling import own_lengths, rim_sizes, sample_face
-from facecom.stitching.planar_triangulation import crossings, pair_keys
+from facecom.stitching.patch_sampling import mean_edge_lengths, sample_face, sizing_field
+from facecom.stitching.planar_triangulation import crossing_segments, pair_keys
 from facecom.stitching.rim_blending import blended_offsets
 from facecom.stitching.rim_triangulation import flip_edges, split_edges, triangulate_missing
 
 
 @dataclass(frozen=True, eq=False)
 class Filling:
-    """Triangles over the rim vertices (indices below R) and new vertices (from R on, bridges among them).
+    """Triangles over the boundary vertices of the scan (indices below R) and new vertices (from R on).
 
-    triangles : (T, 3); points : (N, 3) new vertices, mm; weights : (N, V) sparse, each new vertex as a mean of face
-    vertices, before its offset.
+    Parameters
+    ----------
+    triangles : (T, 3) int
+    points : (N, 3) float, mm, new vertices, those of shortcuts among them
+    weights : (N, V) sparse, each new vertex as a mean of face vertices, before its offset
     """
 
     triangles: Ints
     points: Floats
     weights: sp.csr_matrix
 
+    def positions(self, loops: BoundaryLoops) -> Floats:
+        """Positions that the triangles index: boundary vertices of the scan, then new vertices, (R + N, 3), mm."""
+        return np.concatenate([loops.points, self.points])
 
-def face_plane(face: Mesh) -> tuple[Floats, Ints]:
-    """The face's texture coordinates scaled to mm, and its border in order.
+
+def face_uv_mm(face: Mesh) -> tuple[Floats, Ints]:
+    """The face's texture coordinates scaled to mm, counter-clockwise, and the vertices of its border in order.
+
+    Returns
+    -------
+    uv_mm : (V, 2) float, scaled so that the area of the face is that in space
+    border : (B,) int
 
     Raises
     ------
     ValueError
         When the face has no faces or no uv or is not a disc.
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    >>> face_uv_mm(Mesh(2 * square, [[0, 1, 2], [0, 2, 3]], uv=square[:, :2]))[0][2]
+    array([2., 2.])
     """
     if not len(face.faces) or face.uv is None:
-        raise ValueError("the face to join needs triangles and texture coordinates (uv)")
+        raise ValueError("the face to stitch needs triangles and texture coordinates (uv)")
     loops = boundary_loops(face.faces)
     if len(loops) != 1:
-        raise ValueError(f"the face to join must be a disc with one border, this one has {len(loops)}")
+        raise ValueError(f"the face to stitch must be a disc with one border, this one has {len(loops)}")
     corners, flat = face.vertices[face.faces], face.uv[face.faces]
     u, v = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     space = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum()
-    plane = face.uv * np.sqrt(space / max(np.abs(area).sum(), 1e-300))
+    uv_mm = face.uv * np.sqrt(space / max(np.abs(area).sum(), 1e-300))
     if area.sum() < 0:
-        plane = plane * [-1.0, 1.0]
-    return plane, loops[0]
+        uv_mm = uv_mm * [-1.0, 1.0]
+    return uv_mm, loops[0]
 
 
-def fill_plane(
+def triangulate_patch(
     face: Mesh,
-    rims: BoundaryLoops,
+    loops: BoundaryLoops,
     *,
-    plane: Floats,
+    uv_mm: Floats,
     border: Ints,
-    evidence: Floats,
+    missing_score: Floats,
     grading: float,
     falloff_mm: float,
     fixed: Ints,
 ) -> Filling:
-    """Triangulate what is missing between the rims.
+    """Triangulate what is missing between the loops.
 
     Parameters
     ----------
-    face : Mesh; plane : (V, 2), its uv in mm; border : (B,) its border vertices in order
-    rims : Rims
-    evidence : (V,) in 0..1, how surely the scan lacks the face there
-    grading, falloff_mm : see JoinSettings
-    fixed : (K, 2) pairs of rim positions that are edges of the scan
+    face : Mesh; uv_mm : (V, 2), its uv in mm; border : (B,) int, its border vertices in order
+    loops : BoundaryLoops
+    missing_score : (V,) float in 0..1, how surely the scan lacks the face there
+    grading, falloff_mm : see StitchSettings
+    fixed : (K, 2) int, pairs of boundary vertices that are edges of the scan
     """
-    count = len(rims.feet)
-    edges = usable_edges(rims)
+    edges = usable_edges(loops)
     if not len(edges):
         return Filling(np.zeros((0, 3), np.int64), np.zeros((0, 3)), sp.csr_matrix((0, len(face.vertices))))
-    sizes = rim_sizes(rims.feet, edges, rims.length, grading=grading)
-    own = own_lengths(face)
-    weights = sample_face(face, own=own, missing=evidence, border=border, sizes=sizes)
-    new_uv, feet = weights @ plane, weights @ face.vertices
+    sizing = sizing_field(loops.foot_points, edges, loops.edge_length, grading=grading)
+    template_length = mean_edge_lengths(face)
+    weights = sample_face(face, template_length=template_length, missing=missing_score, border=border, sizing=sizing)
     used = np.unique(edges)
-    local = np.full(count, -1)
+    local = np.full(len(loops.foot_points), -1)
     local[used] = np.arange(len(used))
-    uv = np.concatenate([rims.uv[used], new_uv])
-    positions = np.concatenate([rims.feet[used], feet])
-    opinion = np.concatenate([np.full(len(used), np.nan), weights @ evidence])
+    feet = weights @ face.vertices
+    uv = np.concatenate([loops.uv[used], weights @ uv_mm])
+    positions = np.concatenate([loops.foot_points[used], feet])
     rim = local[edges]
-    walls = _walls(uv, rim, _border_edges(weights, border, len(used)), _exits(rims, edges, local, uv, weights, border))
-    size = np.concatenate([rims.length[used], sizes.at(feet, weights @ own)[0]])
-    gap = np.concatenate([rim_gaps(rims)[used], np.zeros(len(feet))])
+    exits = _exit_edges(loops, local, uv=uv, weights=weights, border=border)
     triangles, _ = triangulate_missing(
-        uv, rim, walls, evidence=opinion, positions=positions, size=size, gap=gap, domain=plane[border]
+        uv,
+        rim,
+        _uncrossed_barriers(uv, rim, np.concatenate([exits, _border_edges(weights, border, len(used))])),
+        missing_score=np.concatenate([np.full(len(used), np.nan), weights @ missing_score]),
+        positions=positions,
+        size=np.concatenate([loops.edge_length[used], sizing.evaluate(feet, weights @ template_length)[0]]),
+        residual=np.concatenate([rim_residuals(loops)[used], np.zeros(len(feet))]),
+        domain=uv_mm[border],
     )
-    ids = np.concatenate([used, count + np.arange(len(feet))])
     fixed_local = local[fixed][(local[fixed] >= 0).all(1)]
     triangles = flip_edges(triangles, uv=uv, positions=positions, fixed=fixed_local)
-    return _lifted(ids[triangles], rims, feet, weights, falloff_mm=falloff_mm, fixed=fixed)
+    ids = np.concatenate([used, len(loops.foot_points) + np.arange(len(feet))])
+    return _lifted(ids[triangles], loops, feet, weights, falloff_mm=falloff_mm, fixed=fixed)
 
 
-def usable_edges(rims: BoundaryLoops) -> Ints:
-    """Rim edges with both ends over the face, less those that still cross another border in the plane.
+def usable_edges(loops: BoundaryLoops) -> Ints:
+    """Edges of the loops over the face, (E, 2), less those that still cross another loop in the plane.
 
-    Of two borders that cross, the one farther from the face gives way (a sheet of hair in front of skin).
+    Of two loops that cross, the one farther from the face gives way (a sheet of hair in front of skin).
     """
-    edges = rims.outline
+    edges = loops.uv_edges
     if not len(edges):
         return edges
-    gap = rim_gaps(rims)
-    links = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(len(gap),) * 2)
+    residual = rim_residuals(loops)
+    links = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(len(residual),) * 2)
     curve = csgraph.connected_components(links, directed=False)[1]
-    mean = np.bincount(curve, gap) / np.bincount(curve)
+    mean = np.bincount(curve, residual) / np.bincount(curve)
     rank = mean[curve[edges[:, 0]]]
-    pairs = crossings(rims.uv[edges[:, 0]], rims.uv[edges[:, 1]])
+    pairs = crossing_segments(loops.uv[edges[:, 0]], loops.uv[edges[:, 1]])
     worse = np.where(rank[pairs[:, 0]] > rank[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
     keep = np.ones(len(edges), bool)
     keep[worse] = False
     return edges[keep]
 
 
-def rim_gaps(rims: BoundaryLoops) -> Floats:
-    """Distance of each rim vertex to its foot on the face, (N,), mm; zero on bridges."""
-    count = len(rims.points)
-    gap = np.zeros(len(rims.feet))
-    gap[:count] = np.linalg.norm(rims.points - rims.feet[:count], axis=1)
-    return gap
+def rim_residuals(loops: BoundaryLoops) -> Floats:
+    """Distance of each boundary vertex to its foot point on the face, (N,), mm; zero on shortcuts."""
+    count = len(loops.points)
+    residual = np.zeros(len(loops.foot_points))
+    residual[:count] = np.linalg.norm(loops.points - loops.foot_points[:count], axis=1)
+    return residual
 
 
 def _border_edges(weights: sp.csr_matrix, border: Ints, offset: int) -> Ints:
-    """The face's border as edges between those of its vertices that were sampled, as plane points."""
+    """The face's border as edges between those of its vertices that were sampled, numbered from `offset`."""
     single = np.flatnonzero(np.diff(weights.indptr) == 1)
     at = np.full(weights.shape[1], -1)
     at[weights.indices[weights.indptr[single]]] = single + offset
@@ -138,61 +159,81 @@ def _border_edges(weights: sp.csr_matrix, border: Ints, offset: int) -> Ints:
     return np.stack([kept, np.roll(kept, -1)], axis=1) if len(kept) > 2 else np.zeros((0, 2), np.int64)
 
 
-def _exits(rims: BoundaryLoops, edges: Ints, local: Ints, uv: Floats, weights: sp.csr_matrix, border: Ints) -> Ints:
-    """From where a rim leaves the face to the nearest sampled border vertex: the gap between the two is a wall too."""
-    leaving = rims.edges[rims.inside[rims.edges[:, 0]] != rims.inside[rims.edges[:, 1]]]
-    leaving = leaving[rims.beyond[leaving].any(1)]
-    inner = np.where(rims.inside[leaving[:, 0]], leaving[:, 0], leaving[:, 1])
+def _exit_edges(loops: BoundaryLoops, local: Ints, *, uv: Floats, weights: sp.csr_matrix, border: Ints) -> Ints:
+    """Edges from where a loop leaves the face to the nearest sampled border vertex: the two regions must not leak."""
+    leaving = loops.edges[loops.on_face[loops.edges[:, 0]] != loops.on_face[loops.edges[:, 1]]]
+    leaving = leaving[loops.past_border[leaving].any(1)]
+    inner = np.where(loops.on_face[leaving[:, 0]], leaving[:, 0], leaving[:, 1])
     inner = np.unique(inner[local[inner] >= 0])
     ring = np.unique(_border_edges(weights, border, len(uv) - weights.shape[0]))
     if not len(inner) or not len(ring):
         return np.zeros((0, 2), np.int64)
-    nearest = cKDTree(uv[ring]).query(rims.uv[inner])[1]
+    nearest = cKDTree(uv[ring]).query(loops.uv[inner])[1]
     return np.stack([local[inner], ring[nearest]], axis=1)
 
 
-def _walls(uv: Floats, rim: Ints, border: Ints, exits: Ints) -> Ints:
-    """Border and exit edges that cross no rim edge and not each other."""
-    walls = np.concatenate([exits, border])
-    lines = np.concatenate([rim, walls])
-    pairs = crossings(uv[lines[:, 0]], uv[lines[:, 1]])
+def _uncrossed_barriers(uv: Floats, rim: Ints, barriers: Ints) -> Ints:
+    """Those of the barriers that cross no rim edge and none of the earlier barriers."""
+    lines = np.concatenate([rim, barriers])
+    pairs = crossing_segments(uv[lines[:, 0]], uv[lines[:, 1]])
     keep = np.ones(len(lines), bool)
     keep[pairs[:, 1]] = False
-    return walls[keep[len(rim) :]]
+    return barriers[keep[len(rim) :]]
 
 
 def _lifted(
-    triangles: Ints, rims: BoundaryLoops, feet: Floats, weights: sp.csr_matrix, *, falloff_mm: float, fixed: Ints
+    triangles: Ints, loops: BoundaryLoops, feet: Floats, weights: sp.csr_matrix, *, falloff_mm: float, fixed: Ints
 ) -> Filling:
-    """Give the triangles their place in space: the face surface plus the blended gap at the rim."""
-    count = len(rims.vertices)
-    rows = sp.vstack([rims.weights, weights]).tocsr()
-    base = np.concatenate([rims.feet, feet])
-    triangles, parents = split_edges(triangles, double_edges(triangles, rims.edges, fixed), len(base))
+    """Give the triangles their place in space: the face surface plus the blended offset of the rim."""
+    count = len(loops.vertices)
+    rows = sp.vstack([loops.weights, weights]).tocsr()
+    base = np.concatenate([loops.foot_points, feet])
+    triangles, parents = split_edges(triangles, duplicate_edges(triangles, loops.edges, fixed), len(base))
     if len(parents):
         rows = sp.vstack([rows, 0.5 * (rows[parents[:, 0]] + rows[parents[:, 1]])]).tocsr()
         base = np.concatenate([base, base[parents].mean(1)])
     used, local = np.unique(triangles, return_inverse=True)
-    gap = np.zeros_like(base)
-    gap[:count] = rims.points - rims.feet[:count]
-    held = used < count
+    offset = np.zeros_like(base)
+    offset[:count] = loops.points - loops.foot_points[:count]
+    on_scan = used < count
     spread = base.copy()
-    spread[:count] = rims.points  # feet may coincide
-    offsets = blended_offsets(spread[used], local.reshape(-1, 3), held=held, offsets=gap[used], falloff_mm=falloff_mm)
-    new = used[~held]
-    renumber = np.concatenate([np.arange(count), np.full(len(base) - count, -1)])
-    renumber[new] = count + np.arange(len(new))
-    return Filling(renumber[triangles], base[new] + offsets[~held], rows[new])
+    spread[:count] = loops.points  # foot points may coincide
+    blended = blended_offsets(
+        spread[used], local.reshape(-1, 3), constrained=on_scan, offsets=offset[used], falloff_mm=falloff_mm
+    )
+    new = used[~on_scan]
+    renumbered = np.concatenate([np.arange(count), np.full(len(base) - count, -1)])
+    renumbered[new] = count + np.arange(len(new))
+    return Filling(renumbered[triangles], base[new] + blended[~on_scan], rows[new])
 
 
-def double_edges(triangles: Ints, border: Ints, fixed: Ints) -> Ints:
-    """Edges of the triangles that the scan has too, unless both use it once, in opposite directions, (D, 2)."""
+def duplicate_edges(triangles: Ints, boundary: Ints, fixed: Ints) -> Ints:
+    """Edges of the triangles that the scan has too, unless both use it once, in opposite directions.
+
+    Parameters
+    ----------
+    triangles : (T, 3) int
+    boundary : (E, 2) int, directed boundary edges of the scan
+    fixed : (K, 2) int, edges of the scan between the same vertices
+
+    Returns
+    -------
+    (D, 2) int, sorted pairs
+
+    Examples
+    --------
+    >>> none = np.zeros((0, 2), int)
+    >>> duplicate_edges(np.array([[0, 1, 2]]), none, np.array([[1, 0]]))
+    array([[0, 1]])
+    >>> len(duplicate_edges(np.array([[0, 1, 2]]), np.array([[1, 0]]), np.array([[1, 0]])))
+    0
+    """
     if not len(triangles) or not len(fixed):
         return np.zeros((0, 2), np.int64)
     directed = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    count = int(max(directed.max(), fixed.max(), border.max())) + 1
+    count = int(max(directed.max(), fixed.max(), boundary.max(initial=0))) + 1
     directed = directed[np.isin(pair_keys(directed, count), pair_keys(fixed, count))]
     edges, inverse, times = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True)
-    stitched = np.isin(directed[:, 1] * count + directed[:, 0], border[:, 0] * count + border[:, 1])
-    good = np.bincount(inverse.ravel(), stitched, minlength=len(edges)) > 0
+    shared = np.isin(directed[:, 1] * count + directed[:, 0], boundary[:, 0] * count + boundary[:, 1])
+    good = np.bincount(inverse.ravel(), shared, minlength=len(edges)) > 0
     return edges[~(good & (times == 1))].reshape(-1, 2)

@@ -39,7 +39,7 @@ def constrained_triangles(points: Floats, segments: Ints) -> tuple[Ints, Bools]:
     present = has_edges(triangles, segments, len(points))
     if present.all():
         return triangles, present
-    near = _touched(points, triangles, segments[~present])
+    near = _near_segments(points, triangles, segments[~present])
     cavity = _Cavity(points, triangles[near], segments[present])
     for row in np.flatnonzero(~present):
         present[row] = cavity.insert(*segments[row].tolist())
@@ -47,14 +47,20 @@ def constrained_triangles(points: Floats, segments: Ints) -> tuple[Ints, Bools]:
 
 
 def signed_areas(points: Floats, triangles: Ints) -> Floats:
-    """Twice the signed area of each plane triangle, (T,)."""
+    """Twice the signed area of each plane triangle, (T,), positive where counter-clockwise.
+
+    Examples
+    --------
+    >>> signed_areas(np.array([[0.0, 0], [1, 0], [0, 1]]), np.array([[0, 1, 2], [0, 2, 1]]))
+    array([ 1., -1.])
+    """
     a, b, c = (points[triangles[:, k]] for k in range(3))
     u, v = b - a, c - a
     return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
 
 
 def has_edges(triangles: Ints, segments: Ints, count: int) -> Bools:
-    """Whether each undirected segment is an edge of a triangle, (S,)."""
+    """Whether each undirected segment (S, 2) of points below `count` is an edge of a triangle, (S,)."""
     at_segment = np.zeros(count, bool)
     at_segment[segments] = True
     near = triangles[at_segment.take(triangles).sum(axis=1) > 1]
@@ -68,8 +74,18 @@ def pair_keys(pairs: Ints, count: int) -> Ints:
     return np.minimum(start, end) * count + np.maximum(start, end)
 
 
-def crossings(starts: Floats, ends: Floats) -> Ints:
-    """Pairs (i < j) of plane segments that meet anywhere but in a shared end point, (C, 2)."""
+def crossing_segments(starts: Floats, ends: Floats) -> Ints:
+    """Pairs (i < j) of plane segments that meet anywhere but in a shared end point, (C, 2).
+
+    Parameters
+    ----------
+    starts, ends : (S, 2) float
+
+    Examples
+    --------
+    >>> crossing_segments(np.array([[0.0, 0], [0, 1]]), np.array([[1.0, 1], [1, 0]]))
+    array([[0, 1]])
+    """
     lines = shapely.linestrings(np.stack([starts, ends], axis=1))
     pairs = shapely.STRtree(lines).query(lines, predicate="intersects").T
     pairs = pairs[pairs[:, 0] < pairs[:, 1]]
@@ -81,8 +97,8 @@ def crossings(starts: Floats, ends: Floats) -> Ints:
     return pairs[~shared]
 
 
-def _touched(points: Floats, triangles: Ints, segments: Ints) -> Bools:
-    """Triangles whose box meets the box of a segment: all that an insertion can change."""
+def _near_segments(points: Floats, triangles: Ints, segments: Ints) -> Bools:
+    """Triangles whose bounding box meets that of a segment, (T,): all that an insertion can change."""
     corners = points[triangles]
     (left, low), (right, high) = corners.min(1).T, corners.max(1).T
     mask = np.zeros(len(triangles), bool)
@@ -108,7 +124,7 @@ class _Cavity:
         return np.array(found, dtype=np.int64).reshape(-1, 3)
 
     def insert(self, a: int, b: int) -> bool:
-        """Make (a, b) an edge; False, and nothing changed, where that is impossible."""
+        """Make (a, b) an edge; False, with nothing changed, where that is impossible."""
         if (a, b) not in self._apex and (b, a) not in self._apex:
             walk = self._walk(a, b)
             if walk is None:

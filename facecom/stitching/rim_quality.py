@@ -1,4 +1,4 @@
-"""How well a patch meets the scan: angles over the rim, shape of its triangles, crossings."""
+"""How well a patch meets the scan: angles over the rim, shape of its triangles, self-intersections."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges
+
+RINGS = 2
+"""Rings of the scan around the patch whose angles are compared with those over the rim."""
 
 
 @dataclass(frozen=True)
 class RimQuality:
-    """Figures of a join.
+    """Quality of a stitched patch; NaN where there is nothing to measure.
 
-    rim_angle_deg : median angle between the two faces of a rim edge
-    scan_angle_deg : the same inside the scan, near its rims
-    patch_angle_deg : the same inside the patch
-    gap_mm : median distance of the rim to the face surface
-    smallest_angle_deg : 99 % of the patch's triangles have no smaller angle
-    crossing_edges : edges of the patch that pierce another of its triangles
-    nonmanifold_edges : edges of new faces that more than two faces use
-
-    NaN where there is nothing to measure.
+    Parameters
+    ----------
+    rim_angle_deg : float, median angle between the two faces of a rim edge
+    scan_angle_deg : float, the same inside the scan, near its rims
+    patch_angle_deg : float, the same inside the patch
+    residual_mm : float, median distance of the rim to the face surface
+    smallest_angle_deg : float, 99 % of the patch's triangles have no smaller angle
+    self_intersecting_edges : int, edges of the patch that pierce another of its triangles
+    nonmanifold_edges : int, edges of new faces that more than two faces use
     """
 
     rim_angle_deg: float
     scan_angle_deg: float
     patch_angle_deg: float
-    gap_mm: float
+    residual_mm: float
     smallest_angle_deg: float
-    crossing_edges: int
+    self_intersecting_edges: int
     nonmanifold_edges: int
 
 
-def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, gap: Floats) -> RimQuality:
+def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, residual: Floats) -> RimQuality:
     """Measure a merged mesh whose first `scan_faces` faces are the scan's.
 
     Parameters
@@ -42,46 +46,59 @@ def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, gap: Floats) -
     merged : Mesh
     scan_faces : int
     on_face : (M,) bool, rim vertices whose edges count for `rim_angle_deg`; the rims of deep caps do not
-    gap : (R,) float, distance of the stitched rim vertices to the face surface, mm
+    residual : (R,) float, mm, distance of the stitched rim vertices to the face surface
     """
     patch = merged.faces[scan_faces:]
     if not len(patch):
-        nothing = float("nan")
-        return RimQuality(nothing, nothing, nothing, nothing, nothing, 0, 0)
-    new = np.zeros(len(merged.vertices), bool)
-    new[patch.ravel()] = True
-    near = new.copy()
-    for _ in range(2):
-        near[merged.faces[near[merged.faces].any(1)].ravel()] = True
-    chosen = np.flatnonzero(near[merged.faces].any(1))
+        return RimQuality(np.nan, np.nan, np.nan, np.nan, np.nan, 0, 0)
+    chosen = _faces_near(merged, patch)
     part = Mesh(merged.vertices, merged.faces[chosen])
     edges, edge_of, used = unique_edges(part.faces)
-    made = chosen >= scan_faces
-    makers = np.bincount(edge_of, np.tile(made, 3), minlength=len(edges))
-    angle, pairs_edge = _angles(part, edge_of, used)
-    kind = np.where((makers == 1) & ~on_face[edges].all(1), -1, makers)[pairs_edge]
-    median = lambda k: float(np.median(angle[kind == k])) if (kind == k).any() else float("nan")  # noqa: E731
-    smallest = float(np.percentile(smallest_angles(merged.vertices, patch), 1))
-    crossing = len(intersecting_edges(Mesh(merged.vertices, patch)))
-    bad = int(((used > 2) & (makers > 0)).sum())
+    patch_faces = np.bincount(edge_of, np.tile(chosen >= scan_faces, 3), minlength=len(edges))
+    # of the faces at an edge, how many are the patch's; rim edges of deep caps count nowhere
+    kind = np.where((patch_faces == 1) & ~on_face[edges].all(1), -1, patch_faces)[used == 2]
+    angle = _dihedral_angles(part, edge_of, used == 2)
+    scan_angle, rim_angle, patch_angle = (_median(angle[kind == k]) for k in range(3))
     return RimQuality(
-        median(1), median(0), median(2), float(np.median(gap)) if len(gap) else float("nan"), smallest, crossing, bad
+        rim_angle,
+        scan_angle,
+        patch_angle,
+        _median(residual),
+        float(np.percentile(smallest_angles(merged.vertices, patch), 1)),
+        len(intersecting_edges(Mesh(merged.vertices, patch))),
+        int(((used > 2) & (patch_faces > 0)).sum()),
     )
 
 
-def _angles(mesh: Mesh, edge_of: Ints, used: Ints) -> tuple[Floats, Ints]:
-    """Angle in degrees between the two faces of each inner edge, and the edge."""
-    order = np.argsort(edge_of, kind="stable")
-    owner = np.tile(np.arange(len(mesh.faces)), 3)[order]
-    inner = used[edge_of[order]] == 2
-    one, two = owner[inner].reshape(-1, 2).T
+def _faces_near(merged: Mesh, patch: Ints) -> Ints:
+    """Faces within `RINGS` rings of the patch, itself included."""
+    near = np.zeros(len(merged.vertices), bool)
+    near[patch.ravel()] = True
+    for _ in range(RINGS):
+        near[merged.faces[near[merged.faces].any(1)].ravel()] = True
+    return np.flatnonzero(near[merged.faces].any(1))
+
+
+def _dihedral_angles(mesh: Mesh, edge_of: Ints, inner: Bools) -> Floats:
+    """Angle in degrees between the normals of the two faces of each inner edge."""
+    one, two = (faces_at_edges(edge_of, inner) % len(mesh.faces)).T
     normals = face_normals(mesh)
     cosine = np.einsum("ed,ed->e", normals[one], normals[two])
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1))), edge_of[order][inner][::2]
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
 
 
 def smallest_angles(vertices: Floats, faces: Ints) -> Floats:
-    """Smallest angle of each triangle, (F,), degrees."""
+    """Smallest angle of each triangle, (F,), degrees.
+
+    Examples
+    --------
+    >>> smallest_angles(np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.array([[0, 1, 2]])).round(6)
+    array([45.])
+    """
     angles = []
     for k in range(3):
         u = vertices[faces[:, (k + 1) % 3]] - vertices[faces[:, k]]

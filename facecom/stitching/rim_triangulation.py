@@ -1,30 +1,42 @@
-"""Which part of the plane is missing, and the triangles that fill it up to the rim."""
+"""The missing part of the plane, filled with triangles up to the rim; edge flips and splits of such triangles."""
 
 from __future__ import annotations
 
 import numpy as np
 import shapely
 
+from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.mesh import Bools, Floats, Ints, face_components, face_cross, longest_edges, unique_edges
 from facecom.stitching.missing_regions import label_missing
 from facecom.stitching.planar_triangulation import constrained_triangles, has_edges, pair_keys, signed_areas
 
-_STRETCH = 4.0  # longest edge of a triangle over the wanted length, where it is believed
-_SHORT_MM = 10.0  # a triangle with shorter edges is believed in any case
-_FEWEST_EDGES = 6  # of the rim that a piece beside the scan must hang on
-_FLAP_MM2 = 4000.0  # a smaller piece beside the scan is left out
-_APART_MM = 2.5  # where a fifth of its rim is farther from the face than this (hair, a collar)
+MAX_STRETCH = 4.0
+"""Longest edge of a triangle over the target length: longer ones span what was not sampled."""
+SHORT_MM = 10.0
+"""A triangle with shorter edges is kept in any case."""
+MIN_RIM_EDGES = 6
+"""Rim edges on which a piece that extends the scan must hang."""
+LARGE_PIECE_MM2 = 4000.0
+"""A piece that extends the scan by more than this is kept even where the rim is off the face."""
+MAX_RIM_RESIDUAL_MM = 2.5
+"""A smaller one is kept where four fifths of its rim are this near to the face (hair and collars are not)."""
+RIM_RESIDUAL_PERCENTILE = 80
+"""Percentile of the residuals of a piece's rim that is held against that limit."""
+FLIP_PASSES = 12
+"""Passes of edge flips at most."""
+MIN_FLIP_GAIN_RAD = 1e-3
+"""An edge is flipped where its opposite angles exceed 180 degrees by more than this, so that no pair flips forever."""
 
 
 def triangulate_missing(
     uv: Floats,
     rim: Ints,
-    separators: Ints,
+    barriers: Ints,
     *,
-    evidence: Floats,
+    missing_score: Floats,
     positions: Floats,
     size: Floats,
-    gap: Floats,
+    residual: Floats,
     domain: Floats,
 ) -> tuple[Ints, Bools]:
     """Triangulate the plane along the rim and keep the triangles where the scan has nothing.
@@ -33,11 +45,11 @@ def triangulate_missing(
     ----------
     uv : (N, 2) float, the plane
     rim : (E, 2) int, directed rim edges, the scan on their left
-    separators : (S, 2) int, further edges that part regions
-    evidence : (N,) float in 0..1, how surely a point is missing; NaN for no opinion (the rim itself)
-    positions : (N, 3) float, the points in space: regions vote by their area there
-    size : (N,) float, wanted edge length at each point; a much larger triangle spans what was not sampled
-    gap : (N,) float, distance of a rim point to the face, mm
+    barriers : (S, 2) int, further edges that part regions
+    missing_score : (N,) float in 0..1, how surely the scan lacks a point; NaN where nothing is known (the rim itself)
+    positions : (N, 3) float, mm, the points in space: regions vote by their area there
+    size : (N,) float, mm, target edge length at each point
+    residual : (N,) float, mm, distance of a rim point to the face
     domain : (B, 2) float, the polygon of the face's border
 
     Returns
@@ -45,37 +57,38 @@ def triangulate_missing(
     triangles : (T, 3) int, counter-clockwise
     present : (E,) bool, rim edges that became edges of the triangulation
     """
-    triangles, present = constrained_triangles(uv, np.concatenate([rim, separators]))
+    triangles, present = constrained_triangles(uv, np.concatenate([rim, barriers]))
     polygon = shapely.Polygon(domain)
     shapely.prepare(polygon)
     triangles = triangles[shapely.contains_xy(polygon, uv[triangles].mean(1))]
     present = present[: len(rim)]
     side = _rim_sides(triangles, rim[present], len(uv))
-    walls = np.concatenate([rim[present], separators])
-    label = label_missing(triangles, side, walls, evidence=evidence, positions=positions)
-    label &= longest_edges(positions, triangles) < np.maximum(_STRETCH * size[triangles].max(1), _SHORT_MM)
-    return _stitched(triangles[label & (side >= 0)], rim[present], positions, gap), present
+    label = label_missing(
+        triangles, side, np.concatenate([rim[present], barriers]), missing_score=missing_score, positions=positions
+    )
+    label &= longest_edges(positions, triangles) < np.maximum(MAX_STRETCH * size[triangles].max(1), SHORT_MM)
+    return _pieces_at_rim(triangles[label & (side >= 0)], rim[present], positions, residual), present
 
 
-def _stitched(triangles: Ints, rim: Ints, positions: Floats, gap: Floats) -> Ints:
+def _pieces_at_rim(triangles: Ints, rim: Ints, positions: Floats, residual: Floats) -> Ints:
     """The edge-connected pieces that close an opening, and those that extend the scan where it lies on the face."""
     if not len(triangles):
         return triangles
     count = len(positions)
     piece = face_components(triangles)
-    directed = triangles * count + np.roll(triangles, -1, axis=1)
-    at_rim = np.isin(directed, rim[:, 1] * count + rim[:, 0])
+    at_rim = np.isin(triangles * count + np.roll(triangles, -1, axis=1), rim[:, 1] * count + rim[:, 0])
     keys = pair_keys(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2), count)
     _, inverse, used = np.unique(keys, return_inverse=True, return_counts=True)
     is_open = ((used[inverse] == 1) & ~at_rim.ravel()).reshape(-1, 3).any(1)
     area = np.bincount(piece, 0.5 * np.linalg.norm(face_cross(positions, triangles), axis=1))
-    held = np.bincount(piece, at_rim.sum(1))
+    rim_edges = np.bincount(piece, at_rim.sum(1))
     closing = np.bincount(piece, is_open) == 0
-    stitched = np.isin(triangles, rim[:, 1])
-    keep = held > 0
+    on_rim = np.isin(triangles, rim[:, 1])
+    keep = rim_edges > 0
     for k in np.flatnonzero(keep & ~closing):
-        apart = np.percentile(gap[triangles[piece == k][stitched[piece == k]]], 80)
-        keep[k] = held[k] >= _FEWEST_EDGES and (apart < _APART_MM or area[k] > _FLAP_MM2)
+        own = residual[triangles[piece == k][on_rim[piece == k]]]
+        near = np.percentile(own, RIM_RESIDUAL_PERCENTILE) < MAX_RIM_RESIDUAL_MM
+        keep[k] = rim_edges[k] >= MIN_RIM_EDGES and (near or area[k] > LARGE_PIECE_MM2)
     return triangles[keep[piece]]
 
 
@@ -87,10 +100,28 @@ def _rim_sides(triangles: Ints, rim: Ints, count: int) -> Ints:
     return np.where(same, -1, np.where(other, 1, 0))
 
 
-def flip_edges(triangles: Ints, *, uv: Floats, positions: Floats, fixed: Ints, passes: int = 12) -> Ints:
+def flip_edges(triangles: Ints, *, uv: Floats, positions: Floats, fixed: Ints, passes: int = FLIP_PASSES) -> Ints:
     """Flip inner edges until opposite angles in space sum to at most 180 degrees (Delaunay on the surface).
 
-    An edge stays where the flip would fold the plane or make an edge that exists or is in `fixed`, (K, 2).
+    Parameters
+    ----------
+    triangles : (T, 3) int
+    uv : (N, 2) float, the plane: an edge stays where the flip would fold it
+    positions : (N, 3) float, the points in space
+    fixed : (K, 2) int, edges that must not be made
+    passes : int, at most
+
+    Returns
+    -------
+    (T, 3) int
+
+    Examples
+    --------
+    >>> thin = np.array([[0.0, 0], [10, 0], [5, 1], [5, -1]])
+    >>> space = np.c_[thin, np.zeros(4)]
+    >>> flip_edges(np.array([[0, 1, 2], [1, 0, 3]]), uv=thin, positions=space, fixed=np.zeros((0, 2), int))
+    array([[0, 3, 2],
+           [3, 1, 2]])
     """
     triangles, fixed_keys = triangles.copy(), pair_keys(fixed, len(uv))
     active = np.arange(len(triangles))
@@ -107,33 +138,44 @@ def flip_edges(triangles: Ints, *, uv: Floats, positions: Floats, fixed: Ints, p
 
 def _flip_once(triangles: Ints, active: Ints, *, uv: Floats, positions: Floats, fixed_keys: Ints) -> Ints:
     """Flip edges between the triangles `active`, in place and best gain first; returns the triangles changed."""
-    part, count = triangles[active], len(active)
-    edges, edge_of, used = unique_edges(part)
-    order = np.argsort(edge_of, kind="stable")
-    first = np.searchsorted(edge_of[order], np.arange(len(edges)))
-    inner = np.flatnonzero(used == 2)
-    one, two = order[first[inner]], order[first[inner] + 1]
-    corner = lambda k, s: part[k % count, (k // count + s) % 3]  # noqa: E731
-    a, b, c, d = corner(one, 0), corner(one, 1), corner(one, 2), corner(two, 2)
-    gain = _angle(positions, a, c, b) + _angle(positions, a, d, b) - np.pi
-    wanted = np.flatnonzero(gain > 1e-3)
-    wanted = wanted[np.argsort(-gain[wanted], kind="stable")]
-    a, b, c, d, one, two = (values[wanted] for values in (a, b, c, d, one, two))
-    planar = (signed_areas(uv, np.stack([a, d, c], 1)) > 0) & (signed_areas(uv, np.stack([d, b, c], 1)) > 0)
-    key = pair_keys(np.stack([c, d], axis=1), len(uv))
-    free = planar & ~np.isin(key, fixed_keys) & ~has_edges(triangles, np.stack([c, d], axis=1), len(uv))
-    touched, made = np.zeros(count, bool), set()
-    for k in np.flatnonzero(free).tolist():
-        s, t = one[k] % count, two[k] % count
-        if touched[s] or touched[t] or key[k] in made:
+    quads, one, two = _quads_to_flip(triangles[active], positions)
+    a, b, c, d = quads.T
+    convex = (signed_areas(uv, np.stack([a, d, c], 1)) > 0) & (signed_areas(uv, np.stack([d, b, c], 1)) > 0)
+    diagonal = quads[:, 2:]
+    key = pair_keys(diagonal, len(uv))
+    allowed = convex & ~np.isin(key, fixed_keys) & ~has_edges(triangles, diagonal, len(uv))
+    touched, flipped = np.zeros(len(active), bool), set()
+    for k in np.flatnonzero(allowed).tolist():
+        s, t = one[k], two[k]
+        if touched[s] or touched[t] or key[k] in flipped:
             continue
         triangles[active[s]], triangles[active[t]] = (a[k], d[k], c[k]), (d[k], b[k], c[k])
         touched[s] = touched[t] = True
-        made.add(key[k])
+        flipped.add(key[k])
     return active[touched]
 
 
+def _quads_to_flip(triangles: Ints, positions: Floats) -> tuple[Ints, Ints, Ints]:
+    """Inner edges whose opposite angles exceed 180 degrees, largest excess first.
+
+    Returns
+    -------
+    quads : (Q, 4) int, ends of the edge, opposite corner of the first triangle, of the second
+    one, two : (Q,) int, the triangles
+    """
+    count = len(triangles)
+    _, edge_of, used = unique_edges(triangles)
+    first, second = faces_at_edges(edge_of, used == 2).T
+    a, b, c = (triangles[first % count, (first // count + k) % 3] for k in range(3))
+    d = triangles[second % count, (second // count + 2) % 3]
+    excess = _angle(positions, a, c, b) + _angle(positions, a, d, b) - np.pi
+    chosen = np.flatnonzero(excess > MIN_FLIP_GAIN_RAD)
+    chosen = chosen[np.argsort(-excess[chosen], kind="stable")]
+    return np.stack([a, b, c, d], axis=1)[chosen], first[chosen] % count, second[chosen] % count
+
+
 def _angle(positions: Floats, a: Ints, apex: Ints, b: Ints) -> Floats:
+    """Angle at `apex` between the directions to a and b, radians."""
     u, v = positions[a] - positions[apex], positions[b] - positions[apex]
     return np.arctan2(np.linalg.norm(np.cross(u, v), axis=1), np.einsum("ed,ed->e", u, v))
 
@@ -151,6 +193,12 @@ def split_edges(triangles: Ints, edges: Ints, first_new: int) -> tuple[Ints, Int
     -------
     triangles : (T', 3) int
     parents : (N, 2) int, the ends of the edge that new vertex `first_new + k` lies on
+
+    Examples
+    --------
+    >>> split_edges(np.array([[0, 1, 2]]), np.array([[0, 1]]), 3)[0]
+    array([[0, 3, 2],
+           [3, 1, 2]])
     """
     if not len(edges):
         return triangles, np.zeros((0, 2), np.int64)

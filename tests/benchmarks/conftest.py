@@ -1,4 +1,4 @@
-"""The benchmarks are scripts that import each other by name, as Python does for the folder of the script it runs."""
+"""The benchmarks import each other by name: scripts from their own folder, `benchmarks.NAME` from the repository."""
 
 import importlib
 import sys
@@ -8,12 +8,14 @@ from types import ModuleType
 
 import pytest
 
-FOLDER = str(Path(__file__).resolve().parents[2] / "benchmarks")
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = [str(ROOT / "benchmarks"), str(ROOT)]
 
 
 @pytest.fixture(scope="session")
 def script() -> Iterator[Callable[[str], ModuleType]]:
     """A benchmark by name, as a module."""
-    sys.path.insert(0, FOLDER)
+    sys.path[:0] = FOLDERS
     yield importlib.import_module
-    sys.path.remove(FOLDER)
+    for folder in FOLDERS:
+        sys.path.remove(folder)

@@ -10,7 +10,7 @@ from facecom.model.linear.generator import LinearGenerator
 
 @pytest.fixture(scope="module")
 def loho(script):
-    return script("loho")
+    return script("leave_one_head_out")
 
 
 def test_a_head_has_no_say_in_what_is_chosen_for_it(loho):

@@ -16,7 +16,7 @@ def pores(script):
 
 @pytest.fixture(scope="module")
 def beside(script):
-    return script("pores_beside")
+    return script("pores_adjacent")
 
 
 def sheet(strength=None, *, seed=0, half=45.0, step=0.4):

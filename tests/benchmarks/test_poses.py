@@ -15,7 +15,7 @@ from facecom.model.linear.generator import LinearGenerator
 @pytest.fixture(scope="module")
 def variants(script):
     pytest.importorskip("manifold3d")
-    return script("variants")
+    return script("scan_degradations")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from facecom.geometry.mesh import boundary_edges, face_areas
 @pytest.fixture(scope="module")
 def things(script):
     pytest.importorskip("manifold3d")
-    return script("things")
+    return script("non_faces")
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 
-import facecom.completion
 from facecom.__main__ import main
 from facecom.commands.help import RESULT_FILES
-from facecom.completion import CompletionSettings, Coverage, complete, prepare_scan
+from facecom.completion import COMPLETION, CompletionSettings, complete
+from facecom.completion.alignment import prepare_scan
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan, write_mesh
@@ -179,27 +179,23 @@ def test_output_that_cannot_be_written(tmp_path, capsys, scan_file, below):
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", ["find_face", "join_face"])
-def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
-    def stopped(*args, **options):
-        raise KeyboardInterrupt
+def stopped(*_, **__):
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(
-        facecom.completion.pipeline, "align_scan", stopped if stage == "find_face" else lambda s, *_: (None, s)
-    )
-    for name in ("fit_face", "project_face", "face_sigma"):
-        monkeypatch.setattr(facecom.completion.pipeline, name, lambda *_: None)
-    monkeypatch.setattr(facecom.completion.pipeline, "measure_coverage", lambda *_: Coverage(1.0, 1.0, 1.0))
-    monkeypatch.setattr(facecom.completion.pipeline, "stitch_face", stopped)
+
+@pytest.mark.parametrize("stage", ["align", "stitch"])
+def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
+    skipped = ("fit", "guide", "project", "measure coverage", "check coverage", "uncertainty", "enter face frame")
+    known = COMPLETION.without(*skipped) if stage == "align" else COMPLETION.without("align", *skipped)
+    monkeypatch.setitem(complete.__kwdefaults__, "pipeline", known.replace_stage(stage, stopped))
     refused(scan_file, 130, "stopped")
 
 
 def test_a_bug_leaves_nothing_and_is_not_hidden(monkeypatch, tmp_path, scan_file):
-    def broken(*args, **options):
+    def broken(*_, **__):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(facecom.completion.pipeline, "align_scan", broken)
+    monkeypatch.setitem(complete.__kwdefaults__, "pipeline", COMPLETION.replace_stage("align", broken))
     with pytest.raises(RuntimeError, match="a bug"):
         main(["complete", str(scan_file), "--out", str(tmp_path / "out"), "--quiet"])
     assert not (tmp_path / "out").exists()

@@ -3,16 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import (
-    AcceptanceThresholds,
-    CompletionSettings,
-    Coverage,
-    check_coverage,
-    complete,
-    measure_coverage,
-)
+from facecom.completion import AcceptanceThresholds, CompletionSettings, Coverage, FaceFrameScan, complete
+from facecom.completion.coverage import check_acceptance, coverage_of
 from facecom.errors import FitError
-from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear.generator import LinearGenerator
@@ -43,41 +36,34 @@ def test_a_piece_of_a_face_is_placed_and_completed_with_a_warning(piece, done):
     assert 0.15 < done.report.coverage < 0.45
     off = done.pose @ piece[0]
     assert np.linalg.norm(off.apply(np.zeros((1, 3)))) < 4.0
-    strict = AcceptanceThresholds(least_seen=done.report.coverage + 0.01)
-    told = complete(piece[1], unit="mm", settings=CompletionSettings(verdict=strict))
-    assert any("of the face was seen" in warning for warning in told.report.warnings)
+    strict = AcceptanceThresholds(least_observed=done.report.coverage + 0.01)
+    told = complete(piece[1], unit="mm", settings=CompletionSettings(acceptance=strict))
+    assert any("of the face was observed" in warning for warning in told.report.warnings)
 
 
-def test_what_a_true_scan_shows_is_about_as_large_as_on_the_mean_face(done, model):
-    seen = _seen_of(done, model)
-    assert seen.coverage == pytest.approx(done.report.coverage)
-    assert 0.7 < seen.shrinkage < 1.4
-    assert seen.scan_share > 0.9
+def test_what_a_true_scan_shows_is_about_as_large_as_on_the_mean_face(done):
+    found = coverage_of(done.state)
+    assert found.coverage == pytest.approx(done.report.coverage)
+    assert 0.7 < found.shrinkage < 1.4
+    assert found.scan_share > 0.9
 
 
 @pytest.mark.parametrize("factor", [0.7, 0.9, 1.2])
-def test_shrinkage_is_by_area(done, model, factor):
-    projected, seen = done.evidence.projected, _seen_of(done, model)
+def test_shrinkage_is_by_area(done, factor):
+    projected = done.context.projection
     smaller = replace(projected, vertices=factor * projected.vertices)
-    assert _seen_of(done, model, smaller).shrinkage == pytest.approx(seen.shrinkage / factor**2)
+    found = coverage_of(replace(done.state, projection=smaller))
+    assert found.shrinkage == pytest.approx(coverage_of(done.state).shrinkage / factor**2)
 
 
-def test_a_scan_with_more_besides_is_less_of_a_face(done, model):
-    scan = done.evidence.scan
-    mesh = scan.for_fit.mesh
+def test_a_scan_with_more_besides_is_less_of_a_face(done):
+    mesh = done.context.in_face.coarse
     beside = Mesh(
         np.concatenate([mesh.vertices, mesh.vertices + 400.0]),
         np.concatenate([mesh.faces, mesh.faces + len(mesh.vertices)]),
     )
-    more = _seen_of(done, model, scan=replace(scan, for_fit=OrientedSurface(beside)))
-    assert more.scan_share == pytest.approx(0.5 * _seen_of(done, model).scan_share, rel=1e-6)
-
-
-def _seen_of(done, model, projected=None, scan=None):
-    evidence = done.evidence
-    return measure_coverage(
-        scan or evidence.scan, model.template, evidence.fit, projected or evidence.projected, CompletionSettings()
-    )
+    more = coverage_of(replace(done.state, in_face=FaceFrameScan(beside, beside)))
+    assert more.scan_share == pytest.approx(0.5 * coverage_of(done.state).scan_share, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +72,9 @@ def _seen_of(done, model, projected=None, scan=None):
         (0.9, 1.0, None, None),  # a face in a room
         (0.29, 1.0, None, "only 29%"),
         (0.31, 1.0, 0.1, None),
-        (0.29, 1.0, 0.1, "only 29% of the face is seen in the scan, at least 30%"),  # a head less its face
+        (0.29, 1.0, 0.1, "only 29% of the face is observed in the scan, at least 30%"),  # a head less its face
         (0.29, 1.0, 0.8, None),  # a piece of a face
-        (0.14, 1.0, 0.8, "only 14% of the face is seen in the scan, at least 15%"),
+        (0.14, 1.0, 0.8, "only 14% of the face is observed in the scan, at least 15%"),
         (0.45, 1.9, 0.8, "1.9 times smaller"),
         (0.7, 1.9, 0.8, None),
     ],
@@ -98,7 +84,7 @@ def test_little_is_enough_where_there_is_nothing_else_and_nothing_is_laid_over_i
 ):
     seen = Coverage(coverage, shrinkage, scan_share)
     if refusal is None:
-        check_coverage(seen, AcceptanceThresholds())
+        check_acceptance(seen, AcceptanceThresholds())
     else:
         with pytest.raises(FitError, match=refusal):
-            check_coverage(seen, AcceptanceThresholds())
+            check_acceptance(seen, AcceptanceThresholds())

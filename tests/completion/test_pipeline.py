@@ -5,19 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import (
-    AcceptanceThresholds,
-    CompletionSettings,
-    align_scan,
-    complete,
-    fit_face,
-    prepare_scan,
-)
-from facecom.completion.stages import completed_face
+from facecom.completion import COMPLETION, AcceptanceThresholds, CompletionSettings, CompletionState, Stage, complete
+from facecom.completion.stages import completed_face, fit
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.linear.generator import LinearGenerator
@@ -81,13 +73,13 @@ def test_a_coloured_scan_colours_the_whole_face_as_it_was_seen(done, partial, mo
 
 def test_a_place_without_a_colour_leaves_the_others_theirs(done, model):
     """A texture may not reach every vertex; what is filled in must not be lost with it."""
-    own = done.evidence
-    mesh = own.scan.mm.mesh
-    nose = own.fit.pose.inverse().apply(own.projected.vertices[[model.template.landmark_index(NOSE_TIP)]])
+    own = done.context
+    mesh = own.in_face.fine
+    nose = own.projection.vertices[[model.template.landmark_index(NOSE_TIP)]]
     paint = np.tile([0.8, 0.5, 0.3], (len(mesh.vertices), 1))
     paint[np.argmax(np.linalg.norm(mesh.vertices - nose, axis=1))] = np.nan
-    scan = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
-    colours = completed_face(scan, model.template, own.fit, own.projected).colors
+    painted = replace(own.in_face, fine=replace(mesh, colors=paint))
+    colours = completed_face(replace(done.state, in_face=painted)).colors
     same = np.isclose(colours, [0.8, 0.5, 0.3], atol=0.01).all(axis=1)
     assert np.isfinite(colours).all() and same[done.provenance != Provenance.OBSERVED].mean() > 0.9
 
@@ -150,7 +142,7 @@ def test_provenance_tells_the_scan_from_the_rest(done, partial):
     gap = Surface(partial.scan).closest(done.face.vertices).distance
     assert gap[done.provenance == Provenance.OBSERVED].max() < 0.7
     report = done.report
-    assert report.measured_share + report.made_share == pytest.approx(1.0)
+    assert report.observed_share + report.made_up_share == pytest.approx(1.0)
 
 
 def test_sigma_is_larger_in_the_hole_and_grows_into_it(done, partial):
@@ -202,10 +194,10 @@ def test_dragged_point_moves_and_measured_skin_does_not(done, model):
 
 def test_what_a_moved_completion_rests_on_moves_along(done):
     """A part is designed on the join in the face frame: it must be the join of this face, not of the first one."""
-    tip = done.evidence.model.template.landmark_index(NOSE_TIP)
+    tip = done.template.landmark_index(NOSE_TIP)
     goal = done.face.vertices[tip] + done.pose.inverse().rotate(np.array([[0.0, 0.0, 1.0]]))[0]
     for moved in (done.refit({NOSE_TIP: goal}), done.samples(1, seed=4)[0]):
-        joined = moved.evidence.joined
+        joined = moved.context.stitched
         assert np.abs(moved.merged.vertices - done.merged.vertices).max() > 0.3
         assert np.abs(joined.merged.vertices - moved.pose.apply(moved.merged.vertices)).max() < 1e-3
         assert np.abs(joined.face.vertices - moved.pose.apply(moved.face.vertices)).max() < 1e-3
@@ -213,13 +205,13 @@ def test_what_a_moved_completion_rests_on_moves_along(done):
 
 
 def test_relief_of_the_first_face_is_not_kept_on_another(done):
-    skinned = replace(done, detail=object())
+    skinned = replace(done, detail=object(), state=replace(done.state, detail_choice="own"))
     assert skinned.samples(1, seed=4)[0].detail is None
     assert skinned.detail is not None
 
 
 def test_measured_points_cannot_be_dragged(done):
-    with pytest.raises(ValueError, match="measured surface"):
+    with pytest.raises(ValueError, match="observed surface"):
         done.refit({"left_cheilion": np.zeros(3)})
 
 
@@ -247,14 +239,14 @@ def test_landmarks_lead_to_the_same_face_and_unknown_names_are_refused(done, par
 
 def test_too_little_is_refused_with_figures(partial, model):
     demanding = CompletionSettings()
-    demanding = replace(demanding, verdict=replace(demanding.verdict, least_seen=0.99, least_piece=0.99))
+    demanding = replace(demanding, acceptance=replace(demanding.acceptance, least_observed=0.99, least_piece=0.99))
     points = {
         name: partial.pose.apply(model.template.vertices[[model.template.landmark_index(name)]])[0]
         for name in ("left_exocanthion", "right_exocanthion", "left_cheilion")
     }
-    with pytest.raises(FitError, match=r"only \d+% of the face is seen in the scan, at least 99%"):
+    with pytest.raises(FitError, match=r"only \d+% of the face is observed in the scan, at least 99%"):
         complete(partial.scan, landmarks=points, model=model, settings=demanding)
-    picky = replace(demanding, verdict=AcceptanceThresholds(least_score=1.1))
+    picky = replace(demanding, acceptance=AcceptanceThresholds(least_score=1.1))
     with pytest.raises(AlignmentError, match=r"at best \d+% of a face is explained \(needed 110%\)"):
         complete(partial.scan, landmarks=points, model=model, settings=picky)
 
@@ -265,21 +257,66 @@ def test_two_faces_in_one_scan_are_refused_unless_landmarks_say_which(model):
     beside = Similarity(rotation_from_vector([0.0, 0.5, 0.0]), np.array([230.0, 20.0, 10.0]))
     vertices = np.concatenate([first.vertices, beside.apply(second.vertices)])
     both = Mesh(vertices, np.concatenate([first.faces, second.faces + len(first.vertices)]))
-    settings = CompletionSettings()
-    scan = prepare_scan(both, unit="mm", settings=settings)
+    search = COMPLETION.without("read", "load model").up_to("align")
+    start = CompletionState(raw=both, unit="mm", model=model)
     with pytest.raises(AlignmentError, match=r"two faces: \d+% of one is explained, and \d+% of another 2\d\d mm away"):
-        align_scan(scan, model, {}, settings)
+        search.run(start)
     names = ("nose_tip", "left_exocanthion", "right_exocanthion", "menton")
     meant = {n: beside.apply(second.vertices[[model.template.landmark_index(n)]])[0] for n in names}
-    start, _ = align_scan(scan, model, meant, settings)
-    assert np.abs(start.pose.apply(meant["nose_tip"][None])).max() < 15.0
+    found = search.run(replace(start, landmarks=meant)).hypothesis
+    assert np.abs(found.pose.apply(meant["nose_tip"][None])).max() < 15.0
 
 
 def test_a_shape_that_no_face_has_is_refused_after_the_fit(partial, model):
     picky = CompletionSettings()
-    picky = replace(picky, verdict=replace(picky.verdict, most_fitted_prior=0.01))
-    scan = prepare_scan(partial.scan, unit="auto", settings=picky)
-    start, scan = align_scan(scan, model, {}, picky)
+    picky = replace(picky, acceptance=replace(picky.acceptance, most_fitted_prior=0.01))
+    search = COMPLETION.without("read", "load model").up_to("align")
+    found = search.run(CompletionState(raw=partial.scan, model=model, settings=picky))
     with pytest.raises(FitError, match=r"a shape \d\.\d times as unusual as a face \(at most 0.01\), 0\.\d\d mm from"):
-        fit_face(scan, model, start, {}, picky)
-    assert fit_face(scan, model, start, {}, CompletionSettings()).converged
+        fit(found)
+    assert fit(replace(found, settings=CompletionSettings())).fit.converged
+
+
+def test_stages_are_named_timed_left_out_replaced_and_joined(partial, model):
+    """What runs is what the pipeline names, in its order, and a changed pipeline leaves the first one as it is."""
+    asked = []
+
+    def look(state):
+        asked.append(len(state.projection.vertices))
+        return replace(state, warnings=(*state.warnings, "looked"))
+
+    short = COMPLETION.without("guide", "detail").insert_after("project", Stage("look", look))
+    told = []
+    done = complete(partial.scan, model=model, pipeline=short, progress=lambda name, share: told.append((name, share)))
+    assert [name for name, _ in told] == list(short.names) == list(done.report.seconds)
+    shares = [share for _, share in told]
+    assert shares == sorted(shares) and shares[0] == 0.0 and shares[-1] < 1.0
+    assert asked == [len(model.template.vertices)] and "looked" in done.report.warnings
+    assert "look" not in COMPLETION.names and "guide" in COMPLETION.names
+    with pytest.raises(ValueError, match="there is no stage 'polish'; the stages are read, "):
+        COMPLETION.without("polish")
+
+
+def test_a_stage_that_comes_too_early_says_what_it_lacks(model):
+    with pytest.raises(ValueError, match="needs what the stage 'clean' finds"):
+        COMPLETION.starting_at("fit").run(CompletionState(model=model))
+
+
+def test_samples_do_not_hang_on_how_many_are_drawn_and_say_what_they_are(done):
+    one, three = done.sample(seed=5), done.samples(3, seed=5)
+    assert np.array_equal(one.face.vertices, three[0].face.vertices)
+    assert [s.report.kind for s in three] == [f"sample {k} of seed 5" for k in range(3)]
+    assert done.report.kind == "most likely"
+
+
+def test_what_can_be_asked_of_a_completion(done, partial, model):
+    assert set(done.landmarks) == set(model.template.landmarks)
+    at = model.template.landmark_index(NOSE_TIP)
+    assert any(np.array_equal(point, done.face.vertices[at]) for point in done.landmarks.values())
+    assert sum(done.regions.values()).all()
+    assert np.array_equal(done.merged.vertices[: len(done.scan.vertices)], done.scan.vertices)
+    largest = done.holes[0]
+    assert largest.region == "nose" and largest.area_mm2 == max(h.area_mm2 for h in done.holes)
+    assert np.linalg.norm(done.pose.apply(largest.centre[None])) < 25.0
+    assert (largest.faces >= len(done.scan.faces)).all()
+    assert "observed" in repr(done) and len(repr(done)) < 120

@@ -1,15 +1,19 @@
 """A completion kept in files comes back as it was."""
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 import facecom
 from facecom.completion import AcceptanceThresholds, Completion, CompletionSettings
+from facecom.completion.serialization import from_plain
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
+from facecom.skin.detail import Detail
+from facecom.skin.noise_bands import BandReport
 
 
 @pytest.fixture(scope="module")
@@ -59,29 +63,60 @@ def test_is_sampled_and_refitted_alike(done, folder, model):
 
 def test_files_are_the_same_each_time(done, folder, tmp_path):
     done.save(tmp_path, keep=True)
-    for name in ("evidence.safetensors", "evidence.json"):
+    for name in ("state.safetensors", "state.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_other_settings_another_model_and_damage_are_refused(folder, model, tmp_path):
-    with pytest.raises(CheckpointError, match="other settings"):
-        Completion.load(folder, model=model, settings=CompletionSettings(verdict=AcceptanceThresholds(least_score=0.3)))
-    with pytest.raises(CheckpointError, match=r"evidence\.json: cannot be read"):
+def test_another_model_and_damage_are_refused(folder, model, tmp_path):
+    with pytest.raises(CheckpointError, match=r"state\.json: cannot be read"):
         Completion.load(tmp_path, model=model)
-    for name in ("evidence.safetensors", "evidence.json"):
+    for name in ("state.safetensors", "state.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    whole = (tmp_path / "evidence.safetensors").read_bytes()
-    (tmp_path / "evidence.safetensors").write_bytes(whole[: len(whole) // 2])
+    whole = (tmp_path / "state.safetensors").read_bytes()
+    (tmp_path / "state.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match="truncated"):
         Completion.load(tmp_path, model=model)
-    text = json.loads((folder / "evidence.json").read_text())
+    text = json.loads((folder / "state.json").read_text())
     text["report"]["model"] = {"name": "another"}
-    (tmp_path / "evidence.safetensors").write_bytes(whole)
-    (tmp_path / "evidence.json").write_text(json.dumps(text))
-    with pytest.raises(CheckpointError, match="another model"):
+    (tmp_path / "state.safetensors").write_bytes(whole)
+    (tmp_path / "state.json").write_text(json.dumps(text))
+    with pytest.raises(CheckpointError, match="was made with the model 'another'; pass it"):
         Completion.load(tmp_path, model=model)
 
 
 def test_nothing_is_kept_unless_asked(done, tmp_path):
     done.save(tmp_path)
-    assert not (tmp_path / "evidence.json").exists()
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_settings_come_back_from_the_folder(done, tmp_path, model):
+    changed = CompletionSettings(acceptance=AcceptanceThresholds(least_score=0.1), more_starts=0)
+    replace(done, state=replace(done.state, settings=changed)).save(tmp_path, keep=True)
+    assert Completion.load(tmp_path, model=model).settings == changed
+
+
+def test_relief_comes_back(done, tmp_path, model):
+    """Made up here, of two triangles: every array of it, its bands and its words."""
+    rng = np.random.default_rng(0)
+    mesh = Mesh(rng.normal(size=(4, 3)), [[0, 1, 2], [1, 3, 2]], uv=rng.random((4, 2)))
+    one = np.ones(4)
+    bands = BandReport(**{f.name: one if f.name != "spacing_mm" else 0.4 for f in fields(BandReport)})
+    given = {
+        f.name: one
+        for f in fields(Detail)
+        if f.name not in ("mesh", "smooth", "normals", "bands", "warnings", "synthetic")
+    }
+    relief = Detail(
+        **given | {"provenance": np.array([0, 1, 2, 4])},
+        mesh=mesh, smooth=mesh, normals=mesh.vertices, bands=bands, warnings=("a word",), synthetic=True,
+    )  # fmt: skip
+    Completion.from_state(replace(done.state, detail=relief)).save(tmp_path, keep=True)
+    back = Completion.load(tmp_path, model=model).state.detail
+    assert np.array_equal(back.mesh.vertices, mesh.vertices) and np.array_equal(back.mesh.uv, mesh.uv)
+    assert np.array_equal(back.provenance, relief.provenance) and (back.warnings, back.generic) == (("a word",), True)
+    assert all(np.array_equal(getattr(back.bands, f.name), getattr(bands, f.name)) for f in fields(BandReport))
+
+
+def test_plain_values_that_do_not_fit_are_refused():
+    with pytest.raises(TypeError):
+        from_plain(CompletionSettings, {"no such field": 1})

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from facecom.completion import CompletionSettings, apply_guidance, complete, render_guidance
+from facecom.completion import CompletionState, complete
+from facecom.completion.stages import guide
 from facecom.errors import CheckpointError
 from facecom.evaluation.partial_scans import partial_scan
 from facecom.fitting.fit import Fit
@@ -44,8 +45,8 @@ def scan(model):
 
 def guided(scan, model, fitted, source) -> tuple[Fit, tuple[str, ...]]:
     """The fit after the job's two steps, pictures taken and believed, and what went wrong with them."""
-    pictures, problems = render_guidance(scan, model, fitted, source, CompletionSettings())
-    return apply_guidance(fitted, model, pictures), problems
+    after = guide(CompletionState(model=model, scan=scan, fit=fitted, guidance_source=source))
+    return after.fit, after.warnings
 
 
 def higher_nose(model) -> Observations:
@@ -125,7 +126,7 @@ def test_the_report_says_what_pictures_moved_and_what_they_showed(model, monkeyp
     face = model.sample(3, level=2)
     front = face.submesh((face.vertices[face.faces][..., 2] > -75.0).all(1))[0]
     done = complete(partial_scan(front, "orbit", seed=1).scan, model=model, guidance="shipped")
-    moved, seen = done.report.guidance_mm, done.report.seen_share
+    moved, seen = done.report.guidance_mm, done.report.parsed_share
     assert max(moved["l_eye"], moved["r_eye"]) > max(2 * moved["nose"], 0.01)
     assert set(seen) <= set(model.template.region_names)
     assert seen["skin"] > 0.8 and all(0 <= share <= 1 for share in seen.values())

@@ -217,20 +217,18 @@ class ReachedError(Exception):
 def job(request, monkeypatch):
     """What a public function makes of a scan before its first stage."""
     import facecom
-    from facecom.completion import pipeline
-    from facecom.prosthesis import alternatives, design, design_all
-    from facecom.registration import correspondence
+    from facecom.completion import stages
+    from facecom.prosthesis import DesignSettings, alternatives, design, design_all
 
     def stop(mesh, **_):
         raise ReachedError(mesh)
 
-    for module in (pipeline, correspondence):
-        monkeypatch.setattr(module, "prepare_scan", stop)
+    monkeypatch.setattr(stages, "prepare_scan", stop)
 
     jobs = {
         "complete": facecom.complete,
         "register": lambda scan: facecom.register([scan]),
-        "design": lambda scan: design(scan, wall_mm=2.5, completing={"unit": "mm"}),
+        "design": lambda scan: design(scan, settings=DesignSettings(wall_mm=2.5), completion_options={"unit": "mm"}),
         "design_all": design_all,
         "alternatives": lambda scan: alternatives(scan, 1),
     }

@@ -99,7 +99,7 @@ def test_a_partial_scan_with_a_smile_is_completed_and_relaxed(modes):
     smiling, rest = model.decode(code, level=1), model.person.decode(person, level=1)
     faces, nose = model.faces(1), np.linalg.norm(rest, axis=1) < 25.0
     done = complete(Mesh(POSE.apply(smiling), faces[~nose[faces].any(axis=1)]), unit="mm", model=model)
-    fitted = done.evidence.fit
+    fitted = done.context.fit
     relaxed = fitted.pose.inverse().apply(model.decode(model.relaxed(fitted.code), level=1))
     away = np.linalg.norm(smiling - rest, axis=1)
     left = np.linalg.norm(relaxed - POSE.apply(rest), axis=1)

@@ -12,25 +12,29 @@ from facecom.completion import Completion
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
-from facecom.prosthesis.defect.neighbourhood import neighbourhood
+from facecom.prosthesis import DesignSettings, Prosthesis, design
+from facecom.prosthesis.defect.detection import find_defects, vector_area
+from facecom.prosthesis.defect.neighbourhood import Neighbourhood, neighbourhood
+from facecom.prosthesis.defect.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
-from facecom.prosthesis.shell.margin import drawn_sheet, margin_around
-from facecom.prosthesis.shell.outer import outer_face
-from facecom.prosthesis.shell.outer_surface import OuterSurface, find_defects, vector_area
+from facecom.prosthesis.shell.margin import cut_margin, smooth_border_surface
+from facecom.prosthesis.shell.margin_outline import ShellSurfaces, lift_off_skin
+from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness
 from facecom.prosthesis.shell.tissue import tissue_mesh
 from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.provenance import Provenance
 
 THICKNESS = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
 
 
 @dataclass(frozen=True)
 class Skin:
-    """merged, made: as `find_defects` takes them; height: the surface as a function of (N, 2) places."""
+    """merged, in_patch: as `find_defects` takes them; height: the surface as a function of (N, 2) places."""
 
     merged: Mesh
-    made: np.ndarray
+    in_patch: np.ndarray
     height: Callable[[Floats], Floats]
 
 
@@ -39,7 +43,7 @@ class Built:
     skin: Skin
     outer: OuterSurface
     shell: Shell
-    turn: Floats
+    rotation: Floats
 
 
 def make_skin(
@@ -71,26 +75,53 @@ def make_skin(
     a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel(), index[1:, :-1].ravel()
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     middle = places[faces].mean(1) - place
-    turn = np.arctan2(middle[:, 1], middle[:, 0])
-    made = np.hypot(*middle.T) < radius * (1 + 0.15 * np.sin(waves * turn))
-    return Skin(Mesh(np.column_stack([places, height(places)]), faces), made, height)
+    angle = np.arctan2(middle[:, 1], middle[:, 0])
+    in_patch = np.hypot(*middle.T) < radius * (1 + 0.15 * np.sin(waves * angle))
+    return Skin(Mesh(np.column_stack([places, height(places)]), faces), in_patch, height)
 
 
 def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 0.8, thickness=THICKNESS) -> Built:
-    defect = find_defects(skin.merged, skin.made, margin_mm=thickness.margin, least_mm2=100.0)[0]
-    looks = vector_area(skin.merged, defect.faces)
+    defect = find_defects(skin.merged, skin.in_patch, margin_mm=thickness.margin, least_mm2=100.0)[0]
+    outward = vector_area(skin.merged, defect.faces)
     near = neighbourhood(skin.merged, defect, margin_mm=thickness.margin)
-    sheet, wide, own = drawn_sheet(margin_around(near, towards=looks))
-    around, _ = remove_self_intersections(outer_face(wide, thickness))
-    outer = replace(sheet, mesh=sheet.mesh.with_vertices(own @ around.vertices))
-    seat, _ = sheet.mesh.submesh((sheet.inward[sheet.mesh.faces] <= 1e-9).all(1))
-    direction = choose_axis(outer.mesh, seat, looks, given=axis, count=12)
-    turn = axis_frame(direction)
-    tissue = tissue_mesh(wide, bed, thickness.clearance)
-    beyond = replace(wide, mesh=around)
-    return Built(
-        skin, outer, build_shell(outer, beyond, tissue, thickness=thickness, turn=turn, grid_mm=grid_mm, bed=bed), turn
-    )
+    surface, wide, own = smooth_border_surface(cut_margin(near, towards=outward))
+    lifted, _ = remove_self_intersections(lift_off_skin(wide, thickness))
+    outer = replace(surface, mesh=surface.mesh.with_vertices(own @ lifted.vertices))
+    seat, _ = surface.mesh.submesh((surface.defect_distance[surface.mesh.faces] <= 1e-9).all(1))
+    rotation = axis_frame(choose_axis(outer.mesh, seat, outward, given=axis, count=12))
+    surfaces = ShellSurfaces(outer, replace(wide, mesh=lifted), tissue_mesh(wide, bed, thickness.clearance))
+    shell = build_shell(surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed)
+    return Built(skin, outer, shell, rotation)
+
+
+def grid_disc(u, v, place) -> Mesh:
+    """A disc: a grid of (u, v) laid out by a function."""
+    a, b = (k.ravel() for k in np.meshgrid(u, v, indexing="ij"))
+    k = np.arange(len(a)).reshape(len(u), len(v))
+    p, q, r, s = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    return Mesh(np.stack(place(a, b), 1), np.concatenate([np.stack([p, q, r], 1), np.stack([p, r, s], 1)]))
+
+
+def plate(half: float = 8.0, step: float = 1.0, *, z: float = 0.0, height=None) -> Mesh:
+    """A square plate, level or over a height field."""
+    ticks = np.arange(-half, half + 0.5 * step, step)
+    depth = (lambda x, y: np.full_like(x, z)) if height is None else height
+    return grid_disc(ticks, ticks, lambda x, y: (x, y, depth(x, y)))
+
+
+def neighbourhood_of(mesh: Mesh, in_defect: Bools, *, cavity_surface: Mesh | None = None) -> Neighbourhood:
+    """A mesh that is its own neighbourhood."""
+    return Neighbourhood(mesh, in_defect, sp.identity(len(mesh.vertices), format="csr"), 5.0, 3.0, cavity_surface)
+
+
+def jaggedness(points: Floats) -> float:
+    """Largest distance of a closed line from itself smoothed over 2.4 mm, mm."""
+    step = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
+    path = np.concatenate([[0.0], np.cumsum(step)])
+    at = np.linspace(0.0, path[-1], int(path[-1] / 0.1), endpoint=False)
+    even = np.stack([np.interp(at, path, np.append(points[:, k], points[0, k])) for k in range(3)], axis=1)
+    smooth = np.mean([np.roll(even, k, axis=0) for k in range(-12, 13)], axis=0)
+    return float(np.linalg.norm(even - smooth, axis=1).max())
 
 
 @dataclass(frozen=True)
@@ -100,6 +131,10 @@ class Workshop:
     thickness: Thickness = THICKNESS
     skin: Callable[..., Skin] = make_skin
     build: Callable[..., Built] = build
+    grid_disc: Callable[..., Mesh] = grid_disc
+    plate: Callable[..., Mesh] = plate
+    neighbourhood_of: Callable[..., Neighbourhood] = neighbourhood_of
+    jaggedness: Callable[[Floats], float] = jaggedness
 
 
 @pytest.fixture(scope="session")
@@ -119,34 +154,34 @@ def template() -> Template:
 
 @pytest.fixture(scope="session")
 def completion_of(template: Template) -> Callable[..., Completion]:
-    """A completed face without a fit: a face of which a region counts as made, and what the scan may show there."""
+    """A completed face without a fit: a face of which a region is the patch, and what the scan may show there."""
 
     def make(mask: Bools, face: Floats | None = None, *, scanned: Mesh | None = None) -> SimpleNamespace:
         points = template.vertices if face is None else face
-        gone = mask[template.faces[3]].any(1)
-        scan_faces, made_faces = template.faces[3][~gone], template.faces[3][gone]
-        lost = np.setdiff1d(np.unique(made_faces), np.unique(scan_faces))
+        gone = mask[template.faces[FINEST_LEVEL]].any(1)
+        scan_faces, patch_faces = template.faces[FINEST_LEVEL][~gone], template.faces[FINEST_LEVEL][gone]
+        lost = np.setdiff1d(np.unique(patch_faces), np.unique(scan_faces))
         kept = np.setdiff1d(np.arange(len(points)), lost)
         order = np.concatenate([kept, lost])
         new = np.empty(len(order), int)
         new[order] = np.arange(len(order))
-        merged = Mesh(points[order], new[np.concatenate([scan_faces, made_faces])])
+        merged = Mesh(points[order], new[np.concatenate([scan_faces, patch_faces])])
         weights = sp.csr_matrix((np.ones(len(lost)), (np.arange(len(lost)), lost)), (len(lost), len(points)))
         pose = Similarity(rotation_from_vector([0.1, 0.4, -0.2]), np.array([10.0, -20.0, 300.0]))
         provenance = np.zeros(len(points), int)
-        provenance[lost] = 2
+        provenance[lost] = Provenance.MODEL
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
         evidence = SimpleNamespace(
             joined=SimpleNamespace(merged=merged, weights=weights),
-            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan)),
-            projected=SimpleNamespace(vertices=points, measured=provenance == 0),
+            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0),
+            projected=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),
         )
         back = pose.inverse()
         return Completion(
-            face=Mesh(back.apply(points), template.faces[3]),
+            face=Mesh(back.apply(points), template.faces[FINEST_LEVEL]),
             merged=merged.with_vertices(back.apply(merged.vertices)),
             patch=Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)),
             provenance=provenance,
@@ -159,3 +194,14 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def left_ear(template: Template) -> Bools:
+    return auricle(template, "l_ear")
+
+
+@pytest.fixture(scope="session")
+def part(template: Template, completion_of: Callable[..., Completion]) -> Prosthesis:
+    """A nose on a coarse grid."""
+    return design(completion_of(region_mask(template, "nose")), settings=DesignSettings(axis="front", grid_mm=1.2))

@@ -48,7 +48,7 @@ def test_vertices_lie_on_the_same_spot_as_in_the_truth(registered, scans, truths
     for result, scan, truth in zip(registered, scans, truths, strict=True):
         count = model.template.counts[2]
         x, y, z = model.template.vertices[:count].T
-        face = (np.hypot(x, y - 10) < 80) & (z > -70) & result.measured[:count]
+        face = (np.hypot(x, y - 10) < 80) & (z > -70) & result.observed[:count]
         true = scan.pose.apply(truth.vertices)[face]
         mean = result.pose.inverse().apply(model.template.vertices[:count])
         guesses = result.vertices[:count], mean
@@ -73,10 +73,10 @@ def test_the_hole_is_not_called_measured(registered, scans, truths, model):
     inside[truths[1].faces[~scans[1].removed].ravel()] = False
     assert inside.sum() > 100
     result = registered[1]
-    assert result.measured[:count][inside].mean() < 0.2
-    np.testing.assert_array_equal(np.isnan(result.residual_mm), ~result.measured)
+    assert result.observed[:count][inside].mean() < 0.2
+    np.testing.assert_array_equal(np.isnan(result.residual_mm), ~result.observed)
     assert np.nanmean(result.residual_mm) < 0.1
-    made, known = result.sigma_mm[~result.measured], result.sigma_mm[result.measured]
+    made, known = result.sigma_mm[~result.observed], result.sigma_mm[result.observed]
     assert made.min() > known.max()
     assert made.mean() > 2 * known.mean()
 
@@ -94,7 +94,7 @@ def test_landmarks_are_those_of_the_template(registered, scans, truths, model):
 def test_the_verdict_says_what_was_seen(registered):
     for result in registered:
         assert result.good
-        assert f"{result.coverage:.0%} of the face is seen" in result.verdict
+        assert f"{result.coverage:.0%} of the face is observed" in result.verdict
 
 
 def test_enough_is_asked_for_as_completion_asks(model):
@@ -104,13 +104,15 @@ def test_enough_is_asked_for_as_completion_asks(model):
     piece = face.submesh(near[face.faces].all(axis=1))[0]
 
     def asking(**asked):
-        return RegistrationSettings(CompletionSettings(verdict=AcceptanceThresholds(**asked)))
+        return RegistrationSettings(CompletionSettings(acceptance=AcceptanceThresholds(**asked)))
 
-    (found,) = facecom.register([piece], unit="mm", model=model, settings=asking(least_seen=0.5))
+    (found,) = facecom.register([piece], unit="mm", model=model, settings=asking(least_observed=0.5))
     assert 0.15 < found.coverage < 0.5
-    assert not found.good and "less than 60% is seen" in found.verdict
-    with pytest.raises(FitError, match=r"scan_1: only \d+% of the face is seen in the scan, at least 50% is needed"):
-        facecom.register([piece], unit="mm", model=model, settings=asking(least_seen=0.5, least_piece=0.5))
+    assert not found.good and "less than 60% is observed" in found.verdict
+    with pytest.raises(
+        FitError, match=r"scan_1: only \d+% of the face is observed in the scan, at least 50% is needed"
+    ):
+        facecom.register([piece], unit="mm", model=model, settings=asking(least_observed=0.5, least_piece=0.5))
 
 
 def test_a_registration_converts_to_other_packages(registered):
@@ -132,7 +134,7 @@ def test_all_files_of_a_set_are_written(registered, model, tmp_path):
     stored = read_scan_file(tmp_path / "scan_2.ply").attributes
     names = np.array(written["regions"])[stored["region"].astype(int)]
     assert np.array_equal(names == "nose", model.template.region_mask("nose"))
-    np.testing.assert_array_equal(stored["measured"] > 0, registered[1].measured)
+    np.testing.assert_array_equal(stored["observed"] > 0, registered[1].observed)
     np.testing.assert_allclose(stored["residual_mm"], registered[1].residual_mm, atol=1e-5)
     np.testing.assert_allclose(stored["sigma_mm"], registered[1].sigma_mm, rtol=1e-5)
     assert written["scans"]["scan_2"]["verdict"] == registered[1].verdict
@@ -154,3 +156,25 @@ def test_the_command_line_writes_nothing_when_a_scan_cannot_be_read(tmp_path, ca
     assert main(["register", str(tmp_path / "bad.ply"), "--out", str(tmp_path / "out")]) == 2
     assert "bad" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_landmarks_lead_to_the_same_face_and_must_be_one_mapping_a_scan(scans, registered, model):
+    """Named points of the registered face, in the scan's own frame, give it again."""
+    names = ("left_exocanthion", "right_exocanthion", "left_cheilion", "right_cheilion")
+    found = registered[0]
+    points = {name: found.vertices[model.template.landmark_index(name)] for name in names}
+    (told,) = facecom.register([scans[0].scan], unit="m", landmarks=[points], model=model)
+    apart = np.linalg.norm(told.in_face_frame - found.in_face_frame, axis=1)
+    assert apart[found.observed].mean() < 0.3
+    with pytest.raises(ValueError, match="one mapping"):
+        facecom.register([scans[0].scan], landmarks=points, model=model)
+    with pytest.raises(ValueError, match="one mapping"):
+        facecom.register([scans[0].scan], landmarks=[points, None], model=model)
+
+
+def test_one_registration_is_saved_by_itself(registered, tmp_path):
+    registered[0].save(tmp_path / "deeper")
+    assert {p.name for p in (tmp_path / "deeper").iterdir()} == {
+        f"{registered[0].name}.{ending}" for ending in ("ply", "csv", "json", "mrk.json")
+    }
+    assert registered[0].verdict in repr(registered[0])

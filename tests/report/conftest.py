@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.completion import Completion, GuidanceRecord, apply_guidance, complete, project_face
-from facecom.completion.provenance import face_provenance, merged_provenance
+from facecom.completion import COMPLETION, Completion, GuidanceRecord, complete
+from facecom.completion.guidance import apply_guidance
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.guidance.camera import Camera
@@ -42,8 +42,8 @@ def completion(small_model) -> Completion:
 @pytest.fixture(scope="session")
 def guided(completion) -> Completion:
     """The same completion after a picture has said that the missing cheek stands out 3 mm farther."""
-    own = completion.evidence
-    template, before = own.model.template, own.fit
+    own = completion.context
+    template, before = own.template, own.fit
     face = Mesh(own.model.decode(before.code, level=2), template.faces[2])
     x, y, z = template.vertices[: len(face.vertices)].T
     lost = (np.hypot(x - 45, y + 15) < 12) & (z > -80)
@@ -58,17 +58,10 @@ def guided(completion) -> Completion:
     painted = InpaintedView(shown.depth, shown.normals, np.where(hole, 1.0, 0.0), hole)
     found = Guidance(said, (GuidedView("front", shown, shown, None, painted, hole),), {"nose": 0.5})
     fitted = apply_guidance(before, own.model, found)
-    projected = project_face(own.scan, own.model, fitted, own.settings)
-    evidence = replace(own, fit=fitted, projected=projected, pictures=GuidanceRecord("shipped", found, before))
+    state = replace(own.state, fit=fitted, guidance=GuidanceRecord("shipped", found, before))
+    state = COMPLETION.starting_at("enter face frame").run(state)
     report = replace(completion.report, guidance_mm={"skin": 1.0})
-    provenance = face_provenance(evidence, None)
-    return replace(
-        completion,
-        evidence=evidence,
-        report=report,
-        provenance=provenance,
-        merged_provenance=merged_provenance(own.joined, provenance),
-    )
+    return Completion.from_state(replace(state, report=report))
 
 
 @pytest.fixture(scope="session")

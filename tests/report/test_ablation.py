@@ -52,7 +52,7 @@ def test_without_a_stage_its_purpose_is_lost(found):
 def test_the_held_out_region_is_observed_and_not_in_the_scan(data):
     partial, held_out = stages._hold_out(data, 18.0)
     assert held_out.any() and data.observed[held_out].all()
-    center, context = stages.held_out_center(data, radius_mm=18.0), data.result.evidence
+    center, context = stages.held_out_center(data, radius_mm=18.0), data.result.context
     assert len(partial.mm.mesh.faces) < len(context.scan.mm.mesh.faces)
     near = np.linalg.norm(context.fit.pose.apply(partial.mm.mesh.vertices) - center, axis=1)
     assert near.min() > 18.0
@@ -80,7 +80,6 @@ def test_a_radius_must_be_positive(completion):
 
 
 def test_another_kind_of_model_is_refused_with_a_sentence(completion):
-    own = completion.evidence
-    other = replace(completion, evidence=replace(own, model=ExpressiveGenerator(own.model)))
+    other = replace(completion, state=replace(completion.state, model=ExpressiveGenerator(completion.model)))
     with pytest.raises(ValueError, match="linear models alone"):
         ablate(other, radius_mm=None)

@@ -21,19 +21,19 @@ def test_guidance_is_left_out_in_turn_where_there_was_some(completion, guided, m
     """Without it the face is the one before it; with a region held out it is made anew, once."""
     assert ablation_variants(completion) == ABLATION_VARIANTS
     assert ablation_variants(guided) == (*ABLATION_VARIANTS, GUIDANCE)
-    runner, context, calls = AblationRunner(DisplayData(guided)), guided.evidence, []
+    runner, context, calls = AblationRunner(DisplayData(guided)), guided.context, []
     guided_face, unguided_face = (runner.run(context.scan, name)[0] for name in (FULL, GUIDANCE.name))
-    middle = context.pictures.found.observations.corners[:, 0]
+    middle = context.guidance.found.observations.corners[:, 0]
     change = np.linalg.norm(guided_face - unguided_face, axis=1)
     assert change[middle].mean() > 1.0
     closest = Surface(runner.data.scan).closest(guided_face[guided.provenance == Provenance.OBSERVED])
     assert np.median(closest.distance) < 0.02
 
-    def record_call(scan, model, before, source, settings):
-        calls.append((scan, source))
-        return context.pictures.found, ()
+    def record_call(state):
+        calls.append((state.scan, state.guidance_source))
+        return context.guidance.found, ()
 
-    monkeypatch.setattr("facecom.report.ablation_variants.render_guidance", record_call)
+    monkeypatch.setattr("facecom.completion.stages.render_guidance", record_call)
     partial = stages._without_ball(context, stages.held_out_center(DisplayData(guided), radius_mm=18.0), 18.0)
     predicted = [runner.run(partial, name)[0] for name in (FULL, "projection", GUIDANCE.name)]
     assert calls == [(partial, "shipped")]

@@ -1,5 +1,6 @@
 """Meshes and values of a completion for display."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from facecom.report.display_data import DisplayData
 
 
 def test_mirrored_is_told_from_model_by_the_mirror_vertex(data):
-    mirror = data.result.evidence.model.template.mirror
+    mirror = data.result.template.mirror
     assert (data.provenance[data.observed] == Provenance.OBSERVED).all()
     assert data.observed[mirror[data.provenance == Provenance.MIRRORED]].all()
     assert not data.observed[mirror[data.provenance == Provenance.MODEL]].any()
@@ -30,9 +31,8 @@ def test_vertices_under_synthesised_relief_are_synthesised(completion):
     made, seen = np.flatnonzero(data.made_up)[:50], np.flatnonzero(data.observed)[:50]
     points = data.face.vertices[np.concatenate([made, seen])]
     source = np.repeat([Provenance.SYNTHESISED, Provenance.OBSERVED], 50)
-    kind = face_provenance(
-        completion.evidence, SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
-    )
+    skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
+    kind = face_provenance(replace(completion.state, detail=skin))
     assert (kind[made] == Provenance.SYNTHESISED).all()
     assert (kind[seen] == Provenance.OBSERVED).all()
     assert not (data.provenance == Provenance.SYNTHESISED).any()

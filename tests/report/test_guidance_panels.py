@@ -8,14 +8,14 @@ from facecom.report.guidance_panels import HOLE_COLOR, enlarged, guidance_pictur
 
 
 def test_panels_of_a_view_without_a_parser(guided):
-    view = guided.evidence.pictures.found.views[0]
+    view = guided.context.guidance.found.views[0]
     panels = dict(view_panels(view))
     assert list(panels) == ["rendered scan", "hole", "inpainted"]
     assert len({panel.shape for panel in panels.values()}) == 1
 
 
 def test_the_hole_is_in_its_color_and_only_there(guided):
-    view = guided.evidence.pictures.found.views[0]
+    view = guided.context.guidance.found.views[0]
     panels = {name: panel.astype(int) for name, panel in view_panels(view)}
     side, size = len(panels["hole"]), len(view.filled.mask)
     row, column = (int((k + 0.5) * side / size) for k in np.argwhere(view.filled.mask).mean(axis=0))
@@ -28,7 +28,7 @@ def test_the_hole_is_in_its_color_and_only_there(guided):
 
 
 def test_the_views_with_the_largest_holes_are_shown(guided):
-    guidance = guided.evidence.pictures.found
+    guidance = guided.context.guidance.found
     view = guidance.views[0]
     views = [
         replace(view, name=name, believed=np.arange(100) < count) for name, count in (("a", 5), ("b", 9), ("c", 7))
@@ -38,7 +38,7 @@ def test_the_views_with_the_largest_holes_are_shown(guided):
 
 
 def test_values_of_the_guidance(guided):
-    guidance = guided.evidence.pictures.found
+    guidance = guided.context.guidance.found
     values = guidance_values(guidance)
     assert values["inpainted pixels that the fit observed"] == f"{len(guidance.observations.sigma_mm):,}"
     assert values["observed by the parser, nose"] == "50 %"

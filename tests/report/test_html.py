@@ -79,9 +79,9 @@ def test_the_page_shows_the_values_of_the_report(completion):
         coverage=0.5712,
         fit_rms_mm=7.13,
         scan_to_face_mm={"all": 3.217, "nose": 5.891},
-        measured_share=0.2345,
-        made_share=0.7655,
-        sigma_made_mm=8.42,
+        observed_share=0.2345,
+        made_up_share=0.7655,
+        sigma_made_up_mm=8.42,
         holes_filled=97,
         removed={"loose_vertices": 12345},
         seconds={"align": 61.25, "fit": 13.5},
@@ -123,7 +123,7 @@ def test_guided_vertices_have_their_provenance_and_the_stage_shows_its_views(com
     """None of what was observed, and all of it where inpainted pixels were; the stage shows their views."""
     plain, data = DisplayData(completion), DisplayData(guided)
     assert Provenance.GUIDED not in plain.present_provenance
-    told = np.unique(guided.evidence.pictures.found.observations.corners)
+    told = np.unique(guided.context.guidance.found.observations.corners)
     told = told[~data.observed[told]]
     assert len(told) > 5
     assert (data.provenance[told] == Provenance.GUIDED).all()
@@ -145,13 +145,13 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html
     assert viewer3d.scene(DisplayData(completion))["objects"]["face"]["colour"] is None
-    own = completion.evidence
-    mesh = own.scan.mm.mesh
+    scan = completion.context.scan
+    mesh = scan.mm.mesh
     paint = np.tile([0.8, 0.4, 0.2], (len(mesh.vertices), 1))
-    painted = replace(own.scan, mm=OrientedSurface(replace(mesh, colors=paint)))
+    painted = replace(scan, mm=OrientedSurface(replace(mesh, colors=paint)))
     meshes = completion.face, completion.merged
     face, merged = (replace(m, colors=np.tile(paint[0], (len(m.vertices), 1))) for m in meshes)
-    coloured = replace(completion, face=face, merged=merged, evidence=replace(own, scan=painted))
+    coloured = replace(completion, face=face, merged=merged, state=replace(completion.state, scan=painted))
     for name, packed in viewer3d.scene(DisplayData(coloured))["objects"].items():
         shown = np.frombuffer(b64decode(packed["colour"]["data"]), np.uint8).reshape(-1, 3)
         count = len(b64decode(packed["xyz"]["data"])) // 6

@@ -1,12 +1,10 @@
-import io
-
 import numpy as np
 import pytest
 
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.report.preview import PALETTE, png_bytes, preview
+from facecom.report.preview import PALETTE, preview
 from facecom.report.shading import MAX_VERTICES
 
 SIZE = 60
@@ -64,16 +62,6 @@ def test_point_sets_are_drawn_without_gaps(bump, with_normals):
     picture = preview(cloud, bump, size=SIZE)
     front = drawn(picture[18 : 18 + SIZE, :SIZE])
     assert front[12:-12, 12:-12].all()
-
-
-def test_the_same_picture_is_the_same_bytes_and_reads_back(bump):
-    from PIL import Image
-
-    first, again = (png_bytes(preview(bump, bump, size=SIZE)) for _ in range(2))
-    assert first == again
-    with Image.open(io.BytesIO(first)) as image:
-        np.testing.assert_array_equal(np.asarray(image), preview(bump, bump, size=SIZE))
-        assert image.info == {}
 
 
 def test_what_cannot_be_drawn_is_refused(bump):

@@ -36,10 +36,10 @@ def test_the_texts_say_observed_and_made_up(stages):
 
 
 def test_values_are_those_of_the_completion(stages, data):
-    rms = data.area_rms(data.result.evidence.projected.offset, data.observed)
+    rms = data.area_rms(data.result.context.projection.offset, data.observed)
     assert stages["Projection onto the scan"].values["offset, observed part"] == mm(rms)
     kept = stages["Stitching"].values["triangles of the scan kept"]
-    assert int(kept.replace(",", "")) == len(data.result.evidence.scan.mesh.faces)
+    assert int(kept.replace(",", "")) == len(data.result.scan.faces)
     shares = [stages["Discrepancy and symmetry"].values[f"made-up part {name}"] for name in (
         "whose mirror side was observed", "observed on neither side",
     )]  # fmt: skip

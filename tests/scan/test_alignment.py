@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.completion import pose_references
+from facecom.completion.alignment import pose_references
 from facecom.errors import AlignmentError
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector

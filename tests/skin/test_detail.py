@@ -13,9 +13,10 @@ from scipy.spatial import cKDTree
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, face_normals, vertex_normals
 from facecom.provenance import Provenance
+from facecom.skin.band_filters import local_direction
 from facecom.skin.detail import Detail, DetailSettings, add_detail
-from facecom.skin.relief import local_direction
 
+pytestmark = pytest.mark.slow
 HALF, RADIUS, BEND = 12.0, 4.5, 45.0
 SETTINGS = DetailSettings(border_mm=3.0, edge_mm=0.17, smallest_mm2=10.0)
 
@@ -57,14 +58,14 @@ def world() -> dict[str, np.ndarray | Mesh]:
         "truth": truth,
         "scan": truth.submesh(~gone[faces].any(1))[0],
         "face": Mesh(bent(coarse), coarse_faces, uv=uv),
-        "measured": np.linalg.norm(coarse, axis=1) > RADIUS - 0.01,
+        "observed": np.linalg.norm(coarse, axis=1) > RADIUS - 0.01,
         "plane": coarse,
     }
 
 
 @pytest.fixture(scope="module")
 def made(world) -> Detail:
-    return add_detail(world["scan"], world["face"], measured=world["measured"], settings=SETTINGS, seed=3)
+    return add_detail(world["scan"], world["face"], observed=world["observed"], settings=SETTINGS, seed=3)
 
 
 def unrolled(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,45 +84,46 @@ def image_of(mesh: Mesh, half: float, centre: tuple[float, float] = (0.0, 0.0)) 
     return LinearNDInterpolator(plane[near], height[near])(*np.meshgrid(at, at))
 
 
-def band_energies(image: np.ndarray) -> np.ndarray:
+def band_power(image: np.ndarray) -> np.ndarray:
     """Mean square of three differences of Gaussians, away from the image's margin."""
     levels = [gaussian_filter(image, w) for w in (0.8, 1.6, 3.2, 6.4)]
     return np.array([(a - b)[12:-12, 12:-12].var() for a, b in zip(levels[:-1], levels[1:], strict=True)])
 
 
-def true_energies(world) -> np.ndarray:
-    """Band energies of the whole texture."""
-    return band_energies(image_of(world["truth"], HALF - 2.0))
+@pytest.fixture(scope="module")
+def texture_power(world) -> np.ndarray:
+    """Band power of the whole texture."""
+    return band_power(image_of(world["truth"], HALF - 2.0))
 
 
-def test_statistics_are_those_of_the_texture(world, made):
+def test_statistics_are_those_of_the_texture(texture_power, made):
     own = image_of(made.mesh, 4.0)
-    decibel = 10 * np.log10(band_energies(own) / true_energies(world))
+    decibel = 10 * np.log10(band_power(own) / texture_power)
     assert np.abs(decibel).max() < 2.5
     rough = own - gaussian_filter(own, 10)
     assert ((rough - rough.mean()) ** 3).mean() < 0
 
 
 def test_the_longest_band_is_raised_alone_by_its_share_only(world):
-    def energies(share: float) -> np.ndarray:
-        options = replace(SETTINGS, longest_share=share)
-        own = add_detail(world["scan"], world["face"], measured=world["measured"], settings=options, seed=3)
-        return band_energies(image_of(own.mesh, 4.0))
+    def power(share: float) -> np.ndarray:
+        settings = replace(SETTINGS, longest_band_share=share)
+        own = add_detail(world["scan"], world["face"], observed=world["observed"], settings=settings, seed=3)
+        return band_power(image_of(own.mesh, 4.0))
 
     # the patches of this draw are weaker than wanted in the longest band, and more so than in the next
-    decibel = 10 * np.log10(energies(1.0) / energies(0.0))
+    decibel = 10 * np.log10(power(1.0) / power(0.0))
     assert decibel[2] > 0.2
     assert abs(decibel[0]) < 0.1
 
 
-def test_a_smooth_face_alone_would_fail_the_statistics(world, made):
-    decibel = 10 * np.log10(band_energies(image_of(made.smooth, 4.0)) / true_energies(world))
+def test_a_smooth_face_alone_would_fail_the_statistics(texture_power, made):
+    decibel = 10 * np.log10(band_power(image_of(made.smooth, 4.0)) / texture_power)
     assert decibel.max() < -10
 
 
 def test_nothing_is_added_below_the_band(made):
     plane, _ = unrolled(made.smooth.vertices)
-    added = made.displacement - made.low
+    added = made.displacement - made.base_offset
     inner = np.linalg.norm(plane, axis=1) < RADIUS - 1
     near = cKDTree(plane).query_ball_point(plane[inner][::50], 2.5)
     weights = [np.exp(-0.5 * ((plane[n] - c) ** 2).sum(1)) for n, c in zip(near, plane[inner][::50], strict=True)]
@@ -129,7 +131,7 @@ def test_nothing_is_added_below_the_band(made):
     assert np.abs(low).max() < 0.02
 
 
-def test_seen_skin_is_kept_exactly(world, made):
+def test_observed_skin_is_kept_exactly(world, made):
     from facecom.geometry.closest_points import Surface
 
     kept = made.mesh.vertices[made.provenance == Provenance.OBSERVED]
@@ -150,7 +152,7 @@ def test_no_triangle_folds_or_cuts_another(made):
     assert not mesh.is_self_intersecting()
 
 
-def test_skin_that_crosses_itself_is_found(made):
+def test_skin_that_intersects_itself_is_found(made):
     plane, _ = unrolled(made.mesh.vertices)
     # a flap of the mesh pushed through what lies beside it
     flap = np.linalg.norm(plane - [1.0, 0.0], axis=1) < 0.6
@@ -185,31 +187,31 @@ def test_relief_is_as_strong_inside_the_rim_as_outside(made):
     plane, _ = unrolled(made.mesh.vertices)
     away = np.linalg.norm(plane, axis=1)
     ring = (away > RADIUS - 1.5) & (away < RADIUS) & (made.provenance == Provenance.SYNTHESISED)
-    own, known = made.displacement[ring] - made.low[ring], made.provenance == Provenance.OBSERVED
+    own, known = made.displacement[ring] - made.base_offset[ring], made.provenance == Provenance.OBSERVED
     beside = known & (away < RADIUS + 1.5)
-    assert abs(20 * np.log10(own.std() / (made.displacement - made.low)[beside].std())) < 2.5
+    assert abs(20 * np.log10(own.std() / (made.displacement - made.base_offset)[beside].std())) < 2.5
 
 
 def test_same_seed_same_vertices_other_seed_other_skin(world, made):
-    again = add_detail(world["scan"], world["face"], measured=world["measured"], settings=SETTINGS, seed=3)
-    other = add_detail(world["scan"], world["face"], measured=world["measured"], settings=SETTINGS, seed=4)
+    again = add_detail(world["scan"], world["face"], observed=world["observed"], settings=SETTINGS, seed=3)
+    other = add_detail(world["scan"], world["face"], observed=world["observed"], settings=SETTINGS, seed=4)
     assert np.array_equal(again.mesh.vertices, made.mesh.vertices)
     hole = made.provenance != Provenance.OBSERVED
     assert np.abs(other.displacement - made.displacement)[hole].std() > 0.005
     assert np.allclose(other.mesh.vertices[~hole], made.mesh.vertices[~hole])
 
 
-def test_the_other_side_is_used_and_named(world):
+def test_the_opposite_side_is_used_and_named(world):
     side = int(np.sqrt(len(world["plane"])))
     mirror = np.arange(len(world["plane"])).reshape(side, side)[:, ::-1].ravel()
     centre = np.array([5.0, 0.0])
     fine, faces = sheet(0.15)
     gone = np.linalg.norm(fine - centre, axis=1) < 3.0
     scan = world["truth"].submesh(~gone[faces].any(1))[0]
-    measured = np.linalg.norm(world["plane"] - centre, axis=1) > 3.0
-    detail = add_detail(scan, world["face"], measured=measured, mirror=mirror, settings=SETTINGS)
+    observed = np.linalg.norm(world["plane"] - centre, axis=1) > 3.0
+    detail = add_detail(scan, world["face"], observed=observed, mirror=mirror, settings=SETTINGS)
     assert (detail.provenance == Provenance.MIRRORED).any()
-    assert not detail.generic and not (detail.provenance == Provenance.MODEL).any()
+    assert not detail.synthetic and not (detail.provenance == Provenance.MODEL).any()
 
 
 def test_a_coarse_scan_gets_nothing_and_a_sentence(world):
@@ -217,11 +219,14 @@ def test_a_coarse_scan_gets_nothing_and_a_sentence(world):
     gone = np.linalg.norm(coarse, axis=1) < RADIUS
     scan = Mesh(bent(coarse, skin(coarse)), faces[~gone[faces].any(1)])
     with pytest.raises(ValueError, match=r"spacing is 2.15 mm and relief needs \d\.\d\d mm"):
-        add_detail(scan, world["face"], measured=world["measured"], settings=replace(SETTINGS, longest_mm=3.5))
-    generic = add_detail(scan, world["face"], measured=world["measured"], settings=replace(SETTINGS, mode="synthetic"))
-    hole = generic.provenance != Provenance.OBSERVED
-    assert (generic.provenance[hole] == Provenance.SYNTHESISED).all()
-    assert (generic.displacement - generic.low)[hole].std() > 0.005
+        add_detail(scan, world["face"], observed=world["observed"], settings=replace(SETTINGS, max_wavelength_mm=3.5))
+    synthetic = add_detail(
+        scan, world["face"], observed=world["observed"], settings=replace(SETTINGS, mode="synthetic")
+    )
+    assert synthetic.synthetic
+    hole = synthetic.provenance != Provenance.OBSERVED
+    assert (synthetic.provenance[hole] == Provenance.SYNTHESISED).all()
+    assert (synthetic.displacement - synthetic.base_offset)[hole].std() > 0.005
 
 
 def test_noise_is_not_taken_for_skin(world):
@@ -230,26 +235,26 @@ def test_noise_is_not_taken_for_skin(world):
     noise = np.random.default_rng(0).normal(scale=0.05, size=len(fine))
     scan = Mesh(bent(fine, noise), faces[~gone[faces].any(1)])
     with pytest.raises(ValueError, match=r"its noise (3|4|5|6)\d µm"):
-        add_detail(scan, world["face"], measured=world["measured"], settings=SETTINGS)
+        add_detail(scan, world["face"], observed=world["observed"], settings=SETTINGS)
 
 
 def test_too_large_a_part_stays_smooth_and_says_so(world):
     small = replace(SETTINGS, largest_mm2=10.0)
     with pytest.raises(ValueError, match="mm² of skin are missing"):
-        add_detail(world["scan"], world["face"], measured=world["measured"], settings=small)
+        add_detail(world["scan"], world["face"], observed=world["observed"], settings=small)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"measured": np.ones(3, bool)}, "measured has shape"),
+        ({"observed": np.ones(3, bool)}, "observed has shape"),
         ({"settings": DetailSettings(mode="made up")}, "mode must be one of own, synthetic"),
-        ({"measured": np.ones(25**2, bool)}, "no missing part"),
+        ({"observed": np.ones(25**2, bool)}, "no missing part"),
     ],
 )
 def test_wrong_use_is_refused(world, change, words):
     with pytest.raises(ValueError, match=words):
-        add_detail(world["scan"], world["face"], **({"measured": world["measured"]} | change))
+        add_detail(world["scan"], world["face"], **({"observed": world["observed"]} | change))
 
 
 @pytest.mark.parametrize("angle", [0.0, 60.0])
@@ -260,14 +265,14 @@ def test_wrinkles_that_cross_the_rim_go_on(angle):
     along = np.cos(a) * fine[:, 0] + np.sin(a) * fine[:, 1]
     wrinkled = Mesh(bent(fine, 0.5 * skin(fine) + 0.02 * np.sin(2 * np.pi / 1.8 * along)), faces)
     coarse, coarse_faces = sheet(1.0)
-    measured = np.linalg.norm(coarse, axis=1) > RADIUS - 0.01
+    observed = np.linalg.norm(coarse, axis=1) > RADIUS - 0.01
     # faces at large would wrinkle the other way: what was measured wins
     against = np.array([np.cos(a + np.pi / 2), np.sin(a + np.pi / 2), 0.0])
     made = add_detail(
         wrinkled.submesh(~gone[faces].any(1))[0],
         Mesh(bent(coarse), coarse_faces),
-        measured=measured,
-        squeeze=np.tile(np.outer(against, against), (len(coarse), 1, 1)),
+        observed=observed,
+        compression=np.tile(np.outer(against, against), (len(coarse), 1, 1)),
         settings=SETTINGS,
         seed=3,
     )

@@ -1,17 +1,16 @@
-"""Displacement, normal and provenance maps, and their files read back by hand."""
+"""Displacement, normal and provenance maps of a ramp, and the file that holds their scale."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.skin import detail_maps
-from facecom.skin.noise_bands import BandReport, wavelengths
+from facecom.skin.noise_bands import BandReport, band_wavelengths
 from facecom.skin.types import Detail
 
 
@@ -32,9 +31,9 @@ def ramp_detail(height: np.ndarray | None = None, *, uv: bool = True) -> Detail:
         smooth=smooth,
         normals=vertex_normals(flat, faces),
         displacement=height,
-        low=0 * height,
+        base_offset=0 * height,
         provenance=np.where(u > 0.5, 4, 0),
-        bands=BandReport(wavelengths(4.5), 0.2, 0.0, nothing, nothing, flags, flags),
+        bands=BandReport(band_wavelengths(4.5), 0.2, 0.0, nothing, nothing, flags, flags),
         warnings=(),
     )
 
@@ -58,38 +57,6 @@ def test_no_uv_no_maps():
         detail_maps.bake_maps(ramp_detail(), size=0)
 
 
-def read_exr(data: bytes) -> SimpleNamespace:
-    """Independent reader of the one kind of file that is written."""
-    magic, version = struct.unpack_from("<ii", data)
-    at, attributes = 8, {}
-    while data[at]:
-        name_end = data.index(b"\0", at)
-        kind_end = data.index(b"\0", name_end + 1)
-        (size,) = struct.unpack_from("<i", data, kind_end + 1)
-        attributes[data[at:name_end].decode()] = data[kind_end + 5 : kind_end + 5 + size]
-        at = kind_end + 5 + size
-    at += 1
-    _, _, right, bottom = struct.unpack("<iiii", attributes["dataWindow"])
-    offsets = np.frombuffer(data, "<u8", bottom + 1, at)
-    rows = []
-    for y, offset in enumerate(offsets):
-        line, size = struct.unpack_from("<ii", data, offset)
-        assert line == y
-        rows.append(np.frombuffer(data, "<f4", size // 4, offset + 8))
-    return SimpleNamespace(magic=magic, version=version, attributes=attributes, rows=np.array(rows), width=right + 1)
-
-
-def test_exr_holds_the_floats_exactly(tmp_path):
-    image = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    detail_maps.write_exr(tmp_path / "a.exr", {"Y": image, "A": 2 * image})
-    read = read_exr((tmp_path / "a.exr").read_bytes())
-    assert (read.magic, read.version, read.width) == (20000630, 2, 7)
-    assert read.attributes["compression"] == b"\0"
-    assert np.array_equal(read.rows[:, 7:], image) and np.array_equal(read.rows[:, :7], 2 * image)
-    with pytest.raises(ValueError, match="one shape"):
-        detail_maps.write_exr(tmp_path / "b.exr", {"Y": image, "A": image[:2]})
-
-
 def test_files_carry_the_scale(tmp_path):
     baked = detail_maps.bake_maps(ramp_detail(), size=16)
     paths = detail_maps.write_maps(baked, tmp_path)
@@ -107,8 +74,3 @@ def test_files_carry_the_scale(tmp_path):
     rows = np.frombuffer(zlib.decompress(data[begin + 4 : begin + 4 + size]), np.uint8).reshape(16, -1)
     samples = rows[:, 1:].copy().view(">u2").astype(float)
     assert np.allclose((samples - 32768) * step, baked.displacement, atol=1.5 * step)
-
-
-def test_png_refuses_other_types(tmp_path):
-    with pytest.raises(ValueError, match="expected uint16"):
-        detail_maps.write_png16(tmp_path / "a.png", np.zeros((3, 3), np.uint8))

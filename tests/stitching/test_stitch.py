@@ -1,4 +1,4 @@
-"""The join keeps the scan, closes every opening inside the face and leaves no seam."""
+"""Stitching keeps the scan, closes every opening on the face and leaves no seam."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_edges, boundary_loops, unique_edges
 from facecom.stitching.rim_quality import smallest_angles
-from facecom.stitching.stitch import Stitched, StitchSettings, stitch
+from facecom.stitching.stitch import Stitched, StitchSettings, measure_coverage, stitch
 
 Cut = Callable[[np.ndarray], np.ndarray]
 HALF = 30.0
@@ -41,11 +41,11 @@ def cut(mesh: Mesh, gone: Cut, *, noise: float = 0.05, seed: int = 0) -> Mesh:
 
 
 def disc(x: float, y: float, radius: float) -> Cut:
-    def inside(p: np.ndarray) -> np.ndarray:
+    def on_face(p: np.ndarray) -> np.ndarray:
         angle = np.arctan2(p[:, 1] - y, p[:, 0] - x)
         return np.hypot(p[:, 0] - x, p[:, 1] - y) < radius * (1 + 0.1 * np.sin(5 * angle))
 
-    return inside
+    return on_face
 
 
 def either(*cuts: Cut) -> Cut:
@@ -82,23 +82,23 @@ def within(mesh: Mesh, loop: np.ndarray, *, margin: float = 1.0) -> bool:
     return bool((np.abs(mesh.vertices[loop][:, :2]) < HALF - margin).all())
 
 
-def assert_sound(scan: Mesh, face: Mesh, joined: Stitched) -> None:
-    merged = joined.merged
+def assert_sound(scan: Mesh, face: Mesh, stitched: Stitched) -> None:
+    merged = stitched.merged
     count = len(scan.vertices)
     assert np.array_equal(merged.vertices[:count], scan.vertices)
     assert np.array_equal(merged.faces[: len(scan.faces)], scan.faces)
     assert used_twice(merged.faces)
     assert len(np.unique(merged.faces)) == len(merged.vertices)
-    assert np.array_equal(joined.added, np.arange(len(merged.vertices)) >= count)
-    assert np.array_equal(merged.vertices[joined.patch_vertices], joined.patch.vertices)
-    assert np.array_equal(joined.patch_vertices[joined.patch.faces], merged.faces[len(scan.faces) :])
-    assert joined.weights.shape == (len(merged.vertices) - count, len(face.vertices))
-    assert np.allclose(np.asarray(joined.weights.sum(1)), 1.0)
+    assert np.array_equal(stitched.added, np.arange(len(merged.vertices)) >= count)
+    assert np.array_equal(merged.vertices[stitched.patch_vertices], stitched.patch.vertices)
+    assert np.array_equal(stitched.patch_vertices[stitched.patch.faces], merged.faces[len(scan.faces) :])
+    assert stitched.weights.shape == (len(merged.vertices) - count, len(face.vertices))
+    assert np.allclose(np.asarray(stitched.weights.sum(1)), 1.0)
 
 
 @pytest.fixture(scope="module")
 def case(face: Mesh) -> Callable[[str], tuple[Mesh, Stitched]]:
-    """The scan of a named case and its join, made once."""
+    """The scan of a named case and its stitching, made once."""
 
     @functools.cache
     def make(name: str) -> tuple[Mesh, Stitched]:
@@ -113,34 +113,34 @@ def case(face: Mesh) -> Callable[[str], tuple[Mesh, Stitched]]:
 def test_every_opening_is_closed_and_the_scan_untouched(
     name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Stitched]]
 ) -> None:
-    scan, joined = case(name)
-    assert_sound(scan, face, joined)
-    assert len(joined.patch.faces) > 0
-    assert [loop for loop in boundary_loops(joined.merged.faces) if within(joined.merged, loop)] == []
-    assert len(boundary_loops(joined.merged.faces)) == 1
-    assert joined.n_loops_capped == 0
+    scan, stitched = case(name)
+    assert_sound(scan, face, stitched)
+    assert len(stitched.patch.faces) > 0
+    assert [loop for loop in boundary_loops(stitched.merged.faces) if within(stitched.merged, loop)] == []
+    assert len(boundary_loops(stitched.merged.faces)) == 1
+    assert stitched.n_loops_capped == 0
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_patch_lies_on_the_surface_without_crossing_or_slivers(
+def test_patch_lies_on_the_surface_without_intersections_or_slivers(
     name: str, face: Mesh, case: Callable[[str], tuple[Mesh, Stitched]]
 ) -> None:
-    scan, joined = case(name)
-    made = joined.merged.vertices[len(scan.vertices) :]
+    scan, stitched = case(name)
+    made = stitched.merged.vertices[len(scan.vertices) :]
     assert Surface(face).closest(made).distance.max(initial=0.0) < 0.35
-    assert len(intersecting_edges(joined.patch)) == 0
-    assert np.percentile(smallest_angles(joined.patch.vertices, joined.patch.faces), 2) > 12
+    assert len(intersecting_edges(stitched.patch)) == 0
+    assert np.percentile(smallest_angles(stitched.patch.vertices, stitched.patch.faces), 2) > 12
     if name != "one vertex":  # six rim edges say nothing about a median
-        assert joined.quality.rim_angle_deg < joined.quality.scan_angle_deg + 3
-    assert joined.warnings == ()
+        assert stitched.quality.rim_angle_deg < stitched.quality.scan_angle_deg + 3
+    assert stitched.warnings == ()
 
 
 def test_angles_over_the_rim_do_not_betray_an_offset(face: Mesh) -> None:
     whole = grid(1.2, half=36, seed=1)
     scan = cut(whole.with_vertices(whole.vertices + [0, 0, 0.4]), disc(0, 0, 10), noise=0.0)
-    joined = stitch(scan, face)
-    assert joined.quality.gap_mm > 0.3
-    assert joined.quality.rim_angle_deg < joined.quality.scan_angle_deg + 3
+    stitched = stitch(scan, face)
+    assert stitched.quality.residual_mm > 0.3
+    assert stitched.quality.rim_angle_deg < stitched.quality.scan_angle_deg + 3
 
 
 def test_edge_length_blends_from_the_scan_to_the_template(face: Mesh) -> None:
@@ -148,14 +148,14 @@ def test_edge_length_blends_from_the_scan_to_the_template(face: Mesh) -> None:
     patch = stitch(scan, face).patch
     edges, _, _ = unique_edges(patch.faces)
     middle = patch.vertices[edges].mean(1)
-    length = np.linalg.norm(patch.vertices[edges[:, 0]] - patch.vertices[edges[:, 1]], axis=1)
+    edge_length = np.linalg.norm(patch.vertices[edges[:, 0]] - patch.vertices[edges[:, 1]], axis=1)
     depth = 7 - np.hypot(middle[:, 0], middle[:, 1])
-    inside = depth > 0
-    rim = np.median(length[inside & (depth < 0.6)])
-    core = np.median(length[depth > 5])
+    on_face = depth > 0
+    rim = np.median(edge_length[on_face & (depth < 0.6)])
+    core = np.median(edge_length[depth > 5])
     assert rim < 0.45
     assert 0.8 < core < 1.6
-    assert rim < np.median(length[(depth > 1.5) & (depth < 2.5)]) < core
+    assert rim < np.median(edge_length[(depth > 1.5) & (depth < 2.5)]) < core
 
 
 def test_a_bag_behind_an_opening_is_cut_off_and_capped(face: Mesh) -> None:
@@ -175,10 +175,10 @@ def test_a_bag_behind_an_opening_is_cut_off_and_capped(face: Mesh) -> None:
     gone = bag.vertices[:, 0] > 2 * np.sin(bag.vertices[:, 1])
     gone |= np.hypot(bag.vertices[:, 0], bag.vertices[:, 1]) > 40
     opened, _ = bag.submesh(~(gone & (np.abs(bag.vertices[:, 1]) < 14))[bag.faces].any(1))
-    joined = stitch(opened, face)
-    assert_sound(opened, face, joined)
-    assert [loop for loop in boundary_loops(joined.merged.faces) if within(joined.merged, loop)] == []
-    assert joined.n_loops_capped >= 1
+    stitched = stitch(opened, face)
+    assert_sound(opened, face, stitched)
+    assert [loop for loop in boundary_loops(stitched.merged.faces) if within(stitched.merged, loop)] == []
+    assert stitched.n_loops_capped >= 1
 
 
 def tube(ring: np.ndarray, *, depths: tuple[float, ...], start: int) -> tuple[np.ndarray, np.ndarray]:
@@ -208,11 +208,11 @@ def test_a_bag_that_is_a_piece_of_its_own_is_closed_as_well(face: Mesh) -> None:
         np.concatenate([skin.vertices, bag, bag[-len(ring) :].mean(0)[None]]),
         np.concatenate([skin.faces, sides, bottom]),
     )
-    alone, joined = stitch(skin, face), stitch(both, face)
-    assert_sound(both, face, joined)
+    alone, stitched = stitch(skin, face), stitch(both, face)
+    assert_sound(both, face, stitched)
     assert alone.n_loops_filled == 1
-    assert joined.n_loops_filled == 2
-    assert len(boundary_loops(joined.merged.faces)) == len(boundary_loops(alone.merged.faces))
+    assert stitched.n_loops_filled == 2
+    assert len(boundary_loops(stitched.merged.faces)) == len(boundary_loops(alone.merged.faces))
 
 
 def lid_and_bag(gap: float) -> tuple[Mesh, Mesh]:
@@ -237,44 +237,44 @@ def lid_and_bag(gap: float) -> tuple[Mesh, Mesh]:
 
 
 @pytest.mark.parametrize("gap", [0.05, 0.1, 0.3])
-def test_borders_that_run_beside_each_other_behind_the_face_are_sewn_together(face: Mesh, gap: float) -> None:
+def test_boundaries_that_run_along_each_other_behind_the_face_are_zipped(face: Mesh, gap: float) -> None:
     skin, both = lid_and_bag(gap)
-    joined = stitch(both, face)
-    assert_sound(both, face, joined)
-    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
-    assert len(boundary_loops(joined.merged.faces)) == 1
-    assert joined.n_loops_filled == 2
+    stitched = stitch(both, face)
+    assert_sound(both, face, stitched)
+    assert stitched.quality.self_intersecting_edges == len(intersecting_edges(stitched.patch)) == 0
+    assert len(boundary_loops(stitched.merged.faces)) == 1
+    assert stitched.n_loops_filled == 2
     lid, bag = (
-        np.isin(joined.patch_vertices, part)
+        np.isin(stitched.patch_vertices, part)
         for part in (range(len(skin.vertices)), range(len(skin.vertices), len(both.vertices)))
     )
     assert (lid | bag).all()
-    assert (lid[joined.patch.faces].any(1) & bag[joined.patch.faces].any(1)).all()
+    assert (lid[stitched.patch.faces].any(1) & bag[stitched.patch.faces].any(1)).all()
 
 
-def test_two_sides_of_a_shell_are_not_sewn_together_at_its_hole(face: Mesh) -> None:
+def test_two_sides_of_a_shell_are_not_zipped_at_its_hole(face: Mesh) -> None:
     outer = cut(grid(1.5, half=36, seed=1), disc(0, 0, 9), noise=0.0)
     shell = Mesh(
         np.concatenate([outer.vertices, outer.vertices - [0, 0, 0.6]]),
         np.concatenate([outer.faces, outer.faces[:, ::-1] + len(outer.vertices)]),
     )
-    joined = stitch(shell, face)
-    assert len(joined.patch.faces) > 100
-    middle = np.hypot(joined.patch.vertices[:, 0], joined.patch.vertices[:, 1]) < 4
+    stitched = stitch(shell, face)
+    assert len(stitched.patch.faces) > 100
+    middle = np.hypot(stitched.patch.vertices[:, 0], stitched.patch.vertices[:, 1]) < 4
     assert middle.sum() > 5
 
 
-def test_a_patch_that_would_cross_itself_is_evened_out(face: Mesh) -> None:
+def test_a_patch_that_would_intersect_itself_is_faired(face: Mesh) -> None:
     scan = cut(grid(1.5, half=36, seed=1), disc(0, 0, 11), noise=0.0)
     points = face.vertices.copy()
     near = np.hypot(points[:, 0], points[:, 1]) < 4
     points[near] += np.random.default_rng(0).normal(size=(near.sum(), 3))
     folded = Mesh(points, face.faces, uv=face.uv)
-    joined = stitch(scan, folded)
+    stitched = stitch(scan, folded)
     assert len(intersecting_edges(folded)) > 20
-    assert_sound(scan, folded, joined)
-    assert joined.quality.crossing_edges == len(intersecting_edges(joined.patch)) == 0
-    assert joined.warnings == ()
+    assert_sound(scan, folded, stitched)
+    assert stitched.quality.self_intersecting_edges == len(intersecting_edges(stitched.patch)) == 0
+    assert stitched.warnings == ()
 
 
 def test_a_sheet_in_front_stays_as_it_is(face: Mesh) -> None:
@@ -304,17 +304,17 @@ def test_a_folded_rim_is_closed_all_the_same(face: Mesh) -> None:
     turn = np.linspace(0, 4 * np.pi, len(ring), endpoint=False)
     points[ring] += 3.0 * np.stack([np.cos(9 * turn), np.sin(7 * turn), 0 * turn], 1)
     scan = Mesh(points, scan.faces)
-    joined = stitch(scan, face)
-    assert_sound(scan, face, joined)
-    assert [loop for loop in boundary_loops(joined.merged.faces) if within(joined.merged, loop)] == []
+    stitched = stitch(scan, face)
+    assert_sound(scan, face, stitched)
+    assert [loop for loop in boundary_loops(stitched.merged.faces) if within(stitched.merged, loop)] == []
 
 
 def test_a_complete_scan_gets_nothing(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), lambda p: np.zeros(len(p), bool))
-    joined = stitch(scan, face)
-    assert len(joined.patch.faces) == 0
-    assert np.array_equal(joined.merged.faces, scan.faces)
-    assert joined.n_loops_filled == 0
+    stitched = stitch(scan, face)
+    assert len(stitched.patch.faces) == 0
+    assert np.array_equal(stitched.merged.faces, scan.faces)
+    assert stitched.n_loops_filled == 0
 
 
 def test_a_closed_scan_without_any_border_gets_nothing(face: Mesh) -> None:
@@ -324,12 +324,12 @@ def test_a_closed_scan_without_any_border_gets_nothing(face: Mesh) -> None:
     assert len(stitch(tetrahedron, face).patch.faces) == 0
 
 
-def test_colours_are_carried_into_the_patch(face: Mesh) -> None:
+def test_colours_are_continued_in_the_patch(face: Mesh) -> None:
     plain = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
     shade = 0.5 + plain.vertices / 200
     scan = Mesh(plain.vertices, plain.faces, colors=shade)
-    joined = stitch(scan, face)
-    colors = joined.merged.colors
+    stitched = stitch(scan, face)
+    colors = stitched.merged.colors
     assert colors is not None
     assert np.array_equal(colors[: len(shade)], shade)
     assert np.abs(colors[len(shade) :, 0] - 0.5).max() < 0.08
@@ -337,8 +337,8 @@ def test_colours_are_carried_into_the_patch(face: Mesh) -> None:
 
 def test_a_given_coverage_replaces_the_measured_one(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
-    covered = ~disc(0, 0, 9)(face.vertices)
-    assert stitch(scan, face, covered=covered).n_loops_filled == 1
+    coverage = ~disc(0, 0, 9)(face.vertices)
+    assert stitch(scan, face, coverage=coverage).n_loops_filled == 1
 
 
 def test_the_same_input_gives_the_same_bytes(face: Mesh) -> None:
@@ -351,18 +351,18 @@ def test_the_same_input_gives_the_same_bytes(face: Mesh) -> None:
 def test_a_mirrored_plane_changes_nothing(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(3, -2, 11))
     mirrored = Mesh(face.vertices, face.faces, uv=face.uv * [-1, 1])
-    joined = stitch(scan, mirrored)
-    assert_sound(scan, mirrored, joined)
-    assert len(boundary_loops(joined.merged.faces)) == 1
+    stitched = stitch(scan, mirrored)
+    assert_sound(scan, mirrored, stitched)
+    assert len(boundary_loops(stitched.merged.faces)) == 1
 
 
-def test_a_longer_falloff_carries_the_gap_farther(face: Mesh) -> None:
+def test_a_longer_falloff_blends_the_offset_farther(face: Mesh) -> None:
     whole = grid(1.2, half=36, seed=1)
     scan = cut(whole.with_vertices(whole.vertices + [0, 0, 0.4]), disc(0, 0, 14), noise=0.0)
     mean = []
     for falloff in (2.0, 8.0):
-        joined = stitch(scan, face, settings=StitchSettings(falloff_mm=falloff))
-        mean.append(Surface(face).closest(joined.merged.vertices[len(scan.vertices) :]).distance.mean())
+        stitched = stitch(scan, face, settings=StitchSettings(falloff_mm=falloff))
+        mean.append(Surface(face).closest(stitched.merged.vertices[len(scan.vertices) :]).distance.mean())
     assert mean[0] < 0.7 * mean[1]
 
 
@@ -386,6 +386,16 @@ def test_a_scan_without_triangles_is_refused(face: Mesh) -> None:
 
 def test_the_border_of_a_patch_is_where_the_scan_ends(face: Mesh) -> None:
     scan = cut(grid(1.7, half=36, seed=1), disc(0, 0, 9))
-    joined = stitch(scan, face)
-    rim = {(a, b) for a, b in boundary_edges(joined.merged.faces[len(scan.faces) :]).tolist()}
+    stitched = stitch(scan, face)
+    rim = {(a, b) for a, b in boundary_edges(stitched.merged.faces[len(scan.faces) :]).tolist()}
     assert rim <= {(b, a) for a, b in boundary_edges(scan.faces).tolist()}
+
+
+def test_only_a_surface_near_by_covers_the_face(sheet) -> None:
+    template = sheet(12, 12, seed=3)
+    for height, expected in ((0.5, 1.0), (29.0, 1.0), (45.0, 0.0)):
+        scan = Mesh(3.0 * template.vertices - [10, 10, -height], template.faces)
+        coverage = measure_coverage(scan, template, boundary=boundary_edges(scan.faces))
+        assert (
+            coverage[np.abs(template.vertices[:, :2] - template.vertices[:, :2].mean(0)).max(1) < 3].mean() == expected
+        )

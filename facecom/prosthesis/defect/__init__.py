@@ -1,1 +1,1 @@
-"""Which hole a part is made for, the surface around it, and completing again without a region."""
+"""Which hole a part is made for, the skin around it, and completing the scan again without a region."""

@@ -1,4 +1,4 @@
-"""What a part is made from: the completed surface in the face frame, the defect in it, and the wound's own surface."""
+"""The surface that a part is designed on: a completed face with its patch, in the face frame, and the wound bed."""
 
 from __future__ import annotations
 
@@ -7,109 +7,132 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from facecom.completion import Completion
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas, face_cross
-from facecom.geometry.transform import fit_similarity
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas
+from facecom.geometry.transform import Similarity
 from facecom.model.template import Template
+from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Defect
 from facecom.prosthesis.defect.recomplete import recomplete
-from facecom.prosthesis.defect.regions import auricle, region_mask
-from facecom.prosthesis.shell.outer_surface import find_defects
+from facecom.prosthesis.defect.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.solid.clipping import clip_faces
 from facecom.provenance import Provenance
 from facecom.skin.detail import Detail
 
+IN_REGION = 0.5
+"""A vertex of the scan belongs to a region when the closest point of the face does by this share or more."""
+NEAR_REGION_MM = 8.0
+"""A vertex of a defect belongs to a region within this distance: where a region was cut out its shape has changed."""
+
 
 @dataclass(frozen=True, eq=False)
 class DesignSurface:
-    """A completed surface, mm, face frame.
+    """A completed surface in the face frame, mm.
 
-    completion : what it comes from
-    merged : Mesh, the scan and what was made
-    made : (F,) bool, faces that were made
+    Parameters
+    ----------
+    completion : Completion, what the surface comes from
+    merged : Mesh, the scan and the patch
+    in_patch : (F,) bool, faces of the patch
     provenance : (V,) int, a `Provenance`
     sigma_mm : (V,) float
-    face : (T, 3) float, the whole face in the template's topology
-    weights : (V, T) sparse, each made vertex as a mean of vertices of the face; measured ones have none
-    bed : Mesh or None, scan surface that the part replaces
-    skin : Detail or None, relief for what was made
+    face : (T, 3) float, the completed face in the template's topology
+    weights : (V, T) sparse, each vertex of the patch as a weighted mean of vertices of the face; others have none
+    bed : Mesh or None, the wound bed: surface of the scan that the part covers
+    detail : Detail or None, skin relief of the patch
     cavities : whether the surface may show a mouth or a socket from within, as scans do
+    mm_per_unit : unit of the scan as it was given
     """
 
     completion: Completion
     merged: Mesh
-    made: Bools
+    in_patch: Bools
     provenance: Ints
     sigma_mm: Floats
     face: Floats
     weights: sp.csr_matrix
     bed: Mesh | None = None
-    skin: Detail | None = None
+    detail: Detail | None = None
     cavities: bool = True
+    mm_per_unit: float = 1.0
 
     @property
     def template(self) -> Template:
         """The face template."""
-        return self.completion.evidence.model.template
+        return self.completion.template
+
+    @property
+    def pose(self) -> Similarity:
+        """The scan's own frame and unit -> face frame, mm."""
+        to_face = self.completion.context.fit.pose
+        return Similarity(to_face.rotation, to_face.translation, to_face.scale * self.mm_per_unit)
 
     def sha256(self) -> str:
-        """Hash of the surface and of what was made of it."""
+        """Hash of the surface, its patch and its provenance."""
         digest = hashlib.sha256()
-        for array in (self.merged.vertices, self.merged.faces, self.made, self.provenance, self.sigma_mm):
+        for array in (self.merged.vertices, self.merged.faces, self.in_patch, self.provenance, self.sigma_mm):
             digest.update(np.ascontiguousarray(array).tobytes())
-        for mesh in (self.bed, None if self.skin is None else self.skin.mesh):
+        for mesh in (self.bed, None if self.detail is None else self.detail.mesh):
             digest.update(b"" if mesh is None else mesh.vertices.tobytes())
         return digest.hexdigest()
 
     @classmethod
-    def of(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
-        """The surface of a completion; `bed` in the face frame."""
-        evidence = completion.evidence
-        merged = evidence.joined.merged
-        made = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
+    def from_completion(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
+        """The merged mesh of a completion; `bed` in the face frame."""
+        evidence = completion.context
+        merged = evidence.stitched.merged
+        in_patch = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
         provenance = completion.merged_provenance
-        own = evidence.joined.weights
+        own = evidence.stitched.weights
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
-        face = evidence.projected.vertices
+        face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
-        return cls(completion, merged, made, provenance, sigma, face, weights, bed, completion.detail)
+        unit = evidence.scan.mm_per_unit
+        return cls(
+            completion, merged, in_patch, provenance, sigma, face, weights, bed, completion.detail, mm_per_unit=unit
+        )
 
-    def moved(self, other: Completion) -> DesignSurface:
-        """The same surface with what was made moved as in another completion of the same scan, such as a sample."""
-        shift = other.evidence.projected.vertices - self.completion.evidence.projected.vertices
+    def with_completion(self, other: Completion) -> DesignSurface:
+        """The same surface with the patch of another completion of the same scan, such as a posterior sample."""
+        shift = other.context.projection.vertices - self.completion.context.projection.vertices
         merged = self.merged.with_vertices(self.merged.vertices + self.weights @ shift)
-        return replace(self, completion=other, merged=merged, face=self.face + shift, skin=None)
+        return replace(self, completion=other, merged=merged, face=self.face + shift, detail=None)
 
     @classmethod
-    def of_face(
-        cls, completion: Completion, mask: Bools, *, keep_mm: float = 9.0, hole_mm: float = 12.0
+    def from_face(
+        cls, completion: Completion, mask: Bools, *, border_mm: float = 9.0, hole_mm: float = 12.0
     ) -> DesignSurface:
-        """The completed face in the template's topology, (T,) `mask` of which counts as made.
+        """The completed face in the template's topology, with a region as its patch.
 
-        For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut. What the scan
-        lacks next to the mask, up to `hole_mm` from it, counts as made too, so that the margin finds healthy skin.
+        For parts that scans show poorly and that stand off the head, such as ears: no hole has to be cut.
+
+        Parameters
+        ----------
+        completion : Completion
+        mask : (T,) bool, the region
+        border_mm : vertices nearer to the template's border stay skin, for the margin to lie on
+        hole_mm : what the scan lacks next to the region, as far as this from it, joins the patch, so that the margin
+            lies on observed skin
         """
-        evidence = completion.evidence
-        template, face = evidence.model.template, evidence.projected.vertices
-        whole = Mesh(face, template.faces[3])
-        # The template ends behind the ears; what lies near its border stays skin, so that a margin finds room.
-        border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=keep_mm)
-        mask = _grown(whole, mask, completion.provenance != Provenance.OBSERVED, hole_mm) & np.isinf(border)
+        evidence = completion.context
+        template, face = evidence.template, evidence.projection.vertices
+        whole = Mesh(face, template.faces[FINEST_LEVEL])
+        border = geodesic_distance(whole, boundary_edges(whole.faces).ravel(), reach_mm=border_mm)
+        mask = _grow_mask(whole, mask, completion.provenance != Provenance.OBSERVED, hole_mm) & np.isinf(border)
         provenance = completion.provenance
-        made = np.asarray(mask[template.faces[3]].all(1))
+        in_patch = np.asarray(mask[template.faces[FINEST_LEVEL]].all(1))
         weights = sp.identity(len(face), format="csr")
-        return cls(completion, whole, made, provenance, completion.sigma_mm, face, weights, cavities=False)
+        unit, sigma = evidence.scan.mm_per_unit, completion.sigma_mm
+        return cls(completion, whole, in_patch, provenance, sigma, face, weights, cavities=False, mm_per_unit=unit)
 
 
-def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
-    """A mask with those of some more vertices that hang together with it, as far as a distance along the surface."""
+def _grow_mask(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
+    """A mask of vertices grown over further vertices connected with it, as far as a distance along the surface."""
     part, used = mesh.submesh(np.asarray((mask | more)[mesh.faces].all(1)))
     out = mask.copy()
     out[used] |= np.isfinite(geodesic_distance(part, np.flatnonzero(mask[used]), reach_mm=reach_mm))
@@ -117,9 +140,14 @@ def _grown(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
 
 
 def without_region(completion: Completion, name: str) -> DesignSurface:
-    """Take a region out of the scan and complete it anew; what was taken out is the wound bed.
+    """Take a region out of the scan and complete what is left; what was taken out is the wound bed.
 
-    The pose is known, so that the work begins with the fit.
+    The pose is known and is not searched for again.
+
+    Parameters
+    ----------
+    completion : Completion
+    name : of the region, see `region_mask`
 
     Raises
     ------
@@ -128,131 +156,103 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     ScanError
         When nothing of the scan is left.
     """
-    under = _scanned(completion, region_mask(completion.evidence.model.template, name)) > 0.5
-    taken = np.asarray(under[completion.evidence.scan.mm.mesh.faces].any(1))
+    in_region = _region_share(completion, region_mask(completion.template, name)) > IN_REGION
+    taken = np.asarray(in_region[completion.context.scan.mm.mesh.faces].any(1))
     if taken.all():
         raise ScanError(f"the scan shows nothing but the region {name!r}; scan more of the face around it")
     if not taken.any():
-        return DesignSurface.of(completion)
-    again = recomplete(completion, ~taken)
-    bed, _ = completion.evidence.scan.mm.mesh.submesh(taken)
-    return DesignSurface.of(again, bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices)))
+        return DesignSurface.from_completion(completion)
+    completed = recomplete(completion, ~taken)
+    bed, _ = completion.context.scan.mm.mesh.submesh(taken)
+    source = DesignSurface.from_completion(completed, bed=_in_face_frame(bed, completed))
+    return replace(source, mm_per_unit=completion.context.scan.mm_per_unit)
 
 
 def without_ear(
-    completion: Completion, name: str, *, least_seen: float = 0.5, high_mm: float = 6.0, least_bed: float = 0.3
+    completion: Completion,
+    name: str,
+    *,
+    least_observed: float = 0.5,
+    height_mm: float = 6.0,
+    root_mm: float = 1.0,
+    least_bed: float = 0.3,
 ) -> DesignSurface:
-    """The head with one ear counted as made; where the scan shows skin in its place, that is the wound bed.
+    """The head with one ear as its patch; where the scan shows skin in the ear's place, that is the wound bed.
 
     Parameters
     ----------
+    completion : Completion
     name : "l_ear" or "r_ear"
-    least_seen : an ear is there when this share of its vertices that stand off the head was measured
-    high_mm : they stand off by more than this
-    least_bed : a wound bed is there when the scan shows this share of the area that the ear's root takes
+    least_observed : the scan shows an ear when this share of its vertices that stand off the head was observed
+    height_mm, root_mm : which vertices these are, see `auricle`
+    least_bed : the scan shows a wound bed when it covers this share of the area of the ear's base
     """
-    template = completion.evidence.model.template
+    template = completion.template
     mask = region_mask(template, name)
-    high = auricle(template, name, least_mm=high_mm, root_mm=1.0)
-    scan, share = completion.evidence.scan.mm.mesh, _scanned(completion, mask)
-    # What lies on the region's border stays: the margin then has measured skin right up to it.
-    taken = np.asarray((share[scan.faces] > 0.5).all(1))
-    shown = face_areas(scan)[taken].sum()
-    if (completion.provenance[high] == Provenance.OBSERVED).mean() > least_seen or shown < least_bed * _root_mm2(
-        template, mask
-    ):
-        return DesignSurface.of_face(completion, mask)
-    again = recomplete(completion, ~taken)
-    bed, _ = clip_faces(scan, 0.5 - share, 0.0)
+    standing_off = auricle(template, name, height_mm=height_mm, root_mm=root_mm)
+    scan, share = completion.context.scan.mm.mesh, _region_share(completion, mask)
+    # Faces on the region's border stay: the margin then has observed skin right up to it.
+    taken = np.asarray((share[scan.faces] > IN_REGION).all(1))
+    taken_mm2 = face_areas(scan)[taken].sum()
+    has_ear = (completion.provenance[standing_off] == Provenance.OBSERVED).mean() > least_observed
+    if has_ear or taken_mm2 < least_bed * _base_area_mm2(template, mask):
+        return DesignSurface.from_face(completion, mask)
+    completed = recomplete(completion, ~taken)
+    bed, _ = clip_faces(scan, IN_REGION - share, 0.0)
     return replace(
-        DesignSurface.of_face(again, mask), bed=bed.with_vertices(again.evidence.fit.pose.apply(bed.vertices))
+        DesignSurface.from_face(completed, mask),
+        bed=_in_face_frame(bed, completed),
+        mm_per_unit=completion.context.scan.mm_per_unit,
     )
 
 
-def _root_mm2(template: Template, mask: Bools) -> float:
-    """Area that a region's border encloses, seen the way it looks, mm2."""
-    rows = mask[template.faces[3]].all(1)
-    return float(np.linalg.norm(0.5 * face_cross(template.vertices, template.faces[3][rows]).sum(0)))
+def _in_face_frame(bed: Mesh, completion: Completion) -> Mesh:
+    return bed.with_vertices(completion.context.fit.pose.apply(bed.vertices))
 
 
-def _scanned(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> Floats:
+def _base_area_mm2(template: Template, mask: Bools) -> float:
+    """Area that a region's border encloses, projected along its mean normal, mm2."""
+    faces = template.faces[FINEST_LEVEL]
+    return float(np.linalg.norm(vector_area(Mesh(template.vertices, faces), np.asarray(mask[faces].all(1)))))
+
+
+def _region_share(completion: Completion, mask: Bools, *, reach_mm: float = 40.0) -> Floats:
     """How much each vertex of the scan belongs to a region of the face, (V,): 1 within it, 0 outside."""
-    evidence = completion.evidence
-    faces = evidence.model.template.faces[3]
+    evidence = completion.context
+    faces = evidence.template.faces[FINEST_LEVEL]
     in_face = evidence.fit.pose.apply(evidence.scan.mm.mesh.vertices)
-    found = Surface(Mesh(evidence.projected.vertices, faces)).closest(in_face)
+    found = Surface(Mesh(evidence.projection.vertices, faces)).closest(in_face)
     share = np.einsum("vk,vk->v", found.barycentric, mask[faces[found.faces]].astype(float))
     return np.where(found.distance < reach_mm, share, 0.0)
 
 
-def mirror_region(
-    source: DesignSurface, mask: Bools, *, least_seen: float = 0.6, ring_mm: float = 25.0, reach_mm: float = 12.0
-) -> DesignSurface:
-    """The same surface with a region copied from the other side of the face, where that was seen.
-
-    The reflected side is laid on by the skin around the region that was seen on both sides. What still parts the two
-    along the region's border is carried inwards and fades with the distance (a screened membrane), so that the copy
-    keeps its shape and joins without a step.
+def select_defect(
+    source: DesignSurface, *, region: str | None, part: int, margin_mm: float, least_mm2: float
+) -> Defect:
+    """The defect that a part is designed for: that of the region, or the part-th largest.
 
     Parameters
     ----------
-    mask : (T,) bool, template vertices of the region
-    least_seen : share of the other side that must have been measured; with less the fitted shape stays
-    ring_mm : how far around the region skin is used to lay the other side on
-    reach_mm : how far from the border the copy is bent to meet it
-    """
-    template, partner = source.template, source.template.mirror
-    measured = source.completion.provenance == Provenance.OBSERVED
-    if measured[partner][mask].mean() < least_seen:
-        return source
-    near = cKDTree(template.vertices[mask]).query(template.vertices)[0] < ring_mm
-    ring = near & ~mask & measured & measured[partner]
-    if ring.sum() < 50:
-        return source
-    reflected = source.face[partner] * [-1.0, 1.0, 1.0]
-    laid = fit_similarity(reflected[ring], source.face[ring]).apply(reflected)
-    shift = np.where(mask[:, None], laid - source.face, 0.0)
-    shift[mask] += _extrapolated(template, source.face - laid, mask, reach_mm)
-    copied = source.weights @ (mask & measured[partner]).astype(float) > 0.5
-    merged = source.merged.with_vertices(source.merged.vertices + source.weights @ shift)
-    # How alike the two sides are is seen on the skin around, where both were measured.
-    unlike = float(np.sqrt(((laid - source.face)[ring] ** 2).sum(1).mean()))
-    sigma = np.hypot(source.weights @ source.completion.sigma_mm[partner], unlike)
-    return replace(
-        source,
-        merged=merged,
-        face=source.face + shift,
-        provenance=np.where(copied, Provenance.MIRRORED, source.provenance),
-        sigma_mm=np.where(copied, sigma, source.sigma_mm),
-    )
-
-
-def _extrapolated(template: Template, gap: Floats, mask: Bools, reach_mm: float) -> Floats:
-    """A gap known outside a region, (T, 3), carried into it: equal at its border, fading inwards."""
-    faces = template.faces[3]
-    stiffness = cotangent_stiffness(template.vertices, faces)
-    screened = (stiffness + sp.diags(vertex_areas(template.vertices, faces) / reach_mm**2)).tocsr()[mask]
-    return np.asarray(spsolve(screened[:, mask].tocsc(), -(stiffness[mask][:, ~mask] @ gap[~mask])))
-
-
-def pick_defect(source: DesignSurface, *, region: str | None, part: int, margin_mm: float, least_mm2: float) -> Defect:
-    """The defect that a part is made for: that of the region, or the part-th largest.
+    source : DesignSurface
+    region : name of the region, or None
+    part : number of the defect where there is no region, the largest is 0
+    margin_mm, least_mm2 : see `find_defects`
 
     Raises
     ------
     ValueError, ScanError
         When there is none such.
     """
-    defects = find_defects(source.merged, source.made, margin_mm=margin_mm, least_mm2=least_mm2)
-    if region is not None:
-        tree = cKDTree(source.face[region_mask(source.template, region)])
-        share = [
-            (tree.query(source.merged.vertices[np.unique(source.merged.faces[d.faces])])[0] < 8.0).mean()
-            for d in defects
-        ]
-        if max(share) < 0.5:
-            raise ScanError(f"nothing closed was made where {region!r} was; is there skin all around it in the scan?")
-        return defects[int(np.argmax(share))]
-    if not 0 <= part < len(defects):
-        raise ValueError(f"there is no part {part}; the scan lacks {len(defects)}, counted from 0")
-    return defects[part]
+    defects = find_defects(source.merged, source.in_patch, margin_mm=margin_mm, least_mm2=least_mm2)
+    if region is None:
+        if not 0 <= part < len(defects):
+            raise ValueError(f"there is no part {part}; the scan lacks {len(defects)}, counted from 0")
+        return defects[part]
+    tree = cKDTree(source.face[region_mask(source.template, region)])
+    shares = [
+        (tree.query(source.merged.vertices[np.unique(source.merged.faces[d.faces])])[0] < NEAR_REGION_MM).mean()
+        for d in defects
+    ]
+    if max(shares) < 0.5:
+        raise ScanError(f"there is no enclosed hole where {region!r} was; is there skin all around it in the scan?")
+    return defects[int(np.argmax(shares))]

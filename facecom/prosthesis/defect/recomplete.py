@@ -1,18 +1,15 @@
-"""A completion once more, of a part of its scan: the pose is known and is not looked for again."""
+"""Completing a part of a scan once more: the pose is known and is not looked for again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
-from facecom.completion import Completion
-from facecom.completion.alignment import prepare_scan
-from facecom.completion.assembly import assemble_with_report
-from facecom.completion.result import FitContext
-from facecom.completion.stages import add_skin_detail, face_sigma, fit_face, observed_share, project_face, stitch_face
+from facecom.completion import COMPLETION, Completion, CompletionState, finish, known
+from facecom.completion.types import DetailChoice
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.mesh import Bools
-from facecom.skin.detail import Detail
+
+RECOMPLETION = COMPLETION.without("read", "load model", "align", "guide", "check coverage")
 
 
 def recomplete(completion: Completion, kept: Bools) -> Completion:
@@ -32,22 +29,23 @@ def recomplete(completion: Completion, kept: Bools) -> Completion:
     ScanError
         When too little of the scan is left.
     """
-    before = completion.evidence
-    model, settings = before.model, before.settings
-    rest, _ = before.scan.mm.mesh.submesh(kept)
-    scan = prepare_scan(rest, unit="mm", settings=settings)
-    report = completion.report
-    start = PoseHypothesis(before.fit.pose, before.fit.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
-    fitted = fit_face(scan, model, start, {}, replace(settings, more_starts=0))
-    projected = project_face(scan, model, fitted, settings)
-    sigma = face_sigma(model, fitted, projected, settings)
-    joined = stitch_face(scan, model.template, fitted, projected, settings)
-    skin: Detail | None = None
-    problems: tuple[str, ...] = ()
-    if completion.detail is not None:
-        choice: Literal["own", "synthetic"] = "synthetic" if completion.detail.generic else "own"
-        skin, problems = add_skin_detail(scan, model.template, fitted, projected, choice, settings)
-    evidence = FitContext(scan, model, fitted, projected, joined, settings)
-    coverage = observed_share(model.template, projected, settings)
-    done = assemble_with_report(evidence, start, sigma, coverage=coverage, skin=skin, unguided=fitted)
-    return replace(done, report=replace(done.report, warnings=done.report.warnings + problems))
+    before, report = completion.state, completion.report
+    fitted, scan = known(before.fit, "fit"), known(before.scan, "clean")
+    rest, _ = scan.mm.mesh.submesh(kept)
+    start = PoseHypothesis(fitted.pose, fitted.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
+    state = CompletionState(
+        raw=rest,
+        unit="mm",
+        model=before.model,
+        hypothesis=start,
+        settings=replace(before.settings, more_starts=0),
+        detail_choice=_detail_choice(completion),
+        seed=before.seed,
+    )
+    return finish(RECOMPLETION.run(state))
+
+
+def _detail_choice(completion: Completion) -> DetailChoice:
+    if completion.detail is None:
+        return "none"
+    return "synthetic" if completion.detail.synthetic else "own"

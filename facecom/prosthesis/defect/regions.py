@@ -1,4 +1,4 @@
-"""Parts of the template that can be replaced: its own regions, the shapes that defects are cut with, and whole ears."""
+"""Regions of the template that a part can replace: its own, the shapes of the test defects, and whole ears."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Bools, Mesh, boundary_edges, face_components
-from facecom.model.template import Template
+from facecom.model.template import LEVELS, Template
 
 EARS = ("l_ear", "r_ear")
+FINEST_LEVEL = LEVELS - 1
+"""Level of the template on which parts are designed."""
 
 
 def region_mask(template: Template, name: str) -> Bools:
-    """Template vertices of a region: one of the template's own, or one of the shapes that defects are cut with.
+    """Template vertices of a region, (T,) bool: one of the template's own, or a shape of `facecom.evaluation.defects`.
 
-    Shapes that are cut on one side are mirrored with the prefix "left_" or "right_"; of an ear all that stands off
-    the head is taken, see `auricle`.
+    The prefix "left_" or "right_" puts a one-sided shape on that side of the subject; of an ear the region is all
+    that stands off the head, see `auricle`.
 
     Raises
     ------
@@ -51,19 +53,19 @@ def region_mask(template: Template, name: str) -> Bools:
 
 @functools.lru_cache(maxsize=8)
 def auricle(
-    template: Template, name: str, *, around_mm: float = 16.0, least_mm: float = 2.5, root_mm: float = 3.0
+    template: Template, name: str, *, membrane_mm: float = 16.0, height_mm: float = 2.5, root_mm: float = 3.0
 ) -> Bools:
     """Template vertices of an ear, lobule and tragus included, down to its root, (T,) bool.
 
-    The template's own region follows what parsers call an ear and takes in scalp behind it. Here the head is drawn
-    on without the ear, as a membrane over all that lies near the region; what stands off it is the ear.
+    The template's own region follows what face parsers call an ear and includes scalp behind it. Here the head
+    without an ear is approximated by a membrane over all that lies near the region; the ear is what stands off it.
 
     Parameters
     ----------
     name : "l_ear" or "r_ear"
-    around_mm : how far from the template's region the membrane reaches
-    least_mm : how far from the membrane the ear begins
-    root_mm : width of the band around that which still belongs to it
+    membrane_mm : how far from the template's region the membrane reaches
+    height_mm : distance from the membrane at which the ear begins
+    root_mm : width of the band around that which still belongs to the ear
 
     Examples
     --------
@@ -72,24 +74,24 @@ def auricle(
     >>> bool((left == right[template.mirror]).mean() > 0.999)
     True
     """
-    faces, vertices = template.faces[3], template.vertices
+    faces, vertices = template.faces[FINEST_LEVEL], template.vertices
     whole = Mesh(vertices, faces)
-    near = geodesic_distance(whole, np.flatnonzero(template.region_mask(name)), reach_mm=around_mm)
+    near = geodesic_distance(whole, np.flatnonzero(template.region_mask(name)), reach_mm=membrane_mm)
     free = np.isfinite(near)
     free[boundary_edges(faces).ravel()] = False
     step = uniform_laplacian(faces, len(vertices))[free]
-    flat = vertices.copy()
-    flat[free] = spsolve(step[:, free].tocsc(), -(step[:, ~free] @ vertices[~free]))
-    height = Surface(Mesh(flat, faces[free[faces].all(1)])).closest(vertices[free]).distance
-    high = np.flatnonzero(free)[height > least_mm]
-    taken = np.isfinite(geodesic_distance(whole, high, reach_mm=root_mm))
-    out = ~_largest(faces, ~taken)
-    out.setflags(write=False)  # it is kept for the next call
+    membrane = vertices.copy()
+    membrane[free] = spsolve(step[:, free].tocsc(), -(step[:, ~free] @ vertices[~free]))
+    height = Surface(Mesh(membrane, faces[free[faces].all(1)])).closest(vertices[free]).distance
+    high = np.flatnonzero(free)[height > height_mm]
+    ear = np.isfinite(geodesic_distance(whole, high, reach_mm=root_mm))
+    out = ~_largest_component(faces, ~ear)
+    out.setflags(write=False)  # the cache hands it out again
     return out
 
 
-def _largest(faces: np.ndarray, mask: Bools) -> Bools:
-    """Vertices of the largest connected piece of faces whose corners are all marked: islands are left out."""
+def _largest_component(faces: np.ndarray, mask: Bools) -> Bools:
+    """Vertices of the largest connected component of faces whose corners are all marked."""
     rest = faces[mask[faces].all(1)]
     label = face_components(rest)
     out = np.zeros(len(mask), bool)

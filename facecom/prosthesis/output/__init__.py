@@ -1,1 +1,1 @@
-"""What is written of a part: files, sheet and pictures."""
+"""A part as files and pictures."""

@@ -1,68 +1,105 @@
-"""The inspection picture of a part: views, sections, mould and figures on one sheet."""
+"""The inspection picture of a part: views, sections, mould and figures on one page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.prosthesis.inspection import Inspection
+from facecom.prosthesis.output.part_data import PartData
 from facecom.prosthesis.output.pictures import (
-    captioned,
-    drawn_section,
+    SECTION_VIEW,
+    draw_section,
     provenance_colors,
     shaded,
     thickness_colors,
+    with_caption,
     yawed,
 )
 from facecom.prosthesis.shell.axis import axis_frame
 
-if TYPE_CHECKING:
-    from facecom.prosthesis.part import Prosthesis
+_PART, _FACE_HALF, _BACK_HALF = (30, 60, 160), (40, 140, 60), (190, 60, 40)
+SIDE_YAW, MOULD_YAW = 0.7, 0.3
+"""How far the views of the part from the side and of the mould are turned, radians."""
+_LINE_PX = 20
 
-_PART, _FACE_HALF, _BACK_HALF, _SKIN = (30, 60, 160), (40, 140, 60), (190, 60, 40), (150, 150, 150)
+
+def inspection_picture(part: PartData, *, size: int = 380) -> Any:
+    """Draw the page, (H, W, 3) uint8: top row the part, bottom row sections and mould, the figures under them.
+
+    Parameters
+    ----------
+    part : PartData
+    size : pixels a side of each picture
+    """
+    drawn = _Drawn.of(part)
+    rows = [np.concatenate(row, axis=1) for row in (_part_row(part, drawn, size), _mould_row(drawn, size))]
+    return np.concatenate([*rows, _figures(part.inspection, rows[0].shape[1])])
 
 
-def inspection_picture(part: Prosthesis, *, size: int = 380) -> Any:
-    """Draw the sheet, (H, W, 3) uint8: top row the part, bottom row sections, mould and figures."""
-    local = lambda mesh: mesh.with_vertices(part.to_face.apply(mesh.vertices))  # noqa: E731
-    shell, face_half, back_half = local(part.shell), local(part.mould_a), local(part.mould_b)
-    up = part.to_face.rotate(part.axis)
-    axes = axis_frame(up)
-    behind = axes * [[-1.0], [1.0], [-1.0]]
-    origin = shell.vertices[part.provenance >= 0].mean(0)
-    half = 0.55 * float(np.ptp(shell.vertices @ axes.T, axis=0).max())
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Meshes in the face frame, mm, and axes to draw them along: image right, image up, towards the viewer."""
+
+    shell: Mesh
+    face_half: Mesh
+    back_half: Mesh
+    origin: Floats
+    axes: Floats
+
+    @classmethod
+    def of(cls, part: PartData) -> _Drawn:
+        shell, face, back = (
+            mesh.with_vertices(part.to_face.apply(mesh.vertices)) for mesh in (part.shell, part.mould_a, part.mould_b)
+        )
+        origin = shell.vertices[part.provenance >= 0].mean(0)
+        return cls(shell, face, back, origin, axis_frame(part.to_face.rotate(part.axis)))
+
+    @property
+    def behind(self) -> Floats:
+        """The axes of a viewer behind the part."""
+        return self.axes * [[-1.0], [1.0], [-1.0]]
+
+    def half_width(self, mesh: Mesh) -> float:
+        """Half the side of a square that shows a mesh, mm."""
+        return SECTION_VIEW * float(np.ptp(mesh.vertices @ self.axes.T, axis=0).max())
+
+
+def _part_row(part: PartData, drawn: _Drawn, size: int) -> list[Any]:
+    shell, axes, top = drawn.shell, drawn.axes, part.settings.wall_mm
     kinds = provenance_colors(part.provenance)
-    top = part.settings.wall_mm
     thin = thickness_colors(_thickness(shell, part.provenance), top=top)
-    upright, level = np.stack([axes[2], axes[1], -axes[0]]), np.stack([axes[0], axes[2], -axes[1]])
-    layers = [(face_half, _FACE_HALF), (back_half, _BACK_HALF), (shell, _PART)]
-    wide = 0.55 * float(np.ptp(back_half.vertices @ axes.T, axis=0).max())
-    parts = [
-        [
-            captioned(
-                shaded(shell, yawed(axes, 0.0), size=size, colors=kinds),
-                "part: grey measured, orange made, green mirrored",
-            ),
-            captioned(shaded(shell, yawed(axes, 0.7), size=size, colors=kinds), "part from the side"),
-            captioned(shaded(shell, behind, size=size), "inner face"),
-            captioned(shaded(shell, axes, size=size, colors=thin), f"thickness: red 0, blue {top:g} mm and more"),
-        ],
-        [
-            captioned(drawn_section([(shell, _PART)], origin, upright, half=half, size=size), "section, upright"),
-            captioned(drawn_section(layers, origin, level, half=wide, size=size), "section, level: part, mould halves"),
-            captioned(shaded(face_half, yawed(behind, 0.3), size=size), "mould a: face"),
-            captioned(shaded(back_half, yawed(axes, 0.3), size=size), "mould b: back"),
-        ],
+    return [
+        with_caption(
+            shaded(shell, yawed(axes, 0.0), size=size, colors=kinds),
+            "part: grey observed, orange model, blue mirrored",
+        ),
+        with_caption(shaded(shell, yawed(axes, SIDE_YAW), size=size, colors=kinds), "part from the side"),
+        with_caption(shaded(shell, drawn.behind, size=size), "intaglio (inner face)"),
+        with_caption(shaded(shell, axes, size=size, colors=thin), f"thickness: red 0, blue {top:g} mm and more"),
     ]
-    rows = [np.concatenate(row, axis=1) for row in parts]
-    return np.concatenate([*rows, _figures(part, rows[0].shape[1])])
+
+
+def _mould_row(drawn: _Drawn, size: int) -> list[Any]:
+    shell, axes, origin = drawn.shell, drawn.axes, drawn.origin
+    half, wide = drawn.half_width(shell), drawn.half_width(drawn.back_half)
+    upright, level = np.stack([axes[2], axes[1], -axes[0]]), np.stack([axes[0], axes[2], -axes[1]])
+    layers = [(drawn.face_half, _FACE_HALF), (drawn.back_half, _BACK_HALF), (shell, _PART)]
+    return [
+        with_caption(draw_section([(shell, _PART)], origin, upright, half=half, size=size), "section, upright"),
+        with_caption(draw_section(layers, origin, level, half=wide, size=size), "section, level: part, mould halves"),
+        with_caption(shaded(drawn.face_half, yawed(drawn.behind, MOULD_YAW), size=size), "mould a: face"),
+        with_caption(shaded(drawn.back_half, yawed(axes, MOULD_YAW), size=size), "mould b: back"),
+    ]
 
 
 def _thickness(shell: Mesh, provenance: Ints) -> Floats:
-    """Distance of the outer face's vertices to the rest, and of the rest to the outer face."""
+    """Distance of the outer face's vertices to the rest, and of the rest to the outer face, (V,) mm."""
     outer = np.asarray((provenance >= 0)[shell.faces].all(1))
     out = np.zeros(len(shell.vertices))
     for mask in (outer, ~outer):
@@ -72,24 +109,28 @@ def _thickness(shell: Mesh, provenance: Ints) -> Floats:
     return out
 
 
-def _figures(part: Prosthesis, width: int) -> Any:
-    i = part.inspection
+def _figures(inspection: Inspection, width: int) -> Any:
+    """The figures as lines of text, (H, width, 3) uint8."""
+    lines = _lines(inspection)
+    canvas = need("PIL.Image").new("RGB", (width, _LINE_PX * len(lines) + 8), "white")
+    pen = need("PIL.ImageDraw").Draw(canvas)
+    for k, line in enumerate(lines):
+        pen.text((6, 4 + _LINE_PX * k), line, fill=(40, 40, 40))
+    return np.asarray(canvas)
+
+
+def _lines(i: Inspection) -> list[str]:
     wall, rim, edge = (f"{x.min:.2f} / {x.median:.2f} / {x.max:.2f} mm" for x in (i.wall, i.rim, i.edge))
     shares = ", ".join(f"{share:.0%} {name}" for name, share in i.shares.items())
-    text = [
+    return [
         f"thickness (least / median / most): wall {wall}, rim {rim}, outer border {edge}; step at the border "
-        f"{i.step.median:.2f} mm, gap to the skin {i.gap.median:.2f} mm; margin {i.margin.min:.1f} to "
+        f"{i.step.median:.2f} mm, clearance {i.clearance.median:.2f} mm; margin {i.margin.min:.1f} to "
         f"{i.margin.max:.1f} mm",
         f"volume {i.volume_mm3 / 1000:.1f} cm3, mass {i.mass_g:.1f} g at {i.density_g_cm3:g} g/cm3; undercuts along "
-        f"the axis: seat {i.undercuts.seat_mm2:.0f} mm2, outer face {i.undercuts.outer_mm2:.0f} mm2 (the axis with the "
-        f"least: {i.least_undercuts.seat_mm2:.0f} and {i.least_undercuts.outer_mm2:.0f})",
+        f"the withdrawal axis: seat {i.undercuts.seat_mm2:.0f} mm2, outer face {i.undercuts.outer_mm2:.0f} mm2 (the "
+        f"axis with the least: {i.least_undercuts.seat_mm2:.0f} and {i.least_undercuts.outer_mm2:.0f})",
         f"asymmetry {i.asymmetry_before_mm:.2f} mm without the part, {i.asymmetry_after_mm:.2f} mm with it; outer "
-        f"face: {shares}; sigma where not measured {i.sigma_mm.median:.2f} mm (median)"
+        f"face: {shares}; sigma where not observed {i.sigma_mm.median:.2f} mm (median)"
         + ("" if np.isnan(i.relief_rms_mm) else f"; relief {1000 * i.relief_rms_mm:.0f} um"),
         i.notice,
     ]
-    canvas = need("PIL.Image").new("RGB", (width, 20 * len(text) + 8), "white")
-    pen = need("PIL.ImageDraw").Draw(canvas)
-    for k, line in enumerate(text):
-        pen.text((6, 4 + 20 * k), line, fill=(40, 40, 40))
-    return np.asarray(canvas)

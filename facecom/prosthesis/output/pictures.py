@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -11,56 +10,87 @@ from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit, vertex_normals
 
+Color = tuple[int, int, int]
+
+PNG_LEVEL = 7
+"""Of zlib, for pictures of parts."""
+SECTION_VIEW = 0.55
+"""Half the side of the square that a section is shown in, in sizes of what is shown."""
+
 _LIGHT = unit(np.array([-0.35, 0.5, 0.8]))
+_AMBIENT, _DIFFUSE = 0.25, 0.75
 _SKIN = np.array([0.86, 0.80, 0.76])
-_FRESH = np.array([0.93, 0.62, 0.35])
+_FITTED_VIEW = 0.53
+_THICKNESS_STOPS = np.array([[0.75, 0.10, 0.15], [0.98, 0.80, 0.25], [0.55, 0.85, 0.55], [0.20, 0.40, 0.75]])
+_PROVENANCE = np.array(
+    [
+        [0.80, 0.80, 0.78],  # observed: grey
+        [0.35, 0.62, 0.86],  # mirrored: blue
+        [0.93, 0.62, 0.35],  # model: orange
+        [0.36, 0.72, 0.55],  # guided: green
+        [0.72, 0.50, 0.78],  # synthesised: violet
+        [0.95, 0.95, 0.95],  # -1, not on the outer face: white
+    ]
+)
+_CAPTION_PX = 18
 
 
 def shaded(mesh: Mesh, axes: Floats, *, size: int, colors: Floats | None = None, half: float | None = None) -> Any:
-    """Draw a mesh on white, (size, size, 3) uint8.
+    """Draw a mesh on white, (size, size, 3) uint8: an orthographic view by ray casting.
 
     Parameters
     ----------
-    axes : (3, 3), rows: image right, image up, towards the viewer
+    mesh : Mesh, mm
+    axes : (3, 3) float, rows: image right, image up, towards the viewer
+    size : pixels a side
     colors : (V, 3) float in 0..1
     half : half the side of the square shown, mm; all of the mesh unless given
     """
     local = mesh.vertices @ axes.T
-    low, high = local.min(0), local.max(0)
-    centre = 0.5 * (low + high)
-    reach = half or 0.53 * float((high - low)[:2].max())
-    ticks = (np.arange(size) + 0.5) / size * 2 * reach - reach
-    x, y = np.meshgrid(ticks, -ticks)
-    start = np.stack([x.ravel() + centre[0], y.ravel() + centre[1], np.full(x.size, high[2] + 10.0)], axis=1)
-    turned = Mesh(local, mesh.faces)
-    hits = Surface(turned).cast(start, np.broadcast_to([0.0, 0.0, -1.0], start.shape))
-    seen = np.flatnonzero(hits.faces >= 0)
-    corners, weights = mesh.faces[hits.faces[seen]], hits.barycentric[seen, :, None]
+    pixels = _pixel_rays(local, size, half)
+    hits = Surface(Mesh(local, mesh.faces)).cast(pixels, np.broadcast_to([0.0, 0.0, -1.0], pixels.shape))
+    hit = np.flatnonzero(hits.faces >= 0)
+    corners, weights = mesh.faces[hits.faces[hit]], hits.barycentric[hit, :, None]
     normals = unit((vertex_normals(local, mesh.faces)[corners] * weights).sum(1))
-    base = np.broadcast_to(_SKIN, (len(seen), 3)) if colors is None else (colors[corners] * weights).sum(1)
-    light = 0.25 + 0.75 * np.clip(np.abs(normals @ _LIGHT), 0, 1)
+    base = np.broadcast_to(_SKIN, (len(hit), 3)) if colors is None else (colors[corners] * weights).sum(1)
+    light = _AMBIENT + _DIFFUSE * np.clip(np.abs(normals @ _LIGHT), 0, 1)
     flat = np.full((size * size, 3), 255, np.uint8)
-    flat[seen] = np.round(255 * np.clip(base * light[:, None], 0, 1))
+    flat[hit] = np.round(255 * np.clip(base * light[:, None], 0, 1))
     return flat.reshape(size, size, 3)
 
 
+def _pixel_rays(vertices: Floats, size: int, half: float | None) -> Floats:
+    """Where the rays of the pixels start, (size * size, 3), over the middle of vertices in the viewer's axes."""
+    low, high = vertices.min(0), vertices.max(0)
+    centre = 0.5 * (low + high)
+    reach = half or _FITTED_VIEW * float((high - low)[:2].max())
+    ticks = (np.arange(size) + 0.5) / size * 2 * reach - reach
+    x, y = np.meshgrid(ticks, -ticks)
+    return np.stack([x.ravel() + centre[0], y.ravel() + centre[1], np.full(x.size, high[2] + 10.0)], axis=1)
+
+
 def yawed(axes: Floats, angle: float) -> Floats:
-    """The axes, as for `shaded`, turned about the image's upright by an angle in radians."""
+    """The axes, as for `shaded`, rotated about the image's upright by an angle in radians."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ axes
 
 
 def thickness_colors(values: Floats, *, top: float) -> Floats:
-    """Colours from red (thin) over yellow to blue (`top` and more), (N, 3)."""
-    stops = np.array([[0.75, 0.10, 0.15], [0.98, 0.80, 0.25], [0.55, 0.85, 0.55], [0.20, 0.40, 0.75]])
+    """Colours from red (0) over yellow and green to blue (`top` and more), (N, 3)."""
+    stops = _THICKNESS_STOPS
     place = np.clip(values / top, 0, 1) * (len(stops) - 1)
     low = np.minimum(place.astype(int), len(stops) - 2)
     share = (place - low)[:, None]
     return stops[low] * (1 - share) + stops[low + 1] * share
 
 
+def provenance_colors(provenance: Ints) -> Floats:
+    """A colour for each `Provenance`, and white for -1, (V, 3) float in 0..1."""
+    return _PROVENANCE[np.asarray(provenance)]
+
+
 def section(mesh: Mesh, origin: Floats, normal: Floats) -> Floats:
-    """Segments in which a plane cuts a mesh, (S, 2, 3).
+    """Segments in which a plane, given by a point and its normal, cuts a mesh, (S, 2, 3).
 
     Examples
     --------
@@ -83,10 +113,17 @@ def section(mesh: Mesh, origin: Floats, normal: Floats) -> Floats:
     return np.stack(ends, axis=1)
 
 
-def drawn_section(
-    layers: list[tuple[Mesh, tuple[int, int, int]]], origin: Floats, axes: Floats, *, half: float, size: int
-) -> Any:
-    """Draw where the plane through a point cuts some meshes, (size, size, 3) uint8; `axes` as for `shaded`."""
+def draw_section(layers: list[tuple[Mesh, Color]], origin: Floats, axes: Floats, *, half: float, size: int) -> Any:
+    """Draw where the plane through a point cuts some meshes, (size, size, 3) uint8.
+
+    Parameters
+    ----------
+    layers : meshes and their colours, from back to front
+    origin : (3,) float, mm, the middle of the picture
+    axes : (3, 3) float, as for `shaded`; the last is the plane's normal
+    half : half the side of the square shown, mm
+    size : pixels a side
+    """
     canvas = need("PIL.Image").new("RGB", (2 * size, 2 * size), "white")
     pen = need("PIL.ImageDraw").Draw(canvas)
     for mesh, color in layers:
@@ -96,30 +133,8 @@ def drawn_section(
     return np.asarray(canvas.resize((size, size), need("PIL.Image").Resampling.LANCZOS))
 
 
-def captioned(picture: Any, text: str) -> Any:
+def with_caption(picture: Any, text: str) -> Any:
     """The picture under a line of text."""
-    bar = need("PIL.Image").new("RGB", (picture.shape[1], 18), "white")
+    bar = need("PIL.Image").new("RGB", (picture.shape[1], _CAPTION_PX), "white")
     need("PIL.ImageDraw").Draw(bar).text((4, 2), text, fill=(60, 60, 60))
     return np.concatenate([np.asarray(bar), picture])
-
-
-def png_bytes(picture: Any) -> bytes:
-    """A PNG of a picture; equal pixels give equal bytes."""
-    stream = io.BytesIO()
-    need("PIL.Image").fromarray(picture).save(stream, format="PNG", compress_level=7)
-    return stream.getvalue()
-
-
-def provenance_colors(kind: Ints) -> Floats:
-    """A colour for each `Provenance`, as reports have them, and white for -1, (V, 3)."""
-    table = np.array(
-        [
-            [0.80, 0.80, 0.78],
-            [0.35, 0.62, 0.86],
-            _FRESH,
-            [0.36, 0.72, 0.55],
-            [0.72, 0.50, 0.78],
-            [0.95, 0.95, 0.95],
-        ]
-    )
-    return table[np.asarray(kind)]

@@ -1,4 +1,4 @@
-"""The border of an outer face, trimmed until it can be seen whole along the withdrawal axis, with nothing under it."""
+"""The border of an outer face, trimmed until it is visible along the withdrawal axis with nothing under it."""
 
 from __future__ import annotations
 
@@ -9,67 +9,83 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths
 from facecom.prosthesis.shell.axis import axis_frame
-from facecom.prosthesis.solid.booleans import crossed_by_walls
-from facecom.prosthesis.solid.clipping import clip_faces, closed_inside, largest_piece, outer_loop
+from facecom.prosthesis.solid.booleans import intersecting_wall_vertices
+from facecom.prosthesis.solid.clipping import clip_faces, fill_inner_holes, largest_component, outer_boundary_loop
 from facecom.prosthesis.solid.self_intersections import grow_rings
 
+ROUNDS_PER_RING = 8
+"""Trimming takes one more ring of faces away each time after so many rounds: a border may lie deep in a mouth."""
+OFF_SURFACE_MM = 0.01
+"""Rays start this far off the surface, so that they do not hit the face they start from."""
+EDGE_SLACK_MM = 0.1
+"""Added to the longest edge where a distance is known at vertices alone."""
 
-def trimmed(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
-    """A disc with the faces along its border taken away, ring by ring, where walls down from it would cross something.
 
-    That is where the border, seen along an axis, crosses itself, and where the disc itself lies under it. In a slit,
-    such as between lips, the two sides of a margin lie over each other; what is left is a notch there.
+def trim_hidden_border(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
+    """Take faces off the border of a disc, ring by ring, until walls down from it would intersect nothing.
+
+    They would where the border, projected along the axis, intersects itself, and where the disc itself lies under it.
+    In a slit, such as between lips, the two sides of a margin lie over each other; what is left there is a notch.
 
     Parameters
     ----------
     mesh : Mesh, a disc
     axis : (3,) float, any length
+    rounds : most rings
 
     Returns
     -------
-    the disc, and (V', V) sparse: each of its vertices as a mean of old ones
+    mesh : Mesh, the disc
+    weights : (V', V) sparse, each of its vertices as a mean of old ones
 
     Raises
     ------
     ValueError
-        When after so many rings it still is so.
+        When after so many rings walls still would intersect something.
 
     Examples
     --------
     >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [2, 2, 0], [0, 2, 0]], [[0, 1, 2], [0, 2, 3]])
-    >>> len(trimmed(tile, np.array([0.0, 0.0, 1.0]))[0].faces)
+    >>> len(trim_hidden_border(tile, np.array([0.0, 0.0, 1.0]))[0].faces)
     2
     """
     weights = sp.identity(len(mesh.vertices), format="csr")
     frame = axis_frame(axis)
     for count in range(rounds):
-        loop = outer_loop(mesh)
-        bad = loop[crossed(mesh.vertices[loop] @ frame[:2].T) | _over(mesh, mesh.vertices[loop], frame[2])]
+        loop = outer_boundary_loop(mesh)
+        on_border = mesh.vertices[loop]
+        bad = loop[polygon_self_intersections(on_border @ frame[:2].T) | _has_mesh_below(mesh, on_border, frame[2])]
         if not len(bad):
-            bad = crossed_by_walls(mesh.with_vertices(mesh.vertices @ frame.T), loop)
+            bad = intersecting_wall_vertices(mesh.with_vertices(mesh.vertices @ frame.T), loop)
         if not len(bad):
-            return closed_inside(mesh, weights)
+            return fill_inner_holes(mesh, weights)
         lost = np.zeros(len(mesh.vertices), bool)
         lost[bad] = True
-        # First ring by ring, then faster: a border may lie deep in a mouth.
-        part, used = mesh.submesh(np.asarray(~grow_rings(mesh.faces, lost, count // 8)[mesh.faces].any(1)))
+        kept = ~grow_rings(mesh.faces, lost, count // ROUNDS_PER_RING)[mesh.faces].any(1)
+        part, used = mesh.submesh(np.asarray(kept))
         if not len(part.faces):
             break
-        mesh, weights = largest_piece(part, weights[used])
+        mesh, weights = largest_component(part, weights[used])
     raise ValueError(
-        f"seen along {np.round(axis / np.linalg.norm(axis), 2).tolist()} the part's border crosses itself; choose "
+        f"seen along {np.round(axis / np.linalg.norm(axis), 2).tolist()} the part's border intersects itself; choose "
         "another axis or a smaller margin"
     )
 
 
-def opened(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_matrix]:
+def remove_tongues(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_matrix]:
     """A disc without the tongues along its border that are narrower than twice a radius, and what hangs on them.
 
-    An opening in the sense of morphology, with distances along the surface; borders without tongues stay as they are.
+    A morphological opening with distances along the surface; a border without tongues stays as it is.
+
+    Parameters
+    ----------
+    mesh : Mesh, mm, a disc
+    radius_mm : that radius
 
     Returns
     -------
-    the disc, and (V', V) sparse: each of its vertices as a mean of old ones
+    mesh : Mesh, the disc
+    weights : (V', V) sparse, each of its vertices as a mean of old ones
 
     Examples
     --------
@@ -80,48 +96,44 @@ def opened(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_matrix]:
     >>> plate = Mesh(0.5 * np.stack([x, y, 0 * x], 1), faces)
     >>> middle = plate.vertices[plate.faces].mean(1)
     >>> pan, _ = plate.submesh((middle[:, 0] < 6) | (np.abs(middle[:, 1] - 3.5) < 0.5))  # with a handle of 1 mm
-    >>> [float(m.vertices[:, 0].max().round()) for m in (pan, opened(pan)[0])]
+    >>> [float(m.vertices[:, 0].max().round()) for m in (pan, remove_tongues(pan)[0])]
     [12.0, 7.0]
     """
     weights = sp.identity(len(mesh.vertices), format="csr")
-    rim = outer_loop(mesh)
-    deep = ~np.isfinite(geodesic_distance(mesh, rim, reach_mm=radius_mm))
-    if not deep.any():
+    border = outer_boundary_loop(mesh)
+    eroded = ~np.isfinite(geodesic_distance(mesh, border, reach_mm=radius_mm))
+    if not eroded.any():
         return mesh, weights
-    # What is deep is known at vertices only, and so within the length of an edge.
-    reach = radius_mm + float(edge_lengths(mesh).max()) + 0.1
-    away = geodesic_distance(mesh, np.flatnonzero(deep), reach_mm=2.0 * reach)
-    if not (away > reach).any():
+    # The erosion is known at vertices only, and so within the length of an edge.
+    reach = radius_mm + float(edge_lengths(mesh).max()) + EDGE_SLACK_MM
+    distance = geodesic_distance(mesh, np.flatnonzero(eroded), reach_mm=2.0 * reach)
+    if not (distance > reach).any():
         return mesh, weights
-    part, weights = largest_piece(*clip_faces(mesh, away, reach))
-    return closed_inside(part, weights)
+    part, weights = largest_component(*clip_faces(mesh, distance, reach))
+    return fill_inner_holes(part, weights)
 
 
-def _over(mesh: Mesh, points: Floats, axis: Floats) -> Bools:
-    """Points that have some of a mesh below them."""
+def _has_mesh_below(mesh: Mesh, points: Floats, axis: Floats) -> Bools:
+    """Which points, (Q, 3), have some of a mesh below them along an axis."""
     down = np.broadcast_to(-axis, points.shape)
-    return np.isfinite(Surface(mesh).cast(points - 0.01 * axis, down).depth)
+    return np.isfinite(Surface(mesh).cast(points - OFF_SURFACE_MM * axis, down).depth)
 
 
-def crossed(points: Floats) -> Bools:
-    """Vertices of a closed plane polygon, (N, 2), whose next or last side meets another one that is not its neighbour.
+def polygon_self_intersections(points: Floats) -> Bools:
+    """Vertices of a closed plane polygon, (N, 2), one of whose two sides meets a side that is not its neighbour, (N,).
 
     Examples
     --------
-    >>> crossed(np.array([[0, 0], [2, 2], [2, 0], [0, 2.0], [-1, 1]])).tolist()
+    >>> polygon_self_intersections(np.array([[0, 0], [2, 2], [2, 0], [0, 2.0], [-1, 1]])).tolist()
     [True, True, True, True, False]
     """
     count = len(points)
     start, end = points, np.roll(points, -1, axis=0)
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    beside = (low[:, None, 0] <= high[:, 0]) & (low[:, 0] <= high[:, None, 0])
-    i, j = np.nonzero(np.triu(beside, 2))
-    near = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
-    i, j = i[near], j[near]
+    i, j = _overlapping_boxes(np.minimum(start, end), np.maximum(start, end))
     apart = ~((i == 0) & (j == count - 1))
     i, j = i[apart], j[apart]
-    meet = (_side(start[i], end[i], start[j]) * _side(start[i], end[i], end[j]) <= 0) & (
-        _side(start[j], end[j], start[i]) * _side(start[j], end[j], end[i]) <= 0
+    meet = (_orientation(start[i], end[i], start[j]) * _orientation(start[i], end[i], end[j]) <= 0) & (
+        _orientation(start[j], end[j], start[i]) * _orientation(start[j], end[j], end[i]) <= 0
     )
     out = np.zeros(count, bool)
     hit = np.concatenate([i[meet], j[meet]])
@@ -129,6 +141,14 @@ def crossed(points: Floats) -> Bools:
     return out
 
 
-def _side(a: Floats, b: Floats, p: Floats) -> Floats:
-    """Twice the area of a triangle, positive where p is left of the way from a to b."""
+def _overlapping_boxes(low: Floats, high: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs i < j - 1 of plane boxes, (N, 2) corners each, that overlap."""
+    overlap_x = (low[:, None, 0] <= high[:, 0]) & (low[:, 0] <= high[:, None, 0])
+    i, j = np.nonzero(np.triu(overlap_x, 2))
+    overlap_y = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
+    return i[overlap_y], j[overlap_y]
+
+
+def _orientation(a: Floats, b: Floats, p: Floats) -> Floats:
+    """Twice the signed area of triangles, (N,): positive where p lies left of the line from a to b."""
     return (b[:, 0] - a[:, 0]) * (p[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (p[:, 0] - a[:, 0])

@@ -8,17 +8,28 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats
 
+ALLOWANCE_MM, ALLOWANCE_CELLS = 0.02, 0.05
+"""What is added to the thickness, in mm and in grid cells: triangles of the intaglio are chords of a curved surface."""
+
 
 @dataclass(frozen=True)
 class Thickness:
-    """How the part's thickness runs with the geodesic distance from its border; all in mm.
+    """The thickness of a part as a function of the geodesic distance from its border; all lengths in mm.
 
-    edge : at the margin's outer border
+    Parameters
+    ----------
+    edge : at the margin's outer border (the feather edge)
     lip : at the defect's edge, where the part still lies on skin and so stands out by as much
     wall : over the open cavity
     clearance : between part and tissue
-    margin : width of the band on healthy skin, over which edge becomes lip
-    blend : width of the band within the defect, over which lip becomes wall
+    margin : width of the margin on healthy skin, over which edge becomes lip
+    blend : width of the band within the defect over which lip becomes wall
+
+    Examples
+    --------
+    >>> thickness = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)
+    >>> thickness.at(np.array([0.0, 5.0, 10.0])).tolist()
+    [0.3, 0.6, 3.0]
     """
 
     edge: float
@@ -28,27 +39,33 @@ class Thickness:
     margin: float
     blend: float
 
-    def at(self, rim: Floats) -> Floats:
-        """Thickness at a distance from the part's border; never falls."""
-        outer = self.edge + (self.lip - self.edge) * smooth_step(rim / self.margin)
-        inner = self.lip + (self.wall - self.lip) * smooth_step((rim - self.margin) / self.blend)
-        return np.where(rim <= self.margin, outer, inner)
+    def at(self, border_distance: Floats) -> Floats:
+        """Thickness at a distance from the part's border; it never falls with the distance."""
+        on_margin = self.edge + (self.lip - self.edge) * smoothstep(border_distance / self.margin)
+        inside = self.lip + (self.wall - self.lip) * smoothstep((border_distance - self.margin) / self.blend)
+        return np.where(border_distance <= self.margin, on_margin, inside)
 
-    def over_skin(self, rim: Floats) -> Floats:
-        """The same where the part lies on skin, from which it stands out: never more than the lip."""
-        return np.minimum(self.at(rim), self.lip)
+    def over_skin(self, border_distance: Floats) -> Floats:
+        """Thickness where the part lies on skin, from which it stands out: never more than the lip."""
+        return np.minimum(self.at(border_distance), self.lip)
 
-    def lift(self, rim: Floats, inward: Floats) -> Floats:
-        """How far the outer face stands out of the completed skin at a distance from border and defect's edge."""
-        return (self.clearance + self.over_skin(rim)) * (1.0 - smooth_step(inward / self.blend))
+    def lift(self, border_distance: Floats, defect_distance: Floats) -> Floats:
+        """How far the outer face stands out of the completed skin, mm; see `OuterSurface` for the distances."""
+        return (self.clearance + self.over_skin(border_distance)) * (1.0 - smoothstep(defect_distance / self.blend))
 
 
-def smooth_step(x: Floats) -> Floats:
-    """0 below 0, 1 above 1, rising in between with level ends."""
+def smoothstep(x: Floats) -> Floats:
+    """0 below 0, 1 above 1, and between them the cubic with level ends.
+
+    Examples
+    --------
+    >>> smoothstep(np.array([-1.0, 0.5, 2.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
     s = np.clip(x, 0.0, 1.0)
     return s * s * (3.0 - 2.0 * s)
 
 
-def slack(grid_mm: float) -> float:
-    """What is added to the thickness, mm, so that the chords of the inner face nowhere make the part thinner."""
-    return 0.02 + 0.05 * grid_mm
+def grid_allowance_mm(grid_mm: float) -> float:
+    """What to add to the thickness so that the chords of the intaglio nowhere make the part thinner, mm."""
+    return ALLOWANCE_MM + ALLOWANCE_CELLS * grid_mm

@@ -1,4 +1,4 @@
-"""Closed solids: made from sheets and height fields, combined by manifold3d."""
+"""Closed solids from surfaces and height fields, and their conversion from and to manifold3d, which combines them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, pierces, unique_edges
 
+MIN_HEIGHT_CELLS = 0.01
+"""Least height of a height field over its floor, in cells, so that the solid has a volume everywhere."""
+
 
 def to_solid(mesh: Mesh) -> Any:
-    """A manifold3d solid of a closed mesh.
+    """A closed mesh as a manifold3d solid.
 
     Raises
     ------
@@ -40,38 +43,48 @@ def to_mesh(solid: Any) -> Mesh:
     return Mesh(np.asarray(raw.vert_properties)[:, :3], np.asarray(raw.tri_verts).astype(np.int64))
 
 
-def below(sheet: Mesh, *, floor: float) -> Mesh:
-    """The closed solid under a disc: the disc, walls straight down from its border, and a flat floor.
+def extrude_to_floor(surface: Mesh, *, floor: float) -> Mesh:
+    """The closed solid under a disc: the disc, vertical walls down from its border, and a flat floor.
 
     Parameters
     ----------
-    sheet : Mesh, a disc whose normals point up where it meets the walls; z is up
-    floor : z of the floor, below all of the sheet
+    surface : Mesh, mm, a disc whose normals point up where it meets the walls; z is up
+    floor : z of the floor, mm, below all of the surface
+
+    Returns
+    -------
+    Mesh, closed; the first vertices are those of the disc
 
     Raises
     ------
     ValueError
-        When the sheet is no disc, or its border, seen along z, crosses itself.
+        When the surface is no disc, or its border, projected along z, intersects itself.
+
+    Examples
+    --------
+    >>> tile = Mesh([[0, 0, 0], [2, 0, 0], [2, 2, 0], [0, 2, 0]], [[0, 1, 2], [0, 2, 3]])
+    >>> round(to_solid(extrude_to_floor(tile, floor=-3.0)).volume(), 6)
+    12.0
     """
-    walled = _walled(sheet, single_border(sheet), floor)
-    foot = np.arange(len(sheet.vertices), len(walled.vertices))
-    bottom = foot[plane_triangles([walled.vertices[foot, :2]])][:, ::-1]
+    walled = _with_walls(surface, single_boundary_loop(surface), floor)
+    foot = np.arange(len(surface.vertices), len(walled.vertices))
+    bottom = foot[triangulate_polygon([walled.vertices[foot, :2]])][:, ::-1]
     return Mesh(walled.vertices, np.concatenate([walled.faces, bottom]))
 
 
-def _walled(sheet: Mesh, loop: Ints, floor: float) -> Mesh:
-    """A disc and walls straight down from its border; their feet are the last vertices, in the loop's order."""
-    foot = len(sheet.vertices) + np.arange(len(loop))
-    feet = sheet.vertices[loop] * [1.0, 1.0, 0.0] + [0.0, 0.0, floor]
+def _with_walls(surface: Mesh, loop: Ints, floor: float) -> Mesh:
+    """A disc and vertical walls down from its border; their feet are the last vertices, in the loop's order."""
+    foot = len(surface.vertices) + np.arange(len(loop))
+    feet = surface.vertices[loop] * [1.0, 1.0, 0.0] + [0.0, 0.0, floor]
     after, foot_after = np.roll(loop, -1), np.roll(foot, -1)
     walls = np.concatenate([np.stack([after, loop, foot], 1), np.stack([after, foot, foot_after], 1)])
-    return Mesh(np.concatenate([sheet.vertices, feet]), np.concatenate([sheet.faces, walls]))
+    return Mesh(np.concatenate([surface.vertices, feet]), np.concatenate([surface.faces, walls]))
 
 
-def crossed_by_walls(sheet: Mesh, loop: Ints) -> Ints:
-    """Vertices of a disc's border where walls straight down would cross the disc or each other."""
-    mesh = _walled(sheet, loop, float(sheet.vertices[:, 2].min()) - 1.0)
-    feet = np.arange(len(mesh.vertices)) >= len(sheet.vertices)
+def intersecting_wall_vertices(surface: Mesh, loop: Ints) -> Ints:
+    """Vertices of a disc's border where vertical walls down from it would intersect the disc or each other."""
+    mesh = _with_walls(surface, loop, float(surface.vertices[:, 2].min()) - 1.0)
+    feet = np.arange(len(mesh.vertices)) >= len(surface.vertices)
     edges, faces = self_intersections(mesh, moved=feet)
     met = np.unique(np.concatenate([edges.ravel(), mesh.faces[faces].ravel()]))
     number = np.arange(len(mesh.vertices))
@@ -79,52 +92,60 @@ def crossed_by_walls(sheet: Mesh, loop: Ints) -> Ints:
     return np.intersect1d(number[met], loop)
 
 
-def single_border(sheet: Mesh) -> Ints:
-    """The one border of a disc, counter-clockwise seen along z.
+def single_boundary_loop(surface: Mesh) -> Ints:
+    """The one boundary loop of a disc, counter-clockwise seen along z.
 
     Raises
     ------
     ValueError
-        When there is not exactly one, or it crosses itself, or runs clockwise.
+        When there is not exactly one, or it intersects itself in projection, or runs clockwise.
     """
-    loops = boundary_loops(sheet.faces)
+    loops = boundary_loops(surface.faces)
     if len(loops) != 1:
         raise ValueError(f"the outer face must have one border, it has {len(loops)}")
-    if not simple_loop(sheet.vertices[loops[0]][:, :2]):
-        raise ValueError("seen along the withdrawal axis the border crosses itself; choose another axis")
+    if not is_simple_polygon(surface.vertices[loops[0]][:, :2]):
+        raise ValueError("seen along the withdrawal axis the border intersects itself; choose another axis")
     return loops[0]
 
 
-def simple_loop(points: Floats) -> bool:
-    """Whether a plane polygon, (N, 2), runs counter-clockwise and does not cross itself."""
+def is_simple_polygon(points: Floats) -> bool:
+    """Whether a plane polygon, (N, 2), is simple and runs counter-clockwise."""
     shapely = need("shapely", extra="prosthesis")
     ring = shapely.LinearRing(points)
     return bool(ring.is_simple and ring.is_ccw)
 
 
-def within_loop(loop: Floats, points: Floats) -> Bools:
-    """Points, (Q, 2) or more columns, within a plane polygon, (N, 2) or more; further columns do not matter."""
+def points_in_polygon(loop: Floats, points: Floats) -> Bools:
+    """Which points, (Q, 2), lie within a plane polygon, (N, 2); further columns of either are ignored."""
     shapely = need("shapely", extra="prosthesis")
-    area = shapely.Polygon(loop[:, :2])
-    shapely.prepare(area)
-    return np.asarray(shapely.contains_xy(area, points[:, 0], points[:, 1]))
+    polygon = shapely.Polygon(loop[:, :2])
+    shapely.prepare(polygon)
+    return np.asarray(shapely.contains_xy(polygon, points[:, 0], points[:, 1]))
 
 
 def extruded_wall(loop: Floats) -> Mesh:
-    """A wall 1 mm high along a closed line of points, (N, 3), from them up."""
+    """A wall 1 mm high above a closed polyline, (N, 3): one triangle a side, enough for distances in the plane."""
     here, after = np.arange(len(loop)), np.roll(np.arange(len(loop)), -1)
     return Mesh(np.concatenate([loop, loop + [0.0, 0.0, 1.0]]), np.stack([here, after, here + len(loop)], 1))
 
 
-def plane_triangles(polygons: list[Floats]) -> Ints:
-    """Triangles of a plane polygon with holes: the outer one counter-clockwise, holes clockwise, (T, 3)."""
+def triangulate_polygon(polygons: list[Floats]) -> Ints:
+    """Triangulation of a plane polygon with holes, (T, 3): the outer loop counter-clockwise, holes clockwise."""
     m3 = need("manifold3d", extra="prosthesis")
     return np.asarray(m3.triangulate([np.ascontiguousarray(p, np.float64) for p in polygons], 0.0)).astype(np.int64)
 
 
-def height_solid(heights: Floats, *, origin: Floats, spacing: float, floor: float) -> Mesh:
-    """The closed solid under a height field on a grid, (I, J) mm; where it is not finite the ground is at the floor."""
-    low = floor + 0.01 * spacing
+def heightfield_solid(heights: Floats, *, origin: Floats, spacing: float, floor: float) -> Mesh:
+    """The closed solid under a height field.
+
+    Parameters
+    ----------
+    heights : (I, J) float, mm, at the nodes of a grid; where not finite the solid is about as high as the floor
+    origin : (2,) float, mm, place of node (0, 0)
+    spacing : of the grid, mm
+    floor : z of the floor, mm
+    """
+    low = floor + MIN_HEIGHT_CELLS * spacing
     top = np.maximum(np.where(np.isfinite(heights), heights, low), low)
     rows, columns = top.shape
     x, y = np.meshgrid(origin[0] + spacing * np.arange(rows), origin[1] + spacing * np.arange(columns), indexing="ij")
@@ -132,7 +153,7 @@ def height_solid(heights: Floats, *, origin: Floats, spacing: float, floor: floa
     index = np.arange(rows * columns).reshape(rows, columns)
     a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[1:, 1:].ravel(), index[:-1, 1:].ravel()
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-    return below(Mesh(upper, faces), floor=floor)
+    return extrude_to_floor(Mesh(upper, faces), floor=floor)
 
 
 def intersecting_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:

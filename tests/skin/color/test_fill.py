@@ -1,4 +1,4 @@
-"""Colour of a patch: the scan's own where seen, like the skin around elsewhere."""
+"""Colour of a patch: the scan's own where observed, like the skin around elsewhere."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def filled() -> dict[str, np.ndarray]:
     gone = np.linalg.norm(vertices, axis=1) < RADIUS
     scan, _ = Mesh(vertices, faces, colors=colors).submesh(~gone[faces].any(1))
     patch, patch_faces, _ = sheet(0.2, 5.0)
-    seen = np.linalg.norm(patch, axis=1) > RADIUS + 0.3
-    out = fill_colors(scan, Mesh(patch, patch_faces), seen=seen, seed=1)
-    return {"out": out, "seen": seen, "patch": patch, "colors": colors, "vertices": vertices, "scan": scan}
+    observed = np.linalg.norm(patch, axis=1) > RADIUS + 0.3
+    out = fill_colors(scan, Mesh(patch, patch_faces), observed=observed, seed=1)
+    return {"out": out, "observed": observed, "patch": patch, "colors": colors, "vertices": vertices, "scan": scan}
 
 
 def test_seen_colour_is_the_scans(filled):
-    at = [np.linalg.norm(filled["vertices"] - p, axis=1).argmin() for p in filled["patch"][filled["seen"]]]
-    assert np.abs(filled["out"][filled["seen"]] - filled["colors"][at]).max() < 1e-6
+    at = [np.linalg.norm(filled["vertices"] - p, axis=1).argmin() for p in filled["patch"][filled["observed"]]]
+    assert np.abs(filled["out"][filled["observed"]] - filled["colors"][at]).max() < 1e-6
 
 
 def test_made_colour_keeps_the_gradient_the_spots_and_their_hue(filled):
-    made, x = filled["out"][~filled["seen"]], filled["patch"][~filled["seen"]][:, :1]
+    made, x = filled["out"][~filled["observed"]], filled["patch"][~filled["observed"]][:, :1]
     base = np.array([0.7, 0.5, 0.4]) + 0.01 * x
     assert np.abs((made - base).mean(0)).max() < 0.03
     around = np.linalg.norm(filled["vertices"], axis=1) > RADIUS
@@ -55,9 +55,9 @@ def test_made_colour_keeps_the_gradient_the_spots_and_their_hue(filled):
 def test_scans_without_colour_are_refused(filled):
     bare = Mesh(filled["scan"].vertices, filled["scan"].faces)
     with pytest.raises(ValueError, match="no colours"):
-        fill_colors(bare, bare, seen=np.ones(len(bare.vertices), bool))
-    with pytest.raises(ValueError, match="seen has shape"):
-        fill_colors(filled["scan"], bare, seen=np.ones(3, bool))
+        fill_colors(bare, bare, observed=np.ones(len(bare.vertices), bool))
+    with pytest.raises(ValueError, match="observed has shape"):
+        fill_colors(filled["scan"], bare, observed=np.ones(3, bool))
 
 
 def test_a_vertex_without_colour_takes_the_nearest_and_spoils_nothing(filled, half):
@@ -65,13 +65,13 @@ def test_a_vertex_without_colour_takes_the_nearest_and_spoils_nothing(filled, ha
     colors = scan.colors.copy()
     colors[np.linalg.norm(scan.vertices, axis=1).argmin()] = np.nan  # at the rim
     _, faces, _ = sheet(0.2, 5.0)
-    made = fill_colors(replace(scan, colors=colors), Mesh(patch, faces), seen=filled["seen"], seed=1)
+    made = fill_colors(replace(scan, colors=colors), Mesh(patch, faces), observed=filled["observed"], seed=1)
     assert np.isfinite(made).all()
-    assert np.abs(made - filled["out"])[filled["seen"]].max() < 0.2
+    assert np.abs(made - filled["out"])[filled["observed"]].max() < 0.2
     assert np.abs(made - filled["out"]).mean() < 0.02
     colors = half["scan"].colors.copy()
     colors[half["scan"].vertices[:, 0].argmax()] = np.nan
-    face = face_colors(replace(half["scan"], colors=colors), half["face"], measured=half["measured"])
+    face = face_colors(replace(half["scan"], colors=colors), half["face"], observed=half["observed"])
     assert np.isfinite(face).all() and face.min() > 0.1
 
 
@@ -79,7 +79,7 @@ def test_a_scan_whose_colours_are_all_missing_has_none(half):
     blank = replace(half["scan"], colors=np.full_like(half["scan"].colors, np.nan))
     assert colored_throughout(blank).colors is None
     with pytest.raises(ValueError, match="no colours"):
-        face_colors(blank, half["face"], measured=half["measured"])
+        face_colors(blank, half["face"], observed=half["observed"])
 
 
 def test_a_coarse_scan_gets_broad_colour_alone(filled):
@@ -88,8 +88,8 @@ def test_a_coarse_scan_gets_broad_colour_alone(filled):
     spots = np.random.default_rng(2).normal(size=(len(coarse), 1)) * [[0.1, 0.1, 0.1]]
     scan, _ = Mesh(coarse, faces, colors=np.clip(0.5 + spots, 0, 1)).submesh(~gone[faces].any(1))
     patch, patch_faces, _ = sheet(0.5, 5.0)
-    seen = np.linalg.norm(patch, axis=1) > RADIUS + 1.0
-    made = fill_colors(scan, Mesh(patch, patch_faces), seen=seen, seed=1)[~seen]
+    observed = np.linalg.norm(patch, axis=1) > RADIUS + 1.0
+    made = fill_colors(scan, Mesh(patch, patch_faces), observed=observed, seed=1)[~observed]
     assert np.abs(made - 0.5).max() < 0.15
     assert made.std(0).max() < 0.03
 
@@ -100,30 +100,30 @@ def half() -> dict[str, np.ndarray | Mesh]:
     vertices, faces, side = sheet(0.5, HALF)
     brow = ((np.abs(vertices[:, 1] - 4) < 1) & (np.abs(np.abs(vertices[:, 0]) - 5) < 2)).astype(float)
     colors = np.clip(0.7 - 0.01 * vertices[:, :1] - 0.4 * brow[:, None], 0, 1) * [1.0, 0.8, 0.7]
-    measured = vertices[:, 0] < 1.0
+    observed = vertices[:, 0] < 1.0
     mirror = np.arange(len(vertices)).reshape(side, side)[:, ::-1].ravel()
-    scan, _ = Mesh(vertices, faces, colors=colors).submesh(measured[faces].all(1))
-    return {"scan": scan, "face": Mesh(vertices, faces), "measured": measured, "mirror": mirror, "brow": brow > 0}
+    scan, _ = Mesh(vertices, faces, colors=colors).submesh(observed[faces].all(1))
+    return {"scan": scan, "face": Mesh(vertices, faces), "observed": observed, "mirror": mirror, "brow": brow > 0}
 
 
 def test_the_other_sides_brow_is_laid_on(half):
-    out = face_colors(half["scan"], half["face"], measured=half["measured"], mirror=half["mirror"])
+    out = face_colors(half["scan"], half["face"], observed=half["observed"], mirror=half["mirror"])
     far = half["face"].vertices[:, 0] > 1.5
     assert out[far & half["brow"], 0].mean() < out[far & ~half["brow"], 0].mean() - 0.3
-    even = face_colors(half["scan"], half["face"], measured=half["measured"])
+    even = face_colors(half["scan"], half["face"], observed=half["observed"])
     assert abs(even[far & half["brow"], 0].mean() - even[far & ~half["brow"], 0].mean()) < 0.05
 
 
 def test_colour_of_a_face_meets_what_was_measured(half):
-    out = face_colors(half["scan"], half["face"], measured=half["measured"], mirror=half["mirror"])
+    out = face_colors(half["scan"], half["face"], observed=half["observed"], mirror=half["mirror"])
     edges = np.concatenate([half["face"].faces[:, [0, 1]], half["face"].faces[:, [1, 2]]])
-    across = edges[half["measured"][edges[:, 0]] != half["measured"][edges[:, 1]]]
+    across = edges[half["observed"][edges[:, 0]] != half["observed"][edges[:, 1]]]
     assert np.abs(out[across[:, 0]] - out[across[:, 1]]).max() < 0.03
-    assert np.abs(out[half["measured"]] - half["scan"].colors).max() < 1e-6
+    assert np.abs(out[half["observed"]] - half["scan"].colors).max() < 1e-6
 
 
 def test_a_face_without_colour_or_measured_skin_is_refused(half):
     with pytest.raises(ValueError, match="no colours"):
-        face_colors(half["face"], half["face"], measured=half["measured"])
+        face_colors(half["face"], half["face"], observed=half["observed"])
     with pytest.raises(ValueError, match="0 set"):
-        face_colors(half["scan"], half["face"], measured=np.zeros_like(half["measured"]))
+        face_colors(half["scan"], half["face"], observed=np.zeros_like(half["observed"]))

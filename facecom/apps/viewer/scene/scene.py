@@ -177,7 +177,7 @@ def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> Pain
 def _merged_meshes(completion: Completion, layer: Layer) -> tuple[dict[str, PaintedMesh], str]:
     vertex_colors, legend = _merged_colors(completion, layer)
     merged = PaintedMesh.of(DisplayData(completion).merged, vertex_colors)
-    is_patch = np.arange(len(merged.mesh.faces)) >= len(completion.evidence.scan.mesh.faces)
+    is_patch = np.arange(len(merged.mesh.faces)) >= len(completion.scan.faces)
     meshes = {"scan": merged.submesh(~is_patch)}
     return meshes | ({"patch": merged.submesh(is_patch)} if is_patch.any() else {}), legend
 
@@ -189,7 +189,7 @@ def _merged_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
     if layer == "sigma":
         return _heat_colors(completion.merged_sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
-        is_scan = np.arange(count) < len(completion.evidence.scan.mesh.vertices)
+        is_scan = np.arange(count) < len(completion.scan.vertices)
         distance = np.zeros(count)
         distance[is_scan] = Surface(data.face).closest(data.merged.vertices[is_scan]).distance
         return _heat_colors(distance, is_scan & (distance < MAX_SHOWN_DISTANCE_MM), "distance of scan and whole face")
@@ -212,11 +212,12 @@ def _face_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
 
 
 def _detail_meshes(completion: Completion) -> tuple[dict[str, PaintedMesh], str]:
-    if completion.detail is None:
+    detail = completion.context.detail
+    if detail is None:
         raise ValueError(UNAVAILABLE_LAYER["detail"])
-    made_up = completion.detail.provenance != Provenance.OBSERVED
+    made_up = detail.provenance != Provenance.OBSERVED
     skin_colors = np.where(made_up[:, None], colors.SYNTHESISED, colors.OBSERVED)
-    skin = PaintedMesh.of(completion.detail.mesh, skin_colors)
+    skin = PaintedMesh.of(detail.mesh, skin_colors)
     scan = PaintedMesh.of(DisplayData(completion).scan, colors.OBSERVED)
     return {"scan": scan, "detail": skin.offset(DETAIL_OFFSET_MM)}, DETAIL_LEGEND
 

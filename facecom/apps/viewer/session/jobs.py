@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from facecom.apps.viewer.session.session import FaceDetection, Session
-from facecom.completion import (
-    Completion,
-    CompletionSettings,
-    Progress,
-    align_scan,
-    complete,
-    face_mask,
-    prepare_scan,
-)
+from facecom.completion import COMPLETION, Completion, CompletionState, Progress, complete, known
+from facecom.completion.alignment import face_mask
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
@@ -33,8 +26,10 @@ ROUGH_LEVEL = 2
 """Level of the template at which the missing region is detected."""
 MISSING_DISTANCE_MM, MAX_NORMAL_ANGLE_RAD = 6.0, 1.1
 """A vertex of the rough fit without a scan this near and with such a normal is missing: twice the error of that fit."""
-ALIGNMENT_START, WRITING_START = 0.4, 0.7
-"""Share of the work before the alignment, and before the results are written."""
+DETECTION = COMPLETION.without("read", "load model").up_to("align")
+"""The stages of the pipeline that find the pose of the face."""
+WRITING_START = 0.7
+"""Share of the work before the results are written."""
 COMPRESSION_LEVEL = 3
 """Of zip archives: meshes hardly shrink further, and higher levels take several times as long."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -43,7 +38,7 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 def with_surface(mesh: Mesh) -> Mesh:
     """The scan as a surface: a point cloud is reconstructed as `complete` does it."""
-    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionSettings().seed)
+    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionState().seed)
 
 
 def find_missing(
@@ -61,23 +56,21 @@ def find_missing(
     ScanError, AlignmentError
         As `complete` does.
     """
-    settings, template = CompletionSettings(), model.template
-    progress("clean", 0.0)
-    prepared = prepare_scan(scan, unit="auto", settings=settings)
-    progress("find the face", ALIGNMENT_START)
-    start, prepared = align_scan(prepared, model, {}, settings)
-    vertices, faces = model.decode(start.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
+    template, start = model.template, CompletionState(raw=scan, model=model)
+    state = DETECTION.run(start, progress=progress)
+    hypothesis, prepared = known(state.hypothesis, "align"), known(state.scan, "clean")
+    vertices, faces = model.decode(hypothesis.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
     matches = prepared.for_fit.match(
         vertices,
         vertex_normals(vertices, faces),
-        pose=start.pose,
+        pose=hypothesis.pose,
         reach_mm=reach_mm,
         normal_limit_rad=MAX_NORMAL_ANGLE_RAD,
     )
-    mask = face_mask(template, level=ROUGH_LEVEL, radius_mm=settings.inner_radius_mm)
+    mask = face_mask(template, level=ROUGH_LEVEL, radius_mm=state.settings.inner_radius_mm)
     is_missing = ~matches.valid & mask & ~template.region_mask("nostrils", ROUGH_LEVEL)
     missing = Mesh(vertices, faces).submesh(np.asarray(is_missing[faces].all(axis=1)))[0]
-    return FaceDetection(start.pose @ Similarity(scale=prepared.mm_per_unit), missing)
+    return FaceDetection(hypothesis.pose @ Similarity(scale=prepared.mm_per_unit), missing)
 
 
 def complete_session(session: Session, *, model: LinearGenerator, detail: bool, progress: Progress) -> Completion:
@@ -91,10 +84,10 @@ def design_prostheses(
     completion: Completion, *, margin_mm: float, wall_mm: float, progress: Progress
 ) -> tuple[Prosthesis, ...]:
     """A prosthesis for each missing part of the completion."""
-    from facecom.prosthesis import design_all
+    from facecom.prosthesis import DesignSettings, design_all
 
     progress("design", 0.0)
-    return tuple(design_all(completion, margin_mm=margin_mm, wall_mm=wall_mm))
+    return tuple(design_all(completion, settings=DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)))
 
 
 def pack_results(completion: Completion, *, name: str, progress: Progress) -> bytes:

@@ -34,40 +34,40 @@ def keep_open(completion: Completion, missing: Floats, kept_open: Bools, *, reac
     """
     if not kept_open.any():
         return completion
-    tree, reach = cKDTree(missing), reach_mm / completion.evidence.scan.mm_per_unit
+    tree, reach = cKDTree(missing), reach_mm / completion.context.scan.mm_per_unit
 
     def is_filled(mesh: Mesh, vertices: Floats) -> Bools:
         distance, nearest = tree.query(vertices[mesh.faces].mean(axis=1))
         return ~(kept_open[nearest] & (distance < reach))
 
     merged = completion.merged
-    is_scan = np.arange(len(merged.faces)) < len(completion.evidence.scan.mesh.faces)
+    is_scan = np.arange(len(merged.faces)) < len(completion.scan.faces)
     kept = is_filled(merged, merged.vertices) | is_scan
     if kept.all():
         return completion
     skin = completion.detail
-    if skin is not None:
-        filled = is_filled(skin.mesh, completion.pose.inverse().apply(skin.mesh.vertices))
-        skin = _reduce_detail(skin, filled)
-    return _reduce_completion(completion, kept, skin)
+    filled = None if skin is None else is_filled(skin.mesh, skin.mesh.vertices)
+    return _reduce_completion(completion, kept, filled)
 
 
-def _reduce_completion(completion: Completion, kept: Bools, skin: Detail | None) -> Completion:
-    """The completion with some of its merged faces (F,), the scan's among them."""
-    context, report = completion.evidence, completion.report
+def _reduce_completion(completion: Completion, kept: Bools, filled: Bools | None) -> Completion:
+    """The completion with some of its merged faces (F,), the scan's among them, and of the faces of its detail."""
+    context, report = completion.context, completion.report
     used = np.arange(len(completion.merged.vertices)) < len(context.scan.mesh.vertices)
     used[completion.merged.faces[kept]] = True
-    stitched = _reduce_stitched(context.joined, kept, used, context.scan.mesh)
+    stitched = _reduce_stitched(context.stitched, kept, used, context.scan.mesh)
     merged = _submesh(completion.merged, kept, used)
+    report = replace(report, holes_filled=stitched.n_loops_filled, warnings=(*report.warnings, KEPT_OPEN_WARNING))
+    detail = _reduce_detail(context.detail, filled)
     return replace(
         completion,
         merged=merged,
         patch=_faces_from(merged, len(context.scan.mesh.faces))[0],
         merged_provenance=completion.merged_provenance[used],
         merged_sigma_mm=completion.merged_sigma_mm[used],
-        evidence=replace(context, joined=stitched),
-        report=replace(report, holes_filled=stitched.n_loops_filled, warnings=(*report.warnings, KEPT_OPEN_WARNING)),
-        detail=skin,
+        state=replace(context.state, stitched=stitched, report=report, detail=detail),
+        report=report,
+        detail=_reduce_detail(completion.detail, filled),
     )
 
 
@@ -107,8 +107,10 @@ def _faces_from(mesh: Mesh, start: int) -> tuple[Mesh, Ints]:
     return mesh.submesh(chosen) if chosen.any() else (Mesh(empty.astype(float), empty), empty[:, 0])
 
 
-def _reduce_detail(skin: Detail, filled: Bools) -> Detail | None:
+def _reduce_detail(skin: Detail | None, filled: Bools | None) -> Detail | None:
     """Skin detail without its made-up faces in an open part, None where no made-up face is left."""
+    if skin is None or filled is None:
+        return None
     made_up = (skin.provenance != Provenance.OBSERVED)[skin.mesh.faces].any(axis=1)
     kept = filled | ~made_up
     if not (made_up & kept).any():

@@ -163,8 +163,8 @@ class Session:
         """Landmarks of the missing part, which can be dragged: name -> (3,) in the displayed face, face frame, mm."""
         if self.result is None or self.displayed is None:
             return {}
-        mobility, vertices = self.result.evidence.freedom, self.displayed.evidence.projected.vertices
-        landmarks = self.result.evidence.model.template.landmarks
+        mobility, vertices = self.result.context.mobility, self.displayed.context.projection.vertices
+        landmarks = self.result.template.landmarks
         return {name: vertices[k] for name, k in landmarks.items() if mobility[k] >= MIN_MOBILITY}
 
     def drag_landmark(self, name: str, target: Floats, *, sigma_mm: float = DRAG_SIGMA_MM) -> Session:

@@ -25,7 +25,7 @@ def test_an_empty_session_has_an_empty_scene():
 
 
 def test_the_scan_its_missing_region_and_its_marks(loaded, completion):
-    found = FaceDetection(completion.pose, completion.evidence.model.template.mesh(1))
+    found = FaceDetection(completion.pose, completion.template.mesh(1))
     view = scene.scan_scene(loaded.set_detection(found).mark(np.array([5])))
     assert set(view.meshes) == {"scan", "missing", "marked"}
     assert np.allclose(view.meshes["scan"].mesh.vertices, completion.pose.apply(loaded.scan.vertices))
@@ -48,7 +48,7 @@ def test_scan_and_patch_are_the_merged_surface(loaded, completion, layer):
     view = scene.result_scene(loaded.set_result(completion), layer, "scan and patch")
     parts = view.meshes["scan"], view.meshes["patch"]
     assert sum(len(p.mesh.faces) for p in parts) == len(completion.merged.faces)
-    assert len(parts[0].mesh.faces) == len(completion.evidence.scan.mesh.faces)
+    assert len(parts[0].mesh.faces) == len(completion.scan.faces)
     assert view.legend
 
 
@@ -85,18 +85,19 @@ def test_a_refit_moves_the_patch_and_leaves_the_scan(loaded, completion):
 
 def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
     """Without a patch there is none to show."""
-    own = completion.evidence
+    own = completion.context
     whole = replace(
         completion,
         merged=own.scan.mesh,
         merged_provenance=np.zeros(len(own.scan.mesh.vertices), int),
         merged_sigma_mm=np.full(len(own.scan.mesh.vertices), 0.1),
-        evidence=replace(
-            own,
-            joined=replace(
-                own.joined,
+        state=replace(
+            completion.state,
+            stitched=replace(
+                own.stitched,
                 merged=own.scan.mm.mesh,
-                weights=own.joined.weights[:0],
+                added=np.zeros(len(own.scan.mesh.vertices), bool),
+                weights=own.stitched.weights[:0],
             ),
         ),
     )
@@ -104,15 +105,16 @@ def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
 
 
 def test_skin_detail_is_shown_on_the_scan(loaded, completion):
-    points = completion.evidence.projected.vertices[:60]
+    points = completion.context.projection.vertices[:60]
     skin = SimpleNamespace(
         mesh=Mesh(points, [[0, 1, 2]]), smooth=Mesh(points, [[0, 1, 2]]), provenance=np.repeat([0, 2], 30)
     )
-    view = scene.result_scene(loaded.set_result(replace(completion, detail=skin)), "detail", "whole face")
-    assert len(view.meshes["scan"].mesh.faces) == len(completion.evidence.scan.mesh.faces)
+    with_detail = replace(completion, detail=skin, state=replace(completion.state, detail=skin))
+    view = scene.result_scene(loaded.set_result(with_detail), "detail", "whole face")
+    assert len(view.meshes["scan"].mesh.faces) == len(completion.scan.faces)
     painted = view.meshes["detail"].colors
     assert np.allclose(painted[:30], colors.OBSERVED) and np.allclose(painted[30:], colors.SYNTHESISED)
-    assert "detail" in scene.available_layers(replace(completion, detail=skin))
+    assert "detail" in scene.available_layers(with_detail)
     assert not {"detail", "colour"} & set(scene.available_layers(completion))
 
 

@@ -25,7 +25,7 @@ def queue():
 @pytest.fixture
 def controller(queue, small_model, completion, client, monkeypatch):
     """A controller on a page; detection and completion give what was computed before."""
-    missing = completion.evidence.model.template.mesh(1)
+    missing = completion.template.mesh(1)
     monkeypatch.setattr(jobs, "find_missing", lambda *_, **__: FaceDetection(completion.pose, missing))
     monkeypatch.setattr(jobs, "complete_session", lambda *_, **__: completion)
     made = ClientController(ViewerContext(queue, small_model, Limits(samples=2)))

@@ -64,7 +64,7 @@ def test_marked_parts_are_made_up(scan, small_model, completion):
     done = jobs.complete_session(marked, model=small_model, detail=False, progress=told([]))
     kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
     assert not kept & set(map(tuple, scan.vertices[cheek]))
-    assert done.report.made_share > completion.report.made_share
+    assert done.report.made_up_share > completion.report.made_up_share
 
 
 @pytest.mark.slow
@@ -83,9 +83,9 @@ def test_the_prosthesis_is_of_the_face_that_is_shown(completion, monkeypatch):
     session = Session().set_result(completion)
     moved = session.drag_landmark("nose_bridge_4", session.movable_landmarks()["nose_bridge_4"] + [3, 0, 0]).displayed
     jobs.design_prostheses(moved, margin_mm=5.0, wall_mm=3.0, progress=told([]))
-    own = seen[0].evidence.joined.merged.vertices
+    own = seen[0].context.stitched.merged.vertices
     assert np.allclose(own, moved.pose.apply(moved.merged.vertices), atol=1e-4)
-    assert np.abs(own - completion.evidence.joined.merged.vertices).max() > 1.0
+    assert np.abs(own - completion.context.stitched.merged.vertices).max() > 1.0
 
 
 def test_parts_are_packed_a_folder_each(tmp_path):

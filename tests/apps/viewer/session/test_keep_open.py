@@ -27,7 +27,7 @@ def halved(completion, gap, left_half):
 
 
 def new_faces(completion):
-    return completion.merged.faces[len(completion.evidence.scan.mesh.faces) :]
+    return completion.merged.faces[len(completion.scan.faces) :]
 
 
 def test_nothing_kept_open_changes_nothing(completion, gap):
@@ -41,16 +41,13 @@ def test_the_patch_goes_where_it_is_to_stay_open_and_there_alone(completion, hal
 
 
 def test_the_scan_stays_and_every_value_has_its_vertex(completion, halved):
-    count = len(completion.evidence.scan.mesh.vertices)
+    count = len(completion.scan.vertices)
     assert np.array_equal(halved.merged.vertices[:count], completion.merged.vertices[:count])
-    assert np.array_equal(halved.merged.faces[: -len(new_faces(halved))], completion.evidence.scan.mesh.faces)
-    joined = halved.evidence.joined
+    assert np.array_equal(halved.merged.faces[: -len(new_faces(halved))], completion.scan.faces)
+    joined = halved.context.stitched
     assert len(halved.merged.vertices) == len(halved.merged_sigma_mm) == len(joined.merged.vertices)
     assert joined.weights.shape[0] == len(halved.merged.vertices) - count
-    assert (
-        len(np.unique(halved.merged.faces))
-        == len(np.unique(completion.evidence.scan.mesh.faces)) + joined.weights.shape[0]
-    )
+    assert len(np.unique(halved.merged.faces)) == len(np.unique(completion.scan.faces)) + joined.weights.shape[0]
     assert np.array_equal(joined.merged.vertices[joined.patch_vertices], joined.patch.vertices)
     back = halved.pose.apply(halved.merged.vertices)
     assert np.allclose(back, joined.merged.vertices, atol=1e-3)
@@ -66,7 +63,7 @@ def test_it_is_said_and_counted(completion, halved):
 def test_all_of_it_can_stay_open(completion, gap):
     bare = keep_open(completion, gap, np.ones(len(gap), bool), reach_mm=1e6)
     assert len(bare.patch.faces) == 0
-    assert np.array_equal(bare.merged.faces, completion.evidence.scan.mesh.faces)
+    assert np.array_equal(bare.merged.faces, completion.scan.faces)
     assert bare.report.holes_filled == 0
 
 
@@ -78,7 +75,7 @@ def test_what_is_far_from_the_missing_region_stays(completion, gap):
 def test_samples_and_drags_of_it_stay_open(halved):
     faces = len(halved.merged.faces)
     assert len(halved.samples(1)[0].merged.faces) == faces
-    place = halved.evidence.projected.vertices[halved.evidence.model.template.landmark_index("nose_bridge_4")]
+    place = halved.context.projection.vertices[halved.template.landmark_index("nose_bridge_4")]
     moved = halved.refit({"nose_bridge_4": halved.pose.inverse().apply(place + [0, 0, 2])})
     assert len(moved.merged.faces) == faces
     assert len(moved.patch.faces) == len(halved.patch.faces)

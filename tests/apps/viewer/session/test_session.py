@@ -91,7 +91,7 @@ def test_a_dragged_landmark_reaches_its_target_and_observed_parts_stay(finished,
     dragged = finished.drag_landmark("nose_bridge_4", goal)
     assert np.linalg.norm(dragged.movable_landmarks()["nose_bridge_4"] - goal) < 0.5
     assert dragged.displayed is dragged.refitted
-    deep = completion.evidence.freedom < 1e-9
+    deep = completion.context.mobility < 1e-9
     assert np.array_equal(dragged.displayed.face.vertices[deep], completion.face.vertices[deep])
     assert np.array_equal(dragged.undo_dragging().displayed.face.vertices, completion.face.vertices)
 
@@ -105,7 +105,7 @@ def test_two_landmarks_are_held_at_once(finished):
 
 
 def test_observed_and_unknown_landmarks_are_refused(finished):
-    with pytest.raises(ValueError, match="measured"):
+    with pytest.raises(ValueError, match="observed"):
         finished.drag_landmark("left_exocanthion", np.zeros(3))
     with pytest.raises(ValueError, match="no landmark"):
         finished.drag_landmark("nosetip7", np.zeros(3))

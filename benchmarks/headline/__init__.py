@@ -1,0 +1,1 @@
+"""The headline figures: known defects cut out of whole heads, completed, scored, and written as tables."""

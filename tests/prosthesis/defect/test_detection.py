@@ -1,0 +1,50 @@
+"""Which holes a prosthesis can cover."""
+
+import numpy as np
+import pytest
+
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Mesh, boundary_loops
+from facecom.prosthesis.defect.detection import find_defects
+from facecom.prosthesis.defect.neighbourhood import neighbourhood
+from facecom.prosthesis.shell.margin import cut_margin, smooth_border_surface
+
+
+def test_several_holes_are_several_defects_unless_their_margins_meet(workshop):
+    skin = workshop.skin(0, half=40.0, radius=0.0)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    far = (np.hypot(middle[:, 0] - 20, middle[:, 1]) < 7) | (np.hypot(middle[:, 0] + 20, middle[:, 1]) < 8)
+    found = find_defects(skin.merged, far, margin_mm=5.0, least_mm2=50.0)
+    assert len(found) == 2 and found[0].area_mm2 > found[1].area_mm2
+    near = (np.hypot(middle[:, 0] - 11, middle[:, 1]) < 7) | (np.hypot(middle[:, 0] + 11, middle[:, 1]) < 7)
+    assert len(find_defects(skin.merged, near, margin_mm=5.0, least_mm2=50.0)) == 1
+
+
+def test_a_slit_beside_what_was_made_is_no_border_of_the_scan(workshop):
+    skin = workshop.skin(0)
+    rim = np.intersect1d(skin.merged.faces[skin.in_patch], skin.merged.faces[~skin.in_patch])
+    lost = np.flatnonzero((np.isin(skin.merged.faces, rim).sum(1) == 2) & ~skin.in_patch)[:1]
+    kept = np.ones(len(skin.in_patch), bool)
+    kept[lost] = False
+    torn = Mesh(skin.merged.vertices, skin.merged.faces[kept])
+    found = find_defects(torn, skin.in_patch[kept], margin_mm=5.0, least_mm2=50.0)
+    assert len(found) == 1 and found[0].faces.sum() == skin.in_patch.sum()
+    with pytest.raises(ScanError, match="own border"):
+        find_defects(torn, skin.in_patch[kept], margin_mm=5.0, least_mm2=50.0, slit_mm=1.0)
+    near = neighbourhood(torn, found[0], margin_mm=5.0)
+    sheet, _, _ = smooth_border_surface(cut_margin(near, towards=np.array([0.0, 0.0, 1.0])))
+    assert len(boundary_loops(sheet.mesh.faces)) == 1
+
+
+def test_bad_defects_are_refused_with_a_sentence(workshop):
+    skin = workshop.skin(0)
+    with pytest.raises(ScanError, match="nothing is missing"):
+        find_defects(skin.merged, np.zeros_like(skin.in_patch), margin_mm=5.0, least_mm2=10.0)
+    with pytest.raises(ScanError, match="too little"):
+        find_defects(skin.merged, skin.in_patch, margin_mm=5.0, least_mm2=1e5)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    with pytest.raises(ScanError, match="own border"):
+        find_defects(skin.merged, middle[:, 0] > 15.0, margin_mm=5.0, least_mm2=10.0)
+    defect = find_defects(skin.merged, skin.in_patch, margin_mm=5.0, least_mm2=10.0)[0]
+    with pytest.raises(ScanError, match="larger than the face"):
+        cut_margin(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))

@@ -1,0 +1,83 @@
+"""Skin and wound bed, which a part must not enter."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from facecom.geometry.closest_points import Surface
+from facecom.geometry.mesh import vertex_normals
+from facecom.prosthesis.shell.outer_surface import OuterSurface
+from facecom.prosthesis.shell.tissue import (
+    height_over_bed,
+    raise_above_tissue,
+    smoothed_normals,
+    tissue_heightfield,
+    tissue_mesh,
+    wound_bed_solid,
+)
+from facecom.prosthesis.solid.booleans import to_solid
+
+
+def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
+    plate = workshop.plate()
+    defect_distance = 4.0 - np.linalg.norm(plate.vertices[:, :2], axis=1)
+    outer = OuterSurface(plate, defect_distance, defect_distance + 5.0, None)
+    hill = plate.vertices - [0.0, 0.0, 1.5]
+    hill[:, 2] += 2.5 * np.exp(-(hill[:, 0] ** 2 + hill[:, 1] ** 2) / 8.0)
+    bed = plate.with_vertices(hill)
+    raised = raise_above_tissue(outer, bed, np.array([0.0, 0.0, 1.0]), thickness=workshop.thickness)
+    over = raised.vertices[:, 2] - bed.vertices[:, 2]
+    within = outer.defect_distance > 0
+    assert over[within].min() >= workshop.thickness.lip + workshop.thickness.clearance - 1e-6
+    assert np.array_equal(raised.vertices[~within], plate.vertices[~within])
+    assert raised.vertices[:, 2].max() < 2.0
+
+
+def test_smoothed_normals_are_unit_and_lean_less_than_those_of_a_noisy_plate(workshop):
+    rng = np.random.default_rng(0)
+    noisy = workshop.plate(height=lambda x, y: 0.2 * rng.normal(size=len(x)))
+    rough, smooth = vertex_normals(noisy.vertices, noisy.faces), smoothed_normals(noisy, rounds=3)
+    assert np.allclose(np.linalg.norm(smooth, axis=1), 1.0)
+    assert smooth[:, 2].mean() > rough[:, 2].mean() + 0.005
+    assert np.array_equal(smoothed_normals(noisy, rounds=0), rough)
+
+
+def test_the_tissue_is_the_skin_outside_the_defect_and_the_wound_bed_under_its_clearance(workshop):
+    plate = workshop.plate()
+    defect_distance = 4.5 - np.abs(plate.vertices[:, 0])
+    skin = OuterSurface(plate, defect_distance, defect_distance + 5.0, sp.identity(len(defect_distance), format="csr"))
+    bed = workshop.plate(3.0, z=-5.0)
+    tissue = tissue_mesh(skin, bed, 0.25)
+    healthy, own = tissue.vertices[: -len(bed.vertices)], tissue.vertices[-len(bed.vertices) :]
+    assert np.abs(healthy[:, 0]).min() == 5.0 and np.allclose(own, bed.vertices + [0.0, 0.0, 0.25])
+    assert np.array_equal(tissue_mesh(skin, None, 0.25).vertices, healthy)
+
+
+def test_height_over_the_bed_is_measured_where_it_lies_under_the_defect(workshop):
+    plate, bed = workshop.plate(), workshop.plate(3.5, z=-5.0)
+    defect_distance = np.where(plate.vertices[:, 1] > -1.5, 1.0, -1.0)
+    over = (np.abs(plate.vertices[:, :2]) < 3.5).all(1) & (defect_distance > 0)
+    assert np.allclose(height_over_bed(plate, defect_distance, bed), np.where(over, 5.0, 0.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_heightfield_stays_under_the_tissue(workshop, seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.uniform(0.3, 0.7, 2)
+    tissue = workshop.plate(8.0, 0.5, height=lambda x, y: np.sin(a * x) * np.cos(b * y))
+    solid = tissue_heightfield(tissue, floor=-4.0, spacing=0.35)
+    inner = np.abs(tissue.vertices[:, :2]).max(1) < 7.5
+    # No vertex of the tissue lies in the solid, and the solid is not far below it.
+    down = Surface(solid).cast(
+        tissue.vertices[inner] + [0.0, 0.0, 3.0], np.broadcast_to([0.0, 0.0, -1.0], (inner.sum(), 3))
+    )
+    gap = down.depth - 3.0
+    assert gap.min() > -0.02 and np.median(gap) < 0.05 and gap.max() < 0.3
+    assert to_solid(solid).volume() > 0
+
+
+def test_the_solid_of_a_bed_that_is_undercut_is_empty(workshop):
+    bed = workshop.plate(3.0, z=-5.0)
+    assert wound_bed_solid(bed, floor=-10.0).volume() == pytest.approx(36.0 * 5.0)
+    folded = bed.with_vertices(bed.vertices * [-1.0, 1.0, 1.0])
+    assert wound_bed_solid(folded, floor=-10.0).is_empty()

@@ -1,0 +1,15 @@
+"""A part as a value."""
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.slow
+def test_a_part_converts_to_other_packages(part, monkeypatch):
+    solid = part.to_trimesh()
+    assert solid.is_watertight and np.array_equal(solid.vertices, part.shell.vertices)
+    assert np.array_equal(np.asarray(part.to_open3d().triangles), part.shell.faces)
+    # The other two are not installed everywhere; what they are given is the same.
+    monkeypatch.setattr("facecom.io.conversion.to_pyvista", lambda mesh: mesh)
+    monkeypatch.setattr("facecom.io.conversion.to_pytorch3d", lambda mesh, *, device: (mesh, device))
+    assert part.to_pyvista() is part.shell and part.to_pytorch3d(device="cuda") == (part.shell, "cuda")
