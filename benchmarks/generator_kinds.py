@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
+from facecom.model.face_region import face_weights
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.network.training import TrainSettings, face_weights, iterate_training, principal_modes
+from facecom.model.network.training import TrainSettings, iterate_training
+from facecom.model.principal_modes import principal_modes
 from facecom.model.storage import StorageFormat, write_stored
 from facecom.model.template import Template
 

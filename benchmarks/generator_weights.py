@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.generator_holes import GROUPS, group_of
 from benchmarks.generator_kinds import Entry, linear_entry
-from facecom.model.network.training import face_weights
+from facecom.model.face_region import face_weights
 from facecom.model.template import Template
 
 SHARES = (1.0, 0.3, 0.1, 0.05, 0.02)

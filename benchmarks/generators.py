@@ -36,7 +36,7 @@ from benchmarks.generator_weights import weighted_entries, weights_markdown
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import fit_similarity
 from facecom.io.files import read_scan
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import Template
 
@@ -242,7 +242,7 @@ def times(options: argparse.Namespace) -> str:
     """Shortest wall milliseconds of decoding one face and 32, levels 2 and 3, for models in folders; Markdown."""
     lines = ["| model | one, level 2 | 32, level 2 | one, level 3 | 32, level 3 |", "| --- " * 5 + "|"]
     for path in [None, *options.models]:
-        model = load_checkpoint(path)
+        model = load_model(path or "shipped")
         codes = np.random.default_rng(0).normal(size=(32, model.code_size))
         cells = [
             f"{milliseconds(partial(model.decode, level=level), given, clock=time.perf_counter):.1f}"

@@ -28,10 +28,11 @@ from facecom.fitting.fit import Fit
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Mesh, face_cross, unit
 from facecom.geometry.transform import Similarity
-from facecom.guidance.guide import Guidance, GuidanceSettings, guide
+from facecom.guidance.guide import Guidance, guide
 from facecom.guidance.inpainting import DepthInpainter, InpaintedView
 from facecom.guidance.parsing import FaceParser
 from facecom.guidance.rendering import rasterise
+from facecom.guidance.settings import GuidanceSettings
 from facecom.guidance.targets import ImageTarget, Observations, observations
 from facecom.io.files import read_scan
 from facecom.model.linear.generator import LinearGenerator
@@ -79,10 +80,10 @@ def true_pictures(found: Guidance, truth: Surface, face: Mesh, sigma_mm: float) 
         depth = ((points - origins) * directions).sum(-1)
         normals = unit(face_cross(truth.mesh.vertices, truth.mesh.faces))[seen.faces]
         normals = normals * np.sign(normals @ camera.axes[2])[..., None]
-        mask = view.filled.mask & (seen.faces >= 0) & (np.abs(depth - view.face.depth) < 10)
+        mask = view.inpainted.mask & (seen.faces >= 0) & (np.abs(depth - view.face.depth) < 10)
         if mask.any():
             targets.append(ImageTarget(camera, depth, normals, np.where(mask, sigma_mm, 0.0), mask))
-            gaps.append(_gaps(view.filled, view.face.depth, depth, mask))
+            gaps.append(_gaps(view.inpainted, view.face.depth, depth, mask))
     pixels = np.concatenate(gaps) if gaps else np.zeros((0, 3))
     return observations(targets, face.vertices, face.faces) if targets else None, _figures(pixels)
 
@@ -131,7 +132,7 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
     found = guide(
         scan.for_fit.mesh.with_vertices(fit.pose.apply(scan.for_fit.mesh.vertices)),
         face,
-        proper=proper,
+        face_mask=proper,
         settings=guidance,
     )
     seconds = time.process_time() - start
@@ -146,7 +147,7 @@ def run_case(folder: Path, model: LinearGenerator, guidance: GuidanceSettings, c
         "oracle": score(job.apply_guidance(fit, model, replace(found, observations=oracle))),
         "pictures": pictures,
         "seconds": seconds,
-        "seen_share": dict(found.seen_share),
+        "observed_share": dict(found.observed_share),
         "warnings": found.warnings,
     }
 
@@ -202,7 +203,7 @@ def main() -> None:
         FaceParser.from_pretrained()
     DepthInpainter.from_pretrained()
     guidance = GuidanceSettings(
-        sigma_scale=arguments.sigma_scale, parse=arguments.parse, both_sides=not arguments.one_side
+        sigma_scale=arguments.sigma_scale, parse=arguments.parse, mirrored_only=not arguments.one_side
     )
     if arguments.json and arguments.json.exists():
         rows = json.loads(arguments.json.read_text())

@@ -38,7 +38,11 @@ def draw(path: Path, model: LinearGenerator, out: Path, view_name: str) -> None:
         ImageDraw.Draw(sheet).text((k * side + 4, 2), title, fill="black")
     sheet.save(out / f"guidance_{path.parent.name}_{path.stem}.png", optimize=True)
     print(
-        path, view.name, {k: round(v, 2) for k, v in found.seen_share.items()}, state.warnings, f"{found.seconds:.2f} s"
+        path,
+        view.name,
+        {k: round(v, 2) for k, v in found.observed_share.items()},
+        state.warnings,
+        f"{found.seconds:.2f} s",
     )
 
 

@@ -187,9 +187,9 @@ def scale_table(folder: Path) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: |"
     for head, own in heads.items():
         others = [pieces for other, pieces in heads.items() if other != head]
-        scale = best_scale(others, settings.scale, settings.measured_mm)
+        scale = best_scale(others, settings.scale, settings.observed_mm)
         text = [
-            " / ".join(f"{share:.0%}" for share in bands(own, value / settings.scale, settings.measured_mm))
+            " / ".join(f"{share:.0%}" for share in bands(own, value / settings.scale, settings.observed_mm))
             for value in (scale, settings.scale)
         ]
         yield f"| {head} | {scale:g} | {text[0]} | {text[1]} |"

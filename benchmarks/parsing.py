@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from facecom.completion import COMPLETION, CompletionState, known
-from facecom.evaluation.defects import removed
+from facecom.evaluation.defects import defect_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.guidance.camera import view_cameras
-from facecom.guidance.guide import HALF_MM
+from facecom.guidance.guide import VIEW_HALF_MM
 from facecom.guidance.parsing import BACKGROUND, FaceParser
 from facecom.guidance.rendering import render
 from facecom.io.files import read_scan
@@ -49,13 +49,13 @@ def confusion(head: Mesh, labels: Ints, parser: FaceParser, names: tuple[str, ..
     count = len(names)
     total = {"whole": np.zeros((count, count)), "damaged": np.zeros((count, count)), "holes": np.zeros((count, count))}
     order = np.array([names.index(n) if n in names else 0 for n in parser.names])
-    for camera in view_cameras(half_mm=HALF_MM, size=parser.size).values():
+    for camera in view_cameras(half_mm=VIEW_HALF_MM, size=parser.size).values():
         truth = render(head, camera, labels=labels)
         true = np.where(truth.mask, truth.labels, 0)
         for defect in DEFECTS:
             seen = truth
             if defect:
-                gone = removed(head.vertices, defect, seed=0)
+                gone = defect_mask(head.vertices, defect, seed=0)
                 seen = render(head.submesh(~gone[head.faces].any(axis=1))[0], camera)
             found = order[parser.parse(np.clip(seen.rgb(), 0, 1)).labels]
             pairs = np.bincount(count * true.ravel() + found.ravel(), minlength=count**2).reshape(count, count)

@@ -14,7 +14,7 @@ from non_faces import joined
 from numpy.typing import NDArray
 
 from facecom.errors import need
-from facecom.evaluation.defects import removed
+from facecom.evaluation.defects import defect_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, face_normals, unit, vertex_normals
 from facecom.geometry.transform import rotation_from_vector
@@ -39,7 +39,7 @@ class Variant:
 
 def without_nose(head: Mesh, rng: Rng) -> Mesh:
     """The head less its nose."""
-    lost = removed(head.vertices, "nose", seed=int(rng.integers(2**31)))
+    lost = defect_mask(head.vertices, "nose", seed=int(rng.integers(2**31)))
     return head.submesh(~lost[head.faces].any(axis=1))[0]
 
 
@@ -192,7 +192,7 @@ def layers(head: Mesh, rng: Rng) -> Variant:
     near = np.linalg.norm(head.vertices - centre, axis=1) < 90
     normals = vertex_normals(head.vertices, head.faces)
     second = Mesh(head.vertices + 0.3 * normals, head.faces).submesh(near[head.faces].all(axis=1))[0]
-    lost = removed(second.vertices, "nose", seed=0)
+    lost = defect_mask(second.vertices, "nose", seed=0)
     return _beside(head, [second.submesh(~lost[second.faces].any(axis=1))[0]], rng)
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh, unit, vertex_normals
-from facecom.model.expressions import LEVEL
-from facecom.model.template import Template
+from facecom.model.template import FIT_LEVEL, Template
 from facecom.model.tension_lines import compression_tensor
 
 PIXEL_MM, LONGEST_MM, SIDE_MM = 0.5, 6.0, (-80.0, 80.0, -85.0, 95.0)
@@ -47,11 +46,11 @@ def draw(path: Path) -> None:
 
 def _lines(template: Template, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ends (V1, 2, 3) of a line at each vertex in the turned frame, and the coherence (V1,)."""
-    count = template.counts[LEVEL]
+    count = template.counts[FIT_LEVEL]
     value, vector = np.linalg.eigh(compression_tensor(template)[:count])
     coherence = (value[:, 2] - value[:, 1]) / (value[:, 2] + value[:, 1])
     place = template.vertices[:count]
-    along = np.cross(vertex_normals(place, template.faces[LEVEL]), vector[:, :, 2])
+    along = np.cross(vertex_normals(place, template.faces[FIT_LEVEL]), vector[:, :, 2])
     half = 0.5 * LONGEST_MM * coherence[:, None] * along
     return np.stack([place - half, place + half], axis=1) @ turn.T, coherence
 

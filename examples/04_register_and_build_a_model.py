@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import facecom
-from facecom.geometry.correspondence import cluster_vertices
+from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.registration import linear_model, procrustes, write_landmarks, write_registrations
 

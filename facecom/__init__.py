@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facecom.geometry.mesh import Mesh as Mesh
     from facecom.geometry.transform import Similarity as Similarity
     from facecom.guidance.diffusers_pipeline import PipelineSettings as PipelineSettings
-    from facecom.guidance.guide import GuidanceSettings as GuidanceSettings
+    from facecom.guidance.settings import GuidanceSettings as GuidanceSettings
     from facecom.io.conversion import as_mesh as as_mesh
     from facecom.io.files import read_scan as read_scan
     from facecom.io.files import write_mesh as write_mesh
@@ -61,7 +61,7 @@ _PUBLIC = {
     "facecom.geometry.mesh": ("Mesh",),
     "facecom.geometry.transform": ("Similarity",),
     "facecom.guidance.diffusers_pipeline": ("PipelineSettings",),
-    "facecom.guidance.guide": ("GuidanceSettings",),
+    "facecom.guidance.settings": ("GuidanceSettings",),
     "facecom.io.conversion": ("as_mesh",),
     "facecom.io.files": ("read_scan", "write_mesh"),
     "facecom.model.checkpoint": ("load_model",),

@@ -13,11 +13,11 @@ class ScanError(FacecomError):
 
 
 class AlignmentError(FacecomError):
-    """No pose makes the scan look like a face; the message carries the figures."""
+    """No pose makes the scan look like a face; the message gives the figures."""
 
 
 class FitError(FacecomError):
-    """Too little of a face is seen, or the fit did not reach an honest result."""
+    """Too little of a face is observed, or the fit did not reach a face."""
 
 
 class CheckpointError(FacecomError):

@@ -17,13 +17,13 @@ class Provenance(IntEnum):
     OBSERVED = 0
     """The scan shows it."""
     MIRRORED = 1
-    """Made up; the scan shows the other side of the face, which had a say."""
+    """Not observed; the scan shows the other side of the face, from which it was derived too."""
     MODEL = 2
-    """Made up from the face model and what surrounds the hole."""
+    """Not observed; from the face model and what surrounds the hole."""
     GUIDED = 3
-    """Made up; an inpainted picture had a say."""
+    """Not observed; from the face model and an inpainted image."""
     SYNTHESISED = 4
-    """Made up, with synthesised skin relief laid on."""
+    """Not observed, and with synthesised skin relief added."""
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""Modes of heads that artists made, on the template: their average is registered with our own fit, the rest carried.
+"""Modes of heads that artists made, on the template: their average is registered with our fit, the rest follows.
 
 Heads of one topology correspond as they are, so one registration serves all of them, and puts no noise of its own
 between them. `check` registers single heads too and says how far the two ways lie apart.
@@ -21,9 +21,9 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.linear.generator import MODE_LEVEL
-from facecom.model.network.training import principal_modes
-from facecom.model.template import Template
+from facecom.model.face_region import FACE_RADIUS_MM, face_mask
+from facecom.model.principal_modes import principal_modes
+from facecom.model.template import SHAPE_LEVEL, Template
 from facecom.registration import register
 from training.artist_heads import Heads, makehuman, vitruvian
 
@@ -55,7 +55,7 @@ def sources(options: argparse.Namespace) -> Iterator[Heads]:
 def placed(heads: Heads) -> Placed:
     """Register the average head; ICT's shapes alone decide where on it each vertex lies."""
     found = register([heads.mean], unit="mm")[0]
-    count = found.template.counts[MODE_LEVEL]
+    count = found.template.counts[SHAPE_LEVEL]
     on = Surface(heads.mean).closest(found.vertices[:count])
     normals = vertex_normals(found.vertices, found.template.faces[-1])[:count]
     faces = heads.faces[on.faces]
@@ -69,12 +69,12 @@ def placed(heads: Heads) -> Placed:
     return Placed(rows, sure, found.pose)
 
 
-def carried(heads: Heads, place: Placed, template: Template) -> np.ndarray:
+def transferred(heads: Heads, place: Placed, template: Template) -> np.ndarray:
     """Displacements (K, V2, 3) of each head from their average on the template, mm, without rigid motion."""
-    count = template.counts[MODE_LEVEL]
+    count = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:count]
-    core = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
-    fill = _smooth_fill(mean, template.faces[MODE_LEVEL], place.sure)
+    core = face_mask(mean, radius_mm=FACE_RADIUS_MM)
+    fill = _smooth_fill(mean, template.faces[SHAPE_LEVEL], place.sure)
     average = place.pose.apply(place.rows @ heads.mean.vertices)
     out = np.empty((len(heads.vertices), count, 3), np.float32)
     for k, vertices in enumerate(heads.vertices):
@@ -104,27 +104,27 @@ def _smooth_fill(mean: Floats, faces: np.ndarray, sure: Bools):  # type: ignore[
 
 def modes(heads: Heads, template: Template, *, rank: int = RANK) -> np.ndarray:
     """Leading modes (rank, V2, 3) of the heads on the template, mm for one standard deviation."""
-    moved = carried(heads, placed(heads), template)
+    moved = transferred(heads, placed(heads), template)
     return principal_modes(moved, moved.mean(axis=0), count=rank)
 
 
 def check(heads: Heads, template: Template, *, count: int) -> str:
-    """How far heads registered on their own lie from heads that were carried: on the face, normal and along it."""
+    """How far heads registered on their own lie from heads that were transferred: on the face, normal and along it."""
     place = placed(heads)
     normal, along = [], []
-    level = template.counts[MODE_LEVEL]
+    level = template.counts[SHAPE_LEVEL]
     mean = template.vertices[:level]
     core = (np.hypot(mean[:, 0], mean[:, 1] - 10) < 80) & (mean[:, 2] > -60) & place.sure
     for vertices in heads.vertices[:count].astype(float):
         own = register([Mesh(vertices, heads.faces)], unit="mm")[0].vertices[:level]
         gap = own - place.rows @ vertices
-        normals = vertex_normals(own, template.faces[MODE_LEVEL])
+        normals = vertex_normals(own, template.faces[SHAPE_LEVEL])
         across = np.einsum("vd,vd->v", gap, normals)
         normal.append(np.abs(across[core]).mean())
         along.append(np.linalg.norm(gap - across[:, None] * normals, axis=1)[core].mean())
     return (
         f"{heads.credit.split(',')[0]}: {place.sure.mean():.0%} of the vertices have a place; {count} heads registered "
-        f"alone lie {np.mean(normal):.2f} mm (normal) and {np.mean(along):.2f} mm (along) from those carried"
+        f"alone lie {np.mean(normal):.2f} mm (normal) and {np.mean(along):.2f} mm (along) from those transferred"
     )
 
 

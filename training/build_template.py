@@ -16,7 +16,7 @@ import numpy as np
 
 from facecom.model.template import LANDMARK_NAMES, Template
 from training.chart import Chart
-from training.closed_surface import closed_source
+from training.closed_surface import close_surface
 from training.coarse_mesh import coarse_mesh
 from training.half_disc import HalfDisc, finer_disc, half_disc
 from training.ict_map import ict_map, nearest_three, write_map
@@ -24,7 +24,7 @@ from training.ict_surface import Ict, read_ict
 from training.layout import template_pieces, wanted_edge_mm
 from training.nested_mesh import HalfMesh, missing_curve_edges, refine, relax, untangle
 from training.regions import REGION_NAMES, half_landmarks, half_regions
-from training.smoothed_surface import shallow_nostrils, smooth_source
+from training.smoothed_surface import shallow_nostrils, smooth_surface
 from training.whole_mesh import Whole, half_uv, mirror_levels, whole_uv
 
 COARSENESS = 4.0  # edge length of level 0 in units of level 2
@@ -60,11 +60,11 @@ def half_levels(disc: HalfDisc, ict: Ict, *, seed: int) -> tuple[Chart, list[Hal
 def build(path: Path, *, steps: int, seed: int, map_file: Path) -> Template:
     """The template; writes the map from ICT's vertices to its own on the way."""
     ict = read_ict(path)
-    closed = shallow_nostrils(closed_source(ict), ict.vertices)
-    smooth = [smooth_source(closed, ict.vertices, steps=step) for step in range(1, steps + 1)]
+    closed = shallow_nostrils(close_surface(ict), ict.vertices)
+    smooth = [smooth_surface(closed, ict.vertices, steps=step) for step in range(1, steps + 1)]
     disc = half_disc(smooth[0])
-    for coarse_source, fine_source in zip(smooth[:-1], smooth[1:], strict=True):
-        disc = finer_disc(disc, coarse_source, fine_source)
+    for coarse_surface, fine_surface in zip(smooth[:-1], smooth[1:], strict=True):
+        disc = finer_disc(disc, coarse_surface, fine_surface)
     log.info("half surface: %d vertices, flat", len(disc.vertices))
     chart, levels = half_levels(disc, ict, seed=seed)
     fine = levels[-1]

@@ -16,7 +16,7 @@ from training.ict_surface import EYEBALLS, HEAD, Ict, outer_skin
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class MappedSurface:
     """A surface tied to ICT: vertices == matrix @ ict + offset; curves are vertex index arrays."""
 
     matrix: sp.csr_matrix
@@ -27,7 +27,7 @@ class Source:
     labels: dict[str, np.ndarray]  # bool per vertex: eye_l, eye_r, lid_l, lid_r, seam, nostril
 
 
-def closed_source(ict: Ict) -> Source:
+def close_surface(ict: Ict) -> MappedSurface:
     """Head surface with eyes and lips closed; its only border is the ICT neck's."""
     v = ict.vertices
     outer = outer_skin(ict)
@@ -59,18 +59,18 @@ def closed_source(ict: Ict) -> Source:
         labels[name] = np.zeros(count, bool)
         labels[name][np.concatenate([outer.rims[:, k], ict.mirror[outer.rims[:, k]]])] = True
     labels["seam"][[outer.lip_corner, ict.mirror[outer.lip_corner]]] = True
-    return _compact(Source(matrix, offset, matrix @ v + offset, faces, mirror, labels))
+    return _compact(MappedSurface(matrix, offset, matrix @ v + offset, faces, mirror, labels))
 
 
-def _compact(source: Source) -> Source:
-    used = np.unique(source.faces)
-    new = np.full(len(source.vertices), -1)
+def _compact(surface: MappedSurface) -> MappedSurface:
+    used = np.unique(surface.faces)
+    new = np.full(len(surface.vertices), -1)
     new[used] = np.arange(len(used))
-    return Source(
-        source.matrix[used],
-        source.offset[used],
-        source.vertices[used],
-        new[source.faces],
-        new[source.mirror[used]],
-        {name: mask[used] for name, mask in source.labels.items()},
+    return MappedSurface(
+        surface.matrix[used],
+        surface.offset[used],
+        surface.vertices[used],
+        new[surface.faces],
+        new[surface.mirror[used]],
+        {name: mask[used] for name, mask in surface.labels.items()},
     )

@@ -17,16 +17,17 @@ from facecom.geometry.transform import fit_similarity
 from facecom.model.augmentation import augmented_faces
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.expressive import ExpressiveGenerator
-from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.population import mirrored
 from facecom.model.sampling import interpolate, sample_codes
-from training.artist_modes import carried, placed, sources
+from facecom.model.template import SHAPE_LEVEL
+from training.artist_modes import placed, sources, transferred
 from training.draw_template import picture
 from training.train_linear import face_core
 
 COLUMNS = 7
 FRONT, TURNED = (0, 0, (0, 10, -65), 125), (-40, 0, (0, 10, -65), 125)
-MOVES: tuple[dict[str, float], ...] = (
+EXPRESSIONS: tuple[dict[str, float], ...] = (
     {},
     {"jawOpen": 0.4},
     {"mouthSmile_L": 0.8, "mouthSmile_R": 0.8},
@@ -40,17 +41,21 @@ MOVES: tuple[dict[str, float], ...] = (
 def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[object, ...]]]:
     """Title, vertices on level 2 and view of each row."""
     model = LinearGenerator.load()
-    mean = model.template.vertices[: model.template.counts[MODE_LEVEL]]
+    mean = model.template.vertices[: model.template.counts[SHAPE_LEVEL]]
     codes = sample_codes(model, COLUMNS, seed=options.seed)
-    faces = list(model.decode(codes, level=MODE_LEVEL))
+    faces = list(model.decode(codes, level=SHAPE_LEVEL))
     moving = ExpressiveGenerator(model)
     way = interpolate(codes[0], codes[1], COLUMNS)
     person = codes[2]
     rows: list[tuple[str, list[Floats], tuple[object, ...]]] = [
         ("random faces", faces, FRONT),
         ("the same, turned", faces, TURNED),
-        ("from one to another", list(model.decode(way, level=MODE_LEVEL)), FRONT),
-        ("one person, moving", [moving.decode(moving.code_of(person, m), level=MODE_LEVEL) for m in MOVES], TURNED),
+        ("from one to another", list(model.decode(way, level=SHAPE_LEVEL)), FRONT),
+        (
+            "one person, moving",
+            [moving.decode(moving.compose(person, m), level=SHAPE_LEVEL) for m in EXPRESSIONS],
+            TURNED,
+        ),
         (
             "training pool",
             list(augmented_faces(model, COLUMNS, seed=options.seed, expressions=ExpressionBasis.load())),
@@ -58,7 +63,7 @@ def rows_of(options: argparse.Namespace) -> list[tuple[str, list[Floats], tuple[
         ),
     ]
     for heads in sources(options):
-        moved = carried(heads, placed(heads), model.template)[:COLUMNS]
+        moved = transferred(heads, placed(heads), model.template)[:COLUMNS]
         rows.append((heads.credit.split(",")[0], [mean + offset for offset in moved], TURNED))
     return rows
 
@@ -97,7 +102,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=190, help="pixels of one view")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    faces, lines = LinearGenerator.load().template.faces[MODE_LEVEL], []
+    faces, lines = LinearGenerator.load().template.faces[SHAPE_LEVEL], []
     for _, shapes, view in rows_of(options):
         grey = np.full((len(shapes[0]), 3), 0.92)
         lines.append([picture(Mesh(shape, faces), view, options.size, grey, False) for shape in shapes])  # type: ignore[arg-type]

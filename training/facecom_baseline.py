@@ -16,9 +16,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from facecom.geometry.mesh import Floats, unique_edges
-from facecom.model.adapters.facecom_files import mean_around
-from facecom.model.adapters.facecom_network import SLOPE, FaceComDecoder, FeaStConv, Norm
-from facecom.model.network.layers import product, sparse
+from facecom.model.adapters.facecom_files import self_and_neighbour_average
+from facecom.model.adapters.facecom_network import LEAKY_SLOPE, FaceComDecoder, FeaStConv, Norm
+from facecom.model.network.layers import sparse_product, sparse_tensor
 from facecom.model.template import Template
 
 WIDE, NARROW = [3, 64, 512, 2048], [3, 8, 16, 32]
@@ -43,16 +43,16 @@ def levels_of(template: Template) -> Levels:
     around, ups, kept = [], [], []
     for level in (2, 1, 0):
         edges = unique_edges(template.faces[level])[0].T
-        around.append(mean_around(np.concatenate([edges, edges[::-1]], axis=1), template.counts[level]))
+        around.append(self_and_neighbour_average(np.concatenate([edges, edges[::-1]], axis=1), template.counts[level]))
         if level:
-            ups.append(sparse(template.prolongation(level - 1)))
+            ups.append(sparse_tensor(template.prolongation(level - 1)))
             kept.append(torch.arange(template.counts[level - 1]))
     points = template.vertices[: template.counts[0]]
     chosen = spread_out(points, len(points) // 4)
     distance, nearest = cKDTree(points[chosen]).query(points, k=3)
     share = 1.0 / (distance + 1e-3)
     entries = ((share / share.sum(1, keepdims=True)).ravel(), (np.repeat(np.arange(len(points)), 3), nearest.ravel()))
-    ups.append(sparse(sp.coo_matrix(entries, shape=(len(points), len(chosen)))))
+    ups.append(sparse_tensor(sp.coo_matrix(entries, shape=(len(points), len(chosen)))))
     kept.append(torch.from_numpy(chosen))
     around_kept = [matrix.index_select(0, rows).coalesce() for matrix, rows in zip(around, kept, strict=True)]
     return Levels(around, ups, around_kept)
@@ -87,14 +87,14 @@ class Encoder(nn.Module):
         whole = near = x
         for k in range(3):
             # only the vertices that stay are computed; their statistics stand for those of all
-            whole = product(self.levels.around_kept[k], whole)
+            whole = sparse_product(self.levels.around_kept[k], whole)
             whole = self.convs_global[k].lin(whole) + self.convs_global[k].bias
-            whole = nn.functional.leaky_relu(self.norms_global[k](whole), SLOPE)
+            whole = nn.functional.leaky_relu(self.norms_global[k](whole), LEAKY_SLOPE)
             near = nn.functional.leaky_relu(
-                self.norms_local[k](self.convs_local[k](near, self.levels.around[0])), SLOPE
+                self.norms_local[k](self.convs_local[k](near, self.levels.around[0])), LEAKY_SLOPE
             )
-        whole = nn.functional.leaky_relu(whole.mean(0), SLOPE)
-        near = nn.functional.leaky_relu(self.dense(near.transpose(0, 1).flatten(1)), SLOPE)
+        whole = nn.functional.leaky_relu(whole.mean(0), LEAKY_SLOPE)
+        near = nn.functional.leaky_relu(self.dense(near.transpose(0, 1).flatten(1)), LEAKY_SLOPE)
         return self.leave(torch.cat([whole, near], dim=1))
 
 
@@ -123,7 +123,7 @@ def start_at_pca(decoder: FaceComDecoder, levels: Levels, modes: np.ndarray) -> 
     convs: Any = decoder.decoder_convs_local
     for k, conv in enumerate(convs):
         conv.lin.weight.normal_(0.0, 1e-3)
-        joined = torch.eye(3) if k == 0 else torch.cat([torch.eye(3), -torch.eye(3)], dim=1) / (1.0 + SLOPE)
+        joined = torch.eye(3) if k == 0 else torch.cat([torch.eye(3), -torch.eye(3)], dim=1) / (1.0 + LEAKY_SLOPE)
         conv.lin.weight[:3, : joined.shape[1]] = joined
         if len(conv.lin.weight) > 3:
             conv.lin.weight[3:6, : joined.shape[1]] = -joined

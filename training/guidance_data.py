@@ -19,8 +19,8 @@ from facecom.geometry.mesh import Bools, Floats, Ints, unit
 from facecom.guidance.camera import Camera
 from facecom.guidance.rendering import render
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import SHAPE_LEVEL
 
-LEVEL = 2
 NORMAL_STEPS = 127.0
 
 
@@ -68,9 +68,9 @@ def make_pictures(model: LinearGenerator, *, count: int, size: int, seed: int) -
     target = np.array([0.0, 5.0, -40.0]) + 6 * rng.normal(size=(count, 3))
     depth = np.zeros((count, size, size), np.float32)
     normals, label = np.zeros((count, size, size, 3), np.int8), np.zeros((count, size, size), np.int8)
-    region = model.template.region[: model.template.counts[LEVEL]]
+    region = model.template.region[: model.template.counts[SHAPE_LEVEL]]
     for k in range(count):
-        face = model.sample(seed + 1 + k, level=LEVEL, discrepancy=bool(k % 2))
+        face = model.sample(seed + 1 + k, level=SHAPE_LEVEL, discrepancy=bool(k % 2))
         camera = rolled_camera(yaw[k], pitch[k], roll[k], target[k], half[k], size)
         picture = render(Surface(face), camera, labels=region)
         depth[k], label[k] = picture.depth, picture.labels + 1
@@ -96,7 +96,7 @@ def damaged(pictures: FacePictures, index: int, rng: np.random.Generator) -> tup
     normals = pictures.normals[index] / NORMAL_STEPS
     label = pictures.label[index].astype(np.int64)
     whole = np.isfinite(depth)
-    points = np.where(whole[..., None], camera.lift(np.where(whole, depth, 0.0)), 0.0)
+    points = np.where(whole[..., None], camera.unproject(np.where(whole, depth, 0.0)), 0.0)
     shown = whole & _outline(points, rng)
     label = np.where(shown, label, 0)
     seen = shown & ~_holes(points, whole, rng)

@@ -29,18 +29,19 @@ from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity, fit_similarity, rotation_from_vector
 from facecom.guidance.camera import Camera, view_cameras
-from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.guide import VIEW_HALF_MM, VIEW_SIZE_PX
 from facecom.guidance.inpainting import hole_mask, known_residual
 from facecom.guidance.rendering import Render, render
+from facecom.model import face_region
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 from training.artist_heads import Heads, makehuman, vitruvian
 
-LEVEL = 2
 PROPER_MM = 80.0
 MAKEHUMAN_SD, VITRUVIAN_SD = 0.15, 0.3
-FAR_MM = 10.0
+MAX_RESIDUAL_MM = 10.0
 """Where whole head and fitted face are farther apart, they show different parts of the head."""
-SHARD = 25
+HEADS_PER_FILE = 25
 PICTURES = (
     "residual",
     "known",
@@ -74,7 +75,7 @@ def heads(model: LinearGenerator, artists: list[Heads], *, start: int, count: in
             mesh = _placed(people, k // (len(artists) + 1), pose)
         else:
             code = rng.uniform(0.8, 1.4) * rng.normal(size=model.code_size)
-            mesh = Mesh(model.decode(code, level=LEVEL), model.template.faces[LEVEL])
+            mesh = Mesh(model.decode(code, level=SHAPE_LEVEL), model.template.faces[SHAPE_LEVEL])
         yield Head(_bumpy(mesh, rng), source)
 
 
@@ -82,7 +83,7 @@ def _placed(people: Heads, index: int, pose: Similarity) -> Mesh:
     """One artist's head moved so that its face lies where the average one's does."""
     average = pose.apply(people.mean.vertices)
     head = people.vertices[index].astype(float)
-    core = (np.hypot(average[:, 0], average[:, 1] - 10) < 80) & (average[:, 2] > -80)
+    core = face_region.face_mask(average, radius_mm=PROPER_MM)
     return Mesh(fit_similarity(head[core], average[core]).apply(head), people.faces)
 
 
@@ -97,7 +98,7 @@ def _bumpy(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     return mesh.with_vertices(at + total[:, None] * vertex_normals(at, mesh.faces))
 
 
-def lost(points: Floats, rng: np.random.Generator) -> Bools:
+def damage_mask(points: Floats, rng: np.random.Generator) -> Bools:
     """Which points of a face are lost: balls with wavy rims about points of the face proper, or one half."""
     if rng.uniform() < 0.15:
         return points[:, 0] * rng.choice([-1, 1]) > rng.uniform(-3, 12) + 2 * np.sin(points[:, 1] / 9)
@@ -110,11 +111,11 @@ def lost(points: Floats, rng: np.random.Generator) -> Bools:
     return gone
 
 
-def scanned(head: Mesh, rng: np.random.Generator) -> Mesh:
+def simulate_scan(head: Mesh, rng: np.random.Generator) -> Mesh:
     """What a scanner keeps of a damaged head, with its noise."""
     at = head.vertices
     across, deep = rng.uniform(82, 115), rng.uniform(72, 115)
-    kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~lost(at, rng)
+    kept: Bools = (np.hypot(at[:, 0], at[:, 1] - 10) < across) & (at[:, 2] > -deep) & ~damage_mask(at, rng)
     noisy = head.with_vertices(at + rng.uniform(0, 0.25) * rng.normal(size=at.shape))
     return noisy.submesh(np.all(kept[head.faces], axis=1))[0]
 
@@ -129,16 +130,16 @@ def fitted(scan: Mesh, model: LinearGenerator, rng: np.random.Generator) -> tupl
         model,
         nearly,
         settings=FitSettings(stages=(replace(stages[2], iterations=2), replace(stages[3], iterations=2))),
-        weights=vertex_weights(model.template, level=1, settings=settings),
+        weights=vertex_weights(model.template, level=FIT_LEVEL, settings=settings),
     )
-    return Mesh(model.decode(found.code, level=LEVEL), model.template.faces[LEVEL]), found.pose
+    return Mesh(model.decode(found.code, level=SHAPE_LEVEL), model.template.faces[SHAPE_LEVEL]), found.pose
 
 
 def examples(head: Head, model: LinearGenerator, cameras: dict[str, Camera], rng: np.random.Generator) -> list[dict]:
     """Pictures of all views of one head that show a hole."""
-    scan = scanned(head.mesh, rng)
+    scan = simulate_scan(head.mesh, rng)
     face, pose = fitted(scan, model, rng)
-    proper = face_mask(model.template, level=LEVEL, radius_mm=PROPER_MM).astype(int)
+    proper = face_mask(model.template, level=SHAPE_LEVEL, radius_mm=PROPER_MM).astype(int)
     surfaces = Surface(scan.with_vertices(pose.apply(scan.vertices))), Surface(face)
     whole = Surface(head.mesh.with_vertices(pose.apply(head.mesh.vertices)))
     shown: dict[str, tuple[Render, Render]] = {}
@@ -162,7 +163,7 @@ def _example(scan: Render, face: Render, other_scan: Render, other_face: Render,
     except ValueError:
         return None
     gap = np.nan_to_num(whole.depth - face.depth)
-    counts = mask & whole.mask & (np.abs(gap) < FAR_MM)
+    counts = mask & whole.mask & (np.abs(gap) < MAX_RESIDUAL_MM)
     if counts.sum() < 20:
         return None
     axes = face.camera.axes
@@ -175,22 +176,22 @@ def _example(scan: Render, face: Render, other_scan: Render, other_face: Render,
 
 
 def make(model: LinearGenerator, artists: list[Heads], *, count: int, seed: int, out: Path) -> None:
-    """Write shards of examples, half precision, of `SHARD` heads each; those that are there stay."""
+    """Write shards of examples, half precision, of `HEADS_PER_FILE` heads each; those that are there stay."""
     out.mkdir(parents=True, exist_ok=True)
-    first = SHARD * len(list(out.glob("*.npz")))
-    cameras, made = view_cameras(size=SIZE, half_mm=HALF_MM), []
+    first = HEADS_PER_FILE * len(list(out.glob("*.npz")))
+    cameras, made = view_cameras(size=VIEW_SIZE_PX, half_mm=VIEW_HALF_MM), []
     for k, head in enumerate(heads(model, artists, start=first, count=count, seed=seed), start=first):
         try:
             made += examples(head, model, cameras, np.random.default_rng([seed, k, 1]))
         except FitError as error:
             log.warning("head %d is left out: %s", k, error)
-        if (k + 1) % SHARD == 0:
+        if (k + 1) % HEADS_PER_FILE == 0:
             arrays = {name: np.stack([e[name] for e in made]) for name in (*PICTURES, "source")}
             halves: dict[str, Any] = {
                 n: a.astype(np.float16) if a.dtype == np.float64 else a for n, a in arrays.items()
             }
-            np.savez(out / f"{k // SHARD:04d}.npz", **halves)
-            log.info("%d heads, %d examples in the last %d", k + 1, len(made), SHARD)
+            np.savez(out / f"{k // HEADS_PER_FILE:04d}.npz", **halves)
+            log.info("%d heads, %d examples in the last %d", k + 1, len(made), HEADS_PER_FILE)
             made = []
 
 

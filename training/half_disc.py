@@ -1,4 +1,4 @@
-"""The left half of the source surface as a disc: cut at the border of the template and laid flat without flips."""
+"""The left half of the surface as a disc: cut at the border of the template and laid flat without flips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.mesh import boundary_loops, face_components, unique_edges
 from facecom.geometry.subdivision import split_faces
-from training.closed_surface import Source
+from training.closed_surface import MappedSurface
 
 # straight pieces of the cut in the ICT frame: (point y, point z, outward y, outward z), mm
 CUT = ((-111.0, 0.0, -1.0, 0.0), (0.0, -29.0, 0.0, -1.0), (34.0, -29.0, 0.50, -0.87))
@@ -21,10 +21,10 @@ CUT_ROUNDING_MM = 7.0
 class HalfDisc:
     """Left half (x >= 0) of the closed surface inside the border, and its flat image.
 
-    matrix, offset : as in `Source`; plane : (V, 2) flat positions, all triangles counter-clockwise
+    matrix, offset : as in `MappedSurface`; plane : (V, 2) flat positions, all triangles counter-clockwise
     midline : vertex path from the lower to the upper end of the symmetry line; border : path back, upper to lower end
     labels : bool per vertex
-    rows : (V, S) the disc's vertices from those of the source that was cut
+    rows : (V, S) the disc's vertices from those of the surface that was cut
     """
 
     matrix: sp.csr_matrix
@@ -44,10 +44,10 @@ def outside_mm(points: np.ndarray) -> np.ndarray:
     return CUT_ROUNDING_MM * np.log(np.sum([np.exp(p / CUT_ROUNDING_MM) for p in planes], axis=0))
 
 
-def half_disc(source: Source) -> HalfDisc:
-    """Cut the source at midline and border, keep x >= 0, and flatten it."""
-    v = source.vertices
-    left = source.faces[(v[source.faces][:, :, 0] > -1e-9).all(1)]
+def half_disc(surface: MappedSurface) -> HalfDisc:
+    """Cut the surface at midline and border, keep x >= 0, and flatten it."""
+    v = surface.vertices
+    left = surface.faces[(v[surface.faces][:, :, 0] > -1e-9).all(1)]
     faces, rows = _clip(left, outside_mm(v), v)
     keep = face_components(faces)
     nose = np.argmax((rows @ v)[:, 2])
@@ -63,23 +63,28 @@ def half_disc(source: Source) -> HalfDisc:
         raise ValueError(f"the half surface has {len(loops)} border loops, one is needed")
     midline, border = _split_loop(loops[0], vertices)
     plane = flatten(vertices, faces, loops[0])
-    return _disc(source, rows, faces, plane, midline, border)
+    return _disc(surface, rows, faces, plane, midline, border)
 
 
 def _disc(
-    source: Source, rows: sp.csr_matrix, faces: np.ndarray, plane: np.ndarray, midline: np.ndarray, border: np.ndarray
+    surface: MappedSurface,
+    rows: sp.csr_matrix,
+    faces: np.ndarray,
+    plane: np.ndarray,
+    midline: np.ndarray,
+    border: np.ndarray,
 ) -> HalfDisc:
-    vertices = rows @ source.vertices
+    vertices = rows @ surface.vertices
     vertices[midline, 0] = 0.0
-    labels = {name: (rows @ mask) > 0.999 for name, mask in source.labels.items()}
-    matrix, offset = rows @ source.matrix, rows @ source.offset
+    labels = {name: (rows @ mask) > 0.999 for name, mask in surface.labels.items()}
+    matrix, offset = rows @ surface.matrix, rows @ surface.offset
     return HalfDisc(matrix, offset, vertices, faces, plane, midline, border, labels, rows)
 
 
-def finer_disc(disc: HalfDisc, coarse: Source, fine: Source) -> HalfDisc:
-    """The disc split 1 to 4 on the next step of the source's smoothing, without flattening it again.
+def finer_disc(disc: HalfDisc, coarse: MappedSurface, fine: MappedSurface) -> HalfDisc:
+    """The disc split 1 to 4 on the next step of the surface's smoothing, without flattening it again.
 
-    coarse : the source that was cut; fine : the same with one step of smoothing more, whose first vertices are those
+    coarse : the surface that was cut; fine : the same with one step of smoothing more, whose first vertices are those
     of `coarse`, followed by one for each edge.
     """
     count = len(coarse.vertices)

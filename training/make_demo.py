@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.evaluation.defects import Defect, removed
+from facecom.evaluation.defects import Defect, defect_mask
 from facecom.evaluation.partial_scans import NO_FACES, ScanSettings, partial_scan
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.correspondence import cluster_vertices
+from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.mesh import Floats, Ints, Mesh, unique_edges, vertex_normals
 from facecom.geometry.sampling import sample_surface
 from facecom.geometry.subdivision import loop_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.io.files import write_mesh
-from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import SHAPE_LEVEL
 
 UPSIDE_DOWN = Similarity(rotation_from_vector([0.0, 0.0, np.pi]))
 SPREAD = 0.8
@@ -31,7 +32,7 @@ def person(model: LinearGenerator, seed: int, *, level: int) -> Mesh:
     code = np.random.default_rng(seed).normal(size=model.code_size)[: model.identity_size] * SPREAD
     offset = np.tensordot(code, model.modes.astype(float), axes=1)
     mean = model.mean(level)
-    return mean.with_vertices(mean.vertices + model.prolong_offset(offset, from_level=MODE_LEVEL, to_level=level))
+    return mean.with_vertices(mean.vertices + model.prolong_offset(offset, from_level=SHAPE_LEVEL, to_level=level))
 
 
 def rescanned(face: Mesh, *, cell_mm: float) -> Mesh:
@@ -43,7 +44,7 @@ def rescanned(face: Mesh, *, cell_mm: float) -> Mesh:
 
 def without(face: Mesh, defect: Defect, *, seed: int, rim: bool = False) -> Mesh:
     """The face less one defect, in its own frame; with `rim`, the triangles that lie across its border stay."""
-    lost = removed(face.vertices, defect, seed=seed)[face.faces]
+    lost = defect_mask(face.vertices, defect, seed=seed)[face.faces]
     return face.submesh(~(lost.all(axis=1) if rim else lost.any(axis=1)))[0]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.template import Template
-from training.train_linear import carried, face_core, without_rigid
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.template import FIT_LEVEL, Template
+from training.train_linear import at_template, face_core, remove_rigid_motion
 
 LEFT_OUT = ("Pupil", "eyeLook")
 """Movements of the eyeball, which show little on the skin."""
@@ -20,15 +20,15 @@ LEFT_OUT = ("Pupil", "eyeLook")
 
 def build(ict_map: Path, ict: Path) -> ExpressionBasis:
     template = Template.load()
-    count = template.counts[LEVEL]
+    count = template.counts[FIT_LEVEL]
     with np.load(ict_map, allow_pickle=False) as table:
         index, weights = table["vertices_index"][:count], table["weights"][:count]
     with np.load(ict, allow_pickle=False) as source:
         names = [str(name) for name in source["expression_names"]]
-        modes = carried(source["expression"], index, weights)
+        modes = at_template(source["expression"], index, weights)
     kept = [k for k, name in enumerate(names) if not name.startswith(LEFT_OUT)]
     mean = template.vertices[:count]
-    modes = without_rigid(modes[kept], mean, face_core(mean))
+    modes = remove_rigid_motion(modes[kept], mean, face_core(mean))
     return ExpressionBasis(tuple(names[k] for k in kept), modes)
 
 

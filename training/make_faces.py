@@ -13,7 +13,7 @@ import numpy as np
 from facecom.model.augmentation import augmented_faces
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
-from training.artist_modes import carried, placed, sources
+from training.artist_modes import placed, sources, transferred
 
 
 def build(options: argparse.Namespace) -> np.ndarray:
@@ -21,9 +21,11 @@ def build(options: argparse.Namespace) -> np.ndarray:
     model = LinearGenerator.load()
     others = []
     for heads in sources(options):
-        moved = carried(heads, placed(heads), model.template)
+        moved = transferred(heads, placed(heads), model.template)
         others.append(moved - moved.mean(axis=0))
-    return augmented_faces(model, options.count, seed=options.seed, expressions=ExpressionBasis.load(), others=others)
+    return augmented_faces(
+        model, options.count, seed=options.seed, expressions=ExpressionBasis.load(), displacements=others
+    )
 
 
 def main() -> None:

@@ -11,25 +11,25 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Mesh, vertex_adjacency, vertex_normals
 from facecom.geometry.subdivision import loop_matrix, split_faces
-from training.closed_surface import Source
+from training.closed_surface import MappedSurface
 
 
-def shallow_nostrils(source: Source, ict: np.ndarray) -> Source:
+def shallow_nostrils(surface: MappedSurface, ict: np.ndarray) -> MappedSurface:
     """Replace the inner part of each nostril by the smooth membrane that its rim spans."""
-    deep = nostril_pocket(source.vertices, source.faces)
-    laplacian = uniform_laplacian(source.faces, len(source.vertices))
+    deep = nostril_pocket(surface.vertices, surface.faces)
+    laplacian = uniform_laplacian(surface.faces, len(surface.vertices))
     system = (laplacian @ laplacian).tocsr()
     inner, outer = np.flatnonzero(deep), np.flatnonzero(~deep)
     solve = splu(system[inner][:, inner].tocsc()).solve
     right = -(system[inner][:, outer]).tocsc()
     touched = np.flatnonzero(np.diff(right.indptr))
     weights = solve(right[:, touched].toarray())
-    fill = sp.csr_matrix(weights) @ source.matrix[outer[touched]]
-    keep = sp.diags((~deep).astype(float)) @ source.matrix
+    fill = sp.csr_matrix(weights) @ surface.matrix[outer[touched]]
+    keep = sp.diags((~deep).astype(float)) @ surface.matrix
     place = sp.csr_matrix((np.ones(len(inner)), (inner, np.arange(len(inner)))), shape=(len(deep), len(inner)))
     matrix = (keep + place @ fill).tocsr()
-    labels = {**source.labels, "nostril": deep}
-    return Source(matrix, source.offset, matrix @ ict + source.offset, source.faces, source.mirror, labels)
+    labels = {**surface.labels, "nostril": deep}
+    return MappedSurface(matrix, surface.offset, matrix @ ict + surface.offset, surface.faces, surface.mirror, labels)
 
 
 def nostril_pocket(vertices: np.ndarray, faces: np.ndarray, *, openness: float = 0.22) -> np.ndarray:
@@ -71,16 +71,16 @@ def visible_share(vertices: np.ndarray, faces: np.ndarray, chosen: np.ndarray, *
     return 1 - blocked @ weight
 
 
-def smooth_source(source: Source, ict: np.ndarray, *, steps: int = 2) -> Source:
-    """Loop's subdivision surface of the source, sharpened first so that smoothing does not shrink it.
+def smooth_surface(surface: MappedSurface, ict: np.ndarray, *, steps: int = 2) -> MappedSurface:
+    """Loop's subdivision of the surface, sharpened first so that smoothing does not shrink it.
 
     One step of the deconvolution 2 I - L, with L the smoothing that Loop's rule does to the old vertices.
     """
-    faces, mirror, labels = source.faces, source.mirror, dict(source.labels)
-    first = loop_matrix(faces, len(source.vertices))
-    smooth = first[: len(source.vertices)]
+    faces, mirror, labels = surface.faces, surface.mirror, dict(surface.labels)
+    first = loop_matrix(faces, len(surface.vertices))
+    smooth = first[: len(surface.vertices)]
     smooth = smooth @ smooth
-    total = 2 * sp.identity(len(source.vertices)) - smooth
+    total = 2 * sp.identity(len(surface.vertices)) - smooth
     for _ in range(steps):
         count = len(mirror)
         total = loop_matrix(faces, count) @ total
@@ -94,8 +94,8 @@ def smooth_source(source: Source, ict: np.ndarray, *, steps: int = 2) -> Source:
             joined = mask[parents].any(1) if name.startswith("eye") else mask[parents].all(1)
             labels[name] = np.concatenate([mask, joined | across if name == "seam" else joined])
         labels["rim_upper"] = labels["rim_lower"] = np.zeros(len(mirror), bool)
-    matrix = (total @ source.matrix).tocsr()
-    offset = total @ source.offset
+    matrix = (total @ surface.matrix).tocsr()
+    offset = total @ surface.offset
     vertices = matrix @ ict + offset
     vertices = 0.5 * (vertices + vertices[mirror] * [-1, 1, 1])
-    return Source(matrix, offset, vertices, faces, mirror, labels)
+    return MappedSurface(matrix, offset, vertices, faces, mirror, labels)

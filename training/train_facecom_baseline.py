@@ -29,7 +29,7 @@ from facecom.errors import CheckpointError
 from facecom.model.adapters.facecom_files import FaceComSource
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.storage import StorageFormat, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.template import SHAPE_LEVEL, Template
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of, start_at_pca
 
 LOG = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def train_facecom(
     decoder = FaceComDecoder(code_size, WIDE, NARROW, around=levels.around, ups=levels.ups)
     for layer in (encoder.dense, encoder.leave, decoder.decoder_lin, decoder.decoder_local_lin):
         nn.init.normal_(layer.weight, 0.0, 0.1)
-    run = _Run(faces, decoder, encoder, budget, folder)
+    run = _TrainingRun(faces, decoder, encoder, budget, folder)
     return run.trained(lambda x, _: encoder(x), template)
 
 
@@ -91,14 +91,14 @@ def train_from_pca(
     torch.manual_seed(budget.seed)
     levels = levels_of(template)
     decoder = FaceComDecoder(codes.shape[1], WIDE, NARROW, around=levels.around, ups=levels.ups)
-    run = _Run(faces, decoder, None, budget, None)
+    run = _TrainingRun(faces, decoder, None, budget, None)
     start_at_pca(decoder, levels, modes / run.deviation)
     decoder.eval()  # the statistics that there are leave PCA's features as they are
     z = torch.tensor(codes / np.sqrt(codes.shape[1]), dtype=torch.float32, device=run.device)
     return run.trained(lambda _, rows: z[rows], template)
 
 
-class _Run:
+class _TrainingRun:
     """Networks, optimizer, faces and what was spent."""
 
     def __init__(
@@ -143,7 +143,7 @@ class _Run:
         self.decoder.eval()
         if "encoder" in self.parts and self.steps:
             self.calibrate()
-        source = FaceComSource(self.decoder.cpu(), template.faces[2], self.mean, self.deviation)
+        source = FaceComSource(self.decoder.cpu(), template.faces[SHAPE_LEVEL], self.mean, self.deviation)
         return Trained(source, self.steps, self.minutes, self.error_mm)
 
     def step(self, code_of: Callable[[Tensor, Tensor], Tensor]) -> float:

@@ -2,9 +2,9 @@
 
 python -m training.train_inpainter --residuals out/guidance/residuals --minutes 60 --out facecom/assets/inpainter
 
-First a linear readout of each pixel's surroundings is found by least squares; the network starts from its answer and
-learns what it leaves over. Minutes are of processor time. A run that was stopped goes on from its last state (`--out`)
-with the rest of them.
+First a linear readout of the features of each pixel's neighbourhood is found by least squares; the network starts from
+its answer and learns the residual. Minutes are of processor time. A run that was stopped goes on from its last state
+(`--out`) with the rest of them.
 """
 
 from __future__ import annotations
@@ -22,35 +22,37 @@ from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from facecom.guidance.guide import HALF_MM, SIZE
+from facecom.guidance.guide import VIEW_HALF_MM, VIEW_SIZE_PX
 from facecom.guidance.inpainter_network import (
-    CHANNELS,
-    FIRST,
-    OUTPUTS,
-    READINGS,
-    SIDEWAYS,
-    Shown,
-    answer,
-    channels,
-    surroundings,
+    FEATURE_COUNT,
+    FIRST_ANSWER_CHANNEL,
+    INPUT_CHANNELS,
+    NORMAL_X_CHANNEL,
+    OUTPUT_CHANNELS,
+    ViewInput,
+    input_channels,
+    neighbourhood_features,
+    predict,
 )
 from facecom.guidance.inpainting import SETTINGS
+from training.schedule import learning_rate, update_average
 
 SOURCES = ("MakeHuman (CC0)", "Vitruvian (CC0)", "own generator, wider")
-HELD = 8
-NORMAL_SHARE = 1.0
+HELD_OUT_EVERY = 8
+"""One file in so many is held out for evaluation."""
+NORMAL_WEIGHT = 1.0
 """Weight of the normals' mean absolute error beside the offset's."""
-SIGMA_SHARE = 0.3
+SIGMA_WEIGHT = 0.3
 """Weight of the sigma's likelihood; it does not pull at the offset."""
-BEND_MM = 0.3
+HUBER_MM = 0.3
 """Errors smaller than this count by their square."""
-MEMORY = 0.998
-"""The weights that are kept are a running average of the trained ones, which forgets this much a step."""
+WARMUP_STEPS = 50
+"""Steps until the learning rate is reached."""
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """N views by name of what they hold; held : (N,), those of every `HELD`th file, which judge and never train."""
+    """N views by name of what they hold; held : (N,) bool, those of every `HELD_OUT_EVERY`th file."""
 
     arrays: dict[str, np.ndarray]
     held: np.ndarray
@@ -59,28 +61,31 @@ class Examples:
     def load(cls, folder: Path) -> Examples:
         paths = sorted(folder.glob("*.npz"))
         shards = [np.load(path, allow_pickle=False) for path in paths]
-        held = [np.full(len(s["source"]), int(p.stem) % HELD == HELD - 1) for p, s in zip(paths, shards, strict=True)]
+        held = [
+            np.full(len(s["source"]), int(p.stem) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
+            for p, s in zip(paths, shards, strict=True)
+        ]
         return cls({n: np.concatenate([s[n] for s in shards]) for n in shards[0].files}, np.concatenate(held))
 
-    def shown(self, pick: np.ndarray) -> Shown:
+    def shown(self, pick: np.ndarray) -> ViewInput:
         """What the chosen views show."""
         names = ("residual", "known", "other_residual", "other_known", "mask", "depth", "normals")
         shown = {name: torch.from_numpy(self.arrays[name][pick]).float() for name in names}
-        return Shown(**shown | {"normals": shown["normals"].permute(0, 3, 1, 2)})
+        return ViewInput(**shown | {"normals": shown["normals"].permute(0, 3, 1, 2)})
 
-    def wanted(self, pick: np.ndarray) -> Wanted:
+    def wanted(self, pick: np.ndarray) -> Target:
         """What is asked for in the chosen views."""
         offset, turn, counts = (torch.from_numpy(self.arrays[n][pick]).float() for n in ("wanted", "turn", "counts"))
-        return Wanted(offset, turn.permute(0, 3, 1, 2), counts)
+        return Target(offset, turn.permute(0, 3, 1, 2), counts)
 
     def inputs(self, readout: Tensor, scale_mm: float) -> Tensor:
         """The network's input of all views, (N, C, H, W), half precision: made once, the network never waits."""
         parts = np.array_split(np.arange(len(self.held)), max(1, len(self.held) // 32))
-        return torch.cat([channels(self.shown(part), readout, scale_mm=scale_mm).half() for part in parts])
+        return torch.cat([input_channels(self.shown(part), readout, scale_mm=scale_mm).half() for part in parts])
 
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class Target:
     """offset : (N, H, W), mm; turn : (N, 3, H, W), change of the normals, camera frame; counts : (N, H, W), 0 or 1."""
 
     offset: Tensor
@@ -88,21 +93,21 @@ class Wanted:
     counts: Tensor
 
 
-def mirrored(batch: Tensor, wanted: Wanted, which: Tensor) -> tuple[Tensor, Wanted]:
+def mirrored(batch: Tensor, wanted: Target, which: Tensor) -> tuple[Tensor, Target]:
     """The chosen views seen on the mirrored face: columns turn round, and so does what points sideways."""
     turned = [value.clone() for value in (batch, wanted.offset, wanted.turn, wanted.counts)]
     for value in turned:
         value[which] = value[which].flip(-1)
-    turned[0][which, SIDEWAYS] *= -1
+    turned[0][which, NORMAL_X_CHANNEL] *= -1
     turned[2][which, 0] *= -1
-    return turned[0], Wanted(*turned[1:])
+    return turned[0], Target(*turned[1:])
 
 
 def network(size: int, width: int, pack: int) -> UNet2DModel:
     model = UNet2DModel(
         sample_size=size // pack,
-        in_channels=CHANNELS * pack**2,
-        out_channels=OUTPUTS * pack**2,
+        in_channels=INPUT_CHANNELS * pack**2,
+        out_channels=OUTPUT_CHANNELS * pack**2,
         block_out_channels=(width, 2 * width, 3 * width),
         down_block_types=("DownBlock2D",) * 3,
         up_block_types=("UpBlock2D",) * 3,
@@ -117,43 +122,44 @@ def network(size: int, width: int, pack: int) -> UNet2DModel:
 
 
 def linear_readout(examples: Examples, pick: np.ndarray, *, scale_mm: float, ridge: float) -> list[float]:
-    """What the surroundings count, by least squares over the pixels that count; each picture weighs the same.
+    """Weights of `neighbourhood_features`, by least squares over the pixels that count; each picture weighs the same.
 
     ridge : pull of each weight to zero, as a share of the mean square of the readings
     """
-    square, slope = torch.zeros(READINGS, READINGS, dtype=torch.float64), torch.zeros(READINGS, dtype=torch.float64)
+    square = torch.zeros(FEATURE_COUNT, FEATURE_COUNT, dtype=torch.float64)
+    slope = torch.zeros(FEATURE_COUNT, dtype=torch.float64)
     for part in np.array_split(pick, max(1, len(pick) // 32)):
-        readings, wanted = surroundings(examples.shown(part), scale_mm=scale_mm), examples.wanted(part)
+        readings, wanted = neighbourhood_features(examples.shown(part), scale_mm=scale_mm), examples.wanted(part)
         share = wanted.counts / wanted.counts.sum((1, 2), keepdim=True)
         weighed = readings * share[:, None]
         square += torch.einsum("nkhw,nlhw->kl", weighed, readings)
         slope += torch.einsum("nkhw,nhw->k", weighed, wanted.offset / scale_mm)
-    pull = ridge * square.diagonal().mean() * torch.eye(READINGS, dtype=torch.float64)
+    pull = ridge * square.diagonal().mean() * torch.eye(FEATURE_COUNT, dtype=torch.float64)
     return [float(x) for x in torch.linalg.solve(square + pull, slope)]
 
 
-def loss_of(found: Tensor, wanted: Wanted, *, scale_mm: float) -> Tensor:
+def loss_of(found: Tensor, wanted: Target, *, scale_mm: float) -> Tensor:
     """Error of the offset in mm, likelihood of its sigma, error of the normals; each picture counts the same."""
     share = wanted.counts / wanted.counts.sum((1, 2), keepdim=True) / len(found)
     gap = wanted.offset - scale_mm * found[:, 0]
-    error = smooth_l1_loss(gap, torch.zeros_like(gap), beta=BEND_MM, reduction="none")
+    error = smooth_l1_loss(gap, torch.zeros_like(gap), beta=HUBER_MM, reduction="none")
     log_sigma = found[:, 1].clamp(-6, 3)
     likelihood = 0.5 * (gap.detach() / scale_mm * torch.exp(-log_sigma)).square().clamp(max=25) + log_sigma
     normals = (wanted.turn - found[:, 2:]).abs().mean(1)
-    return (share * (error + SIGMA_SHARE * likelihood + NORMAL_SHARE * normals)).sum()
+    return (share * (error + SIGMA_WEIGHT * likelihood + NORMAL_WEIGHT * normals)).sum()
 
 
-def judge(model: torch.nn.Module, inputs: Tensor, examples: Examples, pick: np.ndarray, setup: dict) -> dict:
+def evaluate(model: torch.nn.Module, inputs: Tensor, examples: Examples, pick: np.ndarray, setup: dict) -> dict:
     """Errors inside the hole of the fitted face, of the linear readout and of the network; its z scores."""
     model.eval()
     gaps, scale = [], setup["scale_mm"]
     with torch.inference_mode():
         for part in np.array_split(pick, max(1, len(pick) // 32)):
             batch, wanted = inputs[part].float(), examples.wanted(part)
-            found, on = answer(model, batch, pack=setup["pack"]), wanted.counts > 0
+            found, on = predict(model, batch, pack=setup["pack"]), wanted.counts > 0
             error, sigma = wanted.offset - scale * found[:, 0], scale * found[:, 1].clamp(-6, 3).exp()
             bend = (wanted.turn - found[:, 2:]).abs().mean(1)
-            first = wanted.offset - scale * batch[:, FIRST]
+            first = wanted.offset - scale * batch[:, FIRST_ANSWER_CHANNEL]
             every = (wanted.offset, first, error, error / sigma, wanted.turn.abs().mean(1), bend)
             gaps.append(torch.stack([value[on] for value in every]))
     values = torch.cat(gaps, dim=1).abs()
@@ -173,31 +179,25 @@ class Run:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments, self.step, self.seconds, self.processor = arguments, 0, 0.0, 0.0
         self.setup = {
-            "size": SIZE,
-            "half_mm": HALF_MM,
+            "size": VIEW_SIZE_PX,
+            "half_mm": VIEW_HALF_MM,
             "scale_mm": arguments.scale_mm,
             "pack": arguments.pack,
             "sigma_scale": 1.0,
         }
-        self.model = network(SIZE, arguments.width, arguments.pack)
+        self.model = network(VIEW_SIZE_PX, arguments.width, arguments.pack)
         notes = arguments.out / "training.json"
         if notes.exists():
             self.setup = json.loads((arguments.out / SETTINGS).read_text())
             note = json.loads(notes.read_text())
             self.step, self.seconds, self.processor = note["steps"], note["seconds"], note["processor_seconds"]
             self.model = UNet2DModel.from_pretrained(arguments.out, use_safetensors=True, local_files_only=True)
-        self.kept = copy.deepcopy(self.model).requires_grad_(False)
-
-    def follow(self) -> None:
-        """Let the running average take in the weights."""
-        share = min(MEMORY, (1 + self.step) / (10 + self.step))
-        for kept, now in zip(self.kept.parameters(), self.model.parameters(), strict=True):
-            kept.lerp_(now.detach(), 1 - share)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
 
     def save(self, figures: dict) -> None:
         out = self.arguments.out
         self.setup["sigma_scale"] = figures.get("all", figures)["z_68"]
-        self.kept.save_pretrained(out, safe_serialization=True)
+        self.averaged.save_pretrained(out, safe_serialization=True)
         config = json.loads((out / "config.json").read_text())
         config.pop("_name_or_path", None)
         (out / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
@@ -216,39 +216,38 @@ def train(arguments: argparse.Namespace) -> None:
     if "readout" not in run.setup:
         run.setup["readout"] = linear_readout(examples, own, scale_mm=arguments.scale_mm, ridge=arguments.ridge)
     inputs = examples.inputs(torch.tensor(run.setup["readout"]), arguments.scale_mm)
-    figures = judge(run.kept, inputs, examples, held, run.setup)
+    figures = evaluate(run.averaged, inputs, examples, held, run.setup)
     print(len(own), len(held), figures, flush=True)
     run.save(figures)
     optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
     run.model.train()
-    told, began = run.seconds, run.step
+    reported, began = run.seconds, run.step
     while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
-        warm = min(1.0, (run.step - began + 1) / 50)
         for group in optimiser.param_groups:
-            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(arguments.rate, share=share, step=run.step - began, warmup=WARMUP_STEPS)
         pick = rng.choice(own, arguments.batch)
         which = torch.from_numpy(rng.uniform(size=arguments.batch) < 0.5)
         batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = answer(run.model, batch, pack=arguments.pack).float()
+            found = predict(run.model, batch, pack=arguments.pack).float()
         loss = loss_of(found, wanted, scale_mm=arguments.scale_mm)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         optimiser.step()
         run.step += 1
-        run.follow()
+        update_average(run.averaged.parameters(), run.model.parameters(), step=run.step)
         run.seconds += time.monotonic() - wall
         run.processor += time.process_time() - processor
-        if run.seconds - told > 60 * arguments.told:
-            told = run.seconds
-            figures = judge(run.kept, inputs, examples, held, run.setup)
+        if run.seconds - reported > 60 * arguments.report_minutes:
+            reported = run.seconds
+            figures = evaluate(run.averaged, inputs, examples, held, run.setup)
             print(run.step, f"{loss.item():.3f}", f"{100 * share:.0f} %", f"{run.processor:.0f} s", figures, flush=True)
             run.save(figures)
-    figures = {"all": judge(run.kept, inputs, examples, held, run.setup)}
+    figures = {"all": evaluate(run.averaged, inputs, examples, held, run.setup)}
     for k, name in enumerate(SOURCES):
-        figures[name] = judge(run.kept, inputs, examples, held[examples.arrays["source"][held] == k], run.setup)
+        figures[name] = evaluate(run.averaged, inputs, examples, held[examples.arrays["source"][held] == k], run.setup)
     run.save(figures)
     print(json.dumps(figures, indent=1), flush=True)
 
@@ -257,7 +256,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--residuals", type=Path, required=True, help="folder that training.guidance_residuals wrote")
     p.add_argument("--minutes", type=float, default=60.0, help="of processor time")
-    p.add_argument("--told", type=float, default=3.0, help="minutes by the clock between two states that are kept")
+    p.add_argument("--report-minutes", type=float, default=3.0, help="by the clock, between two saved states")
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--rate", type=float, default=1.5e-3)
     p.add_argument("--width", type=int, default=16)

@@ -15,14 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats
-from facecom.model.linear.generator import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
-from facecom.model.population import PopulationSettings, PopulationSource, residual_fields, taper_modes, widen
-from facecom.model.template import Template
+from facecom.model.face_region import FACE_RADIUS_MM, face_mask
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.population import PopulationSettings, PopulationSource, discrepancy_fields, taper_modes, widen
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
+from training.artist_heads import Heads
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
 
 PATHS = ("map", "ict", "out", "makehuman", "vitruvian", "artist_share")
+EXPRESSION_ODD_SCALE = 0.4
+"""Factor on what expressions do to one side alone."""
 BLINK, JAW, FACE = 0.4, 0.04, 0.1
+"""Standard deviations of the weights of expressions: closed eyes, the jaw, all others."""
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: identity and expression modes"
 
 
@@ -35,12 +40,12 @@ def expression_sd(name: str) -> float:
     return JAW if "jaw" in name else FACE
 
 
-def carried(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
+def at_template(modes: np.ndarray, index: np.ndarray, weights: np.ndarray) -> Floats:
     """ICT modes (K, N, 3) at the template's vertices, (K, V, 3)."""
     return np.einsum("vj,kvjd->kvd", weights, modes[:, index].astype(float))
 
 
-def without_rigid(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
+def remove_rigid_motion(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
     """Modes less the small rigid motion of the face core that each contains: pose is fitted on its own."""
     turns = [np.cross(axis, mean - mean[core].mean(0)) for axis in np.eye(3)]
     motions = np.stack([*turns, *(np.broadcast_to(axis, mean.shape) for axis in np.eye(3))])
@@ -51,38 +56,47 @@ def without_rigid(modes: Floats, mean: Floats, core: np.ndarray) -> Floats:
 
 def face_core(mean: Floats) -> np.ndarray:
     """Vertices of the face proper: what rigid motion is measured on."""
-    return (np.hypot(mean[:, 0], mean[:, 1] - 10) < 90) & (mean[:, 2] > -90)
+    return face_mask(mean, radius_mm=FACE_RADIUS_MM)
 
 
-def build(arguments: argparse.Namespace) -> LinearGenerator:
-    template = Template.load()
-    count, coarse = template.counts[MODE_LEVEL], template.counts[FIELD_LEVEL]
+def ict_sources(arguments: argparse.Namespace, mean: Floats, core: np.ndarray) -> list[PopulationSource]:
+    """Identity and expression modes of ICT-FaceKit at the vertices of the mean, and tapers of its shape."""
     with np.load(arguments.map, allow_pickle=False) as table:
-        index, weights = table["vertices_index"][:count], table["weights"][:count]
+        index, weights = table["vertices_index"][: len(mean)], table["weights"][: len(mean)]
     with np.load(arguments.ict, allow_pickle=False) as ict:
-        identity = carried(ict["identity"], index, weights)
-        expression = carried(ict["expression"], index, weights)
+        identity = at_template(ict["identity"], index, weights)
+        expression = at_template(ict["expression"], index, weights)
         names = [str(n) for n in ict["expression_names"]]
-    mean = template.vertices[:count]
-    core = face_core(mean)
     scale = np.array([expression_sd(n) for n in names])
     expression = expression[scale > 0] * scale[scale > 0, None, None]
     tapers = taper_modes(mean, about=mean[core].mean(axis=0) * [0.0, 1.0, 1.0], sd=arguments.taper_sd)
-    sources = [
-        PopulationSource(
-            without_rigid(identity, mean, core), local_share=arguments.local_share, odd_scale=arguments.odd_scale
-        ),
-        PopulationSource(without_rigid(expression, mean, core), local_share=0.0, odd_scale=0.4),
-        PopulationSource(without_rigid(tapers, mean, core), local_share=0.0),
+    identity, expression, tapers = (remove_rigid_motion(m, mean, core) for m in (identity, expression, tapers))
+    return [
+        PopulationSource(identity, local_share=arguments.local_share, odd_scale=arguments.odd_scale),
+        PopulationSource(expression, local_share=0.0, odd_scale=EXPRESSION_ODD_SCALE),
+        PopulationSource(tapers, local_share=0.0),
     ]
-    credits = [CREDIT]
+
+
+def artist_source(heads: Heads, arguments: argparse.Namespace, mean: Floats, core: np.ndarray) -> PopulationSource:
+    """Modes of heads that artists made, `artist_share` of their variance."""
+    modes = remove_rigid_motion(artist_modes(heads, Template.load()).astype(float), mean, core)
+    return PopulationSource(modes * np.sqrt(arguments.artist_share), local_share=arguments.local_share, odd_scale=1.0)
+
+
+def build(arguments: argparse.Namespace) -> LinearGenerator:
+    """The generator from ICT-FaceKit's modes and, where asked for, heads that artists made."""
+    template = Template.load()
+    count, coarse = template.counts[SHAPE_LEVEL], template.counts[FIT_LEVEL]
+    mean = template.vertices[:count]
+    core = face_core(mean)
+    sources, credits = ict_sources(arguments, mean, core), [CREDIT]
     for heads in artist_heads(arguments):
-        moved = without_rigid(artist_modes(heads, template).astype(float), mean, core) * np.sqrt(arguments.artist_share)
-        sources.append(PopulationSource(moved, local_share=arguments.local_share, odd_scale=1.0))
+        sources.append(artist_source(heads, arguments, mean, core))
         credits.append(heads.credit)
     settings = PopulationSettings(size_sd=arguments.size_sd)
     basis = widen(mean, template.mirror[:count], sources, rank=arguments.rank, coarse=coarse, settings=settings)
-    fields, field_odd = residual_fields(
+    fields, field_odd = discrepancy_fields(
         template.vertices[:coarse],
         template.mirror[:coarse],
         rank=arguments.fields,
@@ -90,7 +104,7 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
         sigma_mm=arguments.sigma_mm,
         even_share=arguments.even_share,
     )
-    modes = without_rigid(basis.modes, mean, core)
+    modes = remove_rigid_motion(basis.modes, mean, core)
     description = {
         "sources": credits,
         "settings": {k: v for k, v in vars(arguments).items() if k not in PATHS} | asdict(settings),

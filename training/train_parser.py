@@ -2,9 +2,9 @@
 
 python -m training.train_parser --pictures out/guidance/faces.npz --minutes 30 --out facecom/assets/parser
 
-The pictures are damaged beforehand, `--variants` times each, and kept beside them as a memory-mapped array, so that the
-network never waits. Minutes are of processor time. A run that was stopped goes on from its last state (`--out`) with
-the rest of them.
+The pictures are damaged beforehand, `--variants` times each, and stored beside them as a memory-mapped array, so
+that the network never waits. Minutes are of processor time. A run that was stopped goes on from its last state
+(`--out`) with the rest of them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from facecom.guidance.parsing import BACKGROUND
 from facecom.model.template import Template
 from training.guidance_data import FacePictures, damaged, load_pictures
+from training.schedule import learning_rate, update_average
 
 VALIDATION = 64
 SMALL = ("l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
 SMALL_WEIGHT = 3.0
-MEMORY = 0.998
-"""The weights that are kept are a running average of the trained ones, which forgets this much a step."""
+WARMUP_STEPS = 100
+"""Steps until the learning rate is reached."""
 
 
 def network(names: tuple[str, ...]) -> SegformerForSemanticSegmentation:
@@ -124,19 +125,13 @@ class Run:
             note = json.loads(notes.read_text())
             self.step, self.seconds, self.processor = note["steps"], note["seconds"], note["processor_seconds"]
             self.model = SegformerForSemanticSegmentation.from_pretrained(arguments.out, local_files_only=True).float()
-        self.kept = copy.deepcopy(self.model).requires_grad_(False)
-
-    def follow(self) -> None:
-        """Let the running average take in the weights."""
-        share = min(MEMORY, (1 + self.step) / (10 + self.step))
-        for kept, now in zip(self.kept.state_dict().values(), self.model.state_dict().values(), strict=True):
-            kept.lerp_(now, 1 - share) if kept.is_floating_point() else kept.copy_(now)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
 
     def save(self, faces: int, score: float) -> None:
         note = {k: v for k, v in vars(self.arguments).items() if k not in ("pictures", "out")}
         note |= {"steps": self.step, "seconds": round(self.seconds, 1), "processor_seconds": round(self.processor, 1)}
         note |= {"faces": faces, "mean_iou_on_damaged_renders_of_other_samples": score, "sources": ["own generator"]}
-        save(self.kept, self.arguments.out, self.size, note)
+        save(self.averaged, self.arguments.out, self.size, note)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -153,13 +148,12 @@ def train(arguments: argparse.Namespace) -> None:
     )
     tests = batch(pool, np.arange(count, len(pool[0]), arguments.variants))
     optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
-    told, began = run.seconds, run.step
+    reported, began = run.seconds, run.step
     run.model.train()
     while (share := run.processor / (60 * arguments.minutes)) < 1:
         wall, processor = time.monotonic(), time.process_time()
         for group in optimiser.param_groups:
-            warm = min(1.0, (run.step - began + 1) / 100)
-            group["lr"] = arguments.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(arguments.rate, share=share, step=run.step - began, warmup=WARMUP_STEPS)
         images, labels = varied(*batch(pool, np.sort(rng.integers(0, count, arguments.batch))), other, rng)
         loss = loss_of(full_logits(run.model, images), labels, weight)
         optimiser.zero_grad()
@@ -167,14 +161,14 @@ def train(arguments: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         optimiser.step()
         run.step += 1
-        run.follow()
+        update_average(run.averaged.state_dict().values(), run.model.state_dict().values(), step=run.step)
         run.seconds += time.monotonic() - wall
         run.processor += time.process_time() - processor
-        if run.seconds - told > 60 * arguments.told:
-            told, score = run.seconds, evaluate(run.kept, tests, names)
+        if run.seconds - reported > 60 * arguments.report_minutes:
+            reported, score = run.seconds, evaluate(run.averaged, tests, names)
             print(run.step, f"{loss.item():.3f}", f"{100 * share:.0f} %", score, f"{run.processor:.0f} s", flush=True)
             run.save(count // arguments.variants, score)
-    run.save(count // arguments.variants, evaluate(run.kept, tests, names))
+    run.save(count // arguments.variants, evaluate(run.averaged, tests, names))
 
 
 def evaluate(model: SegformerForSemanticSegmentation, tests: tuple, names: tuple[str, ...]) -> float:
@@ -189,7 +183,7 @@ def main() -> None:
     p.add_argument("--pictures", type=Path, required=True)
     p.add_argument("--variants", type=int, default=3)
     p.add_argument("--minutes", type=float, default=30.0, help="of processor time")
-    p.add_argument("--told", type=float, default=3.0, help="minutes by the clock between two states that are kept")
+    p.add_argument("--report-minutes", type=float, default=3.0, help="by the clock, between two saved states")
     p.add_argument("--batch", type=int, default=12)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=0)

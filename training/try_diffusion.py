@@ -2,8 +2,8 @@
 
 python -m training.try_diffusion --residuals out/guidance/residuals --minutes 1 --out out/guidance/diffusion
 
-The network is shown what the one-step network is shown, and a noisy picture of what is asked for: the offset that the
-linear readout leaves over, and the turn of the normals. It names the clean picture (Ho et al. 2020; Salimans and Ho
+The network is shown what the one-step network is shown, and a noisy image of what is asked for: the offset that the
+linear readout leaves over, and the change of the normals. It predicts the clean image (Ho et al. 2020; Salimans and Ho
 2022, section 4), from which DDIM takes a few steps (Song et al. 2021). Prints and keeps the errors inside the holes of
 heads that it was not trained on: of one sample, and of the mean of several, which is what the fit would take in. A run
 that was stopped begins anew.
@@ -23,9 +23,10 @@ from diffusers import DDIMScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from facecom.guidance.guide import SIZE
-from facecom.guidance.inpainter_network import CHANNELS, FIRST
-from training.train_inpainter import MEMORY, Examples, Wanted, linear_readout, mirrored
+from facecom.guidance.guide import VIEW_SIZE_PX
+from facecom.guidance.inpainter_network import FIRST_ANSWER_CHANNEL, INPUT_CHANNELS
+from training.schedule import learning_rate, update_average
+from training.train_inpainter import WARMUP_STEPS, Examples, Target, linear_readout, mirrored
 
 PICTURES = 4
 """Offset beyond the readout's, turn of the normal."""
@@ -41,8 +42,8 @@ NOISE = {
 def network(width: int, pack: int) -> UNet2DModel:
     """As the one-step network, with the noisy picture as further channels."""
     return UNet2DModel(
-        sample_size=SIZE // pack,
-        in_channels=(CHANNELS + PICTURES) * pack**2,
+        sample_size=VIEW_SIZE_PX // pack,
+        in_channels=(INPUT_CHANNELS + PICTURES) * pack**2,
         out_channels=PICTURES * pack**2,
         block_out_channels=(width, 2 * width, 3 * width),
         down_block_types=("DownBlock2D",) * 3,
@@ -53,35 +54,35 @@ def network(width: int, pack: int) -> UNet2DModel:
     )
 
 
-def clean(batch: Tensor, wanted: Wanted, scale_mm: float) -> Tensor:
+def clean_target(batch: Tensor, wanted: Target, scale_mm: float) -> Tensor:
     """What the network is to name, (N, 4, H, W), zero where nothing counts."""
-    offset = wanted.offset / scale_mm - batch[:, FIRST]
+    offset = wanted.offset / scale_mm - batch[:, FIRST_ANSWER_CHANNEL]
     return torch.cat([offset[:, None], wanted.turn], dim=1) * wanted.counts[:, None]
 
 
-def spreads(inputs: Tensor, examples: Examples, pick: np.ndarray, scale_mm: float) -> Tensor:
+def target_scales(inputs: Tensor, examples: Examples, pick: np.ndarray, scale_mm: float) -> Tensor:
     """Root mean square of each picture over the pixels that count, (4, 1, 1): the noise is to be as large."""
     wanted = examples.wanted(pick)
-    squares = clean(inputs[pick].float(), wanted, scale_mm).square().sum((0, 2, 3))
+    squares = clean_target(inputs[pick].float(), wanted, scale_mm).square().sum((0, 2, 3))
     return (squares / wanted.counts.sum()).sqrt().view(-1, 1, 1)
 
 
-def named(model: torch.nn.Module, noisy: Tensor, batch: Tensor, time_: Tensor, pack: int) -> Tensor:
-    """The clean picture that the network sees behind a noisy one."""
+def predict_clean(model: torch.nn.Module, noisy: Tensor, batch: Tensor, time_: Tensor, pack: int) -> Tensor:
+    """The clean image that the network sees behind a noisy one."""
     return pixel_shuffle(model(pixel_unshuffle(torch.cat([noisy, batch], dim=1), pack), time_).sample, pack)
 
 
-def drawn(model: torch.nn.Module, batch: Tensor, *, steps: int, pack: int, rng: torch.Generator) -> Tensor:
-    """One sample for each view, (N, 4, H, W), in units of the spreads."""
+def sample(model: torch.nn.Module, batch: Tensor, *, steps: int, pack: int, rng: torch.Generator) -> Tensor:
+    """One sample for each view, (N, 4, H, W), in units of `target_scales`."""
     scheduler = DDIMScheduler(**NOISE)
     scheduler.set_timesteps(steps)
     noisy = torch.randn((len(batch), PICTURES, *batch.shape[2:]), generator=rng)
     for moment in scheduler.timesteps:
-        noisy = scheduler.step(named(model, noisy, batch, moment, pack), moment, noisy).prev_sample
+        noisy = scheduler.step(predict_clean(model, noisy, batch, moment, pack), moment, noisy).prev_sample
     return noisy
 
 
-def judge(
+def evaluate(
     model: torch.nn.Module,
     inputs: Tensor,
     examples: Examples,
@@ -96,9 +97,9 @@ def judge(
     with torch.inference_mode():
         for part in np.array_split(pick, max(1, len(pick) // 32)):
             batch, wanted = inputs[part].float(), examples.wanted(part)
-            truth, on = clean(batch, wanted, options.scale_mm), wanted.counts > 0
+            truth, on = clean_target(batch, wanted, options.scale_mm), wanted.counts > 0
             made = [
-                sizes * drawn(model, batch, steps=options.steps, pack=options.pack, rng=rng)
+                sizes * sample(model, batch, steps=options.steps, pack=options.pack, rng=rng)
                 for _ in range(options.samples)
             ]
             samples = torch.stack(made)
@@ -114,28 +115,28 @@ def judge(
 
 
 def train(options: argparse.Namespace) -> dict[str, float]:
-    """Train for the given processor time and judge."""
+    """Train for the given processor time and evaluate."""
     torch.manual_seed(options.seed)
     rng, examples = np.random.default_rng(options.seed), Examples.load(options.residuals)
     own, held = np.flatnonzero(~examples.held), np.flatnonzero(examples.held)
     readout = linear_readout(examples, own, scale_mm=options.scale_mm, ridge=options.ridge)
     inputs = examples.inputs(torch.tensor(readout), options.scale_mm)
-    sizes, scheduler = spreads(inputs, examples, own, options.scale_mm), DDIMScheduler(**NOISE)
+    sizes, scheduler = target_scales(inputs, examples, own, options.scale_mm), DDIMScheduler(**NOISE)
     model = network(options.width, options.pack)
     kept = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.01)
-    step, spent, told = 0, 0.0, 0.0
+    step, spent, reported = 0, 0.0, 0.0
     while (share := spent / (60 * options.minutes)) < 1:
         began = time.process_time()
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 50) * (0.02 + 0.49 * (1 + np.cos(np.pi * share)))
+            group["lr"] = learning_rate(options.rate, share=share, step=step, warmup=WARMUP_STEPS)
         pick = rng.choice(own, options.batch)
         which = torch.from_numpy(rng.uniform(size=options.batch) < 0.5)
         batch, wanted = mirrored(inputs[pick].float(), examples.wanted(pick), which)
-        truth, moment = clean(batch, wanted, options.scale_mm) / sizes, torch.randint(0, 1000, (options.batch,))
+        truth, moment = clean_target(batch, wanted, options.scale_mm) / sizes, torch.randint(0, 1000, (options.batch,))
         noisy = scheduler.add_noise(truth, torch.randn(truth.shape), moment)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = named(model, noisy, batch, moment, options.pack).float()
+            found = predict_clean(model, noisy, batch, moment, options.pack).float()
         weight = wanted.counts / wanted.counts.sum((1, 2), keepdim=True) / len(pick)
         loss = ((found - truth).square().mean(1) * weight).sum()
         optimiser.zero_grad()
@@ -143,13 +144,12 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        for mine, now in zip(kept.parameters(), model.parameters(), strict=True):
-            mine.lerp_(now.detach(), 1 - min(MEMORY, (1 + step) / (10 + step)))
+        update_average(kept.parameters(), model.parameters(), step=step)
         spent += time.process_time() - began
-        if spent - told > options.told:
-            told = spent
+        if spent - reported > options.report_seconds:
+            reported = spent
             print(step, f"{loss.item():.3f}", f"{spent:.0f} s", flush=True)
-    figures = {"steps": step, "processor_seconds": round(spent, 1)} | judge(
+    figures = {"steps": step, "processor_seconds": round(spent, 1)} | evaluate(
         kept, inputs, examples, held, sizes, options
     )
     kept.save_pretrained(options.out, safe_serialization=True)
@@ -162,7 +162,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--residuals", type=Path, required=True, help="folder that training.guidance_residuals wrote")
     p.add_argument("--minutes", type=float, default=1.0, help="of processor time")
-    p.add_argument("--told", type=float, default=10.0, help="processor seconds between two lines")
+    p.add_argument("--report-seconds", type=float, default=10.0, help="of the processor, between two lines")
     p.add_argument("--steps", type=int, default=5, help="steps of a sample")
     p.add_argument("--samples", type=int, default=8)
     p.add_argument("--batch", type=int, default=6)

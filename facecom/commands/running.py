@@ -25,9 +25,9 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
 
     model: Any = None
     if options.model:
-        from facecom.model.checkpoint import load_checkpoint
+        from facecom.model.checkpoint import load_model
 
-        model = load_checkpoint(options.model)
+        model = load_model(options.model)
     bar = ProgressBar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
     try:
         return complete(

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from facecom.model.template import Template
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off")
-FACE_LEVELS = (2, 3)
-"""Levels of the template at which faces are used as they are."""
 
 
 def train(options: argparse.Namespace) -> None:
@@ -79,11 +77,13 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
 
 def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.ndarray:
     """Faces (N, V, 3) in the template's topology: those of another one are transferred, by completing their mean."""
-    if any(np.array_equal(triangles, template.faces[level]) for level in FACE_LEVELS):
+    from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
+
+    if any(np.array_equal(triangles, template.faces[level]) for level in (SHAPE_LEVEL, FINEST_LEVEL)):
         return faces
     from facecom.completion import complete
-    from facecom.model.adapters.own_faces import faces_on_template, superimposed
+    from facecom.model.adapters.registered_faces import faces_on_template, procrustes_aligned
 
-    aligned = superimposed(faces)
+    aligned = procrustes_aligned(faces)
     mean = complete(Mesh(aligned.mean(axis=0), triangles))
-    return faces_on_template(aligned, triangles, template, placed=mean.face.vertices, pose=mean.pose)
+    return faces_on_template(aligned, triangles, template, registered=mean.face.vertices, pose=mean.pose)

@@ -94,10 +94,10 @@ def demo(options: argparse.Namespace) -> None:
 def sample(options: argparse.Namespace) -> None:
     """Draw random faces."""
     from facecom.io.files import write_mesh
-    from facecom.model.checkpoint import load_checkpoint
+    from facecom.model.checkpoint import SHIPPED, load_model
     from facecom.model.sampling import sample_meshes
 
-    faces = sample_meshes(load_checkpoint(options.model), options.number, seed=options.seed, level=options.level)
+    faces = sample_meshes(load_model(options.model or SHIPPED), options.number, seed=options.seed, level=options.level)
     with output_folder(options.out) as partial:
         for k, mesh in enumerate(faces):
             write_mesh(partial / f"face_{k:04d}.ply", mesh)

@@ -10,7 +10,8 @@ import numpy as np
 from facecom.completion.types import AcceptanceThresholds, CompletionSettings, Scan
 from facecom.errors import AlignmentError, ScanError
 from facecom.fitting.pose_hypotheses import PoseHypothesis, best_pose_hypothesis
-from facecom.geometry.correspondence import OrientedSurface, cluster_vertices
+from facecom.geometry.clustering import cluster_vertices
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
 from facecom.model.protocol import FaceModel

@@ -15,12 +15,11 @@ from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
-from facecom.model.template import Template
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, Template
 from facecom.projection.project import Projection
 from facecom.provenance import Provenance
 from facecom.skin.detail import Detail
 
-FIT_LEVEL, FINEST_LEVEL = 1, 3
 NEAR_FACE_MM = 5.0
 """What of the scan lies farther from the completed face is hair, collar or clutter, and no residual of the face."""
 MOST_REPORTED = 40_000
@@ -62,7 +61,7 @@ def assemble(state: CompletionState) -> Assembled:
     vertices = np.concatenate([scan.mesh.vertices, added_vertices])
     merged = Mesh(vertices, stitched.merged.faces[:, order], colors=stitched.merged.colors)
     added = np.arange(len(merged.faces)) >= len(scan.mesh.faces)
-    observed_sigma = np.full(count, state.settings.posterior.measured_mm)
+    observed_sigma = np.full(count, state.settings.posterior.observed_mm)
     provenance = face_provenance(state)
     return Assembled(
         face=face,
@@ -117,7 +116,7 @@ def make_report(state: CompletionState) -> Report:
         warnings=stitched.warnings + state.warnings,
         detail=_detail_report(state.detail),
         guidance_mm=_guidance_change(state),
-        parsed_share=None if state.guidance is None else dict(state.guidance.found.seen_share),
+        parsed_share=None if state.guidance is None else dict(state.guidance.found.observed_share),
     )
 
 

@@ -11,11 +11,8 @@ from facecom.errors import FitError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Mesh, face_areas
-from facecom.model.template import Template
+from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 from facecom.projection.project import Projection
-
-FINEST_LEVEL, SHARE_LEVEL = 3, 2
-"""Levels of the template: of the projection, and the coarser one on which the scan's share is measured."""
 
 
 def coverage_of(state: CompletionState) -> Coverage:
@@ -36,7 +33,7 @@ def coverage_of(state: CompletionState) -> Coverage:
 
 def _share_on(scan: Mesh, template: Template, projected: Projection, chosen: Bools, *, on_mm: float) -> float:
     """Share of a scan's area that lies on the chosen part of the face; on its coarser level, which is near enough."""
-    faces, count = template.faces[SHARE_LEVEL], template.counts[SHARE_LEVEL]
+    faces, count = template.faces[SHAPE_LEVEL], template.counts[SHAPE_LEVEL]
     found = Surface(Mesh(projected.vertices[:count], faces)).closest(scan.vertices[scan.faces].mean(axis=1))
     on_face = (found.distance < on_mm) & np.all(chosen[faces], axis=1)[found.faces]
     area = face_areas(scan)

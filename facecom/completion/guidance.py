@@ -11,12 +11,10 @@ from facecom.errors import CheckpointError, MissingDependency
 from facecom.fitting.fit import Fit, gaussian_update
 from facecom.geometry.mesh import Mesh
 from facecom.model.protocol import FaceModel
+from facecom.model.template import SHAPE_LEVEL
 
 if TYPE_CHECKING:
     from facecom.guidance.guide import Guidance
-
-GUIDANCE_LEVEL = 2
-"""Level of the template whose vertices pictures are taken of and move."""
 
 
 def render_guidance(state: CompletionState) -> tuple[Guidance | None, tuple[str, ...]]:
@@ -32,7 +30,8 @@ def render_guidance(state: CompletionState) -> tuple[Guidance | None, tuple[str,
     source = state.guidance_source
     if source == "none":
         return None, ()
-    from facecom.guidance.guide import AUTO_USES_PICTURES, GuidanceSettings, guide
+    from facecom.guidance.guide import AUTO_USES_PICTURES, guide
+    from facecom.guidance.settings import GuidanceSettings
 
     if source == "auto" and not AUTO_USES_PICTURES:
         return None, ()
@@ -42,12 +41,12 @@ def render_guidance(state: CompletionState) -> tuple[Guidance | None, tuple[str,
         known(state.scan, "clean").for_fit,
     )
     template = model.template
-    proper = face_mask(template, level=GUIDANCE_LEVEL, radius_mm=state.settings.inner_radius_mm)
+    mask = face_mask(template, level=SHAPE_LEVEL, radius_mm=state.settings.inner_radius_mm)
     try:
         found = guide(
             coarse.mesh.with_vertices(fitted.pose.apply(coarse.mesh.vertices)),
-            Mesh(model.decode(fitted.code, level=GUIDANCE_LEVEL), template.faces[GUIDANCE_LEVEL]),
-            proper=proper,
+            Mesh(model.decode(fitted.code, level=SHAPE_LEVEL), template.faces[SHAPE_LEVEL]),
+            face_mask=mask,
             source="shipped" if source == "auto" else source,
             settings=GuidanceSettings(seed=state.seed),
         )
@@ -62,7 +61,7 @@ def apply_guidance(fitted: Fit, model: FaceModel, found: Guidance | None) -> Fit
     """The fit after one step with what pictures say; the same where they say nothing."""
     if found is None or found.observations is None:
         return fitted
-    vertices = model.decode(fitted.code, level=GUIDANCE_LEVEL)
-    rows = found.observations.rows(vertices, model.jacobian(fitted.code, level=GUIDANCE_LEVEL))
+    vertices = model.decode(fitted.code, level=SHAPE_LEVEL)
+    rows = found.observations.jacobian_rows(vertices, model.jacobian(fitted.code, level=SHAPE_LEVEL))
     # What a network expects is no measurement: the face is as unsure as without the pictures.
     return replace(gaussian_update(fitted, *rows), precision=fitted.precision)

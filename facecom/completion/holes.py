@@ -10,7 +10,6 @@ from scipy.spatial import cKDTree
 from facecom.completion.state import CompletionState, known
 from facecom.geometry.mesh import Floats, Ints, face_areas, face_components
 
-FINEST_LEVEL = 3
 LEAST_AREA_MM2 = 10.0
 """Smaller fillings are cracks of the scan, and no holes that anyone asks for."""
 

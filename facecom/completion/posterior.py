@@ -22,9 +22,9 @@ from facecom.fitting.posterior import (
 )
 from facecom.geometry.mesh import Floats, Ints
 from facecom.model.protocol import FaceModel
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 from facecom.projection.project import Projection
 
-FIT_LEVEL, GUIDANCE_LEVEL, FINEST_LEVEL = 1, 2, 3
 MOTION = 6
 """Entries of a rigid motion at the end of each deviation of code and motion."""
 LEAST_MOBILITY = 0.02
@@ -59,7 +59,7 @@ class FacePosterior:
     def spread(self) -> Floats:
         """How much wider than the fit's posterior each vertex may lie, (V,): more the farther from the observed."""
         options, face = self.state.settings.posterior, self._projection
-        away = distance_to_observed(face.vertices, face.observed, reach_mm=options.known_mm)
+        away = distance_to_observed(face.vertices, face.observed, reach_mm=options.search_mm)
         return far_factor(away, settings=options)
 
     @property
@@ -95,7 +95,7 @@ class FacePosterior:
     def rows(self, pick: Ints) -> Floats:
         """Derivative (n, 3, M + 6) of finest-level vertices by code and motion, as far as they are free."""
         model = self._model
-        level = FIT_LEVEL if pick.max(initial=0) < model.template.counts[FIT_LEVEL] else GUIDANCE_LEVEL
+        level = FIT_LEVEL if pick.max(initial=0) < model.template.counts[FIT_LEVEL] else SHAPE_LEVEL
         count = model.template.counts[level]
         if pick.max(initial=0) >= count:
             raise ValueError(f"vertex {int(pick.max())} is finer than level {level}; drag one of the first {count}")
@@ -106,7 +106,7 @@ class FacePosterior:
     def displacement(self, deviation: Floats) -> Floats:
         """Movement (V, 3) of the finest level for a deviation (M + 6,) of code and motion."""
         model, code = self._model, self._fit.code
-        at = [model.decode(c, level=GUIDANCE_LEVEL) for c in (code + deviation[:-MOTION], code)]
-        fine = model.prolong_offset(at[0] - at[1], from_level=GUIDANCE_LEVEL, to_level=FINEST_LEVEL)
+        at = [model.decode(c, level=SHAPE_LEVEL) for c in (code + deviation[:-MOTION], code)]
+        fine = model.prolong_offset(at[0] - at[1], from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL)
         fine = fine + motion_jacobian(self._projection.vertices) @ deviation[-MOTION:]
         return self.mobility[:, None] * fine

@@ -7,10 +7,10 @@ from scipy.spatial import cKDTree
 
 from facecom.completion.state import CompletionState, known
 from facecom.geometry.mesh import Bools, Ints
+from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
 from facecom.provenance import Provenance
 from facecom.stitching.stitch import Stitched
 
-GUIDANCE_LEVEL, FINEST_LEVEL = 2, 3
 RELIEF_REACH_MM = 1.0
 """Skin relief belongs to what of the face it lies this near to."""
 MAJORITY = 0.5
@@ -42,9 +42,9 @@ def _guided(state: CompletionState) -> Bools:
     template = state.template
     if seen is None:
         return np.zeros(template.counts[FINEST_LEVEL], bool)
-    told = np.zeros(template.counts[GUIDANCE_LEVEL])
+    told = np.zeros(template.counts[SHAPE_LEVEL])
     told[seen.corners] = 1.0
-    return np.asarray(template.prolong(told, from_level=GUIDANCE_LEVEL, to_level=FINEST_LEVEL) > MAJORITY)
+    return np.asarray(template.prolong(told, from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL) > MAJORITY)
 
 
 def _under_relief(state: CompletionState) -> Bools:

@@ -23,7 +23,7 @@ from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 from facecom.projection.project import Projection
 from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import Detail
@@ -74,7 +74,7 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
     if text["report"]["model"] != _plain(model.description) or len(arrays["code"]) != model.code_size:
         made_with = text["report"]["model"].get("name", "another one")
         raise CheckpointError(f"{folder}: was made with the model {made_with!r}; pass it as model=load_model(FOLDER)")
-    with matching(folder, kind=FORMAT):
+    with checkpoint_errors(folder, kind=FORMAT):
         settings = from_plain(CompletionSettings, text["settings"])
         fitted = Fit(
             code=arrays["code"],
@@ -155,9 +155,16 @@ def _detail(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any]) -> Detail
 
 def _plain(value: Any) -> Any:
     """As it reads after a journey through JSON."""
+    return json.loads(json.dumps(_stored(value)))
+
+
+def _stored(value: Any) -> Any:
+    """Dataclasses as dicts, but for fields whose metadata says that they are not stored (code of the caller's own)."""
     if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    return json.loads(json.dumps(value))
+        return {f.name: _stored(getattr(value, f.name)) for f in fields(value) if f.metadata.get("stored", True)}
+    if isinstance(value, tuple | list):
+        return [_stored(entry) for entry in value]
+    return value
 
 
 def from_plain(kind: Any, value: Any) -> Any:

@@ -21,14 +21,13 @@ from facecom.geometry.transform import Similarity
 from facecom.io.conversion import as_mesh
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 from facecom.model.tension_lines import compression_tensor
 from facecom.projection import project as projection
 from facecom.skin.color.fill import color_detail, colored_throughout, face_colors
 from facecom.skin.detail import add_detail as synthesise_detail
 from facecom.stitching.stitch import stitch as stitch_meshes
 
-FIT_LEVEL, GUIDANCE_LEVEL, FINEST_LEVEL = 1, 2, 3
-"""Levels of the template: the one that is fitted last, the one that pictures and projection start from, the finest."""
 PROJECTION_NORMAL_LIMIT_RAD = 1.1
 """A correspondence of the projection may be turned by more than one of the fit: the face lies close already."""
 
@@ -129,11 +128,11 @@ def project(state: CompletionState) -> CompletionState:
     """
     scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
     template, coarse = model.template, state.coarse_vertices
-    coarse = model.decode(fitted.code, level=GUIDANCE_LEVEL) if coarse is None else coarse
+    coarse = model.decode(fitted.code, level=SHAPE_LEVEL) if coarse is None else coarse
     offset = coarse - template.vertices[: len(coarse)]
-    fine = template.vertices + model.prolong_offset(offset, from_level=GUIDANCE_LEVEL, to_level=FINEST_LEVEL)
-    levels = ((coarse, template.faces[GUIDANCE_LEVEL]), (fine, template.faces[FINEST_LEVEL]))
-    prolongations = tuple(template.prolongation(level, scheme="loop") for level in (FIT_LEVEL, GUIDANCE_LEVEL))
+    fine = template.vertices + model.prolong_offset(offset, from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL)
+    levels = ((coarse, template.faces[SHAPE_LEVEL]), (fine, template.faces[FINEST_LEVEL]))
+    prolongations = tuple(template.prolongation(level, scheme="loop") for level in (FIT_LEVEL, SHAPE_LEVEL))
     find = correspondence_finder(scan, fitted.pose)
     projected = projection.project(
         levels, (prolongations[0], prolongations[1]), find, mirror=template.mirror, settings=state.settings.project

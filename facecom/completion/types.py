@@ -19,13 +19,14 @@ from facecom.stitching.stitch import StitchSettings
 
 if TYPE_CHECKING:
     from facecom.guidance.diffusers_pipeline import PipelineSettings
+    from facecom.guidance.settings import GuidanceSettings
 
 RIM_MM = 10.0
 """Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]
-GuidanceSource: TypeAlias = "str | PipelineSettings"
-"""Where inpainted pictures come from: "auto", "none", "shipped", or a diffusers pipeline, by its settings, its folder,
-or owner/name@commit."""
+GuidanceSource: TypeAlias = "str | PipelineSettings | GuidanceSettings"
+"""Where inpainted pictures come from: "auto", "none", "shipped" (or `GuidanceSettings`, where networks of your own can
+stand), or a diffusers pipeline, by its settings, its folder, or owner/name@commit."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Other people's ways to complete a face, behind one signature, to run beside ours on the same scan.
+"""Other methods that complete a face, behind one signature, to compare on the same scan.
 
 Each takes the partial scan and a whole face that already lies on it (a mean face or a fit), both in one frame in mm,
 and returns a whole face. What they are given, the pose, is more than `facecom.complete` gets.
@@ -31,14 +31,14 @@ def given_face(scan: Mesh, face: Mesh) -> Mesh:
 
 
 def nricp(scan: Mesh, face: Mesh, *, gate_mm: float | None = None) -> Mesh:
-    """Pull the face onto the scan by trimesh's `nricp_amberg` (Amberg et al. 2007).
+    """Register the face to the scan by trimesh's `nricp_amberg` (Amberg et al. 2007).
 
     Parameters
     ----------
     scan, face : Mesh
     gate_mm : float or None
-        Farther than this the scan does not pull; None leaves trimesh's own 0.1 of the face's diagonal, some 30 mm,
-        which draws a nose flat into its hole.
+        Points of the scan farther away are rejected; None leaves trimesh's own 0.1 of the face's diagonal, some 30 mm,
+        which flattens a nose into its hole.
 
     Raises
     ------

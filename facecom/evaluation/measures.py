@@ -1,7 +1,7 @@
-"""How far a completed surface is from a true one, in figures that need no registration of their own.
+"""How far a completed surface is from a true one, without a registration of its own.
 
 The reference is always given as points of the true surface; nothing here moves either surface, since an error after
-one more alignment is a smaller error than the one a user gets.
+one more alignment is smaller than the one a user gets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facecom.geometry.transform import fit_similarity
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorSummary:
     """Figures of a set of values, in the unit of these; NaN where there are none.
 
     count : how many; mean; median; p95 : below it lie 95 % of them; max.
@@ -32,12 +32,12 @@ class Errors:
     max: float
 
     @classmethod
-    def of(cls, values: ArrayLike) -> Errors:
+    def of(cls, values: ArrayLike) -> ErrorSummary:
         """Summarise values of any shape.
 
         Examples
         --------
-        >>> Errors.of([0.0, 1.0, 2.0]).mean
+        >>> ErrorSummary.of([0.0, 1.0, 2.0]).mean
         1.0
         """
         flat = np.asarray(values, float).ravel()
@@ -60,7 +60,7 @@ def surface_distance(points: ArrayLike, completed: Mesh | Surface) -> Floats:
     return surface.closest(points).distance
 
 
-def surface_errors(points: ArrayLike, completed: Mesh | Surface) -> Errors:
+def surface_errors(points: ArrayLike, completed: Mesh | Surface) -> ErrorSummary:
     """Figures of `surface_distance`, mm.
 
     Examples
@@ -69,12 +69,12 @@ def surface_errors(points: ArrayLike, completed: Mesh | Surface) -> Errors:
     >>> surface_errors([[1, 1, 0.5], [1, 1, 1.5]], flat).mean
     1.0
     """
-    return Errors.of(surface_distance(points, completed))
+    return ErrorSummary.of(surface_distance(points, completed))
 
 
 def errors_by_region(
     values: ArrayLike, labels: ArrayLike, names: Mapping[int, str] | Sequence[str]
-) -> dict[str, Errors]:
+) -> dict[str, ErrorSummary]:
     """Figures of the values of each region.
 
     Parameters
@@ -96,7 +96,7 @@ def errors_by_region(
     if values.shape != labels.shape:
         raise ValueError(f"expected a label for each value, got {labels.shape} labels and {values.shape} values")
     named = names.items() if isinstance(names, Mapping) else enumerate(names)
-    return {name: Errors.of(values[labels == label]) for label, name in named}
+    return {name: ErrorSummary.of(values[labels == label]) for label, name in named}
 
 
 def coverage(points: ArrayLike, completed: Mesh | Surface, *, within_mm: float = 2.0) -> float:
@@ -143,16 +143,16 @@ def angle_between(first: Floats, second: Floats) -> Floats:
 
 
 def asymmetry(vertices: ArrayLike, mirror: ArrayLike) -> Floats:
-    """Distance of each vertex to its mirrored partner after the best rigid alignment of the two, (V,), mm.
+    """Distance of each vertex to its counterpart in the mirrored face after the best rigid alignment, (V,), mm.
 
     Parameters
     ----------
     vertices : (V, 3) float
-    mirror : (V,) int, the partner of each vertex; itself on the midline
+    mirror : (V,) int, the vertex on the other side; itself on the midline
 
     Notes
     -----
-    The mean is the asymmetry index of facial surgery with partners from the template instead of closest points:
+    The mean is the asymmetry index of facial surgery, with the template's vertex pairs instead of closest points:
     Klingenberg et al., Shape analysis of symmetric structures (2002).
 
     Examples
@@ -161,16 +161,16 @@ def asymmetry(vertices: ArrayLike, mirror: ArrayLike) -> Floats:
     [0.0, 0.0, 0.0]
     """
     own = np.asarray(vertices, float)
-    partner = np.asarray(mirror)
-    if partner.shape != (len(own),) or not np.array_equal(partner[partner], np.arange(len(own))):
-        raise ValueError("mirror must name each vertex's partner, and the partner's partner is the vertex itself")
-    other = own[partner] * [-1.0, 1.0, 1.0]
+    opposite = np.asarray(mirror)
+    if opposite.shape != (len(own),) or not np.array_equal(opposite[opposite], np.arange(len(own))):
+        raise ValueError("mirror must name each vertex's counterpart, and that one's counterpart is the vertex itself")
+    other = own[opposite] * [-1.0, 1.0, 1.0]
     return np.linalg.norm(fit_similarity(other, own).apply(other) - own, axis=1)
 
 
 @dataclass(frozen=True)
 class CalibrationRow:
-    """One line of a calibration table: the share a band should hold, the share it holds, and of how many values."""
+    """A row of a calibration table: the share a band should hold, the share it holds, and of how many values."""
 
     share: float
     found: float
@@ -191,10 +191,12 @@ def calibration(errors: ArrayLike, sigma: ArrayLike, *, shares: Sequence[float] 
     >>> calibration([0.1, -0.1, 3.0, 0.5], [1.0, 1.0, 1.0, 1.0], shares=[0.5])[0].found
     0.75
     """
-    e, s = np.asarray(errors, float), np.asarray(sigma, float)
-    if e.shape != s.shape or not e.size or not (s > 0).all():
-        raise ValueError(f"expected a positive sigma for each of at least one error, got {s.shape} for {e.shape}")
+    signed, sigmas = np.asarray(errors, float), np.asarray(sigma, float)
+    if signed.shape != sigmas.shape or not signed.size or not (sigmas > 0).all():
+        raise ValueError(
+            f"expected a positive sigma for each of at least one error, got {sigmas.shape} for {signed.shape}"
+        )
     if not all(0 < share < 1 for share in shares):
         raise ValueError(f"each share must lie between 0 and 1, got {list(shares)}")
-    size = np.abs(e) / s
-    return [CalibrationRow(share, float((size <= ndtri(0.5 + share / 2)).mean()), e.size) for share in shares]
+    scaled = np.abs(signed) / sigmas
+    return [CalibrationRow(share, float((scaled <= ndtri(0.5 + share / 2)).mean()), scaled.size) for share in shares]

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-from facecom.evaluation.defects import Defect, Waves, keypoint_cells, removed
+from facecom.evaluation.defects import Defect, RimWaves, defect_mask, keypoint_cells
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit
 from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.geometry.units import MM_PER_UNIT, Unit
 
-Unit = Literal["mm", "cm", "m"]
+CLUTTER_DISTANCE_MM, CLUTTER_SPREAD_MM = 30, 20
+"""How far in front of a point of the face clutter floats, and its standard deviation along each axis."""
+CLUTTER_RADIUS_MM = (1, 4)
+"""Distance of a blob's corners from its middle."""
+
 NO_FACES = np.zeros((0, 3), np.int64)
-UNIT_MM: dict[Unit, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
 @dataclass(frozen=True)
 class ScanSettings:
     """How a scan differs from the face itself.
 
-    noise_mm : standard deviation along each axis; clutter : number of floating blobs in front of a meshed
-    face;
-    max_angle : radians, how far from upright and frontal the face may be turned; max_shift_mm : along each axis;
-    unit : the scan's own; waves : of the defect's rim.
+    noise_mm : standard deviation along each axis
+    clutter : number of floating blobs in front of a meshed face
+    max_angle : radians, largest rotation from upright and frontal
+    max_shift_mm : largest translation along each axis
+    unit : the scan's own
+    waves : of the defect's rim
     """
 
     noise_mm: float = 0.1
@@ -31,7 +37,7 @@ class ScanSettings:
     max_angle: float = np.radians(20)
     max_shift_mm: float = 150.0
     unit: Unit = "mm"
-    waves: Waves = Waves()
+    waves: RimWaves = RimWaves()
 
     def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
@@ -76,8 +82,8 @@ def partial_scan(face: Mesh, defect: Defect, *, seed: int, settings: ScanSetting
     """
     choice = settings or ScanSettings()
     rng = np.random.default_rng(seed)
-    lost = removed(face.vertices, defect, seed=seed, waves=choice.waves)
-    kept, vertex = _kept(face, defect, lost)
+    lost = defect_mask(face.vertices, defect, seed=seed, waves=choice.waves)
+    kept, vertex = _remaining(face, defect, lost)
     noisy = kept.vertices + rng.normal(size=kept.vertices.shape) * choice.noise_mm
     blobs = [_blob(noisy, rng) for _ in range(choice.clutter if len(kept.faces) else 0)]
     vertices = np.concatenate([noisy, *(blob.vertices for blob in blobs)])
@@ -85,11 +91,11 @@ def partial_scan(face: Mesh, defect: Defect, *, seed: int, settings: ScanSetting
     faces = np.concatenate([kept.faces, *(blob.faces + at for blob, at in zip(blobs, start, strict=False))])
     pose = _pose(rng, choice)
     vertex = np.concatenate([vertex, np.full(len(vertices) - len(noisy), -1)])
-    gone = np.any(lost[face.faces], axis=1) | (not len(kept.faces))
-    return PartialScan(Mesh(pose.apply(vertices), faces), pose, gone, vertex)
+    missing = np.any(lost[face.faces], axis=1) | (not len(kept.faces))
+    return PartialScan(Mesh(pose.apply(vertices), faces), pose, missing, vertex)
 
 
-def _kept(face: Mesh, defect: Defect, lost: Bools) -> tuple[Mesh, Ints]:
+def _remaining(face: Mesh, defect: Defect, lost: Bools) -> tuple[Mesh, Ints]:
     """What is left; for key points, and where no whole face is left, points alone."""
     points = np.flatnonzero(~lost)
     if not len(points):
@@ -103,17 +109,18 @@ def _kept(face: Mesh, defect: Defect, lost: Bools) -> tuple[Mesh, Ints]:
 
 
 def _pose(rng: np.random.Generator, settings: ScanSettings) -> Similarity:
+    """A random pose, face frame (mm) -> scan frame and unit."""
     axis = unit(rng.normal(size=3))
     rotation = rotation_from_vector(axis * rng.uniform(0, settings.max_angle))
     shift = rng.uniform(-settings.max_shift_mm, settings.max_shift_mm, 3)
-    return Similarity(scale=1 / UNIT_MM[settings.unit]) @ Similarity(rotation, shift)
+    return Similarity(scale=1 / MM_PER_UNIT[settings.unit]) @ Similarity(rotation, shift)
 
 
 _OCTAHEDRON = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)
-_EIGHT = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]])
+_OCTAHEDRON_FACES = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]])
 
 
 def _blob(scan: Floats, rng: np.random.Generator) -> Mesh:
     """A small closed surface in front of the face, as scanners leave them floating."""
-    centre = scan[rng.integers(len(scan))] + [0, 0, 30] + rng.normal(size=3) * 20
-    return Mesh(centre + _OCTAHEDRON * rng.uniform(1, 4, (6, 1)), _EIGHT)
+    centre = scan[rng.integers(len(scan))] + [0, 0, CLUTTER_DISTANCE_MM] + rng.normal(size=3) * CLUTTER_SPREAD_MM
+    return Mesh(centre + _OCTAHEDRON * rng.uniform(*CLUTTER_RADIUS_MM, (6, 1)), _OCTAHEDRON_FACES)

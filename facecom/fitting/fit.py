@@ -9,16 +9,21 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from facecom.errors import FitError
-from facecom.fitting.newton import FitProblem, FitSettings, FitStage, ShapeModel, default_fit_stages, newton_steps
-from facecom.fitting.normal_equations import motion_is_determined, solve_step
+from facecom.fitting.newton import FitProblem, newton_steps
+from facecom.fitting.normal_equations import MOTION_SIZE, motion_is_determined, solve_step
+from facecom.fitting.types import FitSettings, FitStage, FitTerm, ShapeModel, default_fit_stages
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
 __all__ = [
-    "Fit", "FitOptions", "FitSettings", "FitState", "ShapeModel", "FitStage", "default_fit_stages", "fit",
+    "Fit", "FitOptions", "FitSettings", "FitState", "FitTerm", "ShapeModel", "FitStage", "default_fit_stages", "fit",
     "fit_from_several", "iterate_fit", "near_poses", "gaussian_update",
 ]  # fmt: skip
+
+CONVERGED_STEP_MM = 0.05
+"""Root mean square movement of the face along the scan's normals in the last step, mm, below which a fit has converged:
+less than scanners tell apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +33,7 @@ class FitState:
     code : (M,); pose : scan frame (mm) -> face frame; vertices : (V, 3) of the stage's level, face frame, mm;
     precision, matched : as in `Fit`;
     terms : value of each term by name (`plane_rms_mm`, `prior`, `landmark_rms_mm`, `step_mm`), and `cost`, that of the
-    robust gaps and of the code before the iteration: of two fits to one scan the lower one explains more.
+    robust residuals, the code and extra terms before the iteration: of two fits to one scan the lower explains more.
     """
 
     code: Floats
@@ -47,7 +52,7 @@ class Fit:
 
     precision : (M + 6, M + 6) second derivative of the cost in code and rigid motion of the face (rotation vector about
     the origin of the face frame, translation): the inverse is the posterior covariance.
-    matched : (V,) weight in 0..1 with which each vertex of the last level found a partner.
+    matched : (V,) inlier weight in 0..1 of the correspondence of each vertex of the last level, 0 without one.
     """
 
     code: Floats
@@ -65,7 +70,7 @@ class FitOptions(TypedDict, total=False):
 
     settings: FitSettings
     weights: Floats
-    """(V,) in 0..1 for the vertices of the finest level used: how much each is trusted to be face."""
+    """(V,) in 0..1 for the vertices of the finest level used: how far each is trusted to be face."""
     landmarks: Mapping[str, Floats]
     """name -> (3,) point in the scan's frame, mm."""
     landmark_sigma_mm: Mapping[str, float]
@@ -89,7 +94,7 @@ def iterate_fit(
     Raises
     ------
     FitError
-        When too few vertices find a partner on the scan; the message carries the figures.
+        When too few vertices find a correspondence on the scan; the message gives the figures.
     """
     chosen: FitOptions = {"settings": FitSettings(), **options}
     for step, stage, number in newton_steps(FitProblem(scan, model, **chosen), start):
@@ -115,8 +120,8 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
         raise ValueError("the fit has no stages; give at least one")
     if not motion_is_determined(last.precision):
         raise FitError(
-            "the scan looks the same turned or moved, as a ball, a plane or a tube does, so that nothing tells where a "
-            "face lies in it; is it a face?"
+            "the scan looks the same rotated or moved, as a ball, a plane or a tube does, so that nothing tells where "
+            "a face lies in it; is it a face?"
         )
     return Fit(
         code=last.code,
@@ -126,7 +131,7 @@ def fit(scan: OrientedSurface, model: ShapeModel, start: Similarity, **options: 
         precision=last.precision,
         matched=last.matched,
         terms=last.terms,
-        converged=last.terms["step_mm"] < 0.05,
+        converged=last.terms["step_mm"] < CONVERGED_STEP_MM,
     )
 
 
@@ -135,8 +140,8 @@ def fit_from_several(
 ) -> Fit:
     """The fit of lowest cost, of one from each start; of equals the first.
 
-    The cost has more than one valley where something stands a few millimetres off the face that one shape explains and
-    another takes for hair: which of them a fit ends in is then a matter of degrees at the start.
+    The cost has more than one minimum where something stands a few millimetres off the face that one shape explains and
+    another takes for hair: which of them a fit ends in then depends on a degree or two at the start.
 
     Raises
     ------
@@ -147,33 +152,34 @@ def fit_from_several(
     """
     if not starts:
         raise ValueError("there is no pose to start from; give at least one")
-    found: list[Fit] = []
-    failed: list[FitError] = []
+    fits: list[Fit] = []
+    errors: list[FitError] = []
     for start in starts:
         try:
-            found.append(fit(scan, model, start, **options))
+            fits.append(fit(scan, model, start, **options))
         except FitError as error:
-            failed.append(error)
-    if not found:
-        raise failed[0]
-    return min(found, key=lambda fitted: fitted.terms["cost"])
+            errors.append(error)
+    if not fits:
+        raise errors[0]
+    return min(fits, key=lambda fitted: fitted.terms["cost"])
 
 
 def near_poses(pose: Similarity, count: int, *, turn_rad: float, shift_mm: float, seed: int) -> list[Similarity]:
-    """The pose (scan frame -> face frame) and `count` more, turned and moved at random by these deviations an axis."""
+    """The pose (scan frame -> face frame) and `count` more, moved at random by these standard deviations an axis."""
     rng = np.random.default_rng(seed)
-    drawn = [(rng.normal(0.0, turn_rad, 3), rng.normal(0.0, shift_mm, 3)) for _ in range(count)]
-    return [pose, *(Similarity(rotation_from_vector(turn), shift) @ pose for turn, shift in drawn)]
+    motions = [(rng.normal(0.0, turn_rad, 3), rng.normal(0.0, shift_mm, 3)) for _ in range(count)]
+    return [pose, *(Similarity(rotation_from_vector(turn), shift) @ pose for turn, shift in motions)]
 
 
-def gaussian_update(fitted: Fit, rows: Floats, gaps: Floats, weights: Floats) -> Fit:
-    """The fit after it has taken in further observations: one Gauss-Newton step from its optimum.
+def gaussian_update(fitted: Fit, rows: Floats, residuals: Floats, weights: Floats) -> Fit:
+    """The fit updated by further linear observations: one Gauss-Newton step from its optimum.
 
     Parameters
     ----------
-    rows : (n, M + 6), derivative by code and motion; gaps : (n,), mm; weights : (n,), 1 / variance
+    rows : (n, M + 6), derivative by code and motion; residuals : (n,), mm; weights : (n,), 1 / variance
     """
     precision = fitted.precision + (rows * weights[:, None]).T @ rows
-    delta = solve_step(precision, rows.T @ (weights * gaps))
-    motion = Similarity(rotation_from_vector(delta[-6:-3]), delta[-3:])
-    return replace(fitted, code=fitted.code + delta[:-6], pose=motion.inverse() @ fitted.pose, precision=precision)
+    delta = solve_step(precision, rows.T @ (weights * residuals))
+    code_step, rotation_step = delta[:-MOTION_SIZE], delta[-MOTION_SIZE:-3]
+    motion = Similarity(rotation_from_vector(rotation_step), delta[-3:])
+    return replace(fitted, code=fitted.code + code_step, pose=motion.inverse() @ fitted.pose, precision=precision)

@@ -1,4 +1,4 @@
-"""Solves of the fit's normal equations that no scan can break.
+"""Solution of the fit's normal equations, safe for any scan.
 
 A scan that a motion leaves unchanged (a ball, a plane, a cylinder) leaves that motion undetermined. Whether a Cholesky
 factorisation of such a matrix then fails depends on rounding, and so on the processor; here the outcome does not.
@@ -13,22 +13,23 @@ from facecom.geometry.mesh import Floats
 
 MOTION_SIZE = 6
 """Entries of a rigid motion, last in every deviation: rotation vector, translation."""
-LEAST_PIVOT = 1e-4
+MIN_PIVOT = 1e-4
 """Share of a motion's own information that must be left when everything else is free to move, for it to count as
 determined. Faces leave 1e-3 and more, the facets of a fine ball 5e-5, summing in single precision 1e-7."""
 MOTION_DAMPING = 1e-3
 """Share of its own information that an undetermined motion is held with (Levenberg 1944)."""
-FIRST_JITTER, MOST_JITTER = 1e-8, 1.0
-"""Shares of the diagonal that are added to a matrix which rounding has made indefinite, the smallest that helps."""
+FIRST_JITTER, JITTER_GROWTH, MAX_JITTER = 1e-8, 10.0, 1.0
+"""Share of the diagonal that is added to a matrix which rounding has made indefinite: the first that is tried, the
+factor from try to try, and the last."""
 
 
-def solve_step(precision: Floats, slope: Floats) -> Floats:
-    """The Gauss-Newton step (M + 6,) of `precision @ step = slope`; a motion that is not determined is damped.
+def solve_step(precision: Floats, rhs: Floats) -> Floats:
+    """The Gauss-Newton step (M + 6,) of `precision @ step = rhs`; a motion that is not determined is damped.
 
     Parameters
     ----------
     precision : (M + 6, M + 6) over code, rotation vector and translation, symmetric
-    slope : (M + 6,)
+    rhs : (M + 6,)
 
     Examples
     --------
@@ -37,11 +38,11 @@ def solve_step(precision: Floats, slope: Floats) -> Floats:
     """
     factor = _determined_factor(precision)
     if factor is not None:
-        return linalg.cho_solve((factor, False), slope)
+        return linalg.cho_solve((factor, False), rhs)
     damped = precision.copy()
-    at = np.arange(len(precision) - MOTION_SIZE, len(precision))
-    damped[at, at] += MOTION_DAMPING * precision[at, at]
-    return linalg.cho_solve((cholesky_lower(damped), True), slope)
+    motion = np.arange(len(precision) - MOTION_SIZE, len(precision))
+    damped[motion, motion] += MOTION_DAMPING * precision[motion, motion]
+    return linalg.cho_solve((cholesky_lower(damped), True), rhs)
 
 
 def motion_is_determined(precision: Floats) -> bool:
@@ -61,9 +62,9 @@ def _determined_factor(precision: Floats) -> Floats | None:
         factor, _ = linalg.cho_factor(precision)
     except linalg.LinAlgError:
         return None
-    last = slice(len(precision) - MOTION_SIZE, None)
-    left = np.diag(factor)[last] ** 2
-    return factor if np.all(left > LEAST_PIVOT * np.diag(precision)[last]) else None
+    motion = slice(len(precision) - MOTION_SIZE, None)
+    remaining = np.diag(factor)[motion] ** 2
+    return factor if np.all(remaining > MIN_PIVOT * np.diag(precision)[motion]) else None
 
 
 def cholesky_lower(matrix: Floats) -> Floats:
@@ -81,6 +82,6 @@ def cholesky_lower(matrix: Floats) -> Floats:
         try:
             return np.asarray(linalg.cholesky(matrix + np.diag(jitter * diagonal), lower=True))
         except linalg.LinAlgError:
-            if jitter >= MOST_JITTER:
+            if jitter >= MAX_JITTER:
                 raise ValueError("the normal equations are not symmetric positive semi-definite") from None
-            jitter = max(10.0 * jitter, FIRST_JITTER)
+            jitter = max(JITTER_GROWTH * jitter, FIRST_JITTER)

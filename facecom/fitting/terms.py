@@ -1,4 +1,4 @@
-"""What the scan says about the face: robust point-to-plane rows, one side against the other, landmarks."""
+"""Terms of the fit: robust point-to-plane residuals, symmetry residuals near the midline, landmarks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from facecom.geometry.mesh import Floats, Ints
 def point_to_plane_rows(
     matches: Correspondences, vertices: Floats, jacobian: Floats, *, pick: Ints
 ) -> tuple[Floats, Floats]:
-    """Point-to-plane rows of the matches `pick`: (n, M + 6) for code and small motion of the face, and (n,) gaps.
+    """Point-to-plane rows of the matches `pick`: (n, M + 6) for code and small motion of the face, and (n,) residuals.
 
-    `jacobian` is (3 V, M).
-
-    The motion is a rotation about the origin of the face frame, then a translation; both act on the face.
+    `jacobian` is (3 V, M). The motion is a rotation about the origin of the face frame, then a translation; both act on
+    the face.
     """
     normal, at = matches.normals[pick], vertices[pick]
     # all rows and then some are read faster than some rows of a matrix this wide
@@ -43,15 +42,19 @@ def midline_pairs(mirror: Ints, vertices: Floats, pick: Ints, *, strip_mm: float
 
 
 def symmetry_residuals(
-    rows: Floats, gaps: Floats, inlier_weight: Floats, *, pairs: Ints
+    rows: Floats, residuals: Floats, inlier_weight: Floats, *, pairs: Ints
 ) -> tuple[Floats, Floats, Floats]:
-    """Rows, gaps and weights in 0..1 of one side less the other, for pairs (P, 2) of plane rows (n, M + 6).
+    """Rows, residuals and weights in 0..1 of one side less the other, for pairs (P, 2) of plane rows (n, M + 6).
 
-    What a model leaves of a face is much the same on both sides, so that the difference of two gaps is known better
-    than either. Beside the midline it shows where a face looks, also where only half of it was seen.
+    What a model leaves unexplained of a face is much the same on both sides, so that the difference of two residuals is
+    known better than either. Near the midline it fixes the yaw of a face, also where only half of it was observed.
     """
     one, other = pairs.T
-    return rows[one] - rows[other], gaps[one] - gaps[other], np.sqrt(inlier_weight[one] * inlier_weight[other])
+    return (
+        rows[one] - rows[other],
+        residuals[one] - residuals[other],
+        np.sqrt(inlier_weight[one] * inlier_weight[other]),
+    )
 
 
 def landmark_rows(targets: Floats, vertices: Floats, jacobian: Floats, *, pick: Ints) -> tuple[Floats, Floats]:
@@ -62,18 +65,18 @@ def landmark_rows(targets: Floats, vertices: Floats, jacobian: Floats, *, pick: 
     return rows.reshape(3 * len(pick), -1), (targets - at).ravel()
 
 
-def geman_mcclure(gaps: Floats, *, scale_mm: float) -> Floats:
-    """Weight in 0..1 of each gap; a quarter at `scale_mm`, and vanishing for what is not face (Geman 1987)."""
-    return 1.0 / (1.0 + (gaps / scale_mm) ** 2) ** 2
+def geman_mcclure(residuals: Floats, *, scale_mm: float) -> Floats:
+    """Weight in 0..1 of each residual; a quarter at `scale_mm`, and vanishing for what is not face (Geman 1987)."""
+    return 1.0 / (1.0 + (residuals / scale_mm) ** 2) ** 2
 
 
-def geman_mcclure_cost(gaps: Floats, *, scale_mm: float) -> Floats:
-    """What each gap costs with those weights, mm2, less what it would without a partner: never above 0."""
-    squares = gaps**2
+def geman_mcclure_cost(residuals: Floats, *, scale_mm: float) -> Floats:
+    """Cost of each residual with those weights, mm2, less its cost without a correspondence: never above 0."""
+    squares = residuals**2
     return squares / (1.0 + squares / scale_mm**2) - scale_mm**2
 
 
-def by_name(landmarks: Mapping[str, Floats], known: Mapping[str, int]) -> tuple[Ints, Floats]:
+def landmark_targets(landmarks: Mapping[str, Floats], known: Mapping[str, int]) -> tuple[Ints, Floats]:
     """Vertex indices and (L, 3) targets of the named landmarks.
 
     Raises

@@ -12,7 +12,7 @@ from facecom.geometry.mesh import Floats, Ints, Mesh
 
 @dataclass(frozen=True, eq=False)
 class Closest:
-    """Answer to a closest-point query of Q points.
+    """Closest points of Q query points.
 
     points : (Q, 3) on the surface; faces : (Q,) index of the face; barycentric : (Q, 3); distance : (Q,), mm.
     """
@@ -25,7 +25,7 @@ class Closest:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Answer to Q rays.
+    """First hits of Q rays.
 
     depth : (Q,) along the given direction, inf where nothing is hit; faces : (Q,), -1 there; barycentric : (Q, 3).
     """
@@ -39,7 +39,7 @@ class Surface:
     """A triangle surface ready for queries; the bounding-volume tree is built once.
 
     Embree works in float32, so the scene is centred, and closest points and distances are recomputed in float64
-    from the face that it names.
+    from the face that it reports.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Surface:
         """Closest surface point of each of (Q, 3) points; ValueError where one is not finite."""
         query = np.asarray(points, float)
         if not np.isfinite(query).all():
-            raise ValueError("the closest point of a point that is not finite was asked for; remove such points first")
+            raise ValueError("a query point is not finite; remove such points first")
         answer = self._scene.compute_closest_points(
             self._tensor(np.ascontiguousarray(query - self._centre, np.float32))
         )
@@ -80,8 +80,8 @@ class Surface:
 
     def cast(self, origins: ArrayLike, directions: ArrayLike) -> Hits:
         """First hit of each of (Q, 3) rays."""
-        start, along = np.broadcast_arrays(np.asarray(origins, float) - self._centre, np.asarray(directions, float))
-        rays = np.concatenate([start, along], axis=-1).astype(np.float32)
+        start, direction = np.broadcast_arrays(np.asarray(origins, float) - self._centre, np.asarray(directions, float))
+        rays = np.concatenate([start, direction], axis=-1).astype(np.float32)
         answer = self._scene.cast_rays(self._tensor(np.ascontiguousarray(rays)))
         depth = answer["t_hit"].numpy().astype(float)
         faces = np.where(np.isfinite(depth), answer["primitive_ids"].numpy().astype(np.int64), -1)
@@ -111,6 +111,7 @@ def closest_barycentric(points: Floats, corners: Floats) -> Floats:
 
 
 def _closest_on_edges(points: Floats, corners: Floats) -> Floats:
+    """The same on the border of each triangle."""
     best = np.full(len(points), np.inf)
     out = np.zeros((len(points), 3))
     for i, j in ((0, 1), (1, 2), (2, 0)):
@@ -118,8 +119,8 @@ def _closest_on_edges(points: Floats, corners: Floats) -> Floats:
         length = np.einsum("qd,qd->q", edge, edge)
         t = np.einsum("qd,qd->q", points - corners[:, i], edge) / np.where(length > 0, length, 1.0)
         t = np.clip(t, 0.0, 1.0)
-        gap = points - corners[:, i] - t[:, None] * edge
-        squared = np.einsum("qd,qd->q", gap, gap)
+        offset = points - corners[:, i] - t[:, None] * edge
+        squared = np.einsum("qd,qd->q", offset, offset)
         closer = squared < best
         best[closer] = squared[closer]
         out[closer] = 0.0

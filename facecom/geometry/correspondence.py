@@ -1,4 +1,4 @@
-"""Partners of one oriented surface on another: closest points that are neither rim nor back side."""
+"""Correspondences of points on an oriented surface: closest points that are neither boundary nor back side."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, edge_lengths, unit, vertex_normals
+from facecom.geometry.mesh import (
+    Bools,
+    Floats,
+    Ints,
+    Mesh,
+    boundary_edges,
+    edge_lengths,
+    unit,
+    vertex_normals,
+)
 from facecom.geometry.transform import Similarity
+
+INTERIOR_SHARE = 1e-3
+"""Least barycentric weight off the boundary vertices for a closest point to count as inside the surface."""
 
 
 @dataclass(frozen=True, eq=False)
 class Correspondences:
-    """Partners of N points.
+    """Correspondences of N query points.
 
     points, normals : (N, 3), in the frame of the query; distance : (N,), mm;
-    valid : (N,), False on the rim, on back sides and beyond reach.
+    valid : (N,), False on the boundary, on back sides and beyond reach.
     """
 
     points: Floats
@@ -28,7 +40,7 @@ class Correspondences:
 
 
 class OrientedSurface:
-    """A scan prepared for many closest-point queries: tree, vertex normals, rim.
+    """A scan prepared for many closest-point queries: tree, vertex normals, boundary.
 
     Parameters
     ----------
@@ -39,12 +51,12 @@ class OrientedSurface:
     def __init__(self, mesh: Mesh, *, inside_out: bool = False) -> None:
         self.surface = Surface(mesh)
         self.normals = vertex_normals(mesh.vertices, mesh.faces) * (-1.0 if inside_out else 1.0)
-        self.on_rim = np.zeros(len(mesh.vertices), bool)
-        self.on_rim[boundary_edges(mesh.faces).ravel()] = True
+        self.on_boundary = np.zeros(len(mesh.vertices), bool)
+        self.on_boundary[boundary_edges(mesh.faces).ravel()] = True
 
     @functools.cached_property
     def _corners(self) -> tuple[cKDTree, float]:
-        """The corners of the triangles, and how far from them a point of a triangle can be, mm."""
+        """Tree of the triangles' corners, and how far from them a point of a triangle can be, mm."""
         used = self.mesh.vertices[np.unique(self.mesh.faces)]
         return cKDTree(used), float(edge_lengths(self.mesh).max()) / np.sqrt(3.0)
 
@@ -61,52 +73,33 @@ class OrientedSurface:
         pose: Similarity,
         reach_mm: float,
         normal_limit_rad: float,
-        many_far: bool = False,
+        prefilter: bool = False,
     ) -> Correspondences:
         """Closest points to (N, 3) points with (N, 3) normals.
 
         Parameters
         ----------
         pose : frame of this surface (mm) -> frame of the query
-        reach_mm : a partner farther away is not believed
-        normal_limit_rad : nor is one whose normal is turned by more
-        many_far : whether to expect many points beyond the reach; they are then sorted out before the tree of triangles
-            is asked, which is slow for them, and each becomes its own partner at an infinite distance
+        reach_mm : a correspondence farther away is not valid
+        normal_limit_rad : nor is one whose normal differs by a larger angle
+        prefilter : whether to drop points beyond the reach before the tree of triangles is asked, which is slow for
+            them; each such point then corresponds to itself at an infinite distance
         """
         query = pose.inverse().apply(points)
-        near = self._may_reach(query, reach_mm) if many_far else np.arange(len(query))
+        near = self._may_reach(query, reach_mm) if prefilter else np.arange(len(query))
         found = self.surface.closest(query[near])
         corners = self.mesh.faces[found.faces]
         own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals.take(corners, axis=0)))
-        inner = np.sum(found.barycentric * ~self.on_rim[corners], axis=1)
-        turned, partner = normals.astype(float), points.astype(float)
-        turned[near], partner[near] = pose.rotate(own), pose.apply(found.points)
-        agree = np.einsum("nd,nd->n", turned[near], normals[near])
+        interior = np.sum(found.barycentric * ~self.on_boundary[corners], axis=1)
+        matched_normals, matched_points = normals.astype(float), points.astype(float)
+        matched_normals[near], matched_points[near] = pose.rotate(own), pose.apply(found.points)
+        cosine = np.einsum("nd,nd->n", matched_normals[near], normals[near])
         distance, valid = np.full(len(points), np.inf), np.zeros(len(points), bool)
         distance[near] = found.distance
-        valid[near] = (found.distance < reach_mm) & (agree > np.cos(normal_limit_rad)) & (inner > 1e-3)
-        return Correspondences(partner, turned, distance, valid)
+        valid[near] = (found.distance < reach_mm) & (cosine > np.cos(normal_limit_rad)) & (interior > INTERIOR_SHARE)
+        return Correspondences(matched_points, matched_normals, distance, valid)
 
     def _may_reach(self, query: Floats, reach_mm: float) -> Ints:
         """Indices of the points whose distance to the surface may be less than the reach."""
         tree, slack = self._corners
         return np.flatnonzero(tree.query(query, distance_upper_bound=reach_mm + slack)[0] < np.inf)
-
-
-def cluster_vertices(mesh: Mesh, *, cell_mm: float) -> tuple[Mesh, Ints]:
-    """Coarser mesh whose vertices are the means of those in each cell of a grid, and the cell of each old vertex.
-
-    Source: Rossignac and Borrel, Multi-resolution 3D approximations for rendering complex scenes (1993).
-    """
-    low = mesh.vertices.min(axis=0)
-    cell = np.floor((mesh.vertices - low) / cell_mm).astype(np.int64)
-    shape = cell.max(axis=0) + 1
-    key = (cell[:, 0] * shape[1] + cell[:, 1]) * shape[2] + cell[:, 2]
-    _, owner = np.unique(key, return_inverse=True)
-    owner = owner.ravel()
-    count = np.bincount(owner)
-    centres = np.stack([np.bincount(owner, mesh.vertices[:, k]) for k in range(3)], axis=1) / count[:, None]
-    faces = owner[mesh.faces]
-    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-    return Mesh(centres, faces[np.sort(first)]), owner.astype(np.int64)

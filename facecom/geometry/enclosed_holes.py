@@ -1,4 +1,4 @@
-"""Which unseen vertices of a face are a hole in the scan, and which lie beyond its outer border."""
+"""Which unobserved vertices of a face are a hole in the scan, and which lie beyond its outer border."""
 
 from __future__ import annotations
 
@@ -8,28 +8,37 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.mesh import Bools, Mesh, boundary_edges, vertex_adjacency
 
+RIM_REACH = 2.0
+"""Distance, in widths of a neck, over which vertices at the rim belong to the outside that lies next to them."""
 
-def enclosed_holes(face: Mesh, measured: Bools, *, neck_mm: float = 3.0) -> Bools:
-    """Unseen vertices that seen skin surrounds, (V,) bool.
 
-    What hangs together with the border of the face through passages wider than `neck_mm` on both sides is the outside
-    of the scan (scalp, ears, neck), not a hole.
+def enclosed_holes(face: Mesh, observed: Bools, *, neck_mm: float = 3.0) -> Bools:
+    """Unobserved vertices that observed skin surrounds, (V,) bool.
+
+    What is connected with the border of the face through passages wider than `neck_mm` on both sides is the outside of
+    the scan (scalp, ears, neck), not a hole.
+
+    Parameters
+    ----------
+    face : Mesh, mm, with a border
+    observed : (V,) bool, vertices that the scan shows
+    neck_mm : float
     """
-    unseen = ~measured
-    if not unseen.any() or not measured.any():
-        return unseen
-    depth = cKDTree(face.vertices[measured]).query(face.vertices)[0]
-    core = unseen & (depth > neck_mm)
+    unobserved = ~observed
+    if not unobserved.any() or not observed.any():
+        return unobserved
+    depth = cKDTree(face.vertices[observed]).query(face.vertices)[0]
+    core = unobserved & (depth > neck_mm)
     outer = np.unique(boundary_edges(face.faces))
-    adjacency = vertex_adjacency(face.faces, len(measured))
-    label = np.full(len(measured), -1)
+    adjacency = vertex_adjacency(face.faces, len(observed))
+    label = np.full(len(observed), -1)
     inner = np.flatnonzero(core)
     label[inner] = csgraph.connected_components(adjacency[inner][:, inner], directed=False)[1]
     outside = np.isin(label, np.unique(label[outer])) & core
-    outside[outer] |= unseen[outer]
-    rest = np.flatnonzero(unseen & ~core)
+    outside[outer] |= unobserved[outer]
+    rest = np.flatnonzero(unobserved & ~core)
     if outside.any() and len(rest):
         nearest = cKDTree(face.vertices[core | outside]).query(face.vertices[rest])
-        owner = np.flatnonzero(core | outside)[nearest[1]]
-        outside[rest] = outside[owner] & (nearest[0] < 2.0 * neck_mm)
-    return unseen & ~outside
+        neighbour = np.flatnonzero(core | outside)[nearest[1]]
+        outside[rest] = outside[neighbour] & (nearest[0] < RIM_REACH * neck_mm)
+    return unobserved & ~outside

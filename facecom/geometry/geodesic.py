@@ -1,4 +1,4 @@
-"""Distances along a surface."""
+"""Geodesic distances."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
 
+IMPROVEMENT_MM = 1e-12
+"""Least improvement of a distance that is passed on: less is rounding, and would go round for ever."""
+
 
 def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.inf) -> Floats:
-    """Length of the shortest way along the surface from each vertex to a set of vertices.
+    """Length of the shortest path along the surface from each vertex to a set of vertices.
 
-    Each triangle carries a straight front from two of its corners to the third (the virtual source of Kimmel and
+    Each triangle passes a straight front from two of its corners to the third (the virtual source of Kimmel and
     Sethian, Computing geodesic paths on manifolds, 1998), again and again until nothing changes, so that slivers do
     no harm and the values never fall below the true distances of flat pieces. The nearest fronts move first, about an
     edge's length at a time (delta-stepping, Meyer and Sanders 2003): far ones would move again and again.
@@ -24,7 +27,7 @@ def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.in
 
     Returns
     -------
-    (V,) float, mm; inf where no way leads
+    (V,) float, mm; inf where no path leads
 
     Raises
     ------
@@ -39,7 +42,7 @@ def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.in
     """
     start = np.asarray(sources, np.int64)
     if not start.size:
-        raise ValueError("the distance from no vertex at all was asked for; give at least one source")
+        raise ValueError("geodesic distances need at least one source vertex")
     distance = np.full(len(mesh.vertices), np.inf)
     distance[start] = 0.0
     corners = np.concatenate([np.roll(mesh.faces, k, axis=1) for k in range(3)])
@@ -47,13 +50,13 @@ def geodesic_distance(mesh: Mesh, sources: ArrayLike, *, reach_mm: float = np.in
     waiting = np.zeros(len(distance), bool)
     waiting[start] = True
     while waiting.any():
-        fresh = np.flatnonzero(waiting)
-        fresh = fresh[distance[fresh] <= distance[fresh].min() + fronts.step]
-        waiting[fresh] = False
-        rows = fronts.from_vertices(fresh)
+        active = np.flatnonzero(waiting)
+        active = active[distance[active] <= distance[active].min() + fronts.step]
+        waiting[active] = False
+        rows = fronts.from_vertices(active)
         first, second, target = corners[rows].T
-        reached = _carried(distance[first], distance[second], *fronts.frames(rows).T)
-        better = (reached < distance[target] - 1e-12) & (reached <= reach_mm)
+        reached = _front_distance(distance[first], distance[second], *fronts.frames(rows).T)
+        better = (reached < distance[target] - IMPROVEMENT_MM) & (reached <= reach_mm)
         waiting[target[better]] = True
         np.minimum.at(distance, target[better], reached[better])
     return distance
@@ -78,24 +81,24 @@ class _Fronts:
         """Rows with one of the vertices as their first corner or second, each once."""
         begin, size = self._first[vertices], self._first[vertices + 1] - self._first[vertices]
         within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-        return _once(self._rows[np.repeat(begin, size) + within], len(self._corners))
+        return _sorted_unique(self._rows[np.repeat(begin, size) + within], len(self._corners))
 
     def frames(self, rows: Ints) -> Floats:
-        """Their `_frames`, (R, 3)."""
+        """Their `_edge_frames`, (R, 3)."""
         new = rows[~self._known[rows]]
-        self._frames[new] = _frames(self._vertices, self._corners[new])
+        self._frames[new] = _edge_frames(self._vertices, self._corners[new])
         self._known[new] = True
         return self._frames[rows]
 
 
-def _once(numbers: Ints, count: int) -> Ints:
+def _sorted_unique(numbers: Ints, count: int) -> Ints:
     """Numbers below `count` in their order, each once."""
-    there = np.zeros(count, bool)
-    there[numbers] = True
-    return np.flatnonzero(there)
+    present = np.zeros(count, bool)
+    present[numbers] = True
+    return np.flatnonzero(present)
 
 
-def _frames(vertices: Floats, corners: Ints) -> Floats:
+def _edge_frames(vertices: Floats, corners: Ints) -> Floats:
     """Length of the first edge of each triangle, and the third corner along and across it, (C, 3)."""
     first, second, third = (vertices[corners[:, k]] for k in range(3))
     edge, side = second - first, third - first
@@ -105,8 +108,8 @@ def _frames(vertices: Floats, corners: Ints) -> Floats:
     return np.stack([length, along, across], axis=1)
 
 
-def _carried(first: Floats, second: Floats, length: Floats, along: Floats, across: Floats) -> Floats:
-    """Distance of the third corner by way of a point of the edge, whose distance is linear along it."""
+def _front_distance(first: Floats, second: Floats, length: Floats, along: Floats, across: Floats) -> Floats:
+    """Distance of the third corner through a point of the edge, along which the distance is linear."""
     known = np.isfinite(first) & np.isfinite(second) & (length > 0)
     near, far = np.where(known, first, 0.0), np.where(known, second, 0.0)
     slope = np.clip((far - near) / np.where(length > 0, length, 1.0), -1.0, 1.0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Floats, Ints, face_cross, vertex_adjacency
+from facecom.geometry.mesh import Floats, Ints, face_cross, unit, vertex_adjacency, vertex_normals
+
+NORMAL_STEP = 0.5
+"""Share of the way to the mean of the neighbours that a normal goes in one smoothing pass."""
 
 
 def uniform_laplacian(faces: Ints, count: int) -> sp.csr_matrix:
@@ -36,3 +39,31 @@ def vertex_areas(vertices: Floats, faces: Ints) -> Floats:
     """One third of the area of the faces around each vertex, (V,), mm²."""
     area = 0.5 * np.linalg.norm(face_cross(vertices, faces), axis=1)
     return np.bincount(faces.ravel(), np.repeat(area, 3), minlength=len(vertices)) / 3.0
+
+
+def smoothed_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
+    """Vertex normals averaged over rings of neighbours, so that what moves along them folds less easily.
+
+    Parameters
+    ----------
+    vertices : (V, 3) float
+    faces : (F, 3) int
+    passes : int, rings of neighbours that are averaged; 0 for the plain normals
+
+    Returns
+    -------
+    (V, 3) float, unit length
+
+    Examples
+    --------
+    >>> roof = np.array([[0, 0, 0], [1, 0, 1], [1, 2, 1], [0, 2, 0], [2, 0, 0], [2, 2, 0.0]])
+    >>> faces = np.array([[0, 1, 3], [1, 2, 3], [1, 4, 2], [4, 5, 2]])
+    >>> plain, smooth = (smoothed_normals(roof, faces, passes=n)[0, 2] for n in (0, 3))
+    >>> bool(plain < smooth < 1)
+    True
+    """
+    normals = vertex_normals(vertices, faces)
+    laplacian = uniform_laplacian(faces, len(vertices))
+    for _ in range(passes):
+        normals = unit(normals + NORMAL_STEP * (laplacian @ normals))
+    return normals

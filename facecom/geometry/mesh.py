@@ -79,7 +79,10 @@ class Mesh:
         """Return the mesh of the chosen faces and the old index of each of its vertices."""
         faces = self.faces[faces_kept]
         used, new = np.unique(faces, return_inverse=True)
-        pick = lambda a: None if a is None else a[used]  # noqa: E731
+
+        def pick(values: Floats | None) -> Floats | None:
+            return None if values is None else values[used]
+
         mesh = Mesh(self.vertices[used], new.reshape(-1, 3), pick(self.uv), pick(self.colors), pick(self.normals))
         return mesh, used
 
@@ -88,6 +91,11 @@ def face_cross(vertices: Floats, faces: Ints) -> Floats:
     """Cross product of two edges of each face, (F, 3): normal direction, length twice the area."""
     a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))  # `take` is quicker than an index here
     return np.cross(b - a, c - a)
+
+
+def has_distinct_corners(faces: Ints) -> Bools:
+    """Whether each face names three different vertices, (F,)."""
+    return (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
 
 
 def longest_edges(vertices: Floats, faces: Ints) -> Floats:
@@ -214,17 +222,12 @@ def vertex_adjacency(faces: Ints, count: int) -> sp.csr_matrix:
     return (upper + upper.T).tocsr()
 
 
-def pierces(mesh: Mesh, edges: Ints, faces: Ints, *, least_mm: float) -> Bools:
-    """Whether each edge, (H, 2), that meets a face's plane goes through that face, (H,), not just along or up to it.
-
-    It shares no vertex with it, and its ends lie at least `least_mm` on either side. That it meets the triangle itself
-    is for a ray to tell.
-    """
-    corners = mesh.faces[faces]
-    shared = (corners[:, :, None] == edges[:, None, :]).any((1, 2))
-    upright = unit(face_cross(mesh.vertices, corners))
-    side = np.einsum("cek,ck->ce", mesh.vertices[edges] - mesh.vertices[corners[:, :1]], upright)
-    return np.asarray((np.abs(side).min(1) > least_mm) & (side[:, 0] * side[:, 1] < 0) & ~shared)
+def grow_rings(faces: Ints, mask: Bools, rings: int) -> Bools:
+    """A mask of vertices (V,) grown by rings of faces."""
+    for _ in range(rings):
+        mask = mask.copy()
+        mask[faces[mask[faces].any(1)].ravel()] = True
+    return mask
 
 
 def edge_lengths(mesh: Mesh) -> Floats:

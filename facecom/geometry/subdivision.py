@@ -59,20 +59,20 @@ def loop_matrix(faces: Ints, count: int) -> sp.csr_matrix:
         values.append(np.broadcast_to(value, row.shape))
 
     new = np.arange(len(parents)) + count
-    share = np.where(inner, 3 / 8, 1 / 2)
-    add(new, parents[:, 0], share)
-    add(new, parents[:, 1], share)
-    far = inner[edge]
-    add(new[edge[far]], opposite[far], 1 / 8)
+    end_weight = np.where(inner, 3 / 8, 1 / 2)
+    add(new, parents[:, 0], end_weight)
+    add(new, parents[:, 1], end_weight)
+    inner_corner = inner[edge]
+    add(new[edge[inner_corner]], opposite[inner_corner], 1 / 8)
     valence = np.bincount(parents.ravel(), minlength=count)
     # Two edges of the border meet in a vertex, or more where holes touch: together they weigh 1/4.
-    rim = np.bincount(parents[~inner].ravel(), minlength=count)
-    on_border = rim > 0
-    along = 1 / (4 * np.maximum(rim, 1))
+    border_valence = np.bincount(parents[~inner].ravel(), minlength=count)
+    on_border = border_valence > 0
+    border_weight = 1 / (4 * np.maximum(border_valence, 1))
     weight = np.where(valence == 3, 3 / 16, 3 / (8 * np.maximum(valence, 1)))
     for start, end in ((0, 1), (1, 0)):
         i, j = parents[:, start], parents[:, end]
-        add(i, j, np.where(on_border[i], np.where(inner, 0.0, along[i]), weight[i]))
+        add(i, j, np.where(on_border[i], np.where(inner, 0.0, border_weight[i]), weight[i]))
     old = np.arange(count)
     add(old, old, np.where(on_border, 3 / 4, 1 - valence * weight))
     parts = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))

@@ -9,6 +9,11 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Floats, read_only
 
+ORTHONORMAL_TOLERANCE = 1e-8
+"""Largest entry of `rotation @ rotation.T - identity` that still is a rotation."""
+SMALL_ANGLE_RAD = 1e-12
+"""Below this a rotation is its own linearisation to the last bit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
@@ -42,7 +47,7 @@ class Similarity:
             raise ValueError(f"expected shapes (3, 3) and (3,), got {rotation.shape} and {translation.shape}")
         if not np.isfinite(translation).all():
             raise ValueError(f"translation must be finite, got {translation}")
-        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-8) or np.linalg.det(rotation) < 0:
+        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=ORTHONORMAL_TOLERANCE) or np.linalg.det(rotation) < 0:
             raise ValueError("rotation must be orthonormal with determinant +1")
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}")
@@ -54,7 +59,7 @@ class Similarity:
         return self.scale * (np.asarray(points, float) @ self.rotation.T) + self.translation
 
     def rotate(self, directions: ArrayLike) -> Floats:
-        """Turn directions, (..., 3); neither scale nor translation acts on them."""
+        """Rotate directions, (..., 3); neither scale nor translation acts on them."""
         return np.asarray(directions, float) @ self.rotation.T
 
     def inverse(self) -> Similarity:
@@ -86,11 +91,11 @@ def rotation_from_vector(vector: ArrayLike) -> Floats:
     """Rotation by `|vector|` radians about `vector` (Rodrigues)."""
     w = np.asarray(vector, float)
     angle = float(np.linalg.norm(w))
-    k = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
-    if angle < 1e-12:
-        return orthonormal(np.eye(3) + k)
-    k = k / angle
-    return orthonormal(np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k))
+    skew = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
+    if angle < SMALL_ANGLE_RAD:
+        return orthonormal(np.eye(3) + skew)
+    skew = skew / angle
+    return orthonormal(np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * (skew @ skew))
 
 
 def fit_similarity(

@@ -1,4 +1,4 @@
-"""Cameras that look at a face: orthographic and pinhole, and the named views that guidance uses."""
+"""Orthographic and pinhole cameras in the face frame, and the named views that guidance uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Floats, read_only
 
-VIEWS: Mapping[str, tuple[float, float]] = MappingProxyType(
+VIEW_ANGLES_RAD: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "front": (0.0, 0.0),
         "left": (0.7, 0.0),
@@ -24,12 +24,12 @@ VIEWS: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Where the viewer stands and how the picture is taken.
+    """An orthographic or a pinhole camera.
 
     Parameters
     ----------
     axes : (3, 3) float, rows image right, image up and towards the viewer, in the face frame
-    eye : (3,) float, mm, face frame; the middle of the picture looks along `-axes[2]` from here
+    eye : (3,) float, mm, face frame; the middle of the image looks along `-axes[2]` from here
     height, width : int, pixels
     scale : float, pixels for each mm (orthographic) or focal length in pixels (pinhole)
     perspective : bool, whether it is a pinhole camera
@@ -76,7 +76,7 @@ class Camera:
         pitch: float = 0.0,
         distance_mm: float = 500.0,
     ) -> Camera:
-        """A square picture of `2 half_mm` a side with `target` in the middle."""
+        """A camera whose square image shows `2 half_mm` a side with `target` in the middle."""
         axes = view_axes(yaw, pitch)
         return cls(axes, np.asarray(target, float) + distance_mm * axes[2], size, size, size / (2 * half_mm), False)
 
@@ -91,13 +91,13 @@ class Camera:
         yaw: float = 0.0,
         pitch: float = 0.0,
     ) -> Camera:
-        """A square picture from `distance_mm` away with the given full angle of view in radians."""
+        """A camera with a square image from `distance_mm` away; `field_of_view` is the full angle, radians."""
         axes = view_axes(yaw, pitch)
         focal = size / (2 * np.tan(field_of_view / 2))
         return cls(axes, np.asarray(target, float) + distance_mm * axes[2], size, size, float(focal), True)
 
     def mirrored(self) -> Camera:
-        """The camera on the other side of the plane x = 0: its pictures of a symmetric face are these, flipped.
+        """The camera on the other side of the plane x = 0: its images of a symmetric face are these, flipped.
 
         Examples
         --------
@@ -121,14 +121,14 @@ class Camera:
         return self.eye + sideways, np.broadcast_to(-self.axes[2], sideways.shape)
 
     def project(self, points: ArrayLike) -> tuple[Floats, Floats]:
-        """Pixel coordinates (N, 2), column then row with the corner of the picture at 0, and depth (N,), mm."""
+        """Pixel coordinates (N, 2), column then row with the corner of the image at 0, and depth (N,), mm."""
         local = (np.asarray(points, float) - self.eye) @ self.axes.T
         depth = -local[..., 2]
         scale = self.scale / depth if self.perspective else np.full(depth.shape, self.scale)
         pixel = local[..., :2] * scale[..., None] * [1, -1] + [self.width / 2, self.height / 2]
         return pixel, depth
 
-    def lift(self, depth: ArrayLike) -> Floats:
+    def unproject(self, depth: ArrayLike) -> Floats:
         """Points (height, width, 3), mm, face frame, that lie at a depth image (height, width)."""
         image = np.asarray(depth, float)
         if image.shape != (self.height, self.width):
@@ -158,10 +158,11 @@ def view_cameras(
     ValueError
         For an unknown view; the message lists the known ones.
     """
-    unknown = [name for name in names if name not in VIEWS]
+    unknown = [name for name in names if name not in VIEW_ANGLES_RAD]
     if unknown:
-        raise ValueError(f"there is no view {unknown[0]!r}; known are {', '.join(VIEWS)}")
-    return {
-        name: Camera.orthographic(target=target, half_mm=half_mm, size=size, yaw=VIEWS[name][0], pitch=VIEWS[name][1])
-        for name in names
-    }
+        raise ValueError(f"there is no view {unknown[0]!r}; known are {', '.join(VIEW_ANGLES_RAD)}")
+    cameras = {}
+    for name in names:
+        yaw, pitch = VIEW_ANGLES_RAD[name]
+        cameras[name] = Camera.orthographic(target=target, half_mm=half_mm, size=size, yaw=yaw, pitch=pitch)
+    return cameras

@@ -1,4 +1,4 @@
-"""Pictures whose values carry gradients to the vertices.
+"""Renders with gradients in the vertices.
 
 Visibility comes from a rasteriser and is held fixed; the values are recomputed in torch: the ray of a pixel meets the
 plane of the face that it shows, the meeting point has barycentric coordinates, and these blend what the vertices hold.
@@ -15,14 +15,15 @@ from torch import Tensor
 
 from facecom.geometry.mesh import Ints, Mesh
 from facecom.guidance.camera import Camera
-from facecom.guidance.rendering import AMBIENT, HEADLIGHT, Backend, Fragments, render
+from facecom.guidance.fragments import Fragments
+from facecom.guidance.rendering import AMBIENT, HEADLIGHT, Backend, render
 
 
 @dataclass(frozen=True, eq=False)
 class TensorRender:
-    """The pixels that show the surface, as tensors with gradients.
+    """The visible pixels as tensors with gradients.
 
-    pixels : (P,) int64, flat index into the picture; depth : (P,), mm; normals : (P, 3), unit, face frame;
+    pixels : (P,) int64, flat index into the image; depth : (P,), mm; normals : (P, 3), unit, face frame;
     shading : (P,) in 0..1; fragments : the visibility that was held fixed.
     """
 
@@ -68,19 +69,19 @@ def render_tensors(
     """
     if fragments is None:
         fragments = render(Mesh(vertices.detach().cpu().numpy(), faces), camera, backend=backend).fragments
-    place = np.flatnonzero(fragments.faces.ravel() >= 0)
-    corners = torch.as_tensor(faces[fragments.faces.ravel()[place]], device=vertices.device)
-    origins, directions = (vertices.new_tensor(r.reshape(-1, 3)[place]) for r in camera.rays())
-    depth, weights = _meet(vertices[corners], origins, directions)
+    shown = np.flatnonzero(fragments.faces.ravel() >= 0)
+    corners = torch.as_tensor(faces[fragments.faces.ravel()[shown]], device=vertices.device)
+    origins, directions = (vertices.new_tensor(r.reshape(-1, 3)[shown]) for r in camera.rays())
+    depth, weights = _intersect_planes(vertices[corners], origins, directions)
     own = _vertex_normals(vertices, torch.tensor(faces, device=vertices.device))
     normals = torch.nn.functional.normalize((weights[..., None] * own[corners]).sum(1), dim=1)
     toward = np.asarray(light, float) / np.linalg.norm(light) @ camera.axes
     cosine = (normals @ vertices.new_tensor(toward)).clamp(0, 1)
-    pixels = torch.as_tensor(place, device=vertices.device)
+    pixels = torch.as_tensor(shown, device=vertices.device)
     return TensorRender(pixels, depth, normals, ambient + (1 - ambient) * cosine, fragments)
 
 
-def _meet(triangles: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+def _intersect_planes(triangles: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Depth (P,) and barycentric coordinates (P, 3) where rays meet the planes of triangles (P, 3, 3).
 
     Moeller and Trumbore (1997), equation 6.

@@ -1,4 +1,4 @@
-"""Name what each pixel of a face picture shows: by the shipped SegFormer, or by any of the classes of CelebAMask-HQ."""
+"""Face parsing: the class of each pixel of a face image, by the shipped SegFormer or another with its classes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ FACE_NAMES = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_
 """What a parser must know to be of use; further classes (ears, hair, neck, hat) are kept under their own names."""
 WEIGHTS = "model.safetensors"
 DEFAULT_SIZE = 512
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""How SegFormer's releases normalise their input where preprocessor_config.json does not say."""
 
 
 @dataclass(frozen=True, eq=False)
 class ParsedImage:
-    """What a picture shows: labels (H, W) int, index into `names`; confidence (H, W) in 0..1 of that label."""
+    """The parsed image: labels (H, W) int, index into `names`; confidence (H, W) in 0..1 of that label."""
 
     labels: Ints
     confidence: Floats
@@ -45,8 +47,8 @@ class ParsedImage:
             raise ValueError(f"the parser has no class {name!r}; it has {', '.join(self.names)}")
         return self.labels == self.names.index(name)
 
-    def seen_share(self, rendered: ArrayLike) -> dict[str, float]:
-        """Share of each region of the face that the picture shows, for regions with at least one pixel.
+    def observed_share(self, rendered: ArrayLike) -> dict[str, float]:
+        """Share of each region of the face that is observed, for regions with at least one pixel.
 
         The shipped parser names what a hole would hold; `rendered` (H, W) says where there is surface.
         """
@@ -55,7 +57,7 @@ class ParsedImage:
         return {name: float(surface[m].mean()) for name, m in found.items() if m.any()}
 
     def sides_agree(self) -> bool | None:
-        """Whether what is called left lies to the right in an upright picture from the front; None where unseen."""
+        """Whether what is called left lies to the right in an upright frontal image; None where neither is found."""
         votes = []
         for part in ("eye", "brow", "ear"):
             if {f"l_{part}", f"r_{part}"} <= set(self.names):
@@ -66,13 +68,13 @@ class ParsedImage:
 
 
 class FaceParser:
-    """A SegFormer and how its input is prepared.
+    """A SegFormer and how its input is prepared; the shipped `Parser`.
 
     Parameters
     ----------
     network : transformers' SegformerForSemanticSegmentation, or anything that answers a batch with `.logits`
     names : class names in the order of the logits
-    size : side in pixels that pictures are brought to
+    size : side in pixels that images are resized to
     mean, std : (3,), of the normalisation
     """
 
@@ -113,8 +115,8 @@ class FaceParser:
             return _load(Path(source), _transformers_network)
         return _load(_from_hub(str(source), revision, download), _transformers_network)
 
-    def parse(self, picture: ArrayLike) -> ParsedImage:
-        """Name each pixel of a picture (H, W, 3) in 0..1.
+    def parse(self, image: ArrayLike) -> ParsedImage:
+        """Class of each pixel of an image (H, W, 3) in 0..1.
 
         Raises
         ------
@@ -124,11 +126,11 @@ class FaceParser:
         import torch
         from torch.nn.functional import interpolate
 
-        image = np.asarray(picture, np.float32)
+        image = np.asarray(image, np.float32)
         if image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(f"expected a picture (height, width, 3), got shape {image.shape}")
+            raise ValueError(f"expected an image (height, width, 3), got shape {image.shape}")
         if not (image.min() >= 0 and image.max() <= 1):
-            raise ValueError("a picture's values must lie in 0..1; divide bytes by 255")
+            raise ValueError("an image's values must lie in 0..1; divide bytes by 255")
         batch = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
         with torch.inference_mode():
             fitted = interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
@@ -143,7 +145,7 @@ class FaceParser:
 @functools.cache
 def _shipped() -> FaceParser:
     with resources.as_file(resources.files("facecom").joinpath("assets", "parser")) as folder:
-        return _load(folder, _plain_network)
+        return _load(folder, _shipped_network)
 
 
 def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceParser:
@@ -162,19 +164,19 @@ def _load(folder: Path, read: Callable[[Path, Mapping[str, Any]], Any]) -> FaceP
         raise CheckpointError(f"{folder}: the weights cannot be read ({_first_line(error)})") from error
     size = prepare.get("size", DEFAULT_SIZE)
     size = size.get("height", size.get("shortest_edge", DEFAULT_SIZE)) if isinstance(size, Mapping) else size
-    mean, std = prepare.get("image_mean", [0.485, 0.456, 0.406]), prepare.get("image_std", [0.229, 0.224, 0.225])
+    mean, std = prepare.get("image_mean", IMAGENET_MEAN), prepare.get("image_std", IMAGENET_STD)
     return FaceParser(network.float(), names, size=int(size), mean=mean, std=std)
 
 
-def _plain_network(folder: Path, config: Mapping[str, Any]) -> Any:
-    from facecom.guidance.shipped_networks import PlainSegformer, read_weights
+def _shipped_network(folder: Path, config: Mapping[str, Any]) -> Any:
+    from facecom.guidance.shipped_networks import ShippedSegformer, read_weights
 
-    return PlainSegformer(config, read_weights(folder / WEIGHTS))
+    return ShippedSegformer(config, read_weights(folder / WEIGHTS))
 
 
 def _transformers_network(folder: Path, _: Mapping[str, Any]) -> Any:
     transformers = need("transformers", extra="guidance")
-    with _silence(transformers):
+    with _quiet(transformers):
         network, info = transformers.SegformerForSemanticSegmentation.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
@@ -184,8 +186,8 @@ def _transformers_network(folder: Path, _: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def _silence(transformers: Any) -> Iterator[None]:
-    """Without transformers' progress bars and remarks, which go to stderr unasked."""
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Without transformers' progress bars and log, which go to stderr."""
     log = transformers.utils.logging
     bars, level = log.is_progress_bar_enabled(), log.get_verbosity()
     log.disable_progress_bar()

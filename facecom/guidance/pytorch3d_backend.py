@@ -1,4 +1,4 @@
-"""The same pictures by pytorch3d where it is installed: on a GPU, and with silhouettes that have gradients."""
+"""Rasterising by pytorch3d where it is installed: on a GPU, and with silhouettes that have gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from facecom.errors import MissingDependency
 from facecom.geometry.mesh import Ints, Mesh
 from facecom.guidance.camera import Camera
-from facecom.guidance.rendering import Fragments
+from facecom.guidance.fragments import Fragments
 
 if TYPE_CHECKING:
     from torch import Tensor

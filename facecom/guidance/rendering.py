@@ -1,4 +1,4 @@
-"""Pictures of a mesh as numbers: depth, normals, shading, labels and mask, from whichever rasteriser is installed.
+"""Renders of a mesh as arrays: depth, normals, shading, labels and mask, from whichever rasteriser is installed.
 
 A backend answers one question, which face each pixel shows and where in it; the values follow from that answer alone,
 so backends cannot disagree on anything else.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,25 +16,22 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, unit, vertex_normals
+from facecom.guidance import pytorch3d_backend
 from facecom.guidance.camera import Camera
+from facecom.guidance.fragments import Fragments
 
 Backend = Literal["open3d", "pytorch3d"]
 AMBIENT = 0.2
+"""Share of the light that comes from everywhere."""
+MIN_FACING = 0.2
+"""Bound on the cosine by which depths along the view are divided: at the silhouette they would grow without end."""
 HEADLIGHT = (-0.25, 0.35, 0.9)
 """Direction towards the light in the camera's frame: right, up, towards the viewer."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fragments:
-    """faces : (H, W) int, the face each pixel shows, -1 for none; barycentric : (H, W, 3), where in it."""
-
-    faces: Ints
-    barycentric: Floats
-
-
-@dataclass(frozen=True, eq=False)
 class Render:
-    """A picture of a mesh.
+    """A render of a mesh.
 
     Parameters
     ----------
@@ -45,7 +42,7 @@ class Render:
     shading : (H, W) float in 0..1; zero outside
     labels : (H, W) int or None, -1 outside
     colors : (H, W, 3) float in 0..1 or None: the mesh's own, unlit
-    fragments : Fragments of the same picture
+    fragments : Fragments of the same view
     """
 
     camera: Camera
@@ -58,17 +55,17 @@ class Render:
     fragments: Fragments
 
     def facing(self) -> Floats:
-        """Cosine of the angle between normals and viewer, (H, W), 0.2 at the least."""
-        return np.clip(self.normals @ self.camera.axes[2], 0.2, 1.0)
+        """Cosine of the angle between normals and viewer, (H, W), `MIN_FACING` at the least."""
+        return np.clip(self.normals @ self.camera.axes[2], MIN_FACING, 1.0)
 
     def rgb(self, tint: ArrayLike = (1.0, 1.0, 1.0)) -> Floats:
-        """Lit picture (H, W, 3) in 0..1: the mesh's own colours, or `tint` where it has none, on black."""
+        """Lit image (H, W, 3) in 0..1: the mesh's own colours, or `tint` where it has none, on black."""
         base = np.asarray(tint, float) if self.colors is None else self.colors
         return self.shading[..., None] * base
 
 
 class Scene:
-    """A mesh made ready for many pictures: tree, vertex normals and which way its faces look are found once.
+    """A mesh prepared for many renders: tree, vertex normals and face normals are found once.
 
     Parameters
     ----------
@@ -105,11 +102,11 @@ def render(
 ) -> Render:
     """Depth, normals, shading, labels and mask of a mesh.
 
-    What shows its back counts as not seen: through a hole one looks at the inside of the head.
+    Back faces count as not visible: through a hole one looks at the inside of the head.
 
     Parameters
     ----------
-    mesh : Mesh, face frame, mm; or a Scene, which makes many pictures of one mesh faster
+    mesh : Mesh, face frame, mm; or a Scene, which renders one mesh many times faster
     labels : (V,) int for each vertex; a pixel has the label of the nearest corner of its face
     backend : "open3d" (rays on the CPU) or "pytorch3d" where that is installed
     light : (3,) direction towards the light in the camera's frame
@@ -134,27 +131,27 @@ def render(
     if labels is not None and len(np.asarray(labels)) != len(surface.vertices):
         raise ValueError(f"labels has {len(np.asarray(labels))} entries for {len(surface.vertices)} vertices")
     shown = fragments.faces.ravel()
-    place = np.flatnonzero(shown >= 0)
-    place = place[_facing(scene, camera, shown[place])]
-    if not len(place):
+    pixels = np.flatnonzero(shown >= 0)
+    pixels = pixels[_front_facing(scene, camera, shown[pixels])]
+    if not len(pixels):
         raise ValueError("the view shows nothing of the mesh; check the camera's target, its size and the mesh's frame")
-    faces, weights = shown[place], fragments.barycentric.reshape(-1, 3)[place]
+    faces, weights = shown[pixels], fragments.barycentric.reshape(-1, 3)[pixels]
     corners = surface.faces[faces]
-    blended = _blend(np.column_stack([scene.normals, _depths(surface.vertices, camera)]), corners, weights)
+    blended = _interpolate(np.column_stack([scene.normals, _depths(surface.vertices, camera)]), corners, weights)
     normals, depth = unit(blended[:, :3]), blended[:, 3]
     toward = unit(np.asarray(light, float)) @ camera.axes
-    shape = (camera.height, camera.width)
     shading = ambient + (1 - ambient) * np.clip(normals @ toward, 0, 1)
     pick = corners[np.arange(len(corners)), weights.argmax(1)]
+    image = partial(_scatter_to_image, (camera.height, camera.width), pixels)
     return Render(
         camera=camera,
-        mask=_image(shape, place, True, False),
-        depth=_image(shape, place, depth, np.nan),
-        normals=_image(shape, place, normals, 0.0),
-        shading=_image(shape, place, shading, 0.0),
-        labels=None if labels is None else _image(shape, place, np.asarray(labels, np.int64)[pick], -1),
-        colors=None if surface.colors is None else _image(shape, place, _blend(surface.colors, corners, weights), 0.0),
-        fragments=Fragments(_image(shape, place, faces, -1), _image(shape, place, weights, 0.0)),
+        mask=image(True, False),
+        depth=image(depth, np.nan),
+        normals=image(normals, 0.0),
+        shading=image(shading, 0.0),
+        labels=None if labels is None else image(np.asarray(labels, np.int64)[pick], -1),
+        colors=None if surface.colors is None else image(_interpolate(surface.colors, corners, weights), 0.0),
+        fragments=Fragments(image(faces, -1), image(weights, 0.0)),
     )
 
 
@@ -167,13 +164,11 @@ def rasterise(mesh: Mesh | Surface | Scene, camera: Camera, *, backend: Backend 
 
 def _rasteriser(backend: Backend) -> Callable[[Mesh | Surface | Scene, Camera], Fragments]:
     if backend == "open3d":
-        return _by_rays
-    from facecom.guidance.pytorch3d_backend import fragments
-
-    return lambda mesh, camera: fragments(mesh if isinstance(mesh, Mesh) else mesh.mesh, camera)
+        return _cast_rays
+    return lambda mesh, camera: pytorch3d_backend.fragments(mesh if isinstance(mesh, Mesh) else mesh.mesh, camera)
 
 
-def _by_rays(mesh: Mesh | Surface | Scene, camera: Camera) -> Fragments:
+def _cast_rays(mesh: Mesh | Surface | Scene, camera: Camera) -> Fragments:
     surface = mesh.surface if isinstance(mesh, Scene) else mesh if isinstance(mesh, Surface) else Surface(mesh)
     origins, directions = camera.rays()
     hits = surface.cast(origins.reshape(-1, 3), directions.reshape(-1, 3))
@@ -181,7 +176,7 @@ def _by_rays(mesh: Mesh | Surface | Scene, camera: Camera) -> Fragments:
     return Fragments(hits.faces.reshape(shape), hits.barycentric.reshape(*shape, 3))
 
 
-def _facing(scene: Scene, camera: Camera, faces: Ints) -> Bools:
+def _front_facing(scene: Scene, camera: Camera, faces: Ints) -> Bools:
     """Whether each of some faces turns its front to the viewer."""
     if not camera.perspective:
         return (scene.cross @ camera.axes[2] > 0)[faces]
@@ -193,7 +188,7 @@ def _depths(vertices: Floats, camera: Camera) -> Floats:
     return (camera.eye - vertices) @ camera.axes[2]
 
 
-def _blend(values: Floats, corners: Ints, weights: Floats) -> Floats:
+def _interpolate(values: Floats, corners: Ints, weights: Floats) -> Floats:
     """Values (V, C) at the vertices, interpolated in the visible faces: (P, C)."""
     total = values[corners[:, 0]] * weights[:, :1]
     total += values[corners[:, 1]] * weights[:, 1:2]
@@ -201,9 +196,9 @@ def _blend(values: Floats, corners: Ints, weights: Floats) -> Floats:
     return total
 
 
-def _image(shape: tuple[int, int], place: Ints, values: ArrayLike, outside: float) -> np.ndarray:
-    """Picture with `values` at the flat pixels `place` and `outside` elsewhere."""
+def _scatter_to_image(shape: tuple[int, int], pixels: Ints, values: ArrayLike, outside: float) -> np.ndarray:
+    """Image with `values` at flat pixel indices and `outside` elsewhere."""
     filled = np.asarray(values)
     image = np.full((shape[0] * shape[1], *filled.shape[1:]), outside, dtype=filled.dtype)
-    image[place] = filled
+    image[pixels] = filled
     return image.reshape(*shape, *filled.shape[1:])

@@ -1,6 +1,6 @@
 """The shipped networks, run from their own files by torch alone.
 
-Importing diffusers and transformers takes longer than all pictures together. What they compute for these two networks
+Importing diffusers and transformers takes longer than all views together. What they compute for these two networks
 is little: it stands here, and the tests hold it to theirs.
 """
 
@@ -39,6 +39,9 @@ UNET_KIND: Mapping[str, Any] = {
 }
 SEGFORMER_KIND: Mapping[str, Any] = {"model_type": "segformer", "hidden_act": "gelu", "reshape_last_stage": True}
 EPS = 1e-5
+"""Added to variances by batch and layer normalisation, as the libraries have it."""
+LONGEST_PERIOD = 10000.0
+"""Of the sinusoids of the time embedding (Vaswani et al. 2017, section 3.5)."""
 
 
 class Sample(NamedTuple):
@@ -61,20 +64,20 @@ class _Network(torch.nn.Module):
         self._config = dict(config)
         self._weights = {name: value.float() for name, value in weights.items()}
 
-    def _of(self, name: str) -> tuple[Tensor, Tensor]:
+    def _affine(self, name: str) -> tuple[Tensor, Tensor]:
         return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
 
     def _conv(self, x: Tensor, name: str, **options: Any) -> Tensor:
-        return conv2d(x, *self._of(name), **options)
+        return conv2d(x, *self._affine(name), **options)
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
-        return linear(x, *self._of(name))
+        return linear(x, *self._affine(name))
 
     def _layer_norm(self, x: Tensor, name: str) -> Tensor:
-        return layer_norm(x, x.shape[-1:], *self._of(name), EPS)
+        return layer_norm(x, x.shape[-1:], *self._affine(name), EPS)
 
 
-class PlainUNet(_Network):
+class ShippedUNet(_Network):
     """diffusers' UNet2DModel of DownBlock2D and UpBlock2D without attention (Ho et al. 2020, appendix B).
 
     Parameters
@@ -96,44 +99,44 @@ class PlainUNet(_Network):
     def forward(self, batch: Tensor, time: float) -> Sample:
         """The answer to a batch (N, C, H, W) at a time."""
         depth, layers = len(self._config["block_out_channels"]), self._config["layers_per_block"]
-        told = silu(self._linear(self._time(time), "time_embedding.linear_1"))
-        told = silu(self._linear(told, "time_embedding.linear_2"))
+        embedding = silu(self._linear(self._time_embedding(time), "time_embedding.linear_1"))
+        embedding = silu(self._linear(embedding, "time_embedding.linear_2"))
         x = self._conv(batch, "conv_in", padding=1)
-        kept = [x]
+        skips = [x]
         for k in range(depth):
             for j in range(layers):
-                x = self._resnet(x, told, f"down_blocks.{k}.resnets.{j}")
-                kept.append(x)
+                x = self._resnet(x, embedding, f"down_blocks.{k}.resnets.{j}")
+                skips.append(x)
             if k + 1 < depth:
                 x = self._conv(x, f"down_blocks.{k}.downsamplers.0.conv", stride=2, padding=1)
-                kept.append(x)
+                skips.append(x)
         for j in range(2):
-            x = self._resnet(x, told, f"mid_block.resnets.{j}")
+            x = self._resnet(x, embedding, f"mid_block.resnets.{j}")
         for k in range(depth):
             for j in range(layers + 1):
-                x = self._resnet(torch.cat([x, kept.pop()], dim=1), told, f"up_blocks.{k}.resnets.{j}")
+                x = self._resnet(torch.cat([x, skips.pop()], dim=1), embedding, f"up_blocks.{k}.resnets.{j}")
             if k + 1 < depth:
                 x = self._conv(interpolate(x, scale_factor=2.0), f"up_blocks.{k}.upsamplers.0.conv", padding=1)
         return Sample(self._conv(silu(self._norm(x, "conv_norm_out")), "conv_out", padding=1))
 
-    def _time(self, time: float) -> Tensor:
+    def _time_embedding(self, time: float) -> Tensor:
         half = self._config["block_out_channels"][0] // 2
-        rate = torch.exp(-math.log(10000.0) * torch.arange(half) / (half - self._config["freq_shift"]))
+        rate = torch.exp(-math.log(LONGEST_PERIOD) * torch.arange(half) / (half - self._config["freq_shift"]))
         waves = [torch.sin(time * rate), torch.cos(time * rate)]
         return torch.cat(waves[::-1] if self._config["flip_sin_to_cos"] else waves)[None]
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
-        return group_norm(x, self._config["norm_num_groups"], *self._of(name), self._config["norm_eps"])
+        return group_norm(x, self._config["norm_num_groups"], *self._affine(name), self._config["norm_eps"])
 
-    def _resnet(self, x: Tensor, told: Tensor, name: str) -> Tensor:
+    def _resnet(self, x: Tensor, embedding: Tensor, name: str) -> Tensor:
         inner = self._conv(silu(self._norm(x, f"{name}.norm1")), f"{name}.conv1", padding=1)
-        inner = inner + self._linear(told, f"{name}.time_emb_proj")[..., None, None]
+        inner = inner + self._linear(embedding, f"{name}.time_emb_proj")[..., None, None]
         inner = self._conv(silu(self._norm(inner, f"{name}.norm2")), f"{name}.conv2", padding=1)
         straight = f"{name}.conv_shortcut"
         return inner + (self._conv(x, straight) if f"{straight}.weight" in self._weights else x)
 
 
-class PlainSegformer(_Network):
+class ShippedSegformer(_Network):
     """transformers' SegformerForSemanticSegmentation (Xie et al. 2021).
 
     Parameters
@@ -151,7 +154,7 @@ class PlainSegformer(_Network):
         _check_kind(config, SEGFORMER_KIND)
 
     def forward(self, batch: Tensor) -> Logits:
-        """The logits (N, C, h, w) of pictures (N, 3, H, W)."""
+        """The logits (N, C, h, w) of images (N, 3, H, W)."""
         x = batch
         stages: list[Tensor] = []
         for k in range(len(self._config["depths"])):
@@ -161,7 +164,7 @@ class PlainSegformer(_Network):
         head = "decode_head.batch_norm"
         x = conv2d(torch.cat(stages[::-1], dim=1), self._weights["decode_head.linear_fuse.weight"])
         spread = self._weights[f"{head}.running_mean"], self._weights[f"{head}.running_var"]
-        x = batch_norm(x, *spread, *self._of(head), eps=EPS)
+        x = batch_norm(x, *spread, *self._affine(head), eps=EPS)
         return Logits(self._conv(x.relu(), "decode_head.classifier"))
 
     def _stage(self, x: Tensor, k: int) -> Tensor:
@@ -172,26 +175,26 @@ class PlainSegformer(_Network):
         for j in range(self._config["depths"][k]):
             block = f"segformer.encoder.block.{k}.{j}"
             x = x + self._attention(self._layer_norm(x, f"{block}.layer_norm_1"), f"{block}.attention", k, rows)
-            x = x + self._mix(self._layer_norm(x, f"{block}.layer_norm_2"), f"{block}.mlp", rows)
-        return _picture(self._layer_norm(x, f"segformer.encoder.layer_norm.{k}"), rows)
+            x = x + self._mix_tokens(self._layer_norm(x, f"{block}.layer_norm_2"), f"{block}.mlp", rows)
+        return _to_image(self._layer_norm(x, f"segformer.encoder.layer_norm.{k}"), rows)
 
     def _attention(self, x: Tensor, name: str, k: int, rows: int) -> Tensor:
-        heads, ratio, seen = self._config["num_attention_heads"][k], self._config["sr_ratios"][k], x
+        heads, ratio, keys = self._config["num_attention_heads"][k], self._config["sr_ratios"][k], x
         if ratio > 1:
-            seen = self._conv(_picture(x, rows), f"{name}.self.sr", stride=ratio)
-            seen = self._layer_norm(seen.flatten(2).transpose(1, 2), f"{name}.self.layer_norm")
-        parts = [(x, "query"), (seen, "key"), (seen, "value")]
+            keys = self._conv(_to_image(x, rows), f"{name}.self.sr", stride=ratio)
+            keys = self._layer_norm(keys.flatten(2).transpose(1, 2), f"{name}.self.layer_norm")
+        parts = [(x, "query"), (keys, "key"), (keys, "value")]
         split = [self._linear(v, f"{name}.self.{own}").unflatten(2, (heads, -1)).transpose(1, 2) for v, own in parts]
         return self._linear(scaled_dot_product_attention(*split).transpose(1, 2).flatten(2), f"{name}.output.dense")
 
-    def _mix(self, x: Tensor, name: str, rows: int) -> Tensor:
-        x = _picture(self._linear(x, f"{name}.dense1"), rows)
+    def _mix_tokens(self, x: Tensor, name: str, rows: int) -> Tensor:
+        x = _to_image(self._linear(x, f"{name}.dense1"), rows)
         x = self._conv(x, f"{name}.dwconv.dwconv", padding=1, groups=x.shape[1])
         return self._linear(gelu(x.flatten(2).transpose(1, 2)), f"{name}.dense2")
 
 
-def _picture(x: Tensor, rows: int) -> Tensor:
-    """Tokens (N, rows * columns, C) as a picture (N, C, rows, columns)."""
+def _to_image(x: Tensor, rows: int) -> Tensor:
+    """Tokens (N, rows * columns, C) as an image (N, C, rows, columns)."""
     return x.transpose(1, 2).unflatten(2, (rows, -1))
 
 

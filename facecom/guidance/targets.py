@@ -1,4 +1,4 @@
-"""From filled-in pictures to observations that the fit can take in beside the scan."""
+"""From inpainted views to observations that the fit takes in beside the scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from scipy.sparse.linalg import spsolve
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only
 from facecom.guidance.camera import Camera
-from facecom.guidance.rendering import rasterise
+from facecom.guidance.rendering import MIN_FACING, rasterise
+
+OLD_DEPTH_WEIGHT = 1e-6
+"""Weight of a pixel's old depth beside the slopes between pixels: next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class ImageTarget:
     depth : (H, W) float, mm, as in a Render
     normals : (H, W, 3) float, unit, face frame
     sigma_mm : (H, W) float, standard deviation along the viewing direction
-    mask : (H, W) bool, the pixels that were filled in; the others are the scan's own
+    mask : (H, W) bool, the inpainted pixels; the others are the scan's own
 
     Raises
     ------
@@ -54,10 +57,10 @@ class ImageTarget:
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """N points that the face should pass through, each seen on a face of the mesh.
+    """N points that the face should pass through, each tied to a face of the mesh.
 
     corners : (N, 3) int, vertices of that face; barycentric : (N, 3); points, normals : (N, 3), mm, face frame;
-    sigma_mm : (N,), along the normal, with what neighbouring pixels repeat already counted in.
+    sigma_mm : (N,), along the normal, with with the correlation of neighbouring pixels counted in.
     """
 
     corners: Ints
@@ -66,8 +69,8 @@ class Observations:
     normals: Floats
     sigma_mm: Floats
 
-    def rows(self, vertices: Floats, jacobian: Floats) -> tuple[Floats, Floats, Floats]:
-        """Point-to-plane rows: (N, M + 6) for code and small motion of the face, (N,) gaps in mm, (N,) weights.
+    def jacobian_rows(self, vertices: Floats, jacobian: Floats) -> tuple[Floats, Floats, Floats]:
+        """Point-to-plane rows: (N, M + 6) for code and small motion of the face, (N,) residuals in mm, (N,) weights.
 
         Parameters
         ----------
@@ -92,17 +95,17 @@ def observations(
     faces: Ints,
     *,
     correlation_mm: float = 12.0,
-    grazing: float = 0.35,
+    min_facing: float = 0.35,
 ) -> Observations | None:
-    """Observe a fitted face through targets; None where no filled-in pixel shows the face.
+    """Observe a fitted face through targets; None where no inpainted pixel shows the face.
 
     Parameters
     ----------
-    targets : views, each with its filled-in pixels
+    targets : views, each with its inpainted pixels
     vertices, faces : (V, 3) mm, face frame, and (F, 3), the fitted face
-    correlation_mm : what a network gets wrong it gets wrong over this distance; the pixels of such a disc, in all
-        views, count together as one observation
-    grazing : pixels whose surface is turned away from the viewer by more than the arc cosine of this are left out
+    correlation_mm : distance over which a network repeats its errors; the pixels of such a disc, in all views, count
+        together as one observation
+    min_facing : least cosine between normal and viewing direction; more oblique pixels are left out
 
     Examples
     --------
@@ -110,12 +113,12 @@ def observations(
     >>> flat = Mesh([[-9, -9, 0], [9, -9, 0], [0, 9, 0]], [[0, 1, 2]])
     >>> up = np.broadcast_to([0.0, 0, 1], (8, 8, 3))
     >>> higher = ImageTarget(camera, np.full((8, 8), 499.0), up, np.ones((8, 8)), np.ones((8, 8), bool))
-    >>> seen = observations([higher], flat.vertices, flat.faces)
-    >>> seen.points[:, 2].tolist() == [1.0] * len(seen.points)
+    >>> found = observations([higher], flat.vertices, flat.faces)
+    >>> found.points[:, 2].tolist() == [1.0] * len(found.points)
     True
     """
     surface = Surface(Mesh(vertices, faces))
-    parts = [part for target in targets if (part := _observe(target, surface, grazing, correlation_mm)) is not None]
+    parts = [part for target in targets if (part := _observe(target, surface, min_facing, correlation_mm)) is not None]
     if not parts:
         return None
     corners, barycentric, points, normals, sigma = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -123,25 +126,25 @@ def observations(
 
 
 def _observe(
-    target: ImageTarget, surface: Surface, grazing: float, correlation_mm: float
+    target: ImageTarget, surface: Surface, min_facing: float, correlation_mm: float
 ) -> tuple[Ints, Floats, Floats, Floats, Floats] | None:
     camera, mesh = target.camera, surface.mesh
-    seen = rasterise(surface, camera)
+    fragments = rasterise(surface, camera)
     facing = target.normals @ camera.axes[2]
-    pick = target.mask & (seen.faces >= 0) & (facing > grazing)
+    pick = target.mask & (fragments.faces >= 0) & (facing > min_facing)
     if not pick.any():
         return None
     depth = target.depth[pick]
     side_mm = (depth if camera.perspective else 1.0) / camera.scale
-    # A disc of the correlation's radius holds this many pixels, which say the same thing.
+    # a disc of the correlation's radius holds this many pixels, which repeat one error
     repeats = np.maximum(np.pi * correlation_mm**2 / side_mm**2, 1.0)
     sigma = target.sigma_mm[pick] * facing[pick] * np.sqrt(repeats)
-    corners = mesh.faces[seen.faces[pick]]
-    return corners, seen.barycentric[pick], camera.lift(target.depth)[pick], target.normals[pick], sigma
+    corners = mesh.faces[fragments.faces[pick]]
+    return corners, fragments.barycentric[pick], camera.unproject(target.depth)[pick], target.normals[pick], sigma
 
 
 def depth_from_normals(depth: Floats, normals: Floats, mask: Bools, camera: Camera) -> Floats:
-    """Fill the masked pixels of a depth image so that its slopes are those of the normals and its rim stays.
+    """Fill the masked pixels of a depth image so that its slopes are those of the normals and its border stays.
 
     Least squares over neighbouring pixels (a Poisson equation; Horn and Brooks 1986, equation 18); masked pixels that
     no known one touches, not even through others, keep their depth.
@@ -160,7 +163,7 @@ def depth_from_normals(depth: Floats, normals: Floats, mask: Bools, camera: Came
     if camera.perspective:
         raise ValueError("depth is filled in from normals for orthographic cameras alone")
     local = normals @ camera.axes.T
-    toward = np.maximum(local[..., 2], 0.2)
+    toward = np.maximum(local[..., 2], MIN_FACING)
     slope_right, slope_up = local[..., 0] / toward / camera.scale, local[..., 1] / toward / camera.scale
     usable = mask | np.isfinite(depth)
     index = np.arange(mask.size).reshape(mask.shape)
@@ -172,10 +175,10 @@ def depth_from_normals(depth: Floats, normals: Floats, mask: Bools, camera: Came
         joined = usable[first] & usable[second] & (mask[first] | mask[second])
         pairs.append(np.stack([index[first][joined], index[second][joined]], axis=1))
         steps.append((0.5 * (step[first] + step[second]))[joined])
-    return _least_squares(depth, mask, np.concatenate(pairs), np.concatenate(steps))
+    return _solve_poisson(depth, mask, np.concatenate(pairs), np.concatenate(steps))
 
 
-def _least_squares(depth: Floats, mask: Bools, pairs: Ints, steps: Floats) -> Floats:
+def _solve_poisson(depth: Floats, mask: Bools, pairs: Ints, steps: Floats) -> Floats:
     """Depth whose differences over the pairs are the steps, given the pixels outside the mask."""
     count = len(pairs)
     across = sp.coo_matrix(
@@ -184,10 +187,10 @@ def _least_squares(depth: Floats, mask: Bools, pairs: Ints, steps: Floats) -> Fl
     free = mask.ravel()
     known = np.where(free, 0.0, np.nan_to_num(depth.ravel()))
     inner = across[:, free]
-    # The weak pull to the old depth decides pixels that nothing else does.
-    pull = 1e-6 * sp.identity(int(free.sum()), format="csc")
+    # pixels without any known neighbour are decided by this alone
+    pull = OLD_DEPTH_WEIGHT * sp.identity(int(free.sum()), format="csc")
     old = np.nan_to_num(depth.ravel()[free])
-    solved = spsolve((inner.T @ inner + pull).tocsc(), inner.T @ (steps - across @ known) + 1e-6 * old)
+    solved = spsolve((inner.T @ inner + pull).tocsc(), inner.T @ (steps - across @ known) + OLD_DEPTH_WEIGHT * old)
     filled = depth.astype(float).ravel().copy()
     filled[free] = solved
     return filled.reshape(depth.shape)

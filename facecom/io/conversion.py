@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from facecom.errors import MissingDependency, ScanError, need
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan_file
-from facecom.io.parsed_mesh import no_faces
-from facecom.io.texture import painted
+from facecom.io.parsed_mesh import color_bytes, no_faces
+from facecom.io.texture import with_texture_colors
 
 
 def as_mesh(scan: Any) -> Mesh:
@@ -39,7 +39,7 @@ def as_mesh(scan: Any) -> Mesh:
     if isinstance(scan, Mesh):
         return scan
     if isinstance(scan, str | os.PathLike):
-        return painted(read_scan_file(scan))
+        return with_texture_colors(read_scan_file(scan))
     mesh = _converted(scan)
     if not np.isfinite(mesh.vertices).all(axis=1).any():
         raise ScanError(f"the {type(scan).__name__} given as a scan has no finite vertex; check where it comes from")
@@ -143,7 +143,7 @@ def to_trimesh(mesh: Mesh) -> Any:
         When trimesh is not installed.
     """
     trimesh = need("trimesh")
-    colors = None if mesh.colors is None else np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype(np.uint8)
+    colors = None if mesh.colors is None else color_bytes(mesh.colors)
     if not len(mesh.faces):
         return trimesh.PointCloud(mesh.vertices.copy(), colors=colors)
     out = trimesh.Trimesh(mesh.vertices.copy(), mesh.faces.copy(), vertex_colors=colors, process=False)

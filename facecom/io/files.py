@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.io import ply, scene_formats, text_formats, writers
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, beside, fits_float32
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, fits_float32, sibling_file
 
 _READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".ply": lambda data, path: ply.read_ply(data),
@@ -44,7 +44,7 @@ class ScanFile:
     ----------
     mesh : Mesh, in the file's own unit, frame and vertex order; no faces where the file is a point cloud
     path : Path
-    stored : "float32" where every coordinate is a float32 number, so that writing in float32 loses no bit
+    precision : "float32" where every coordinate is a float32 number, so that writing in float32 loses no bit
     corner_uv : (F, 3, 2) float or None
         Texture coordinates of each face corner, where vertices on a texture seam have more than one; `mesh.uv` then
         holds the first of each.
@@ -55,7 +55,7 @@ class ScanFile:
 
     mesh: Mesh
     path: Path
-    stored: Literal["float32", "float64"]
+    precision: Literal["float32", "float64"]
     corner_uv: Floats | None = None
     texture: NDArray[np.uint8] | None = None
     texture_path: Path | None = None
@@ -93,8 +93,8 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
     data = _bytes(where)
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is left to cleaning
-            stored = _READERS[where.suffix.lower()](data, where)
-            mesh = Mesh(stored.vertices, stored.faces, uv=stored.uv, colors=stored.colors, normals=stored.normals)
+            parsed = _READERS[where.suffix.lower()](data, where)
+            mesh = Mesh(parsed.vertices, parsed.faces, uv=parsed.uv, colors=parsed.colors, normals=parsed.normals)
     except FileFormatError as error:
         raise ScanError(f"{where} {error}") from None
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
@@ -103,14 +103,15 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
         raise ScanError(f"{where} holds no vertices; export the scan again")
     if not np.isfinite(mesh.vertices).all(axis=1).any():
         raise ScanError(f"{where} holds {len(mesh.vertices):,} vertices, none with finite coordinates; export it again")
-    texture, texture_path = _texture(stored, where)
+    texture, texture_path = _texture(parsed, where)
     return ScanFile(
-        mesh, where, "float32" if fits_float32(mesh.vertices) else "float64", corner_uv=stored.corner_uv,
-        texture=texture, texture_path=texture_path, attributes=stored.attributes,
+        mesh, where, "float32" if fits_float32(mesh.vertices) else "float64", corner_uv=parsed.corner_uv,
+        texture=texture, texture_path=texture_path, attributes=parsed.attributes,
     )  # fmt: skip
 
 
 def _bytes(where: Path) -> bytes:
+    """The content of a scan file; what is none, or is empty, is an error that says so."""
     known = ", ".join(READABLE)
     if where.is_dir():
         raise ScanError(f"{where} is a folder; name a scan file in it ({known})")
@@ -127,11 +128,11 @@ def _bytes(where: Path) -> bytes:
     return data
 
 
-def _texture(stored: ParsedMesh, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
+def _texture(parsed: ParsedMesh, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
     """The image and its file; a missing or broken image leaves the scan usable."""
-    if isinstance(stored.texture, np.ndarray):
-        return stored.texture, None
-    found = beside(where.parent, stored.texture) if stored.texture else None
+    if isinstance(parsed.texture, np.ndarray):
+        return parsed.texture, None
+    found = sibling_file(where.parent, parsed.texture) if parsed.texture else None
     if found is None:
         return None, None
     from PIL import Image
@@ -162,7 +163,7 @@ def write_mesh(
     attributes : further numbers of each vertex, (V,) by name; PLY alone
     exact : for PLY, keep every bit of the positions, in float32 where that is enough and float64 where not;
         with False, float32. STL and GLB store float32, OBJ and OFF always the full number.
-    texture : name of a texture image beside the file; PLY alone
+    texture : name of a texture image in the same folder; PLY alone
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a file holds, before it becomes a mesh; shared by the readers of every format."""
+"""The content of a scan file before it becomes a mesh; shared by the readers of every format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints
 
-LARGEST = 1e30  # a larger coordinate is damage, and its square would overflow
+MAX_COORDINATE = 1e30
+"""A larger coordinate is damage, and in single precision its square would overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class ParsedMesh:
 
     vertices : (V, 3); faces : (F, 3); uv : (V, 2); corner_uv : (F, 3, 2) where one vertex has several coordinates;
     colors : (V, 3) in 0..1; normals : (V, 3); attributes : other numbers of each vertex, (V,) by name;
-    texture : file name beside the scan, or the (H, W, 3) uint8 image itself.
+    texture : name of a file in the scan's folder, or the (H, W, 3) uint8 image itself.
     """
 
     vertices: Floats
@@ -71,21 +72,21 @@ def triangulate(corners: Ints, flat: Ints) -> tuple[Ints, Ints]:
         corner = np.arange(len(flat)).reshape(-1, 3)
         return flat.reshape(-1, 3), corner
     start = np.concatenate([[0], np.cumsum(corners)[:-1]]).astype(np.int64)[: len(corners)]
-    pieces = np.maximum(corners - 2, 0)
-    polygon = np.repeat(np.arange(len(corners)), pieces)
-    step = np.arange(len(polygon)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    triangles = np.maximum(corners - 2, 0)
+    polygon = np.repeat(np.arange(len(corners)), triangles)
+    step = np.arange(len(polygon)) - np.repeat(np.cumsum(triangles) - triangles, triangles)
     first = start[polygon]
     corner = np.stack([first, first + step + 1, first + step + 2], axis=1)
     return flat[corner], corner
 
 
-def spread_corner_uv(corner_uv: Floats, faces: Ints, count: int) -> tuple[Floats, bool]:
-    """Texture coordinates by vertex from those by corner: the first corner that names a vertex speaks for it.
+def vertex_uv_from_corners(corner_uv: Floats, faces: Ints, count: int) -> tuple[Floats, bool]:
+    """Texture coordinates of vertices from those of face corners: the first corner of a vertex gives its own.
 
     Returns
     -------
     uv : (count, 2); NaN where no face meets
-    consistent : bool, whether all corners of each vertex agree, so that `uv` alone is the whole story
+    consistent : bool, whether all corners of each vertex agree, so that `uv` alone loses nothing
     """
     uv = np.full((count, 2), np.nan)
     flat, values = faces.ravel(), corner_uv.reshape(-1, 2)
@@ -103,7 +104,18 @@ def unit_colors(values: NDArray) -> Floats:
     return np.clip(out / (255.0 if known.size and known.max() > 1.0 else 1.0), 0.0, 1.0)
 
 
-def beside(folder: Path, name: str) -> Path | None:
+def color_bytes(colors: Floats) -> NDArray[np.uint8]:
+    """Colours in 0..1 as bytes; what is not a number becomes 0.
+
+    Examples
+    --------
+    >>> color_bytes(np.array([[0.0, 0.5, np.nan]])).tolist()
+    [[0, 128, 0]]
+    """
+    return np.rint(np.clip(np.nan_to_num(colors), 0, 1) * 255).astype(np.uint8)
+
+
+def sibling_file(folder: Path, name: str) -> Path | None:
     """The file `name` in `folder`, or None; never one outside it."""
     found = folder / Path(name.replace("\\", "/")).name
     return found if found.is_file() else None

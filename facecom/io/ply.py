@@ -14,9 +14,9 @@ from facecom.io.parsed_mesh import (
     ParsedMesh,
     cut_short,
     no_faces,
-    spread_corner_uv,
     triangulate,
     unit_colors,
+    vertex_uv_from_corners,
 )
 
 _TYPES = {
@@ -48,7 +48,7 @@ def read_ply(data: bytes) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When the header is not one of PLY, or the body is shorter than it declares.
     """
     order, elements, textures, body = _header(data)
@@ -67,6 +67,7 @@ def read_ply(data: bytes) -> ParsedMesh:
 
 
 def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
+    """Encoding ("ascii" or NumPy's byte order), elements, names of textures, and where the body begins."""
     if data[:3] != b"ply":
         raise FileFormatError("does not begin like a PLY file; check its extension or export it again")
     end = data.find(b"end_header")
@@ -125,10 +126,11 @@ def _binary_element(data: bytes, at: int, element: _Element, order: str) -> tupl
 
 
 def _first_lengths(data: bytes, at: int, element: _Element, order: str) -> dict[int, int]:
+    """Length of each list of the first record, by property; 0 for what is no list."""
     lengths = {}
     for k, p in enumerate(element.properties):
         if p.length and element.count:
-            lengths[k] = _one(data, at, order + p.length, element)
+            lengths[k] = _list_length(data, at, order + p.length, element)
             at += np.dtype(p.length).itemsize + lengths[k] * np.dtype(p.kind).itemsize
         else:
             lengths[k] = 0
@@ -136,7 +138,8 @@ def _first_lengths(data: bytes, at: int, element: _Element, order: str) -> dict[
     return lengths
 
 
-def _one(data: bytes, at: int, kind: str, element: _Element) -> int:
+def _list_length(data: bytes, at: int, kind: str, element: _Element) -> int:
+    """The length of a list, as it stands before it."""
     if at + np.dtype(kind).itemsize > len(data):
         raise cut_short(_plural(element.name), element.count, 0)
     value = int(np.frombuffer(data, kind, 1, at)[0])
@@ -212,6 +215,7 @@ def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
 
 
 def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
+    """Lines of different lengths, one by one."""
     counts: list[list[int]] = [[] for _ in element.properties]
     values: list[list[float]] = [[] for _ in element.properties]
     for done, row in enumerate(rows):
@@ -240,6 +244,7 @@ def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
 
 
 def _typed(values: NDArray, p: _Property) -> NDArray:
+    """Values in the type of their property; an integer beyond it is an error."""
     if p.kind[0] == "f":
         with np.errstate(over="ignore"):
             return values.astype(p.kind)
@@ -256,6 +261,7 @@ def _plural(name: str) -> str:
 
 
 def _columns(table: Mapping[str, Column], *choices: tuple[str, ...]) -> tuple[NDArray | None, tuple[str, ...]]:
+    """The columns of the first choice of names that is there, side by side, and these names."""
     for names in choices:
         found = [column for column in map(table.get, names) if isinstance(column, np.ndarray)]
         if len(found) == len(names):
@@ -264,6 +270,7 @@ def _columns(table: Mapping[str, Column], *choices: tuple[str, ...]) -> tuple[ND
 
 
 def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture: str | None) -> ParsedMesh:
+    """The mesh of a file's vertex and face tables."""
     positions, used = _columns(vertex, ("x", "y", "z"))
     if positions is None:
         raise FileFormatError("has vertices without x, y and z; export it again")
@@ -282,7 +289,7 @@ def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture:
     corner_uv, lists_uv = None, face.get("texcoord")
     if isinstance(lists, tuple) and isinstance(lists_uv, tuple) and (lists_uv[0] == 2 * lists[0]).all():
         corner_uv = lists_uv[1].astype(np.float64).reshape(-1, 2)[corner]
-        uv, consistent = spread_corner_uv(corner_uv, faces, len(positions))
+        uv, consistent = vertex_uv_from_corners(corner_uv, faces, len(positions))
         corner_uv = None if consistent else corner_uv
     return ParsedMesh(
         positions, faces, uv=uv, corner_uv=corner_uv, colors=None if colors is None else unit_colors(colors),

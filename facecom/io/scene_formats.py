@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 from facecom.geometry.mesh import Floats
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, unit_colors
 
+GLB_HEADER_BYTES = 20
+"""Header of a GLB and of its first chunk."""
+PCD_HEADER_BYTES = 4000
+"""Bytes in which a PCD header ends; real ones have some two hundred."""
+PCD_COMPRESSED_SIZES_BYTES = 8
+"""Two sizes before the compressed points of a PCD."""
+
 
 def read_gltf(data: bytes, path: Path) -> ParsedMesh:
     """Read a GLB or glTF scene: node transforms applied, all meshes in one, vertices in the file's order.
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When the container is cut short, refers to missing buffers or holds no triangles or points.
     """
     import trimesh
@@ -43,8 +50,9 @@ def read_gltf(data: bytes, path: Path) -> ParsedMesh:
 
 
 def _check_container(data: bytes, kind: str) -> None:
+    """Refuse what is no GLB or glTF file, or is cut short, before the parser sees it."""
     if kind == "glb":
-        if data[:4] != b"glTF" or len(data) < 20:
+        if data[:4] != b"glTF" or len(data) < GLB_HEADER_BYTES:
             raise FileFormatError("does not begin like a GLB file; check its extension or export it again")
         declared = int.from_bytes(data[8:12], "little")
         if declared > len(data):
@@ -57,6 +65,7 @@ def _check_container(data: bytes, kind: str) -> None:
 
 
 def _part(scene: Any, node: str) -> ParsedMesh:
+    """The mesh of one node of a scene, in the scene's frame."""
     matrix, name = scene.graph[node]
     geometry = scene.geometry[name]
     vertices = np.asarray(geometry.vertices, np.float64)
@@ -89,9 +98,10 @@ def _vertex_colors(geometry: Any, visual: Any) -> Floats | None:
 
 
 def _concatenate(parts: list[ParsedMesh]) -> ParsedMesh:
+    """All parts as one mesh; its texture where there is just one."""
     starts = np.cumsum([0] + [len(part.vertices) for part in parts])
 
-    def joined(name: str, columns: int) -> Floats | None:
+    def concatenated(name: str, columns: int) -> Floats | None:
         values = [getattr(part, name) for part in parts]
         if all(value is None for value in values):
             return None
@@ -103,8 +113,8 @@ def _concatenate(parts: list[ParsedMesh]) -> ParsedMesh:
     return ParsedMesh(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]),
-        uv=joined("uv", 2),
-        colors=joined("colors", 3),
+        uv=concatenated("uv", 2),
+        colors=concatenated("colors", 3),
         texture=textures[0] if len(textures) == 1 else None,
     )
 
@@ -114,7 +124,7 @@ def read_pcd(data: bytes) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When the header is not one of PCD or fewer points are there than it declares.
     """
     import open3d as o3d
@@ -135,15 +145,8 @@ def read_pcd(data: bytes) -> ParsedMesh:
 
 
 def _pcd_points(data: bytes) -> int:
-    header: dict[bytes, list[bytes]] = {}
-    body = -1
-    for line in data[:4000].split(b"\n"):
-        words = line.split()
-        if words:
-            header[words[0]] = words[1:]
-        if words[:1] == [b"DATA"]:
-            body = data.find(line) + len(line) + 1
-            break
+    """The number of points that a PCD header declares; fewer in the body are an error."""
+    header, body = _pcd_header(data)
     try:
         count, fields = int(header[b"POINTS"][0]), header[b"FIELDS"]
         repeat = [int(word) for word in header.get(b"COUNT", [b"1"] * len(fields))]
@@ -153,14 +156,26 @@ def _pcd_points(data: bytes) -> int:
         raise FileFormatError("has no complete PCD header; check its extension or export it again") from None
     if not {b"x", b"y", b"z"} <= set(fields):
         raise FileFormatError("has points without x, y and z; export it again")
-    rest = data[body:]
     found = count
     if encoding == b"binary":
-        found = len(rest) // max(size, 1)
+        found = len(body) // max(size, 1)
     elif encoding == b"ascii":
-        found = sum(1 for line in rest.split(b"\n") if len(line.split()) >= len(fields))
-    elif encoding == b"binary_compressed" and len(rest) < 8 + int.from_bytes(rest[:4], "little"):
-        found = 0
+        found = sum(1 for line in body.split(b"\n") if len(line.split()) >= len(fields))
+    elif encoding == b"binary_compressed":
+        whole = PCD_COMPRESSED_SIZES_BYTES + int.from_bytes(body[:4], "little")
+        found = count if len(body) >= whole else 0
     if found < count:
         raise cut_short("points", count, found)
     return count
+
+
+def _pcd_header(data: bytes) -> tuple[dict[bytes, list[bytes]], bytes]:
+    """The words of each header line by its first, and what follows the header."""
+    header: dict[bytes, list[bytes]] = {}
+    for line in data[:PCD_HEADER_BYTES].split(b"\n"):
+        words = line.split()
+        if words:
+            header[words[0]] = words[1:]
+        if words[:1] == [b"DATA"]:
+            return header, data[data.find(line) + len(line) + 1 :]
+    return header, b""

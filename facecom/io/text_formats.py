@@ -14,15 +14,22 @@ from facecom.geometry.weld import weld
 from facecom.io.parsed_mesh import (
     FileFormatError,
     ParsedMesh,
-    beside,
     cut_short,
     no_faces,
-    spread_corner_uv,
+    sibling_file,
     triangulate,
     unit_colors,
+    vertex_uv_from_corners,
 )
 
 STL_RECORD = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+STL_HEADER_BYTES = 80
+"""Free text at the begin of a binary STL; the number of triangles follows in four bytes."""
+STL_PROBE_BYTES, TEXT_PROBE_BYTES = 2000, 4096
+"""Bytes from the begin in which a text STL names a facet, and in which text has no zero byte."""
+UNIT_NORMAL_TOLERANCE = 0.02
+"""How far from one the length of three numbers may be that are read as a normal: files round to two digits."""
+_STL_BODY = STL_HEADER_BYTES + 4
 
 
 def read_obj(data: bytes, folder: Path) -> ParsedMesh:
@@ -30,7 +37,7 @@ def read_obj(data: bytes, folder: Path) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When a line is not what OBJ asks for or a face names a vertex that is not there.
     """
     lines = _lines(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
@@ -47,7 +54,7 @@ def read_obj(data: bytes, folder: Path) -> ParsedMesh:
     faces, corner_uv = _obj_faces(lines, places, len(table))
     uv, consistent = None, True
     if corner_uv is not None:
-        uv, consistent = spread_corner_uv(corner_uv, faces, len(table))
+        uv, consistent = vertex_uv_from_corners(corner_uv, faces, len(table))
     return ParsedMesh(
         table[:, :3], faces, uv=uv, corner_uv=None if consistent else corner_uv, colors=colors,
         texture=_obj_texture(data, folder),
@@ -55,6 +62,7 @@ def read_obj(data: bytes, folder: Path) -> ParsedMesh:
 
 
 def _obj_faces(lines: list[bytes], places: dict[bytes, list[int]], count: int) -> tuple[Ints, Floats | None]:
+    """Triangles, and their corners' texture coordinates, (F, 3, 2), where there are any."""
     if not places[b"f "]:
         return no_faces(), None
     corners, index = _references([lines[k][2:] for k in places[b"f "]])
@@ -109,8 +117,9 @@ def _resolve(reference: Ints, line: Ints, declared: Ints, what: str) -> Ints:
 
 
 def _obj_texture(data: bytes, folder: Path) -> str | None:
+    """Name of the diffuse image of the first material file."""
     library = re.search(rb"^\s*mtllib\s+(.+?)\s*$", data, re.M)
-    material = beside(folder, library[1].decode("utf-8", "replace")) if library else None
+    material = sibling_file(folder, library[1].decode("utf-8", "replace")) if library else None
     image = re.search(rb"^\s*map_Kd\s+(.+?)\s*$", material.read_bytes(), re.M) if material else None
     return image[1].decode("utf-8", "replace") if image else None
 
@@ -120,7 +129,7 @@ def read_off(data: bytes) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When the header is missing or there are fewer lines than it declares.
     """
     lines = [line for line in (raw.split(b"#")[0].strip() for raw in _lines(data)) if line]
@@ -144,6 +153,7 @@ def read_off(data: bytes) -> ParsedMesh:
 
 
 def _off_faces(lines: list[bytes]) -> Ints:
+    """Triangles of the face lines, polygons split."""
     try:
         table = np.loadtxt(lines, np.int64, comments=None, ndmin=2) if lines else np.zeros((0, 4), np.int64)
         if table.shape[1] >= 4 and (table[:, 0] == 3).all():
@@ -167,27 +177,28 @@ def read_stl(data: bytes) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When triangles are missing or the bytes are no STL.
     """
-    if data[:5].lower() == b"solid" and b"facet" in data[:2000]:
+    if data[:5].lower() == b"solid" and b"facet" in data[:STL_PROBE_BYTES]:
         corners, single = _stl_text(data), False
     else:
-        declared = int.from_bytes(data[80:84], "little") if len(data) >= 84 else 0
-        found = max(len(data) - 84, 0) // STL_RECORD.itemsize
-        if len(data) < 84 or (data[:5].lower() == b"solid" and found != declared):
+        declared = int.from_bytes(data[STL_HEADER_BYTES:_STL_BODY], "little") if len(data) >= _STL_BODY else 0
+        found = max(len(data) - _STL_BODY, 0) // STL_RECORD.itemsize
+        if len(data) < _STL_BODY or (data[:5].lower() == b"solid" and found != declared):
             raise FileFormatError(
                 "is not an STL file, or ends within its header; check its extension or export it again"
             )
         if found < declared:
             raise cut_short("triangles", declared, found)
-        corners = np.frombuffer(data, STL_RECORD, declared, 84)["corners"].reshape(-1, 3).astype(np.float64)
+        corners = np.frombuffer(data, STL_RECORD, declared, _STL_BODY)["corners"].reshape(-1, 3).astype(np.float64)
         single = True
     first, index = weld(corners)
     return ParsedMesh(corners[first].astype(np.float32) if single else corners[first], index.reshape(-1, 3))
 
 
 def _stl_text(data: bytes) -> Floats:
+    """Corners (3 F, 3) of a text STL."""
     rows = re.findall(rb"\bvertex[ \t]+([^\r\n]+)", data)
     facets = len(re.findall(rb"\bendfacet\b", data))
     if not rows or len(rows) != 3 * facets or b"endsolid" not in data:
@@ -203,7 +214,7 @@ def read_xyz(data: bytes) -> ParsedMesh:
 
     Raises
     ------
-    BadFile
+    FileFormatError
         When a line is not a row of numbers like the others.
     """
     lines = [line for line in (raw.strip().replace(b",", b" ") for raw in _lines(data)) if line]
@@ -218,7 +229,7 @@ def read_xyz(data: bytes) -> ParsedMesh:
     normals = colors = None
     for at in range(3, min(table.shape[1], 9) - 2, 3):
         block = table[:, at : at + 3]
-        if normals is None and np.allclose(np.linalg.norm(block, axis=1), 1.0, atol=0.02):
+        if normals is None and np.allclose(np.linalg.norm(block, axis=1), 1.0, atol=UNIT_NORMAL_TOLERANCE):
             normals = block
         elif colors is None and np.isfinite(block).all() and block.min() >= 0 and block.max() <= 255:
             colors = unit_colors(block)
@@ -226,7 +237,8 @@ def read_xyz(data: bytes) -> ParsedMesh:
 
 
 def _lines(data: bytes) -> list[bytes]:
-    if b"\0" in data[:4096]:
+    """Lines of a text file of any line ending, without blanks before and behind."""
+    if b"\0" in data[:TEXT_PROBE_BYTES]:
         raise FileFormatError("is binary where text was expected; check its extension or export it again")
     data = data.replace(b"\t", b" ")
     data = data.replace(b"\r", b"" if b"\n" in data else b"\n")

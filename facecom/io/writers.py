@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Mesh, face_normals
-from facecom.io.parsed_mesh import fits_float32
-from facecom.io.text_formats import STL_RECORD
+from facecom.io.parsed_mesh import color_bytes, fits_float32
+from facecom.io.text_formats import STL_HEADER_BYTES, STL_RECORD
 
 _PLY_NAMES = {
     "i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort",
@@ -28,7 +28,7 @@ def ply_bytes(
     attributes : further numbers of each vertex, (V,) by property name; stored in their own type
     exact : with True, positions are stored in float32 where that loses no bit of any, else in float64;
         with False, always in float32
-    texture : name of the texture image beside the file
+    texture : name of the texture image, in the same folder
 
     Raises
     ------
@@ -40,7 +40,7 @@ def ply_bytes(
     if mesh.normals is not None:
         columns += [(n, mesh.normals[:, k].astype("<f4")) for k, n in enumerate(("nx", "ny", "nz"))]
     if mesh.colors is not None:
-        levels = np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype("u1")
+        levels = color_bytes(mesh.colors)
         columns += [(n, levels[:, k]) for k, n in enumerate(("red", "green", "blue"))]
     if mesh.uv is not None:
         columns += [(n, mesh.uv[:, k].astype("<f4")) for k, n in enumerate("st")]
@@ -57,6 +57,7 @@ def ply_bytes(
 
 
 def _extra_columns(attributes: Mapping[str, NDArray], count: int, taken: set[str]) -> list[tuple[str, NDArray]]:
+    """Columns of further vertex properties; what PLY cannot hold is an error."""
     columns = []
     for name, given in attributes.items():
         column = np.asarray(given)
@@ -91,6 +92,7 @@ def off_bytes(mesh: Mesh) -> bytes:
 
 
 def _rows(word: str, table: NDArray) -> str:
+    """A line for each row of numbers, with every digit, after a word."""
     head = [word] if word else []
     return "".join(" ".join(head + [repr(x) for x in row]) + "\n" for row in table.tolist())
 
@@ -100,14 +102,14 @@ def stl_bytes(mesh: Mesh) -> bytes:
     table = np.zeros(len(mesh.faces), STL_RECORD)
     table["normal"] = face_normals(mesh)
     table["corners"] = mesh.vertices[mesh.faces]
-    return b"binary STL".ljust(80, b" ") + len(table).to_bytes(4, "little") + table.tobytes()
+    return b"binary STL".ljust(STL_HEADER_BYTES, b" ") + len(table).to_bytes(4, "little") + table.tobytes()
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
     """A GLB with one mesh, or one set of points where there are no faces, float32."""
     import trimesh
 
-    colors = None if mesh.colors is None else np.rint(np.clip(np.nan_to_num(mesh.colors), 0, 1) * 255).astype(np.uint8)
+    colors = None if mesh.colors is None else color_bytes(mesh.colors)
     if not len(mesh.faces):
         return bytes(trimesh.Scene(trimesh.PointCloud(mesh.vertices, colors=colors)).export(file_type="glb"))
     solid = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colors, process=False)

@@ -1,43 +1,68 @@
-"""Which sort of model a folder holds."""
+"""A face model by name or folder, whichever kind it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from facecom.errors import CheckpointError
-from facecom.model.linear.generator import KIND, LinearGenerator
+from facecom.model.linear.generator import KIND as LINEAR
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.protocol import FaceModel
 from facecom.model.storage import DESCRIPTION, read_json
 
-if TYPE_CHECKING:
-    from facecom.model.adapters.transferred import TransferredGenerator
-    from facecom.model.network.generator import FaceGenerator
+SHIPPED = "shipped"
+"""The name of the model that comes with the package."""
 
 
-def load_checkpoint(directory: str | Path | None = None) -> LinearGenerator | FaceGenerator | TransferredGenerator:
-    """The model that a folder holds, linear, network or carried; without a folder the shipped one.
+def load_model(name_or_folder: str | Path = SHIPPED) -> FaceModel:
+    """The shipped face model, or the one that a folder holds: linear, network or transferred.
+
+    Parameters
+    ----------
+    name_or_folder : "shipped", or a folder that a model's `save` wrote
 
     Raises
     ------
     CheckpointError
-        When a file is missing, damaged, of another version or of another kind; names the file and the reason.
+        When there is no such name or folder, or a file is missing, damaged, of another version or of another kind;
+        names the file, the reason, and what is known.
 
     Examples
     --------
-    >>> load_generator().code_size == LinearGenerator.load().code_size
+    >>> load_model().code_size == LinearGenerator.load().code_size
     True
     """
-    if directory is None:
+    if name_or_folder == SHIPPED:
         return LinearGenerator.load()
-    folder = Path(directory)
-    kind = read_json(folder / DESCRIPTION).get("format")
-    if kind == KIND.format:
-        return LinearGenerator.load(folder)
-    from facecom.model.adapters import transferred
-    from facecom.model.network import generator
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{name_or_folder}: is neither a folder nor the name of a model; {_known()}")
+    format_name = str(read_json(folder / DESCRIPTION).get("format"))
+    if format_name not in _LOADERS:
+        raise CheckpointError(f"{folder / DESCRIPTION}: its format is {format_name!r}, not a face model's; {_known()}")
+    return _LOADERS[format_name](folder)
 
-    if kind == generator.KIND.format:
-        return generator.FaceGenerator.load(folder)
-    if kind == transferred.KIND.format:
-        return transferred.TransferredGenerator.load(folder)
-    raise CheckpointError(f"{folder / DESCRIPTION}: its format is {kind!r}, not a model that facecom reads")
+
+def _load_network(folder: Path) -> FaceModel:
+    from facecom.model.network.generator import FaceGenerator
+
+    return FaceGenerator.load(folder)
+
+
+def _load_transferred(folder: Path) -> FaceModel:
+    from facecom.model.adapters.transferred import TransferredGenerator
+
+    return TransferredGenerator.load(folder)
+
+
+# The formats stand here in words, as importing the modules that define them imports torch.
+_LOADERS: Mapping[str, Callable[[Path], FaceModel]] = {
+    LINEAR.format: LinearGenerator.load,
+    "facecom-generator": _load_network,
+    "facecom-carried": _load_transferred,
+}
+
+
+def _known() -> str:
+    return f"give {SHIPPED!r}, or a folder whose {DESCRIPTION} is of the format {', '.join(_LOADERS)}"

@@ -1,4 +1,4 @@
-"""Movements of the face: expressions on a coarse level of the template, with weights between 0 and 1."""
+"""Expressions as displacements on `FIT_LEVEL` of the template, with weights between 0 and 1."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats, read_only
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, to_int16, write_stored
 
-LEVEL = 1
 KIND = StorageFormat("facecom-expressions", 1)
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: expression modes"
 
 
 @dataclass(frozen=True, eq=False)
 class ExpressionBasis:
-    """Movements of the face on level 1 of the template.
+    """Displacements of expressions on `FIT_LEVEL` of the template.
 
     names : as ICT-FaceKit calls them, jawOpen and so on; modes : (K, V1, 3) float, mm at weight one.
 
     Examples
     --------
-    >>> moves = Expressions.load()
-    >>> moves.offset({"jawOpen": 0.5}).shape == moves.modes.shape[1:]
+    >>> expressions = ExpressionBasis.load()
+    >>> expressions.offset({"jawOpen": 0.5}).shape == expressions.modes.shape[1:]
     True
     """
 
@@ -48,15 +47,15 @@ class ExpressionBasis:
         """
         if unknown := sorted(set(weights) - set(self.names)):
             raise ValueError(f"there is no expression {unknown[0]!r}; there are {', '.join(self.names)}")
-        moved = np.zeros(self.modes.shape[1:])
+        offset = np.zeros(self.modes.shape[1:])
         for name, weight in weights.items():
-            moved += weight * self.modes[self.names.index(name)]
-        return moved
+            offset += weight * self.modes[self.names.index(name)]
+        return offset
 
     def save(self, directory: str | Path) -> None:
         """Write model.json and weights.safetensors."""
-        scale = np.maximum(np.abs(self.modes).max(axis=(1, 2)), 1e-9) / 32767.0
-        arrays = {"modes": np.round(self.modes / scale[:, None, None]).astype(np.int16), "scale": scale}
+        modes, scale = to_int16(self.modes)
+        arrays = {"modes": modes, "scale": scale}
         write_stored(directory, arrays, {"names": list(self.names), "sources": [CREDIT]}, kind=KIND)
 
     @classmethod
@@ -79,5 +78,5 @@ def _shipped() -> ExpressionBasis:
 
 def _read(folder: Path) -> ExpressionBasis:
     arrays, text = read_stored(folder, kind=KIND)
-    with matching(folder, kind=KIND):
+    with checkpoint_errors(folder, kind=KIND):
         return ExpressionBasis(tuple(text["names"]), arrays["modes"] * arrays["scale"][:, None, None])

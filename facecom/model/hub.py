@@ -8,7 +8,8 @@ from typing import Any
 
 from facecom.errors import CheckpointError, need
 
-USED = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+SNAPSHOT_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+"""Options of `huggingface_hub.snapshot_download` that are handed on."""
 
 
 class _WithoutHub:
@@ -49,7 +50,8 @@ def snapshot(model_id: str, options: Mapping[str, Any]) -> Path:
         return Path(model_id)
     hub = need("huggingface_hub", extra="train")
     try:
-        return Path(hub.snapshot_download(model_id, **{name: value for name, value in options.items() if name in USED}))
+        chosen = {name: value for name, value in options.items() if name in SNAPSHOT_OPTIONS}
+        return Path(hub.snapshot_download(model_id, **chosen))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{model_id}: neither a folder nor a model on the Hub within reach ({reason})") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-HEAD = """---
+CARD_HEAD = """---
 library_name: facecom
 tags: [face, 3d, mesh, shape-completion]
 ---
@@ -20,7 +20,7 @@ model = FaceGenerator.from_pretrained("{name}")
 face = model.sample(seed=0)
 ```
 """
-USE = """
+CARD_USE = """
 ## Intended use
 
 Completing partial scans of adult faces near rest: `complete(scan, model=model)`. Starting points for prostheses, to be
@@ -55,4 +55,4 @@ def model_card(description: Mapping[str, Any], *, name: str, code_size: int, par
     lines += [f"| code entries | {code_size} |", f"| parameters of the network | {parameters} |"]
     for key, value in sorted(dict(description.get("training", {})).items()):
         lines.append(f"| {key.replace('_', ' ')} | {value} |")
-    return HEAD.format(name=name) + USE + "\n".join(lines) + "\n"
+    return CARD_HEAD.format(name=name) + CARD_USE + "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
 """A population of faces as a Gaussian: modes of real variation, widened so that parts of the face vary on their own.
 
-Source modes phi_k (identity modes of a light-stage model, and so on) carry one coefficient for the whole face. Here
-the coefficient is a field over the face: a global share and a local one that forgets over some millimetres, so that the
-nose of one person meets the jaw of another. The covariance of the displacements is then
+Source modes phi_k (identity modes of a light-stage model, and so on) have one coefficient for the whole face. Here the
+coefficient is a field over the face: a global share and a local one with a correlation length of some millimetres, so
+that the nose of one person meets the jaw of another. The covariance of the displacements is then
 sum_k phi_k(x) phi_k(y)^T [(1 - s) + s rho(x, y)], and its leading eigenvectors are the model's basis. Everything is
 split into left-right even and odd parts, which real faces use to a different degree.
 """
@@ -18,6 +18,11 @@ from scipy.spatial import distance
 from facecom.geometry.mesh import Bools, Floats, Ints
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
+"""Reflection in the plane x = 0."""
+LEAST_EIGENVALUE_SHARE = 1e-9
+"""Share of the largest eigenvalue below which an eigenvector is rounding."""
+ROWS_AT_ONCE = 1500
+"""Vertices to which eigenvectors are extended at a time, for memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class PopulationSettings:
     """How the sources are widened; lengths in mm."""
 
     local_mm: float = 20.0
-    """Distance over which a local coefficient forgets (standard deviation of a Gaussian)."""
+    """Correlation length of a local coefficient (standard deviation of a Gaussian)."""
     even_share: float = 0.85
     """Part of the local variance that both sides of the face share."""
     size_sd: float = 0.035
@@ -46,7 +51,7 @@ class PopulationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class ModeBasis:
     """modes : (M, V, 3), mm for one standard deviation, leading first; odd : (M,), which are left-right odd."""
 
     modes: Floats
@@ -68,8 +73,8 @@ def taper_modes(mean: Floats, *, about: Floats, sd: float, blend_mm: float = 12.
     """Modes (4, V, 3) that let width change with height and depth, and height and depth with width, by `sd`, a share.
 
     Width is the distance from the midline, smooth within `blend_mm` of it; the rest is measured from the point `about`
-    (3,). On one half of a face each pair of these modes is a turn of the head: a population that lacks them takes a
-    face that is rounder or flatter than its own for a turned one as soon as only half of it is seen.
+    (3,). On one half of a face each pair of these modes is a rotation of the head: a population that lacks them takes
+    a face that is rounder or flatter than its own for a rotated one as soon as only half of it is observed.
     """
     x, y, z = (mean - about).T
     width, zero = np.hypot(x, blend_mm), np.zeros(len(mean))
@@ -86,7 +91,7 @@ def widen(
     rank: int,
     coarse: int,
     settings: PopulationSettings | None = None,
-) -> Basis:
+) -> ModeBasis:
     """Leading `rank` modes of the widened population.
 
     The covariance is diagonalised on the first `coarse` vertices and its eigenvectors are extended to all of them
@@ -107,10 +112,10 @@ def widen(
     modes = np.concatenate(found)
     is_odd = np.repeat([False, True], [len(f) for f in found])
     order = np.argsort(-np.sum(modes**2, axis=(1, 2)), kind="stable")[:rank]
-    return Basis(modes[order], is_odd[order])
+    return ModeBasis(modes[order], is_odd[order])
 
 
-def residual_fields(
+def discrepancy_fields(
     mean: Floats, mirror: Ints, *, rank: int, correlation_mm: float, sigma_mm: float, even_share: float
 ) -> tuple[Floats, Bools]:
     """Leading eigenfields (R, V), mm, of an exponential kernel that joins mirrored points, and their parity.
@@ -128,9 +133,9 @@ def residual_fields(
         values, vectors = linalg.eigh(part, subset_by_index=(max(last - rank + 1, 0), last))
         fields.append((vectors * np.sqrt(np.maximum(values, 0.0))).T[::-1])
         parity.append(np.full(len(fields[-1]), odd))
-    every, is_odd = np.concatenate(fields), np.concatenate(parity)
-    order = np.argsort(-np.sum(every**2, axis=1), kind="stable")[:rank]
-    return every[order], is_odd[order]
+    both, is_odd = np.concatenate(fields), np.concatenate(parity)
+    order = np.argsort(-np.sum(both**2, axis=1), kind="stable")[:rank]
+    return both[order], is_odd[order]
 
 
 def _leading_modes(
@@ -144,8 +149,8 @@ def _leading_modes(
     settings: PopulationSettings,
 ) -> Floats:
     """Leading even or odd modes (rank, V, 3); only one half of the face is computed."""
-    every = np.flatnonzero(mirror >= np.arange(len(mirror)))
-    half = every[every < coarse]
+    one_side = np.flatnonzero(mirror >= np.arange(len(mirror)))
+    half = one_side[one_side < coarse]
     # half the vertices keep the inner product of all when those off the midline count twice
     count = np.repeat(np.where(mirror[half] == half, 1.0, np.sqrt(2.0)), 3)
     covariance = _covariance(mean, mirror, sources, half, half, odd=odd, settings=settings)
@@ -153,10 +158,10 @@ def _leading_modes(
     last = len(covariance) - 1
     values, vectors = linalg.eigh(covariance, subset_by_index=(max(last - rank + 1, 0), last))
     values, vectors = values[::-1], vectors[:, ::-1]
-    kept = values > 1e-9 * values[0]
+    kept = values > LEAST_EIGENVALUE_SHARE * values[0]
     weights = count[:, None] * vectors[:, kept] / np.sqrt(values[kept])
     modes = np.zeros((int(kept.sum()), len(mirror), 3))
-    for rows in np.array_split(every, max(1, len(every) // 1500)):
+    for rows in np.array_split(one_side, max(1, len(one_side) // ROWS_AT_ONCE)):
         block = _covariance(mean, mirror, sources, rows, half, odd=odd, settings=settings) @ weights
         found = block.T.reshape(-1, len(rows), 3)
         modes[:, mirror[rows]] = found * MIRROR * (-1.0 if odd else 1.0)

@@ -6,6 +6,7 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.model.protocol import FaceModel
+from facecom.model.template import FINEST_LEVEL
 
 
 def sample_codes(model: FaceModel, count: int, *, seed: int, identity_only: bool = True) -> Floats:
@@ -35,10 +36,16 @@ def sample_codes(model: FaceModel, count: int, *, seed: int, identity_only: bool
     return codes
 
 
-def sample_meshes(model: FaceModel, count: int, *, seed: int, level: int = 3) -> list[Mesh]:
+def sample_meshes(model: FaceModel, count: int, *, seed: int, level: int = FINEST_LEVEL) -> list[Mesh]:
     """Faces drawn from the prior, face frame, mm; face k does not depend on how many are drawn."""
     codes = sample_codes(model, count, seed=seed)
     return [Mesh(model.decode(code, level=level), model.faces(level)) for code in codes]
+
+
+def sample_mesh(model: FaceModel, seed: int, *, level: int = FINEST_LEVEL) -> Mesh:
+    """The first of `sample_meshes`, with the template's uv."""
+    code = sample_codes(model, 1, seed=seed)[0]
+    return model.template.mesh(level).with_vertices(model.decode(code, level=level))
 
 
 def interpolate(first: Floats, second: Floats, steps: int) -> Floats:

@@ -17,6 +17,8 @@ import numpy as np
 from facecom.errors import CheckpointError
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
+INT16_MAX = 32767.0
+"""Largest number of 16 bits, which the largest entry of a stored row becomes."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def read_stored(folder: str | Path, *, kind: StorageFormat) -> tuple[dict[str, n
 
 
 @contextmanager
-def matching(folder: str | Path, *, kind: StorageFormat) -> Iterator[None]:
-    """What goes wrong while a model is made from arrays and description that `read_stored` gave.
+def checkpoint_errors(folder: str | Path, *, kind: StorageFormat) -> Iterator[None]:
+    """Context in which a model is made from arrays and description that `read_stored` gave.
 
     Raises
     ------
@@ -120,6 +122,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(text, dict):
         raise CheckpointError(f"{path}: damaged, it does not hold an object")
     return text
+
+
+def to_int16(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (K, ...) in 16 bits, and what each is to be multiplied by, (K,) float64.
+
+    Examples
+    --------
+    >>> stored, scale = to_int16(np.array([[0.5, -1.0]]))
+    >>> np.allclose(stored * scale[:, None], [[0.5, -1.0]], atol=1e-4)
+    True
+    """
+    scale = np.abs(rows).max(axis=tuple(range(1, rows.ndim))) / INT16_MAX
+    scale = np.where(scale > 0, scale, 1.0)
+    stored = np.round(rows / scale.reshape(-1, *[1] * (rows.ndim - 1))).astype(np.int16)
+    return stored, scale.astype(np.float64)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -17,9 +17,17 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 
-LEVELS = 4
+COARSEST_LEVEL = 0
+"""About 0.8k vertices: where many starting poses are tried at once."""
+FIT_LEVEL = 1
+"""About 3k vertices: where pose and code are fitted, and where discrepancy fields and expressions live."""
+SHAPE_LEVEL = 2
+"""About 12k vertices: where the modes of the population live; derivatives end here."""
+FINEST_LEVEL = 3
+"""About 48k vertices: what is projected onto a scan, stitched and written."""
+LEVEL_COUNT = FINEST_LEVEL + 1
 KIND = StorageFormat("facecom-template", 1, "template.npz", "template.json")
 
 LANDMARK_NAMES = (
@@ -104,15 +112,15 @@ class Template:
         wrong = [name for name, array in rows.items() if len(array) != count]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} must have one row for each of the {count} vertices")
-        if len(self.faces) != LEVELS or self.counts[-1] != count:
-            raise ValueError(f"expected {LEVELS} levels of faces, the finest one using all {count} vertices")
+        if len(self.faces) != LEVEL_COUNT or self.counts[-1] != count:
+            raise ValueError(f"expected {LEVEL_COUNT} levels of faces, the finest one using all {count} vertices")
 
     @functools.cached_property
     def counts(self) -> tuple[int, ...]:
         """Number of vertices of each level, coarse to fine."""
         return tuple(int(level.max()) + 1 for level in self.faces)
 
-    def mesh(self, level: int = 3) -> Mesh:
+    def mesh(self, level: int = FINEST_LEVEL) -> Mesh:
         """Return the mean face at a level, with its uv.
 
         Raises
@@ -123,7 +131,7 @@ class Template:
         count = self.counts[_checked_level(level)]
         return Mesh(self.vertices[:count], self.faces[level], uv=self.uv[:count])
 
-    def region_mask(self, name: str, level: int = 3) -> Bools:
+    def region_mask(self, name: str, level: int = FINEST_LEVEL) -> Bools:
         """Vertices of a level that belong to a region or to one of the masks, (n,) bool.
 
         Raises
@@ -165,10 +173,10 @@ class Template:
         values: ArrayLike,
         *,
         from_level: int,
-        to_level: int = 3,
+        to_level: int = FINEST_LEVEL,
         scheme: Literal["midpoint", "loop"] = "midpoint",
     ) -> Floats:
-        """Carry values from a level to a finer one.
+        """Interpolate values from a level to a finer one.
 
         Parameters
         ----------
@@ -244,7 +252,7 @@ class Template:
         return _read(Path(directory))
 
 
-def read_on_template(
+def read_with_template(
     folder: str | Path, *, kind: StorageFormat
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], Template]:
     """Arrays, description and template of a model's folder.
@@ -264,14 +272,14 @@ def _shipped() -> Template:
 
 
 def _checked_level(level: int) -> int:
-    if level not in range(LEVELS):
-        raise ValueError(f"the template has levels 0 to {LEVELS - 1}, not {level!r}")
+    if level not in range(LEVEL_COUNT):
+        raise ValueError(f"the template has levels 0 to {LEVEL_COUNT - 1}, not {level!r}")
     return level
 
 
 def _read(folder: Path) -> Template:
     arrays, description = read_stored(folder, kind=KIND)
-    with matching(folder, kind=KIND):
+    with checkpoint_errors(folder, kind=KIND):
         return _from_arrays(arrays, description)
 
 
@@ -280,7 +288,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> 
     masks = {name.removeprefix("mask_"): value for name, value in arrays.items() if name.startswith("mask_")}
     return Template(
         vertices=arrays["vertices"],
-        faces=tuple(arrays[f"faces_{level}"] for level in range(LEVELS)),
+        faces=tuple(arrays[f"faces_{level}"] for level in range(LEVEL_COUNT)),
         mirror=arrays["mirror"],
         uv=arrays["uv"],
         region=arrays["region"],

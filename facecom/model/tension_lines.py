@@ -1,4 +1,4 @@
-"""Which way skin wrinkles where expressions squeeze it: tension lines of faces at large."""
+"""Relaxed skin tension lines from the compression of the skin by expressions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from scipy.sparse.linalg import splu
 
 from facecom.geometry.laplacian import cotangent_stiffness
 from facecom.geometry.mesh import Floats, Ints, face_cross, unit, vertex_normals
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.template import Template
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.template import FIT_LEVEL, Template
 
 
 def compression_tensor(
-    template: Template, expressions: ExpressionBasis | None = None, *, smooth_mm: float = 5.0, least: float = 0.3
+    template: Template,
+    expressions: ExpressionBasis | None = None,
+    *,
+    smooth_mm: float = 5.0,
+    isotropic_share: float = 0.3,
 ) -> Floats:
-    """How expressions squeeze the skin at each vertex of the finest level, (V, 3, 3): symmetric, of trace one.
+    """Compression of the skin by expressions at each vertex of `FINEST_LEVEL`, (V, 3, 3): symmetric, of trace one.
 
     The squares of the compressive part of the Green strain in the tangent plane, added over all expressions at full
     weight. Wrinkles run across its leading direction (Borges 1984 on relaxed skin tension lines). It is the same on
@@ -25,33 +29,35 @@ def compression_tensor(
     ----------
     template : Template
     expressions : the shipped ones unless given
-    smooth_mm : standard deviation over which it is evened out
-    least : isotropic part, in units of the median squeeze: where expressions do little, no direction stands out
+    smooth_mm : standard deviation of the smoothing
+    isotropic_share : isotropic part, in units of the median compression: where expressions do little, no direction
+        stands out
 
     Examples
     --------
-    >>> made = squeeze(Template.load())
-    >>> bool(np.allclose(np.trace(made, axis1=1, axis2=2), 1.0))
+    >>> tensor = compression_tensor(Template.load())
+    >>> bool(np.allclose(np.trace(tensor, axis1=1, axis2=2), 1.0))
     True
     """
-    moves = expressions or ExpressionBasis.load()
-    count, faces = template.counts[LEVEL], template.faces[LEVEL]
+    expressions = expressions or ExpressionBasis.load()
+    count, faces = template.counts[FIT_LEVEL], template.faces[FIT_LEVEL]
     rest = template.vertices[:count]
     area = 0.5 * np.linalg.norm(face_cross(rest, faces), axis=1)
     rows = np.repeat(np.arange(len(faces)), 3)
     share = sp.csr_matrix((np.ones(faces.size) / 3, (faces.ravel(), rows)), shape=(count, len(faces))) @ sp.diags(area)
-    total = share @ _squared_compression(rest, faces, moves.modes)
+    total = share @ _squared_compression(rest, faces, expressions.modes)
     mass = np.asarray(share.sum(axis=1))
     size = total[:, [0, 4, 8]].sum(axis=1, keepdims=True) / mass
     # the lids, which close, would drown what lies around them
     damped = total / np.sqrt(np.maximum(size, 1e-12))
-    even = splu((sp.diags(mass.ravel()) + 0.5 * smooth_mm**2 * cotangent_stiffness(rest, faces)).tocsc()).solve(damped)
-    tensor = _both_sides(even.reshape(-1, 3, 3), template.mirror[:count])
+    implicit = sp.diags(mass.ravel()) + 0.5 * smooth_mm**2 * cotangent_stiffness(rest, faces)
+    smoothed = splu(implicit.tocsc()).solve(damped)
+    tensor = _symmetrised(smoothed.reshape(-1, 3, 3), template.mirror[:count])
     normals = vertex_normals(rest, faces)
     plane = np.eye(3) - normals[:, :, None] * normals[:, None]
     tensor = plane @ tensor @ plane
-    tensor += 0.5 * least * np.median(np.trace(tensor, axis1=1, axis2=2)) * plane
-    return template.prolong(tensor / np.trace(tensor, axis1=1, axis2=2)[:, None, None], from_level=LEVEL)
+    tensor += 0.5 * isotropic_share * np.median(np.trace(tensor, axis1=1, axis2=2)) * plane
+    return template.prolong(tensor / np.trace(tensor, axis1=1, axis2=2)[:, None, None], from_level=FIT_LEVEL)
 
 
 def _squared_compression(rest: Floats, faces: Ints, modes: Floats) -> Floats:
@@ -80,6 +86,6 @@ def _negative_part_squared(tensor: Floats) -> Floats:
     return np.stack([mean + turn * half, turn * shear, turn * shear, mean - turn * half], axis=1).reshape(-1, 2, 2)
 
 
-def _both_sides(tensor: Floats, mirror: Ints) -> Floats:
+def _symmetrised(tensor: Floats, mirror: Ints) -> Floats:
     flip = np.array([-1.0, 1.0, 1.0])
     return 0.5 * (tensor + flip[:, None] * tensor[mirror] * flip)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.correspondence import Correspondences
-from facecom.geometry.laplacian import uniform_laplacian
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unit, vertex_normals
 from facecom.projection.extrapolation import extrapolated_offset
 from facecom.projection.offset_field import matern_precision, posterior_field, robust_posterior_field
@@ -96,15 +96,6 @@ def project(
     found = find(vertices, vertex_normals(vertices, faces), settings.observed_mm)
     offset = extrapolated_offset(Mesh(vertices, faces), offset, found.valid, mirror=mirror, settings=settings)
     return Projection(fine + offset[:, None] * normals, found.valid, offset)
-
-
-def smoothed_normals(vertices: Floats, faces: Ints, *, passes: int) -> Floats:
-    """Unit normals (V, 3) averaged over `passes` rings, so that what moves along them folds less easily in creases."""
-    normals = vertex_normals(vertices, faces)
-    mean = uniform_laplacian(faces, len(vertices))
-    for _ in range(passes):
-        normals = unit(normals + 0.5 * (mean @ normals))
-    return normals
 
 
 def _coarse_offset(

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface
@@ -20,7 +21,7 @@ from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.face_kinds import INNER, SIDE, classify_faces, wall_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
-from facecom.prosthesis.solid.booleans import intersecting_edges, to_mesh
+from facecom.prosthesis.solid.booleans import to_mesh
 from facecom.provenance import Provenance
 
 NOTICE = "A design aid, not a medical device: a clinician decides what is made and worn."

@@ -21,16 +21,15 @@ from facecom.completion.stages import correspondence_finder
 from facecom.errors import FacecomError
 from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import as_mesh
-from facecom.model.expressions import LEVEL, ExpressionBasis
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
 from facecom.registration.types import Registration, RegistrationSettings
 from facecom.scan.units import UnitChoice
 
-RELAX_LEVEL, GUIDANCE_LEVEL, FINEST_LEVEL = 1, 2, 3
-"""Levels of the template: the one that slides, the one that is projected from, the finest."""
 REGISTRATION = COMPLETION.without("read", "load model", "guide").up_to("uncertainty")
 """What registration shares with completion; `slide_stage` comes after the fit."""
 
@@ -132,13 +131,13 @@ def slide_stage(settings: RegistrationSettings) -> Stage:
 
     def slide(state: CompletionState) -> CompletionState:
         scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
-        template, level = model.template, RELAX_LEVEL
+        template, level = model.template, FIT_LEVEL
         find = correspondence_finder(scan, fitted.pose)
         rest = template.vertices[: template.counts[level]]
         rough = model.decode(fitted.code, level=level)
         slid = relax(rough, rest, template.faces[level], find, settings=settings.relax) - rough
-        offset = template.prolong(slid, from_level=level, to_level=GUIDANCE_LEVEL, scheme="loop")
-        return replace(state, coarse_vertices=model.decode(fitted.code, level=GUIDANCE_LEVEL) + offset)
+        offset = template.prolong(slid, from_level=level, to_level=SHAPE_LEVEL, scheme="loop")
+        return replace(state, coarse_vertices=model.decode(fitted.code, level=SHAPE_LEVEL) + offset)
 
     return Stage("slide", slide, share=0.1)
 
@@ -178,14 +177,14 @@ def _neutral(
 ) -> Registration:
     """The same face without its expression."""
     template = found.template
-    count = template.counts[LEVEL]
-    mask = face_mask(template, level=LEVEL, radius_mm=settings.completion.face_radius_mm)
+    count = template.counts[FIT_LEVEL]
+    mask = face_mask(template, level=FIT_LEVEL, radius_mm=settings.completion.face_radius_mm)
     weights = expression_weights(
         found.in_face_frame[:count], model, moves, trust=mask.astype(float), settings=settings.expression
     )
     moved = np.tensordot(weights, moves.modes, axes=1)
     in_face_frame = found.in_face_frame - template.prolong(
-        moved, from_level=LEVEL, to_level=FINEST_LEVEL, scheme="loop"
+        moved, from_level=FIT_LEVEL, to_level=FINEST_LEVEL, scheme="loop"
     )
     vertices = found.pose.inverse().apply(in_face_frame)
     named = {n: float(w) for n, w in zip(moves.names, weights, strict=True) if w >= settings.expression.least_weight}

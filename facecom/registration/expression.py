@@ -14,8 +14,9 @@ from scipy import linalg, optimize
 from facecom.fitting.normal_equations import cholesky_lower
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
-from facecom.model.expressions import LEVEL, ExpressionBasis
+from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FIT_LEVEL
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def expression_weights(
         When the vertices are of another topology.
     """
     settings = settings or ExpressionSettings()
-    mean, faces = model.template.vertices[: model.template.counts[LEVEL]], model.template.faces[LEVEL]
+    mean, faces = model.template.vertices[: model.template.counts[FIT_LEVEL]], model.template.faces[FIT_LEVEL]
     if not vertices.shape == mean.shape == expressions.modes.shape[1:]:
         raise ValueError(f"expected vertices {mean.shape} and expressions alike, got {vertices.shape}")
     area = vertex_areas(mean, faces)
@@ -62,7 +63,9 @@ def expression_weights(
     root = np.repeat(np.sqrt(share) / settings.noise_mm, 3)
     turns = [np.cross(axis, mean).ravel() for axis in np.eye(3)]
     shifts = [np.tile(axis, len(mean)) for axis in np.eye(3)]
-    person = np.column_stack([model.jacobian(np.zeros(model.code_size), level=LEVEL), *turns, *shifts]) * root[:, None]
+    person = (
+        np.column_stack([model.jacobian(np.zeros(model.code_size), level=FIT_LEVEL), *turns, *shifts]) * root[:, None]
+    )
     moves = expressions.modes.reshape(len(expressions.modes), -1).T * root[:, None]
     target = (vertices - mean).ravel() * root
     prior = np.concatenate([np.ones(model.code_size), np.full(6, 1e-6)])

@@ -11,8 +11,8 @@ from scipy import linalg
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints
 from facecom.geometry.transform import Similarity, fit_similarity
-from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
-from facecom.model.template import Template
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import SHAPE_LEVEL, Template
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 LEAST_FACES = 3
@@ -114,7 +114,7 @@ def linear_model(
     """
     _check(faces, base, base_share)
     mean, apart = _about_mean(faces, base.template, with_scale=with_scale)
-    count = base.template.counts[MODE_LEVEL]
+    count = base.template.counts[SHAPE_LEVEL]
     modes, odd = _components(apart[:, :count], base.template.mirror[:count])
     modes, odd = modes[:rank], odd[:rank]
     description = {**base.description, "faces": len(faces), "modes": len(odd), "base_share": base_share}

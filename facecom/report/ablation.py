@@ -17,6 +17,7 @@ from facecom.errors import FitError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.model.template import FIT_LEVEL
 from facecom.report.ablation_variants import AblationRunner, AblationVariant, ablation_variants
 from facecom.report.display_data import DisplayData
 
@@ -26,8 +27,6 @@ HELD_OUT_RIM_MM = 2.0
 """Strip along the border of the held-out region that is not scored: triangles there reach across it."""
 MIN_OBSERVED_SHARE = 0.97
 """Share of a disc's area that must be observed before it can be held out."""
-CANDIDATE_LEVEL = 1
-"""Level of the template whose vertices are tried as its centre, some 6 mm apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +126,7 @@ def _hold_out(data: DisplayData, radius_mm: float | None) -> tuple[Scan | None, 
 def held_out_center(data: DisplayData, *, radius_mm: float) -> Floats | None:
     """Centre (3,) of the observed disc closest to the missing part of the face proper; None where there is none."""
     observed, points = data.observed & data.face_mask, data.face.vertices
-    candidates = np.flatnonzero(observed[: data.result.template.counts[CANDIDATE_LEVEL]])
+    candidates = np.flatnonzero(observed[: data.result.template.counts[FIT_LEVEL]])
     weight = data.vertex_area * data.made_up
     target = weight @ points / weight.sum() if weight.any() else np.zeros(3)
     for k in candidates[np.argsort(np.linalg.norm(points[candidates] - target, axis=1), kind="stable")]:

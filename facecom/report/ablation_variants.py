@@ -13,6 +13,7 @@ from facecom.completion.guidance import apply_guidance
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.mesh import Floats, unique_edges, vertex_normals
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FINEST_LEVEL
 from facecom.projection.project import Projection
 from facecom.report.display_data import DisplayData
 from facecom.report.model_variants import (
@@ -26,8 +27,6 @@ from facecom.report.model_variants import (
 FULL, SHAPE_MODES, DISCREPANCY = "nothing", "shape modes", "discrepancy"
 ASYMMETRY, SYMMETRY = "asymmetry", "symmetry"
 PROJECTION, EXTRAPOLATION = "projection", "extrapolation"
-FACE_LEVEL = 3
-"""Level of the template at which faces are completed."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +144,10 @@ def _changes(context: FitContext, variant: str) -> dict[str, Any]:
 
 def _rim_step(context: FitContext, projected: Projection, fitted: Floats, vertices: Floats) -> float:
     """Mean step across the rim: offset from the fitted face on the observed side, less that on the made-up side, mm."""
-    faces, settings = context.template.faces[FACE_LEVEL], context.settings
+    faces, settings = context.template.faces[FINEST_LEVEL], context.settings
     normals = vertex_normals(fitted, faces)
     on_scan, made_up = (np.einsum("vd,vd->v", v - fitted, normals) for v in (projected.vertices, vertices))
-    mask = face_mask(context.template, level=FACE_LEVEL, radius_mm=settings.face_radius_mm)
+    mask = face_mask(context.template, level=FINEST_LEVEL, radius_mm=settings.face_radius_mm)
     edges, _, _ = unique_edges(faces)
     observed = projected.observed[edges]
     across = mask[edges].all(axis=1) & (observed[:, 0] != observed[:, 1])

@@ -12,6 +12,7 @@ from facecom.completion.alignment import face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.model.template import FINEST_LEVEL
 from facecom.provenance import Provenance
 from facecom.report import colors
 from facecom.report.shading import ViewDirection
@@ -26,8 +27,6 @@ PROVENANCE_LABELS = (
 """Name of each `Provenance` in reports and legends."""
 PROVENANCE_COLORS = (colors.OBSERVED, colors.MIRRORED, colors.MODEL, colors.GUIDED, colors.SYNTHESISED)
 """Colour of each `Provenance`."""
-FINEST_LEVEL = 3
-"""Level of the template at which completed faces are given."""
 THREE_QUARTER_YAW_RAD, THREE_QUARTER_PITCH_RAD = np.radians(35.0), np.radians(5.0)
 """Direction of the pictures: both the profile and the front of the nose and of a cheek are visible."""
 

@@ -32,14 +32,14 @@ def guidance_values(guidance: Guidance) -> dict[str, str]:
     if guidance.observations is not None:
         out["inpainted pixels that the fit observed"] = f"{len(guidance.observations.sigma_mm):,}"
         out["standard deviation of one of them, mean"] = mm(float(guidance.observations.sigma_mm.mean()))
-    for name, share in guidance.seen_share.items():
+    for name, share in guidance.observed_share.items():
         out[f"observed by the parser, {REGION_TITLES.get(name, name)}"] = percent(share)
     return out
 
 
 def guidance_pictures(guidance: Guidance, *, max_views: int = 2) -> Iterator[Picture]:
     """The panels of the views with the largest holes."""
-    largest = sorted(guidance.views, key=lambda view: -np.count_nonzero(view.believed))[:max_views]
+    largest = sorted(guidance.views, key=lambda view: -np.count_nonzero(view.trusted))[:max_views]
     for view in largest:
         for caption, panel in view_panels(view):
             yield Picture(jpeg_bytes(panel), f"{caption}, view {view.name}")
@@ -51,10 +51,10 @@ def view_panels(view: GuidedView) -> Iterator[tuple[str, Image]]:
     yield "rendered scan", enlarged(grey)
     if view.parse is not None:
         yield "regions", enlarged(REGION_COLORS[view.parse.labels % len(REGION_COLORS)])
-    yield "hole", enlarged(np.where(view.filled.mask[..., None], HOLE_COLOR, grey))
-    cosine = view.filled.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
+    yield "hole", enlarged(np.where(view.inpainted.mask[..., None], HOLE_COLOR, grey))
+    cosine = view.inpainted.normals @ (unit(np.array(HEADLIGHT)) @ view.scan.camera.axes)
     shading = AMBIENT + (1 - AMBIENT) * np.clip(np.nan_to_num(cosine), 0.0, 1.0)
-    yield "inpainted", enlarged(_grey(np.where(view.scan.mask | view.filled.mask, shading, 0.0)))
+    yield "inpainted", enlarged(_grey(np.where(view.scan.mask | view.inpainted.mask, shading, 0.0)))
 
 
 def _grey(shading: Floats) -> Floats:

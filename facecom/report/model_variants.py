@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from facecom.fitting.fit import FitSettings
-from facecom.model.linear.generator import FIELD_LEVEL, MODE_LEVEL, LinearGenerator
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.population import PopulationSettings, size_modes
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 
 MIDLINE_BLEND_MM = 6.0
 """Half width of the strip along the midline in which the modes of one side blend into those of the other."""
@@ -16,7 +17,7 @@ MIDLINE_BLEND_MM = 6.0
 
 def size_modes_only(model: LinearGenerator) -> LinearGenerator:
     """The mean face scaled along three axes; the discrepancy fields stay."""
-    mean = model.template.vertices[: model.template.counts[MODE_LEVEL]]
+    mean = model.template.vertices[: model.template.counts[SHAPE_LEVEL]]
     usual = model.description.get("settings", {}).get("size_sd", PopulationSettings().size_sd)
     stretch = size_modes(mean, sd=float(usual))
     return replace(model, modes=stretch, mode_odd=np.zeros(len(stretch), bool))
@@ -46,9 +47,9 @@ def independent_sides(model: LinearGenerator) -> LinearGenerator:
     """
     return replace(
         model,
-        modes=_split(model.modes, model.template.vertices[: model.template.counts[MODE_LEVEL], 0]),
+        modes=_split(model.modes, model.template.vertices[: model.template.counts[SHAPE_LEVEL], 0]),
         mode_odd=np.repeat(model.mode_odd, 2),
-        fields=_split(model.fields, model.template.vertices[: model.template.counts[FIELD_LEVEL], 0]),
+        fields=_split(model.fields, model.template.vertices[: model.template.counts[FIT_LEVEL], 0]),
         field_odd=np.repeat(model.field_odd, 2),
     )
 

@@ -1,9 +1,9 @@
 """Find where the face is in a scan: any pose, no landmarks.
 
-Oriented surface points of the scan are matched with a few anchor points of a mean face: position and normal fix the
-pose up to a roll angle, which is tried in steps. All hypotheses are scored at once against a distance grid of the
-scan, the best are refined by a batched robust point-to-plane ICP, and the distinct survivors are returned with their
-scores. Deciding between them is left to the fit, which knows shape and size.
+Oriented surface points of the scan are paired with a few anchor points of a mean face: position and normal fix the pose
+up to a roll angle, which is tried in steps. All hypotheses are scored at once against a distance grid of the scan, the
+best are refined by a batched robust point-to-plane ICP, and the distinct ones are returned with their scores. The fit,
+which knows shape and size, decides between them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ import numpy as np
 from facecom.errors import AlignmentError
 from facecom.geometry.mesh import Floats, Mesh, face_cross
 from facecom.geometry.transform import Similarity, fit_similarity, orthonormal
-from facecom.scan.pose_search import AlignSettings, oriented_samples, search
+from facecom.scan.oriented_samples import Samples, oriented_samples
+from facecom.scan.pose_search import AlignSettings, search
 
 __all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks"]
+
+MIN_LANDMARK_SPREAD = 1e-3
+"""Least ratio of the second to the first principal extent of landmarks; below it they lie on one line."""
+CLEAR_BULGE = 0.15
+"""Mean cosine between normals and the directions from the middle beyond which the orientation of a scan is plain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +53,27 @@ def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | No
         When the scan is far too small or too large to hold a face.
     """
     settings = settings or AlignSettings()
-    canonical = _inertia_frame(scan)
+    canonical = _principal_frame(scan)
     moved = scan.with_vertices(canonical.apply(scan.vertices))
-    template = oriented_samples(reference, settings)
-    found: list[PoseCandidate] = []
-    for inside_out in _orientations(moved):
-        samples = oriented_samples(moved, settings, flip=inside_out)
-        for rotation, translation, score in search(samples, template, settings):
+    template = _samples(reference, settings)
+    candidates: list[PoseCandidate] = []
+    for inside_out in _possible_orientations(moved):
+        poses, scores = search(_samples(moved, settings, flip=inside_out), template, settings)
+        for rotation, translation, score in zip(poses.rotations, poses.translations, scores, strict=True):
             pose = Similarity(orthonormal(rotation), translation).inverse() @ canonical
-            found.append(PoseCandidate(pose, float(score), inside_out))
-    found.sort(key=lambda a: -a.score)
-    return found[: settings.candidates]
+            candidates.append(PoseCandidate(pose, float(score), inside_out))
+    candidates.sort(key=lambda candidate: -candidate.score)
+    return candidates[: settings.candidates]
+
+
+def _samples(mesh: Mesh, settings: AlignSettings, *, flip: bool = False) -> Samples:
+    return oriented_samples(
+        mesh,
+        voxel_mm=settings.voxel_mm,
+        smooth_radius_mm=settings.smooth_radius_mm,
+        relief_radius_mm=settings.relief_radius_mm,
+        flip=flip,
+    )
 
 
 def align_landmarks(points: Floats, reference: Floats, *, weights: Floats | None = None) -> Similarity:
@@ -71,12 +87,12 @@ def align_landmarks(points: Floats, reference: Floats, *, weights: Floats | None
     if len(points) < 3:
         raise AlignmentError(f"a pose needs at least three landmarks, got {len(points)}; name more or leave them out")
     spread = np.linalg.svd(np.asarray(points, float) - np.mean(points, axis=0), compute_uv=False)
-    if spread[1] < 1e-3 * max(spread[0], 1e-12):
-        raise AlignmentError("the landmarks lie on one line, which leaves the pose open; name one beside it")
+    if spread[1] < MIN_LANDMARK_SPREAD * max(spread[0], 1e-12):
+        raise AlignmentError("the landmarks lie on one line, which leaves the pose open; name one off it")
     return fit_similarity(points, reference, weights=weights)
 
 
-def _inertia_frame(scan: Mesh) -> Similarity:
+def _principal_frame(scan: Mesh) -> Similarity:
     """Scan frame -> principal axes about the centroid, so that the search does not depend on the input pose."""
     corners = scan.vertices[scan.faces]
     area = 0.5 * np.linalg.norm(face_cross(scan.vertices, scan.faces), axis=1)
@@ -84,22 +100,22 @@ def _inertia_frame(scan: Mesh) -> Similarity:
         raise AlignmentError("the scan has no area: every triangle is degenerate; check how it was exported")
     centres = corners.mean(1)
     weight = area / area.sum()
-    middle = weight @ centres
-    centred = centres - middle
+    centroid = weight @ centres
+    centred = centres - centroid
     _, axes = np.linalg.eigh((centred * weight[:, None]).T @ centred)
-    skew = weight @ (centred @ axes) ** 3
-    axes = axes * np.where(skew < 0, -1.0, 1.0)
+    skewness = weight @ (centred @ axes) ** 3
+    axes = axes * np.where(skewness < 0, -1.0, 1.0)
     axes[:, 2] *= np.linalg.det(axes)
     rotation = axes.T
-    return Similarity(orthonormal(rotation), -rotation @ middle)
+    return Similarity(orthonormal(rotation), -rotation @ centroid)
 
 
-def _orientations(scan: Mesh) -> tuple[bool, ...]:
-    """Which orientations of the triangles to try: a face bulges outwards, so its normals lead away from its middle."""
+def _possible_orientations(scan: Mesh) -> tuple[bool, ...]:
+    """Whether triangles may face inwards, to be tried: a face bulges, so its normals point away from its middle."""
     cross = face_cross(scan.vertices, scan.faces)
     centres = scan.vertices[scan.faces].mean(1)
     area = np.linalg.norm(cross, axis=1)
-    out = np.einsum("fd,fd->", cross, centres) / max(float(area @ np.linalg.norm(centres, axis=1)), 1e-12)
-    if abs(out) > 0.15:
-        return (bool(out < 0),)
+    bulge = np.einsum("fd,fd->", cross, centres) / max(float(area @ np.linalg.norm(centres, axis=1)), 1e-12)
+    if abs(bulge) > CLEAR_BULGE:
+        return (bool(bulge < 0),)
     return (False, True)

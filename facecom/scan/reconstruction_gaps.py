@@ -1,4 +1,4 @@
-"""Which openings in a surface laid through points are chance, to be closed, and which are holes, to be left."""
+"""Which openings in a surface reconstructed from points are gaps by chance, to be closed, and which are holes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from facecom.geometry.mesh import (
     face_cross,
     longest_edges,
 )
+
+QUARTILE_DEVIATION = 0.674
+"""Distance of the upper quartile from the median of a Gaussian, in standard deviations."""
+MIN_LOG_DEVIATION = 0.15
+"""Least standard deviation of log edge lengths: a perfect grid has none, its rims and creases do."""
 
 
 def edge_limit(points: Floats, faces: Ints, *, outlier: float = 3.0, neighbours: int = 8) -> Floats:
@@ -38,15 +43,15 @@ def edge_limit(points: Floats, faces: Ints, *, outlier: float = 3.0, neighbours:
     """
     distance, index = cKDTree(points).query(points, k=min(neighbours + 1, len(points)))
     spacing = distance[:, 1:].mean(axis=1)[index].mean(axis=1)
-    middle, upper = np.quantile(np.log(longest_edges(points, faces) / spacing[faces].mean(axis=1)), [0.5, 0.75])
-    deviation = max(float(upper - middle) / 0.674, 0.15)  # a perfect grid has none, its rims and creases do
-    return spacing * float(np.exp(middle + outlier * deviation))
+    median, upper = np.quantile(np.log(longest_edges(points, faces) / spacing[faces].mean(axis=1)), [0.5, 0.75])
+    deviation = max(float(upper - median) / QUARTILE_DEVIATION, MIN_LOG_DEVIATION)
+    return spacing * float(np.exp(median + outlier * deviation))
 
 
-def bridges(points: Floats, faces: Ints, limit: Floats, *, sure: float = 1.5) -> Bools:
-    """Which faces lie over a hole: their edges are too long, and they hang together from its rim inwards.
+def bridging_faces(points: Floats, faces: Ints, limit: Floats, *, certain_factor: float = 1.5) -> Bools:
+    """Which faces bridge a hole: their edges are too long, and they are connected from its rim inwards.
 
-    Long faces amid the surface are chance and stay, unless one of them is longer by the factor `sure`: a hole that is
+    Long faces amid the surface are chance and stay, unless one of them is longer by `certain_factor`: a hole that is
     bridged from side to side has no rim left.
 
     Parameters
@@ -54,21 +59,21 @@ def bridges(points: Floats, faces: Ints, limit: Floats, *, sure: float = 1.5) ->
     points : (V, 3) float; faces : (F, 3) int
     limit : (V,) float, longest edge at each point, as `edge_limit` gives it
     """
-    share = longest_edges(points, faces) / limit[faces].mean(axis=1)
+    ratio = longest_edges(points, faces) / limit[faces].mean(axis=1)
     found = np.zeros(len(faces), bool)
-    long = np.flatnonzero(share > 1.0)
+    long = np.flatnonzero(ratio > 1.0)
     if not len(long):
         return found
-    piece = face_components(faces[long])
+    component = face_components(faces[long])
     start, end = boundary_edges(faces).T
     base = int(faces.max()) + 1
     side = faces[long] * base + np.roll(faces[long], -1, axis=1)
-    seed = np.isin(side, start * base + end).any(axis=1) | (share[long] > sure)
-    found[long] = np.isin(piece, piece[seed])
+    seed = np.isin(side, start * base + end).any(axis=1) | (ratio[long] > certain_factor)
+    found[long] = np.isin(component, component[seed])
     return found
 
 
-def fill_small_gaps(vertices: Floats, faces: Ints, max_edges: int, *, limit: Floats | None = None) -> Ints:
+def close_small_gaps(vertices: Floats, faces: Ints, max_edges: int, *, limit: Floats | None = None) -> Ints:
     """Faces that close the boundary loops of at most `max_edges` edges, without new vertices, (N, 3).
 
     Each loop is closed by the triangulation of least area; one that needs an edge longer than `limit` (V,) allows at
@@ -84,10 +89,10 @@ def fill_small_gaps(vertices: Floats, faces: Ints, max_edges: int, *, limit: Flo
     for loop in loops:
         corner = loop[::-1].tolist()
         taken = np.array([[tuple(sorted((i, k))) in edges for k in corner] for i in corner])
-        patch = _least_area(vertices, loop[::-1], taken)
+        patch = _least_area_triangulation(vertices, loop[::-1], taken)
         if limit is not None and patch:
-            made = np.array(patch)
-            if (longest_edges(vertices, made) > limit[made].mean(axis=1)).any():
+            triangles = np.array(patch)
+            if (longest_edges(vertices, triangles) > limit[triangles].mean(axis=1)).any():
                 continue
         if patch and not {tuple(sorted(face)) for face in patch} & present:
             out += patch
@@ -95,7 +100,7 @@ def fill_small_gaps(vertices: Floats, faces: Ints, max_edges: int, *, limit: Flo
     return np.array(out, np.int64).reshape(-1, 3)
 
 
-def _least_area(vertices: Floats, loop: Ints, taken: Bools) -> list[tuple[int, int, int]]:
+def _least_area_triangulation(vertices: Floats, loop: Ints, taken: Bools) -> list[tuple[int, int, int]]:
     """Triangulation of least area of a closed polygon (Barequet and Sharir 1995), by dynamic programming.
 
     No diagonal i-k with `taken[i, k]` is used, for it is an edge already; empty where that leaves no triangulation.
@@ -117,11 +122,11 @@ def _least_area(vertices: Floats, loop: Ints, taken: Bools) -> list[tuple[int, i
     out: list[tuple[int, int, int]] = []
     if not np.isfinite(best[0, n - 1]):
         return out
-    open_spans = [(0, n - 1)]
-    while open_spans:
-        i, k = open_spans.pop()
+    spans = [(0, n - 1)]
+    while spans:
+        i, k = spans.pop()
         if k - i >= 2:
             j = int(split[i, k])
             out.append((int(loop[i]), int(loop[j]), int(loop[k])))
-            open_spans += [(i, j), (j, k)]
+            spans += [(i, j), (j, k)]
     return out

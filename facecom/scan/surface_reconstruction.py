@@ -1,4 +1,4 @@
-"""A surface for a scan that came as points."""
+"""Surface reconstruction of a scan that came as points."""
 
 from __future__ import annotations
 
@@ -10,12 +10,28 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
+from facecom.geometry.clustering import grid_cells
 from facecom.geometry.mesh import Floats, Ints, Mesh, unit
 from facecom.geometry.weld import weld
-from facecom.scan.reconstruction_gaps import bridges, edge_limit, fill_small_gaps
+from facecom.scan.reconstruction_gaps import bridging_faces, close_small_gaps, edge_limit
 from facecom.scan.topology import consistent_surface
 
 SurfaceMethod = Literal["pivot", "poisson"]
+
+MIN_POINTS = 10
+"""Different points below which a cloud has no surface."""
+CLOSING_PASSES = 2
+"""Closing a gap can split a pinched loop in two that can be closed."""
+SPACING_NEIGHBOUR = 7
+"""The neighbour, itself counted, whose distance is the spacing: six surround a point of an even surface."""
+MAX_PROBED = 20_000
+"""Points at most that spacing and agreement of normals are read from; a median needs no more."""
+MIN_NORMALS_SHARE = 0.99
+"""Share of the points that must have a normal for a cloud's own normals to be used."""
+OPPOSED_COSINE, MAX_OPPOSED_SHARE = -0.5, 0.1
+"""Cosine below which the normals of two neighbours are opposed, and the share of such pairs that is no accident."""
+FIRST_CELL_SHARE, MIN_CELL_GROWTH = 0.5, 1.05
+"""First cell of the grid that thins a cloud, in units of the spacing, and the least factor from try to try."""
 
 
 def surface_from_points(
@@ -25,7 +41,7 @@ def surface_from_points(
     radii: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.2, 3.0),
     outlier: float = 3.0,
     fill_edges: int = 12,
-    joggle: float = 1e-3,
+    jitter: float = 1e-3,
     max_points: int = 250_000,
     depth: int = 9,
     trim: float = 2.5,
@@ -36,25 +52,25 @@ def surface_from_points(
     Parameters
     ----------
     cloud : Mesh; its faces are ignored. Normals are used where it has them and neighbours agree on a side, else
-        estimated and turned outward.
+        estimated and oriented outwards.
     method : "pivot" rolls balls over the points (Bernardini et al. 1999), so that the points themselves are the
         vertices; "poisson" (Kazhdan and Hoppe 2013) smooths over noise larger than the spacing, with new vertices
     radii : for "pivot", ball radii in units of the spacing, smallest first
     outlier : for "pivot", faces with edges this many standard deviations longer than the cloud's own, for the spacing
         around them, lie over a hole and are taken away: the larger balls bridge the rims of holes
     fill_edges : for "pivot", gaps with at most this many edges, none of them that long, are closed; they are chance
-    joggle : for "pivot", points are rolled over as if moved by this share of the spacing, since even grids have no one
+    jitter : for "pivot", points are rolled over as if moved by this share of the spacing, since even grids have no one
         triangulation; the vertices stay where the points are
     max_points : for "pivot", larger clouds are thinned evenly to about this many
     depth : for "poisson", levels of its octree
     trim : for "poisson", surface farther than this many spacings from any point is cut away
-    seed : of the joggle
+    seed : of the jitter
 
     Returns
     -------
     Mesh
         With "pivot", all points of the cloud in their order; those that no face uses are for `clean_scan` to drop.
-        Colours and the normals used are carried along.
+        Colours and the normals used come with it.
 
     Raises
     ------
@@ -65,40 +81,45 @@ def surface_from_points(
     """
     if method not in get_args(SurfaceMethod):
         raise ValueError(f"method must be one of {', '.join(get_args(SurfaceMethod))}, got {method!r}")
-    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
-    finite = finite[weld(cloud.vertices[finite])[0]]
-    if len(finite) < 10:
-        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
-    points = cloud.vertices[finite]
-    if method == "pivot" and len(points) > max_points:
-        finite = finite[_thinned(points, max_points)]
-        points = cloud.vertices[finite]
-    centre = np.median(points, axis=0)
-    scale = point_spacing(points)
+    chosen = _distinct_points(cloud)
+    if method == "pivot" and len(chosen) > max_points:
+        chosen = chosen[_thinning(cloud.vertices[chosen], max_points)]
+    points = cloud.vertices[chosen]
+    centre, scale = np.median(points, axis=0), point_spacing(points)
     local = (points - centre) / scale
-    given = None if cloud.normals is None else _usable(local, cloud.normals[finite])
+    given = None if cloud.normals is None else _usable_normals(local, cloud.normals[chosen])
     normals = estimate_normals(local) if given is None else given
     if method == "poisson":
         mesh = _poisson(local, normals, depth, trim)
-        return _carried(mesh.with_vertices(mesh.vertices * scale + centre), cloud, finite)
-    faces = _pivot(local + joggle * np.random.default_rng(seed).normal(size=local.shape), normals, radii)
+        return _with_nearest_colors(mesh.with_vertices(mesh.vertices * scale + centre), cloud, chosen)
+    jittered = local + jitter * np.random.default_rng(seed).normal(size=local.shape)
+    faces = _ball_pivoting(jittered, normals, radii)
     if not len(faces):
         raise ScanError(f"no surface goes through the {len(points):,} points of the cloud; scan again, more densely")
     limit = edge_limit(local, faces, outlier=outlier)
-    faces = faces[~bridges(local, faces, limit)]
-    for _ in range(2):  # closing a gap can part a pinched loop in two that can be closed
-        faces = np.concatenate([faces, fill_small_gaps(local, faces, fill_edges, limit=limit)])
+    faces = faces[~bridging_faces(local, faces, limit)]
+    for _ in range(CLOSING_PASSES):
+        faces = np.concatenate([faces, close_small_gaps(local, faces, fill_edges, limit=limit)])
     kept_normals = cloud.normals
     if given is None or kept_normals is None:
         kept_normals = np.zeros_like(cloud.vertices)
-        kept_normals[finite] = normals
-    return Mesh(cloud.vertices, finite[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+        kept_normals[chosen] = normals
+    return Mesh(cloud.vertices, chosen[faces], uv=cloud.uv, colors=cloud.colors, normals=kept_normals)
+
+
+def _distinct_points(cloud: Mesh) -> Ints:
+    """Indices of the finite points, the first at each position; too few are an error."""
+    finite = np.flatnonzero(np.isfinite(cloud.vertices).all(axis=1))
+    finite = finite[weld(cloud.vertices[finite])[0]]
+    if len(finite) < MIN_POINTS:
+        raise ScanError(f"the point cloud has {len(finite)} different points, too few for a surface; scan again")
+    return finite
 
 
 def point_spacing(points: Floats) -> float:
     """Median distance of a point to its sixth neighbour, about the edge length of the triangles between them."""
-    some = points[:: max(1, len(points) // 20_000)]
-    distance = cKDTree(points).query(some, k=min(7, len(points)))[0][:, -1]
+    probed = points[:: max(1, len(points) // MAX_PROBED)]
+    distance = cKDTree(points).query(probed, k=min(SPACING_NEIGHBOUR, len(points)))[0][:, -1]
     positive = distance[distance > 0]
     if not positive.size:
         raise ScanError("all points of the cloud are at one place; scan again")
@@ -106,9 +127,9 @@ def point_spacing(points: Floats) -> float:
 
 
 def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
-    """Unit normals of a cloud, (N, 3), consistent with each other and turned away from its middle.
+    """Unit normals of a cloud, (N, 3), consistent with each other and pointing away from its middle.
 
-    Source: Hoppe et al. 1992: planes through the neighbours, turned along a minimum spanning tree of the cloud.
+    Source: Hoppe et al. 1992: planes through the neighbours, oriented along a minimum spanning tree of the cloud.
 
     Parameters
     ----------
@@ -133,32 +154,31 @@ def estimate_normals(points: Floats, *, neighbours: int = 16) -> Floats:
     return np.where((votes[label[:n]] >= votes[label[n:]])[:, None], normals, -normals)
 
 
-def _usable(points: Floats, normals: Floats) -> Floats | None:
+def _usable_normals(points: Floats, normals: Floats) -> Floats | None:
     """Unit normals where nearly all are there and agree; a cloud with empty or random ones counts as one without."""
     length = np.linalg.norm(normals, axis=1)
     sound = np.isfinite(length) & (length > 0)
-    if sound.mean() <= 0.99:
+    if sound.mean() <= MIN_NORMALS_SHARE:
         return None
     given = unit(np.where(sound[:, None], normals, 0.0))
-    some = np.arange(0, len(points), max(1, len(points) // 20_000))
-    nearest = cKDTree(points).query(points[some], k=2)[1][:, 1]
-    opposed = np.einsum("nd,nd->n", given[some], given[nearest]) < -0.5
-    return given if opposed.mean() < 0.1 else None
+    probed = np.arange(0, len(points), max(1, len(points) // MAX_PROBED))
+    nearest = cKDTree(points).query(points[probed], k=2)[1][:, 1]
+    opposed = np.einsum("nd,nd->n", given[probed], given[nearest]) < OPPOSED_COSINE
+    return given if opposed.mean() < MAX_OPPOSED_SHARE else None
 
 
-def _thinned(points: Floats, wanted: int) -> Ints:
+def _thinning(points: Floats, wanted: int) -> Ints:
     """Indices of about `wanted` points, the first of each cell of a grid."""
-    cell = point_spacing(points) * 0.5
+    cell = point_spacing(points) * FIRST_CELL_SHARE
     while True:
-        grid = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
-        size = grid.max(axis=0) + 1
-        chosen = np.unique((grid[:, 0] * size[1] + grid[:, 1]) * size[2] + grid[:, 2], return_index=True)[1]
+        chosen = np.unique(grid_cells(points, size=cell), return_index=True)[1]
         if len(chosen) <= wanted:
             return np.sort(chosen)
-        cell *= max(1.05, np.sqrt(len(chosen) / wanted))
+        cell *= max(MIN_CELL_GROWTH, np.sqrt(len(chosen) / wanted))
 
 
-def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
+def _ball_pivoting(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
+    """Faces over the points, (F, 3)."""
     import open3d as o3d
 
     cloud = _cloud(points, normals)
@@ -168,6 +188,7 @@ def _pivot(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:
 
 
 def _cloud(points: Floats, normals: Floats) -> Any:
+    """Open3D's point cloud of them."""
     import open3d as o3d
 
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(points)))
@@ -176,6 +197,7 @@ def _cloud(points: Floats, normals: Floats) -> Any:
 
 
 def _poisson(points: Floats, normals: Floats, depth: int, trim: float) -> Mesh:
+    """Screened Poisson surface, cut where it is farther than `trim` from the points."""
     import open3d as o3d
 
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
@@ -187,7 +209,8 @@ def _poisson(points: Floats, normals: Floats, depth: int, trim: float) -> Mesh:
     return Mesh(vertices, faces).submesh(np.asarray(near[faces].all(axis=1)))[0]
 
 
-def _carried(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:
+def _with_nearest_colors(mesh: Mesh, cloud: Mesh, finite: Ints) -> Mesh:
+    """The mesh with the colours of the nearest points, where the cloud has any."""
     if cloud.colors is None:
         return mesh
     nearest = cKDTree(cloud.vertices[finite]).query(mesh.vertices)[1]

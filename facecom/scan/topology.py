@@ -1,4 +1,4 @@
-"""Make a triangle list a surface: at most two faces an edge, neighbours that agree on the outside."""
+"""Make a triangle list an oriented manifold: at most two faces an edge, neighbours that agree on the outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.mesh import Bools, Floats, Ints, face_cross
+from facecom.geometry.mesh import Bools, Floats, Ints, face_cross, unique_edges
 
 
 def is_oriented_surface(faces: Ints) -> bool:
@@ -19,10 +19,10 @@ def is_oriented_surface(faces: Ints) -> bool:
 
 
 def nonmanifold_faces(vertices: Floats, faces: Ints) -> Bools:
-    """Which faces to take away so that no edge has more than two.
+    """Which faces to remove so that no edge has more than two.
 
-    At a crowded edge, flaps go first (the face with most free edges), then the smallest face, then the last; a face
-    goes only while one of its edges is still crowded.
+    At such an edge, flaps go first (the face with most free edges), then the smallest face, then the last; a face
+    goes only while one of its edges still has more than two.
     """
     out = np.zeros(len(faces), bool)
     edge, count = _edges(faces)
@@ -42,17 +42,17 @@ def nonmanifold_faces(vertices: Floats, faces: Ints) -> Bools:
 
 
 def consistent_orientation(faces: Ints) -> Bools:
-    """Which faces to reverse so that neighbours run along their common edge in opposite directions.
+    """Which faces to flip so that neighbours run along their common edge in opposite directions.
 
-    In each edge-connected piece the smaller half is reversed. A piece that has no consistent orientation (a Möbius
-    strip) stays as it is. Edges of more than two faces join nothing.
+    In each edge-connected component the smaller half is flipped. One that has no consistent orientation (a Möbius
+    strip) stays as it is. Edges of more than two faces connect nothing.
     """
     a, b, clash = _neighbours(faces)
-    return _reversed_half(len(faces), a, b, clash)
+    return _smaller_half(len(faces), a, b, clash)
 
 
-def one_sided(faces: Ints) -> tuple[Bools, Bools]:
-    """Open pieces that have only one side, so that the rest has two: which faces to reverse, and which to take away.
+def nonorientable_faces(faces: Ints) -> tuple[Bools, Bools]:
+    """Cut components that have only one side, so that the rest has two: which faces to flip, and which to remove.
 
     Neighbours that agree stay as they are as far as that goes; where they then still run along an edge in the same
     direction, the face with most such edges goes.
@@ -60,15 +60,15 @@ def one_sided(faces: Ints) -> tuple[Bools, Bools]:
     a, b, clash = _neighbours(faces)
     shape = (len(faces), len(faces))
     tree = csgraph.minimum_spanning_tree(sp.coo_matrix((1.0 + clash, (a, b)), shape=shape).tocsr()).tocoo()
-    turned = _reversed_half(len(faces), tree.row, tree.col, tree.data > 1.5)
-    wrong = clash ^ turned[a] ^ turned[b]
-    gone = np.zeros(len(faces), bool)
+    flipped = _smaller_half(len(faces), tree.row, tree.col, tree.data > 1.5)
+    wrong = clash ^ flipped[a] ^ flipped[b]
+    removed = np.zeros(len(faces), bool)
     left = np.bincount(np.concatenate([a[wrong], b[wrong]]), minlength=len(faces))
     pairs = np.stack([a[wrong], b[wrong]], axis=1)
     for first, second in pairs[np.argsort(-left[pairs].max(axis=1), kind="stable")].tolist():
-        if not gone[first] and not gone[second]:
-            gone[first if left[first] > left[second] else second] = True
-    return turned & ~gone, gone
+        if not removed[first] and not removed[second]:
+            removed[first if left[first] > left[second] else second] = True
+    return flipped & ~removed, removed
 
 
 def _neighbours(faces: Ints) -> tuple[Ints, Ints, Bools]:
@@ -81,21 +81,21 @@ def _neighbours(faces: Ints) -> tuple[Ints, Ints, Bools]:
     return face[:, 0], face[:, 1], upward[:, 0] == upward[:, 1]
 
 
-def _reversed_half(count: int, a: Ints, b: Ints, clash: Bools) -> Bools:
-    """Of `count` things joined in pairs a-b that agree or clash, the smaller part to reverse so that all agree.
+def _smaller_half(count: int, a: Ints, b: Ints, clash: Bools) -> Bools:
+    """Of `count` faces in pairs a-b that agree or clash, the smaller part to flip so that all agree.
 
-    Two copies of each thing, as it is and reversed, are joined where they agree: a piece falls in two where that
-    can be done, and stays one, with nothing to reverse, where it cannot.
+    Two copies of each face, as it is and flipped, are connected where they agree: a component falls in two where that
+    can be done, and stays one, with nothing to flip, where it cannot.
     """
     links = np.concatenate(
         [np.stack([a, np.where(clash, b + count, b)]), np.stack([a + count, np.where(clash, b, b + count)])], axis=1
     )
     graph = sp.coo_matrix((np.ones(links.shape[1], np.int8), tuple(links)), shape=(2 * count, 2 * count))
     label = csgraph.connected_components(graph, directed=False)[1]
-    plain, reverse = label[:count], label[count:]
+    plain, flipped = label[:count], label[count:]
     votes = np.bincount(plain, minlength=2 * count)
-    tie = votes[plain] == votes[reverse]
-    return (plain != reverse) & ((votes[plain] < votes[reverse]) | (tie & (plain > reverse)))
+    tie = votes[plain] == votes[flipped]
+    return (plain != flipped) & ((votes[plain] < votes[flipped]) | (tie & (plain > flipped)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,39 +104,32 @@ class ConsistentSurface:
 
     faces : (F, 3) int
     index : (F,) int, ascending: which of the given faces each one is
-    crowded, one_sided, turned : how many faces were taken away at crowded edges, taken away to part pieces with one
-        side only, and reversed
+    nonmanifold, nonorientable, flipped : how many faces were removed at edges of more than two faces, removed to cut
+        components with one side only, and flipped
     """
 
     faces: Ints
     index: Ints
-    crowded: int = 0
-    one_sided: int = 0
-    turned: int = 0
+    nonmanifold: int = 0
+    nonorientable: int = 0
+    flipped: int = 0
 
 
 def consistent_surface(vertices: Floats, faces: Ints) -> ConsistentSurface:
-    """Take away and reverse as few faces as it takes to make a triangle list a surface with two sides."""
+    """Remove and flip as few faces as it takes to make a triangle list a surface with two sides."""
     index = np.arange(len(faces))
     if is_oriented_surface(faces):
         return ConsistentSurface(faces, index)
-    crowded = nonmanifold_faces(vertices, faces)
-    faces, index = faces[~crowded], index[~crowded]
-    turned, gone = consistent_orientation(faces), np.zeros(len(faces), bool)
-    if not is_oriented_surface(np.where(turned[:, None], faces[:, ::-1], faces)):
-        turned, gone = one_sided(faces)
-    faces = np.where(turned[:, None], faces[:, ::-1], faces)[~gone]
-    return ConsistentSurface(faces, index[~gone], int(crowded.sum()), int(gone.sum()), int(turned.sum()))
+    nonmanifold = nonmanifold_faces(vertices, faces)
+    faces, index = faces[~nonmanifold], index[~nonmanifold]
+    flipped, removed = consistent_orientation(faces), np.zeros(len(faces), bool)
+    if not is_oriented_surface(np.where(flipped[:, None], faces[:, ::-1], faces)):
+        flipped, removed = nonorientable_faces(faces)
+    faces = np.where(flipped[:, None], faces[:, ::-1], faces)[~removed]
+    return ConsistentSurface(faces, index[~removed], int(nonmanifold.sum()), int(removed.sum()), int(flipped.sum()))
 
 
 def _edges(faces: Ints) -> tuple[Ints, Ints]:
     """Undirected edge of each side (0,1), (1,2), (2,0) of each face, (F, 3), and the number of faces of each edge."""
-    if not len(faces):
-        return np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
-    following = np.roll(faces, -1, axis=1)
-    key = (np.minimum(faces, following) * (int(faces.max()) + 1) + np.maximum(faces, following)).ravel()
-    order = np.argsort(key)
-    fresh = np.concatenate([[True], key[order[1:]] != key[order[:-1]]])
-    edge = np.empty(len(key), np.int64)
-    edge[order] = np.cumsum(fresh) - 1
-    return edge.reshape(-1, 3), np.bincount(edge)
+    _, edge, count = unique_edges(faces)
+    return edge.reshape(3, -1).T, count

@@ -9,16 +9,23 @@ import numpy as np
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh, face_areas
-from facecom.io.parsed_mesh import LARGEST
+from facecom.geometry.units import MM_PER_UNIT, Unit
+from facecom.io.parsed_mesh import MAX_COORDINATE
 
-Unit = Literal["mm", "cm", "m"]
 UnitChoice = Literal["mm", "cm", "m", "auto"]
-MM_PER_UNIT: dict[Unit, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
-_USUAL_MM = (90.0, 480.0)  # a mask from cheek to cheek .. head and shoulders
-_POSSIBLE_MM = (50.0, 900.0)  # a piece of a face .. a bust; a tenth or ten times of a usual size lies outside
-_GIVEN_MM = (30.0, 1200.0)  # beyond these a given unit is taken for a slip
-_TYPICAL_MM = 200.0
+USUAL_SIZE_MM = (90.0, 480.0)
+"""Sizes that are clear: a mask from cheek to cheek .. head and shoulders."""
+POSSIBLE_SIZE_MM = (50.0, 900.0)
+"""Sizes that can be: a piece of a face .. a bust; a tenth or ten times of a usual size lies outside."""
+ACCEPTED_SIZE_MM = (30.0, 1200.0)
+"""Sizes beyond which a unit that the caller gives is taken for a slip."""
+TYPICAL_SIZE_MM = 200.0
+"""Size of a scan of a head; of two units the one nearer to it is the likelier."""
+KEPT_SHARES = (0.02, 0.98)
+"""Shares of the area between which the extent along an axis is measured: flakes and noise lie beyond."""
+MAIN_PART_RADIUS = 4.0
+"""Points within this many median distances from the median point give the axes; far clutter would rotate them."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,13 @@ def scan_size(scan: Mesh) -> float:
         When the scan has no finite extent.
     """
     points, weights = _samples(scan)
-    sound = (np.abs(points) < LARGEST).all(axis=1) & (weights > 0) & (weights < np.inf)
+    sound = (np.abs(points) < MAX_COORDINATE).all(axis=1) & (weights > 0) & (weights < np.inf)
     points, weights = points[sound], weights[sound]
     if not len(points):
         raise ScanError("the scan has no area and no extent; scan again")
     points = points - np.median(points, axis=0)
     length = np.linalg.norm(points, axis=1)
-    near = length <= 4.0 * np.median(length)  # the axes are those of the main part
+    near = length <= MAIN_PART_RADIUS * np.median(length)
     spread = np.einsum("n,ni,nj->ij", weights[near] / weights.max(), points[near], points[near])
     extent = max(_weighted_range(points @ axis, weights) for axis in np.linalg.eigh(spread)[1].T)
     if not extent > 0:
@@ -74,6 +81,7 @@ def scan_size(scan: Mesh) -> float:
 
 
 def _samples(scan: Mesh) -> tuple[Floats, Floats]:
+    """Centres of the faces and their areas, or the points of a cloud, each of weight one."""
     with np.errstate(invalid="ignore", over="ignore"):
         if not len(scan.faces):
             return scan.vertices, np.ones(len(scan.vertices))
@@ -81,9 +89,10 @@ def _samples(scan: Mesh) -> tuple[Floats, Floats]:
 
 
 def _weighted_range(values: Floats, weights: Floats) -> float:
+    """Extent of the values between the shares of the weight that are kept."""
     order = np.argsort(values)
     share = np.cumsum(weights[order])
-    low, high = np.searchsorted(share, np.array([0.02, 0.98]) * share[-1])
+    low, high = np.searchsorted(share, np.array(KEPT_SHARES) * share[-1])
     return float(values[order[min(high, len(order) - 1)]] - values[order[low]])
 
 
@@ -105,13 +114,13 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     'm'
     """
     size = scan_size(scan)
-    every = sorted(
+    readings = sorted(
         (UnitCandidate(unit, scale, size * scale) for unit, scale in MM_PER_UNIT.items()),
-        key=lambda c: abs(np.log(c.size_mm / _TYPICAL_MM)),
+        key=lambda c: abs(np.log(c.size_mm / TYPICAL_SIZE_MM)),
     )
-    possible = tuple(c for c in every if _POSSIBLE_MM[0] <= c.size_mm <= _POSSIBLE_MM[1])
-    best = every[0]
-    clear = _USUAL_MM[0] <= best.size_mm <= _USUAL_MM[1] or [c.unit for c in possible] == [best.unit]
+    possible = tuple(c for c in readings if POSSIBLE_SIZE_MM[0] <= c.size_mm <= POSSIBLE_SIZE_MM[1])
+    best = readings[0]
+    clear = USUAL_SIZE_MM[0] <= best.size_mm <= USUAL_SIZE_MM[1] or [c.unit for c in possible] == [best.unit]
     return UnitGuess(best.unit, best.scale_to_mm, best.size_mm, clear, possible)
 
 
@@ -134,23 +143,23 @@ def resolve_unit(scan: Mesh, unit: UnitChoice = "auto") -> UnitGuess:
         return guess
     scale = MM_PER_UNIT[unit]
     size = guess.size_mm / guess.scale_to_mm * scale
-    if not _GIVEN_MM[0] <= size <= _GIVEN_MM[1]:
+    if not ACCEPTED_SIZE_MM[0] <= size <= ACCEPTED_SIZE_MM[1]:
         raise ScanError(
             f"the scan is {_mm(size)} in size when read in {unit}, but a face or head is "
-            f"{_mm(_GIVEN_MM[0])} to {_mm(_GIVEN_MM[1])}; {_advice(guess)}"
+            f"{_mm(ACCEPTED_SIZE_MM[0])} to {_mm(ACCEPTED_SIZE_MM[1])}; {_advice(guess)}"
         )
     return UnitGuess(unit, scale, size, guess.unit == unit and guess.clear, guess.candidates, given=True)
 
 
 def unclear_unit(guess: UnitGuess) -> str:
-    """The sentence to say when the size alone does not tell the unit."""
+    """The message for a scan whose size alone does not tell the unit."""
     return f"the unit of the scan is not clear from its size; {_advice(guess)}"
 
 
 def _advice(guess: UnitGuess) -> str:
-    readings = " or ".join(f"--unit {c.unit} if it is {_mm(c.size_mm)} in size" for c in guess.candidates)
-    if readings:
-        return f"give {readings}"
+    options = " or ".join(f"--unit {c.unit} if it is {_mm(c.size_mm)} in size" for c in guess.candidates)
+    if options:
+        return f"give {options}"
     return f"no unit of mm, cm and m makes it a face (in {guess.unit} it is {_mm(guess.size_mm)}), so scale it first"
 
 

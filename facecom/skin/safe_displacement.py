@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.fairing import fair, laplacian_step
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.fairing import fair_membrane, laplacian_step
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
 from facecom.skin.fine_patch import FinePatch
 
@@ -94,7 +94,7 @@ def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, ob
     faces, faired = patch.mesh.faces, np.zeros(len(value), bool)
     mesh, _ = displace_without_folds(patch, value)
     for step in range(INTERSECTION_ROUNDS):
-        intersecting, pierced = self_intersections(Mesh(mesh.vertices, faces[kept]))
+        intersecting, pierced = first_intersections(Mesh(mesh.vertices, faces[kept]))
         if not len(intersecting):
             break
         touched = np.zeros(len(value), bool)
@@ -109,7 +109,7 @@ def displace_safely(patch: FinePatch, height: Floats, *, base_offset: Floats, ob
         else:
             # a wider place each time, since a fold needs room to open
             faired = _with_neighbours(faired | free, faces) & movable
-            mesh = mesh.with_vertices(fair(mesh.vertices, faces, np.flatnonzero(faired)))
+            mesh = mesh.with_vertices(fair_membrane(mesh.vertices, faces, np.flatnonzero(faired)))
     if not kept.all():
         kept &= _connected_to(~observed, faces, kept)
     moved = np.einsum("pd,pd->p", mesh.vertices - patch.mesh.vertices, patch.normals)

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.fairing import push_apart, remove_self_intersections
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.fairing import push_apart, remove_self_intersections_membrane
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.stitching.boundary_loops import BoundaryLoops, barycentric_matrix
 from facecom.stitching.caps import cap_loop
@@ -184,10 +184,10 @@ def _compact(filling: Filling, loops: BoundaryLoops) -> Filling:
 
 def _faired(filling: Filling, loops: BoundaryLoops) -> Filling:
     """The filling with vertices moved where it intersects itself, and chords between rim vertices split if need be."""
-    out = _with_moved_vertices(filling, loops, remove_self_intersections)
+    out = _with_moved_vertices(filling, loops, remove_self_intersections_membrane)
     chords = _intersecting_chords(out, loops)
     if len(chords):
-        out = _with_moved_vertices(_split(out, loops, chords), loops, remove_self_intersections)
+        out = _with_moved_vertices(_split(out, loops, chords), loops, remove_self_intersections_membrane)
     return _with_moved_vertices(out, loops, push_apart)
 
 
@@ -204,7 +204,7 @@ def _with_moved_vertices(filling: Filling, loops: BoundaryLoops, move: Callable[
 def _intersecting_chords(filling: Filling, loops: BoundaryLoops) -> Ints:
     """Inner edges between two rim vertices, of triangles that intersect another or touch such, (C, 2)."""
     triangles, points = filling.triangles, filling.positions(loops)
-    edges, pierced = self_intersections(Mesh(points, triangles))
+    edges, pierced = first_intersections(Mesh(points, triangles))
     near = np.zeros(len(points), bool)
     near[edges] = near[triangles[pierced]] = True
     edges, _, used = unique_edges(triangles[near[triangles].sum(1) > 1])

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from facecom.geometry.intersections import self_intersections
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Floats, Ints, Mesh, boundary_edges, edge_loops, unique_edges
 from facecom.stitching.planar_triangulation import has_edges, pair_keys
 from facecom.stitching.strip_triangulation import strip_triangles
@@ -45,10 +45,10 @@ def reconnect_sheets(points: Floats, triangles: Ints, *, fixed: Ints, max_edge_m
     --------
     >>> points = np.array([[0.0, 0, 0], [3, -2, 0], [3, 2, 0], [4, 0, 0.1], [1, 0, 2], [1, 0, -2]])
     >>> triangles = np.array([[0, 1, 2], [3, 4, 5]])
-    >>> len(self_intersections(Mesh(points, triangles))[0])
+    >>> len(first_intersections(Mesh(points, triangles))[0])
     2
     >>> strip = reconnect_sheets(points, triangles, fixed=np.zeros((0, 2), int))
-    >>> len(strip), len(self_intersections(Mesh(points, strip))[0])
+    >>> len(strip), len(first_intersections(Mesh(points, strip))[0])
     (6, 0)
     """
     for _ in range(ROUNDS):
@@ -66,7 +66,7 @@ def reconnect_sheets(points: Floats, triangles: Ints, *, fixed: Ints, max_edge_m
 
 def _intersection_clusters(points: Floats, triangles: Ints) -> list[Ints]:
     """Triangles that intersect each other, and connected such, cluster by cluster."""
-    edges, pierced = self_intersections(Mesh(points, triangles))
+    edges, pierced = first_intersections(Mesh(points, triangles))
     if not len(edges):
         return []
     sides = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
@@ -116,7 +116,7 @@ def _best_strip(
 
 def _count_intersections(points: Floats, triangles: Ints) -> int:
     """How many edges pierce a triangle."""
-    return len(self_intersections(Mesh(points, triangles))[0])
+    return len(first_intersections(Mesh(points, triangles))[0])
 
 
 def _longest_inner_edge(points: Floats, strip: Ints) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facecom.geometry.face_adjacency import faces_at_edges
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unique_edges
 
 RINGS = 2
@@ -65,7 +65,7 @@ def rim_quality(merged: Mesh, scan_faces: int, *, on_face: Bools, residual: Floa
         patch_angle,
         _median(residual),
         float(np.percentile(smallest_angles(merged.vertices, patch), 1)),
-        len(intersecting_edges(Mesh(merged.vertices, patch))),
+        len(first_intersections(Mesh(merged.vertices, patch))[0]),
         int(((used > 2) & (patch_faces > 0)).sum()),
     )
 

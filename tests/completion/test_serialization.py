@@ -120,3 +120,11 @@ def test_relief_comes_back(done, tmp_path, model):
 def test_plain_values_that_do_not_fit_are_refused():
     with pytest.raises(TypeError):
         from_plain(CompletionSettings, {"no such field": 1})
+
+
+def test_terms_of_the_callers_own_are_not_written(folder, done, tmp_path):
+    """They are code; the fit they led to is what is kept."""
+    own = replace(CompletionSettings().fit, extra_terms=(lambda *_, **__: None,))
+    replace(done, state=replace(done.state, settings=CompletionSettings(fit=own))).save(tmp_path, keep=True)
+    for name in ("state.json", "state.safetensors"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()

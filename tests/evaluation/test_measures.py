@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.evaluation.measures import (
-    Errors,
+    ErrorSummary,
     angle_between,
     asymmetry,
     calibration,
@@ -22,13 +22,13 @@ from facecom.geometry.transform import rotation_from_vector
 
 def test_figures_agree_with_sorting_by_hand():
     values = np.arange(1.0, 101.0)[::-1]
-    errors = Errors.of(values.reshape(10, 10))
+    errors = ErrorSummary.of(values.reshape(10, 10))
     assert (errors.count, errors.mean, errors.median, errors.max) == (100, 50.5, 50.5, 100)
     assert errors.p95 == pytest.approx(95.05)
 
 
 def test_no_values_have_no_figures():
-    none = Errors.of([])
+    none = ErrorSummary.of([])
     assert none.count == 0
     assert np.isnan([none.mean, none.median, none.p95, none.max]).all()
 
@@ -99,7 +99,7 @@ def test_a_symmetric_shape_has_no_asymmetry_in_any_pose(seed):
     np.testing.assert_allclose(asymmetry(moved, mirror), 0, atol=1e-9)
 
 
-def test_asymmetry_is_the_distance_to_the_mirrored_partner():
+def test_asymmetry_is_the_distance_to_the_mirrored_counterpart():
     points, mirror = symmetric_points()
     dented = points.copy()
     dented[3] += [0, 2.0, 0]
@@ -107,7 +107,7 @@ def test_asymmetry_is_the_distance_to_the_mirrored_partner():
     assert found[3] == pytest.approx(2, abs=0.2)
     assert found[mirror[3]] == pytest.approx(2, abs=0.2)
     assert np.delete(found, [3, mirror[3]]).max() < 0.2
-    with pytest.raises(ValueError, match="partner"):
+    with pytest.raises(ValueError, match="counterpart"):
         asymmetry(points, np.roll(np.arange(len(points)), 1))
 
 

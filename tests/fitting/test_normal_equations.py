@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from facecom.errors import FitError
 from facecom.fitting.fit import fit
-from facecom.fitting.newton import FitSettings, FitStage
 from facecom.fitting.normal_equations import cholesky_lower, motion_is_determined, solve_step
+from facecom.fitting.types import FitSettings, FitStage
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
@@ -30,7 +30,7 @@ def test_a_determined_step_is_what_a_dense_solve_says(seed):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3))
-def test_an_undetermined_motion_is_seen_and_moves_nothing_far(seed, missing):
+def test_an_undetermined_motion_is_found_and_moves_nothing_far(seed, missing):
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(60, SIZE)) * ([1.0] * 3 + [100.0] * 3 + [1.0] * 3)
     rows[:, 3 : 3 + missing] = rows[:, :missing]  # turning looks the same as changing the shape

@@ -22,7 +22,7 @@ from facecom.geometry.transform import rotation_from_vector
 
 SETTINGS = PosteriorSettings()
 LINE = np.stack([np.arange(30.0), np.zeros(30), np.zeros(30)], 1)
-SEEN = np.arange(30) < 10
+OBSERVED = np.arange(30) < 10
 
 
 def precision(seed, size):
@@ -66,30 +66,30 @@ def test_draws_follow_the_seed():
 @given(st.integers(0, 10_000), st.floats(0.4, 4))
 def test_pull_reaches_what_is_asked_exactly(seed, factor):
     rng = np.random.default_rng(seed)
-    rows, gaps = rng.normal(size=(3, 8)), rng.normal(size=3)
-    deviation = condition_on_points(rows, precision(seed, 8), gaps, sigma_mm=np.full(3, 1e-6), factor=factor)
-    assert np.allclose(rows @ deviation, gaps, atol=1e-6)
+    rows, residuals = rng.normal(size=(3, 8)), rng.normal(size=3)
+    deviation = condition_on_points(rows, precision(seed, 8), residuals, sigma_mm=np.full(3, 1e-6), factor=factor)
+    assert np.allclose(rows @ deviation, residuals, atol=1e-6)
 
 
 @given(st.integers(0, 10_000), st.floats(0.4, 4))
 def test_pull_is_the_minimum_of_its_cost(seed, factor):
     rng = np.random.default_rng(seed)
-    rows, gaps, sigma, inverse = rng.normal(size=(3, 8)), rng.normal(size=3), np.full(3, 0.3), precision(seed, 8)
-    deviation = condition_on_points(rows, inverse, gaps, sigma_mm=sigma, factor=factor)
-    slope = inverse @ deviation / factor**2 + rows.T @ ((rows @ deviation - gaps) / sigma**2)
-    assert np.abs(slope).max() < 1e-6 * max(np.abs(rows.T @ (gaps / sigma**2)).max(), 1e-9)
+    rows, residuals, sigma, inverse = rng.normal(size=(3, 8)), rng.normal(size=3), np.full(3, 0.3), precision(seed, 8)
+    deviation = condition_on_points(rows, inverse, residuals, sigma_mm=sigma, factor=factor)
+    slope = inverse @ deviation / factor**2 + rows.T @ ((rows @ deviation - residuals) / sigma**2)
+    assert np.abs(slope).max() < 1e-6 * max(np.abs(rows.T @ (residuals / sigma**2)).max(), 1e-9)
 
 
-def test_freedom_is_none_on_seen_skin_and_grows_into_the_hole():
-    free = mobility(LINE, SEEN, settings=SETTINGS)
-    assert (free[SEEN] == 0).all()
+def test_mobility_is_none_on_observed_skin_and_grows_into_the_hole():
+    free = mobility(LINE, OBSERVED, settings=SETTINGS)
+    assert (free[OBSERVED] == 0).all()
     assert (np.diff(free[9:]) > 0).all()
     assert 0.98 < free[-1] <= 1.0
 
 
 def test_sigma_grows_into_the_hole():
-    sigma = calibrated_sigma(np.full(30, 0.4), LINE, SEEN, residual_mm=0.15, settings=SETTINGS)
-    assert np.allclose(sigma[SEEN], SETTINGS.measured_mm)
+    sigma = calibrated_sigma(np.full(30, 0.4), LINE, OBSERVED, residual_mm=0.15, settings=SETTINGS)
+    assert np.allclose(sigma[OBSERVED], SETTINGS.observed_mm)
     assert (np.diff(sigma[9:]) > 0).all()
 
 
@@ -102,26 +102,26 @@ def test_sigma_grows_with_what_the_fit_leaves(a, b):
 def test_calibration_scales_what_is_made_up_alone():
     doubled = replace(SETTINGS, scale=2 * SETTINGS.scale)
     once, twice = (
-        calibrated_sigma(np.full(30, 5.0), LINE, SEEN, residual_mm=0.15, settings=s) for s in (SETTINGS, doubled)
+        calibrated_sigma(np.full(30, 5.0), LINE, OBSERVED, residual_mm=0.15, settings=s) for s in (SETTINGS, doubled)
     )
-    assert np.allclose(once[SEEN], twice[SEEN])
+    assert np.allclose(once[OBSERVED], twice[OBSERVED])
     assert np.allclose(twice[20:] / once[20:], 2.0, rtol=1e-2)
 
 
-def test_what_lies_far_from_anything_seen_is_less_sure_than_the_posterior_says():
+def test_what_lies_far_from_anything_observed_is_less_sure_than_the_posterior_says():
     along = np.stack([np.linspace(0, 400, 30), np.zeros(30), np.zeros(30)], 1)
-    flat = replace(SETTINGS, far_gain=0.0, measured_mm=1e-9)
+    flat = replace(SETTINGS, far_gain=0.0, observed_mm=1e-9)
     plain, wider = (
-        calibrated_sigma(np.full(30, 0.4), along, SEEN, residual_mm=0.15, settings=s)
+        calibrated_sigma(np.full(30, 0.4), along, OBSERVED, residual_mm=0.15, settings=s)
         for s in (flat, replace(flat, far_gain=1.5))
     )
-    ratio = wider[~SEEN] / plain[~SEEN]
+    ratio = wider[~OBSERVED] / plain[~OBSERVED]
     assert (np.diff(ratio) >= 0).all()
     assert ratio[0] < 1.2 and ratio[-1] > 1.8 and np.isfinite(ratio).all()
     assert far_factor(np.zeros(3), settings=SETTINGS).tolist() == [1.0] * 3
 
 
-def test_distance_where_nothing_is_seen():
+def test_distance_where_nothing_is_observed():
     assert np.isinf(distance_to_observed(LINE, np.zeros(30, bool), reach_mm=9.0)).all()
-    found = distance_to_observed(LINE, SEEN, reach_mm=15.5)
+    found = distance_to_observed(LINE, OBSERVED, reach_mm=15.5)
     assert found.tolist() == pytest.approx([0.0] * 10 + list(range(1, 16)) + [np.inf] * 5)

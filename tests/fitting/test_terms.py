@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.fitting.terms import (
-    by_name,
     geman_mcclure,
     landmark_rows,
+    landmark_targets,
     midline_pairs,
     point_to_plane_rows,
     symmetry_residuals,
@@ -34,23 +34,23 @@ def moved(vertices, jacobian, delta):
     return shaped @ rotation_from_vector(delta[-6:-3]).T + delta[-3:]
 
 
-def slopes(gaps_of, size):
-    """Central differences of minus the gaps: the rows say how much of a gap a step closes."""
+def slopes(residuals_of, size):
+    """Central differences of minus the residuals: the rows say how much of a gap a step closes."""
     steps = STEP * np.eye(size)
-    return np.stack([(gaps_of(-step) - gaps_of(step)) / (2 * STEP) for step in steps], axis=1)
+    return np.stack([(residuals_of(-step) - residuals_of(step)) / (2 * STEP) for step in steps], axis=1)
 
 
 @given(st.integers(0, 10_000))
-def test_plane_rows_are_the_derivative_of_the_gaps(seed):
+def test_plane_rows_are_the_derivative_of_the_residuals(seed):
     vertices, jacobian, matches, pick = problem(seed)
 
-    def gaps_of(delta):
+    def residuals_of(delta):
         at = moved(vertices, jacobian, delta)[pick]
         return np.einsum("nd,nd->n", matches.normals[pick], matches.points[pick] - at)
 
-    rows, gaps = point_to_plane_rows(matches, vertices, jacobian, pick=pick)
-    assert np.allclose(gaps, gaps_of(np.zeros(10)), atol=1e-12)
-    assert np.allclose(rows, slopes(gaps_of, 10), atol=1e-5)
+    rows, residuals = point_to_plane_rows(matches, vertices, jacobian, pick=pick)
+    assert np.allclose(residuals, residuals_of(np.zeros(10)), atol=1e-12)
+    assert np.allclose(rows, slopes(residuals_of, 10), atol=1e-5)
 
 
 def test_pairs_are_mirror_images_beside_the_midline_of_which_both_were_found():
@@ -74,24 +74,24 @@ def test_the_sides_show_a_turn_whatever_else_both_lack(yaw, lack, seed):
     turn = rotation_from_vector(np.array([0.0, yaw, 0.0]))
     scan = (vertices + lack * normals) @ turn.T
     matches = Correspondences(scan, normals @ turn.T, np.ones(40), np.ones(40, bool))
-    rows, gaps = point_to_plane_rows(matches, vertices, np.zeros((120, 0)), pick=np.arange(40))
+    rows, residuals = point_to_plane_rows(matches, vertices, np.zeros((120, 0)), pick=np.arange(40))
     pairs = np.column_stack([np.arange(20), np.arange(20, 40)])
-    odd_rows, odd_gaps, weight = symmetry_residuals(rows, gaps, np.full(40, 0.5), pairs=pairs)
+    odd_rows, odd_gaps, weight = symmetry_residuals(rows, residuals, np.full(40, 0.5), pairs=pairs)
     found = np.linalg.lstsq(odd_rows[:, [1, 3]], odd_gaps, rcond=None)[0]
     assert found[0] == pytest.approx(yaw, abs=0.03 * abs(yaw) + 1e-3) and np.allclose(weight, 0.5)
 
 
 @given(st.integers(0, 10_000))
-def test_landmark_rows_are_the_derivative_of_the_gaps(seed):
+def test_landmark_rows_are_the_derivative_of_the_residuals(seed):
     vertices, jacobian, matches, pick = problem(seed)
     targets = matches.points[pick]
-    rows, gaps = landmark_rows(targets, vertices, jacobian, pick=pick)
+    rows, residuals = landmark_rows(targets, vertices, jacobian, pick=pick)
 
-    def gaps_of(delta):
+    def residuals_of(delta):
         return (targets - moved(vertices, jacobian, delta)[pick]).ravel()
 
-    assert np.allclose(gaps, gaps_of(np.zeros(10)), atol=1e-12)
-    assert np.allclose(rows, slopes(gaps_of, 10), atol=1e-5)
+    assert np.allclose(residuals, residuals_of(np.zeros(10)), atol=1e-12)
+    assert np.allclose(rows, slopes(residuals_of, 10), atol=1e-5)
 
 
 @given(st.floats(0.01, 50), st.floats(0.1, 10))
@@ -104,7 +104,7 @@ def test_geman_mcclure_weights(gap, scale):
 
 
 @given(st.floats(0.5, 5))
-def test_pull_of_a_far_partner_vanishes(scale):
+def test_the_pull_of_a_far_correspondence_vanishes(scale):
     far = scale * np.array([10.0, 100.0, 1000.0])
     pull = far * geman_mcclure(far, scale_mm=scale)
     assert (np.diff(pull) < 0).all()
@@ -112,10 +112,10 @@ def test_pull_of_a_far_partner_vanishes(scale):
 
 
 def test_landmarks_by_name():
-    pick, targets = by_name({"b": np.ones(3), "a": np.zeros(3)}, {"a": 5, "b": 7, "c": 9})
+    pick, targets = landmark_targets({"b": np.ones(3), "a": np.zeros(3)}, {"a": 5, "b": 7, "c": 9})
     assert dict(zip(pick.tolist(), targets[:, 0].tolist(), strict=True)) == {5: 0.0, 7: 1.0}
 
 
 def test_unknown_landmark_lists_the_known():
     with pytest.raises(ValueError, match=r"unknown landmark 'x'.*a, b"):
-        by_name({"x": np.ones(3)}, {"a": 1, "b": 2})
+        landmark_targets({"x": np.ones(3)}, {"a": 1, "b": 2})

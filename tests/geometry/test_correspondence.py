@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.geometry.correspondence import OrientedSurface, cluster_vertices
+from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -17,7 +17,7 @@ def asked(surface, points, normals=UP, *, pose=IDENTITY, reach=5.0, limit=0.8):
     return surface.match(points, normals, pose=pose, reach_mm=reach, normal_limit_rad=limit)
 
 
-def test_partner_is_the_foot_of_the_perpendicular(sheet):
+def test_the_closest_point_is_the_foot_of_the_perpendicular(sheet):
     found = asked(OrientedSurface(sheet(6, 6)), [[2.3, 3.1, 2.0]])
     assert found.valid.all()
     assert np.allclose(found.points, [[2.3, 3.1, 0.0]])
@@ -34,12 +34,12 @@ def test_partner_is_the_foot_of_the_perpendicular(sheet):
         ([-1.0, 3.1, 0.5], [0, 0, 1], "rim"),
     ],
 )
-def test_partners_that_are_not_believed(sheet, point, normal, why):
+def test_correspondences_that_are_not_valid(sheet, point, normal, why):
     normal = np.array([normal]) / np.linalg.norm(normal)
     assert not asked(OrientedSurface(sheet(6, 6)), [point], normal).valid.any(), why
 
 
-def test_sorting_out_far_points_changes_no_partner(icosphere):
+def test_the_prefilter_changes_no_correspondence(icosphere):
     """Long thin triangles beside fine ones: a point may be near a triangle and far from all of its corners."""
     ball = icosphere(2, radius=10.0)
     mesh = Mesh(ball.vertices * [1, 1, 8], ball.faces)
@@ -48,7 +48,7 @@ def test_sorting_out_far_points_changes_no_partner(icosphere):
     pose = Similarity(rotation_from_vector([0.3, -1.0, 0.5]), [5.0, 1.0, -2.0])
     options = {"pose": pose, "reach_mm": 6.0, "normal_limit_rad": 1.2}
     every = OrientedSurface(mesh).match(points, normals, **options)
-    sorted_out = OrientedSurface(mesh).match(points, normals, **options, many_far=True)
+    sorted_out = OrientedSurface(mesh).match(points, normals, **options, prefilter=True)
     assert 50 < every.valid.sum() < 3000
     assert np.array_equal(every.valid, sorted_out.valid)
     for name in ("points", "normals", "distance"):
@@ -57,9 +57,9 @@ def test_sorting_out_far_points_changes_no_partner(icosphere):
     assert not asked(OrientedSurface(mesh), [[900.0, 0, 0]]).valid.any()
 
 
-def test_nothing_within_reach_is_no_partner_and_no_error(sheet):
+def test_nothing_within_reach_is_no_correspondence_and_no_error(sheet):
     found = OrientedSurface(sheet(6, 6)).match(
-        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, many_far=True
+        np.array([[2.0, 2.0, 900.0]]), UP, pose=IDENTITY, reach_mm=5.0, normal_limit_rad=0.8, prefilter=True
     )
     assert not found.valid.any() and np.isinf(found.distance).all()
 
@@ -87,29 +87,3 @@ def test_match_answers_in_the_frame_of_the_query(seed):
     assert np.allclose(moved.points, pose.apply(still.points), atol=1e-9)
     assert np.allclose(moved.normals, pose.rotate(still.normals), atol=1e-9)
     assert np.array_equal(moved.valid, still.valid)
-
-
-def test_clusters_are_means_of_their_cells(sheet):
-    mesh = sheet(20, 20, seed=3)
-    coarse, owner = cluster_vertices(mesh, cell_mm=3.0)
-    assert len(coarse.vertices) < len(mesh.vertices) / 6
-    for cell in range(len(coarse.vertices)):
-        own = mesh.vertices[owner == cell]
-        assert np.allclose(coarse.vertices[cell], own.mean(axis=0))
-        assert np.ptp(own, axis=0).max() <= 3.0
-
-
-def test_clusters_leave_no_degenerate_or_double_triangle(sheet):
-    coarse, _ = cluster_vertices(sheet(20, 20, seed=3), cell_mm=3.0)
-    faces = np.sort(coarse.faces, axis=1)
-    assert (np.diff(faces, axis=1) > 0).all()
-    assert len(np.unique(faces, axis=0)) == len(faces)
-
-
-def test_clusters_keep_the_orientation(sheet):
-    mesh = sheet(20, 20, seed=3)
-    coarse, _ = cluster_vertices(mesh, cell_mm=2.5)
-    corners = coarse.vertices[coarse.faces]
-    turned = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
-    assert turned.sum() > 0.8 * 2 * 400 * 0.8
-    assert (turned < -1e-9).mean() < 0.02

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.geometry.laplacian import cotangent_stiffness, uniform_laplacian, vertex_areas
-from facecom.geometry.mesh import Mesh, boundary_loops, face_areas
+from facecom.geometry.laplacian import cotangent_stiffness, smoothed_normals, uniform_laplacian, vertex_areas
+from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, unit, vertex_normals
 from facecom.geometry.transform import rotation_from_vector
 
 
@@ -98,3 +98,32 @@ def test_a_degenerate_face_gives_finite_weights():
     stiffness = cotangent_stiffness(vertices, np.array([[0, 1, 2], [0, 1, 3]]))
     assert np.isfinite(stiffness.data).all()
     np.testing.assert_allclose(stiffness @ np.ones(4), 0, atol=1e-3)
+
+
+@given(st.integers(0, 10_000))
+def test_smoothed_normals_agree_with_a_slow_loop(sheet, seed):
+    mesh, rng = sheet(6, 5, seed=seed), np.random.default_rng(seed)
+    vertices = mesh.vertices + rng.normal(scale=0.2, size=mesh.vertices.shape)
+    expected = vertex_normals(vertices, mesh.faces)
+    near = [set(mesh.faces[(mesh.faces == k).any(1)].ravel().tolist()) - {k} for k in range(len(vertices))]
+    for _ in range(3):
+        means = np.array([expected[list(others)].mean(0) for others in near])
+        expected = unit(0.5 * expected + 0.5 * means)
+    np.testing.assert_allclose(smoothed_normals(vertices, mesh.faces, passes=3), expected, atol=1e-12)
+
+
+def test_smoothed_normals_of_no_passes_are_plain_and_those_of_a_sphere_stay(icosphere):
+    ball = icosphere(3, radius=5.0)
+    plain = smoothed_normals(ball.vertices, ball.faces, passes=0)
+    np.testing.assert_array_equal(plain, vertex_normals(ball.vertices, ball.faces))
+    smooth = smoothed_normals(ball.vertices, ball.faces, passes=9)
+    np.testing.assert_allclose(np.linalg.norm(smooth, axis=1), 1.0)
+    assert np.einsum("vd,vd->v", smooth, ball.vertices / 5.0).min() > 0.998
+
+
+def test_smoothing_turns_normals_less_from_vertex_to_vertex(sheet):
+    flat = sheet(20, 20)
+    crease = flat.vertices + np.abs(flat.vertices[:, :1] - 10.0) * [0.0, 0.0, 1.0]
+    normals = [smoothed_normals(crease, flat.faces, passes=n).reshape(21, 21, 3) for n in (0, 2, 6)]
+    steps = [np.abs(np.diff(each, axis=1)).max() for each in normals]
+    assert steps[0] > 1.5 * steps[1] > 2.0 * steps[2]

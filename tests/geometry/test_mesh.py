@@ -12,6 +12,8 @@ from facecom.geometry.mesh import (
     face_components,
     face_cross,
     face_normals,
+    grow_rings,
+    has_distinct_corners,
     unique_edges,
     unit,
     vertex_adjacency,
@@ -205,3 +207,22 @@ def test_adjacency_is_symmetric_and_counts_neighbours_once(sheet):
     edges, _, _ = unique_edges(flat.faces)
     assert matrix.nnz == 2 * len(edges)
     np.testing.assert_allclose(np.unique(edge_lengths(flat)), [1, np.sqrt(2)])
+
+
+def test_rings_grow_by_all_faces_that_touch(sheet):
+    flat = sheet(9, 9)
+    start = np.arange(len(flat.vertices)) == 44
+    away = np.abs(flat.vertices[:, :2] - flat.vertices[44, :2]).max(axis=1)
+    for rings in range(4):
+        grown = grow_rings(flat.faces, start, rings)
+        assert (away[grown] <= rings).all()
+        reached = start
+        for _ in range(rings):
+            reached = np.isin(np.arange(len(start)), flat.faces[reached[flat.faces].any(1)]) | reached
+        assert np.array_equal(grown, reached)
+
+
+@given(st.integers(0, 1000))
+def test_distinct_corners_are_three_different_numbers(seed):
+    faces = np.random.default_rng(seed).integers(0, 4, (30, 3))
+    assert has_distinct_corners(faces).tolist() == [len(set(face)) == 3 for face in faces.tolist()]

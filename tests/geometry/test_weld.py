@@ -23,7 +23,7 @@ def test_welding_agrees_with_a_slow_reference(positions):
 def test_rows_whose_keys_meet_by_chance_are_told_apart(monkeypatch, factors):
     rows = np.random.default_rng(0).integers(0, 3, (200, 3))
     expected = identical_rows(rows)
-    monkeypatch.setattr(module, "_MIX", np.array(factors, np.uint64))
+    monkeypatch.setattr(module, "_HASH_FACTORS", np.array(factors, np.uint64))
     for found, right in zip(identical_rows(rows), expected, strict=True):
         assert np.array_equal(found, right)
 

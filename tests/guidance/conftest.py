@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+from facecom.geometry.mesh import Mesh
+from facecom.guidance.camera import Camera
+from facecom.guidance.inpainting import hole_mask
+from facecom.guidance.rendering import Render, render
+
+SIZE = 16
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +33,26 @@ def small_unet() -> Callable[..., object]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bumpy_ball(icosphere) -> Mesh:
+    """A bumpy ball of radius 40 mm, unlike its mirror image."""
+    sphere = icosphere(4, radius=40.0)
+    x, y, z = sphere.vertices.T
+    return sphere.with_vertices(sphere.vertices * (1 + 0.05 * np.sin(x / 9) * np.cos(y / 7 + z / 11))[:, None])
+
+
+@pytest.fixture(scope="session")
+def views(icosphere) -> tuple[Render, Render]:
+    """A ball with a hole towards the viewer, and the whole ball, slightly larger."""
+    ball = icosphere(4, radius=40.0)
+    middle = ball.vertices[ball.faces].mean(1)
+    camera = Camera.orthographic(target=[0, 0, 0], half_mm=45, size=SIZE)
+    whole = Mesh(ball.vertices * 1.02, ball.faces)
+    return render(ball.submesh(np.linalg.norm(middle - [0, 10, 40], axis=1) > 20)[0], camera), render(whole, camera)
+
+
+@pytest.fixture(scope="session")
+def mask(views) -> np.ndarray:
+    return hole_mask(*views)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.guidance.camera import VIEWS, Camera, view_axes, view_cameras
+from facecom.guidance.camera import VIEW_ANGLES_RAD, Camera, view_axes, view_cameras
 from facecom.guidance.rendering import render
 
 angle = st.floats(-1.2, 1.2)
@@ -22,7 +22,7 @@ def test_lifting_undoes_projecting(yaw, pitch):
     depth = np.random.default_rng(0).uniform(200, 400, (24, 24))
     column, row = np.meshgrid(np.arange(24) + 0.5, np.arange(24) + 0.5)
     for camera in cameras(yaw, pitch):
-        pixel, again = camera.project(camera.lift(depth))
+        pixel, again = camera.project(camera.unproject(depth))
         assert np.allclose(again, depth)
         assert np.allclose(pixel, np.stack([column, row], -1))
 
@@ -49,7 +49,7 @@ def test_named_views_stand_where_their_names_say():
     assert list(cameras) == ["front", "left", "right", "below"]
     assert cameras["left"].axes[2, 0] > 0.5 > -0.5 > cameras["right"].axes[2, 0]
     assert cameras["below"].axes[2, 1] < -0.5
-    assert set(cameras) == set(VIEWS)
+    assert set(cameras) == set(VIEW_ANGLES_RAD)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_unknown_views_and_wrong_depth_images_are_named():
     with pytest.raises(ValueError, match="'above'; known are front"):
         view_cameras(("front", "above"))
     with pytest.raises(ValueError, match="24 x 24"):
-        cameras(0.0, 0.0)[0].lift(np.zeros((3, 3)))
+        cameras(0.0, 0.0)[0].unproject(np.zeros((3, 3)))
 
 
 def test_the_mirrored_camera_takes_the_flipped_picture_of_a_symmetric_face(icosphere):

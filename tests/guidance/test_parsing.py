@@ -147,7 +147,7 @@ def test_a_hub_id_needs_its_commit_and_is_not_downloaded_unasked(tmp_path, monke
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((0, 4, 3)), np.full((4, 4, 3), 255)])
 def test_pictures_that_are_none_are_refused(tiny, wrong):
-    with pytest.raises(ValueError, match="picture"):
+    with pytest.raises(ValueError, match="image"):
         FaceParser(tiny, tuple(CELEBA), size=32).parse(wrong)
 
 
@@ -159,7 +159,7 @@ def test_what_is_seen_of_each_region_and_which_side_is_left():
     rendered = np.ones((6, 8), bool)
     rendered[3, 3] = False
     rendered[1, 5:7] = False
-    assert parse.seen_share(rendered) == {"l_eye": 0.0, "r_eye": 1.0, "nose": 0.5}
+    assert parse.observed_share(rendered) == {"l_eye": 0.0, "r_eye": 1.0, "nose": 0.5}
     assert parse.sides_agree() is True
     assert ParsedImage(labels[:, ::-1], np.ones((6, 8)), parse.names).sides_agree() is False
     assert ParsedImage(np.zeros((2, 2), int), np.ones((2, 2)), parse.names).sides_agree() is None

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
 from facecom.errors import CheckpointError  # noqa: E402
-from facecom.guidance.shipped_networks import PlainSegformer, PlainUNet, read_weights  # noqa: E402
+from facecom.guidance.shipped_networks import ShippedSegformer, ShippedUNet, read_weights  # noqa: E402
 
 UNET = {"sample_size": 8, "in_channels": 3, "out_channels": 2, "block_out_channels": (4, 8, 12), "norm_num_groups": 2}
 UNET |= {"down_block_types": ("DownBlock2D",) * 3, "up_block_types": ("UpBlock2D",) * 3}
@@ -34,7 +34,7 @@ def shaken(network):
 @pytest.mark.parametrize("time", [0, 37])
 def test_the_u_net_answers_as_diffusers_does(tmp_path, layers, time):
     theirs = shaken(diffusers.UNet2DModel(**UNET, layers_per_block=layers, add_attention=False))
-    ours = PlainUNet(*stored(theirs, tmp_path, "diffusion_pytorch_model.safetensors"))
+    ours = ShippedUNet(*stored(theirs, tmp_path, "diffusion_pytorch_model.safetensors"))
     batch = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted, found = theirs(batch, time).sample, ours(batch, time).sample
@@ -46,7 +46,7 @@ def test_the_u_net_answers_as_diffusers_does(tmp_path, layers, time):
 def test_the_segformer_answers_as_transformers_does(tmp_path, side):
     config = transformers.SegformerConfig(**SEGFORMER, id2label={k: str(k) for k in range(5)})
     theirs = shaken(transformers.SegformerForSemanticSegmentation(config))
-    ours = PlainSegformer(*stored(theirs, tmp_path, "model.safetensors"))
+    ours = ShippedSegformer(*stored(theirs, tmp_path, "model.safetensors"))
     batch = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted, found = theirs(batch).logits, ours(batch).logits
@@ -57,6 +57,6 @@ def test_the_segformer_answers_as_transformers_does(tmp_path, side):
 def test_networks_of_another_kind_are_refused(tmp_path):
     other = diffusers.UNet2DModel(**UNET | {"down_block_types": ("DownBlock2D",) * 2 + ("AttnDownBlock2D",)})
     with pytest.raises(CheckpointError, match="another kind.*AttnDownBlock2D"):
-        PlainUNet(*stored(other, tmp_path, "diffusion_pytorch_model.safetensors"))
+        ShippedUNet(*stored(other, tmp_path, "diffusion_pytorch_model.safetensors"))
     with pytest.raises(CheckpointError, match="another kind.*bert"):
-        PlainSegformer({"model_type": "bert"}, {})
+        ShippedSegformer({"model_type": "bert"}, {})

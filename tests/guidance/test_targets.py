@@ -24,8 +24,8 @@ def cameras(size: int = 24) -> list[Camera]:
 
 def test_observing_a_face_through_its_own_pictures_leaves_no_gap(ball):
     seen = observations([target_of(ball, c) for c in cameras()], ball.vertices, ball.faces)
-    _, gaps, weights = seen.rows(ball.vertices, np.zeros((3 * len(ball.vertices), 2)))
-    assert np.abs(gaps).max() < 1e-3
+    _, residuals, weights = seen.jacobian_rows(ball.vertices, np.zeros((3 * len(ball.vertices), 2)))
+    assert np.abs(residuals).max() < 1e-3
     assert (weights > 0).all()
     assert len(seen.points) > 200
 
@@ -35,12 +35,12 @@ def test_rows_are_the_derivative_of_the_gap(ball):
     jacobian = np.random.default_rng(0).normal(size=(3 * len(ball.vertices), 2))
     other = ball.with_vertices(ball.vertices * [1.03, 0.98, 1.05])
     seen = observations([target_of(other, cameras()[1])], ball.vertices, ball.faces)
-    rows, gaps, _ = seen.rows(ball.vertices, jacobian)
-    assert rows.shape == (len(gaps), 2 + 6)
+    rows, residuals, _ = seen.jacobian_rows(ball.vertices, jacobian)
+    assert rows.shape == (len(residuals), 2 + 6)
     step, turn, shift = np.array([0.01, -0.02]), np.array([0.001, 0.002, -0.001]), np.array([0.02, 0.01, -0.03])
     moved = ball.vertices + (jacobian @ step).reshape(-1, 3) + np.cross(turn, ball.vertices) + shift
-    _, after, _ = seen.rows(moved, jacobian)
-    assert np.allclose(gaps - after, rows @ np.concatenate([step, turn, shift]), atol=1e-9)
+    _, after, _ = seen.jacobian_rows(moved, jacobian)
+    assert np.allclose(residuals - after, rows @ np.concatenate([step, turn, shift]), atol=1e-9)
 
 
 def test_the_rows_find_the_size_of_a_larger_ball(ball):
@@ -48,8 +48,8 @@ def test_the_rows_find_the_size_of_a_larger_ball(ball):
     jacobian = vertex_normals(ball.vertices, ball.faces).reshape(-1, 1)
     larger = ball.with_vertices(ball.vertices * 1.01)
     seen = observations([target_of(larger, c) for c in cameras()], ball.vertices, ball.faces)
-    rows, gaps, weights = seen.rows(ball.vertices, jacobian)
-    code = np.linalg.solve((rows * weights[:, None]).T @ rows + 1e-9 * np.eye(7), rows.T @ (weights * gaps))
+    rows, residuals, weights = seen.jacobian_rows(ball.vertices, jacobian)
+    code = np.linalg.solve((rows * weights[:, None]).T @ rows + 1e-9 * np.eye(7), rows.T @ (weights * residuals))
     assert abs(code[0] - 0.6) < 0.03
 
 
@@ -67,7 +67,7 @@ def test_pixels_that_repeat_each_other_count_together(ball):
 
 def test_grazing_pixels_are_left_out_and_nothing_gives_none(ball):
     camera = cameras()[0]
-    seen = observations([target_of(ball, camera)], ball.vertices, ball.faces, grazing=0.8)
+    seen = observations([target_of(ball, camera)], ball.vertices, ball.faces, min_facing=0.8)
     assert (seen.normals @ camera.axes[2] > 0.8).all()
     away = ball.with_vertices(ball.vertices + [0, 500, 0])
     assert observations([target_of(ball, camera)], away.vertices, away.faces) is None

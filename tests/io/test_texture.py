@@ -12,7 +12,7 @@ from PIL import Image
 from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import as_mesh
 from facecom.io.files import ScanFile
-from facecom.io.texture import painted, texels
+from facecom.io.texture import sample_texture, with_texture_colors
 
 QUAD = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
 FACES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -28,7 +28,9 @@ def image() -> np.ndarray:
 
 
 def test_the_image_lies_the_right_way_up(image):
-    colors = painted(ScanFile(Mesh(QUAD, FACES, uv=CORNERS), Path("a.obj"), "float64", texture=image)).colors
+    colors = with_texture_colors(
+        ScanFile(Mesh(QUAD, FACES, uv=CORNERS), Path("a.obj"), "float64", texture=image)
+    ).colors
     assert np.allclose(colors[:, 0] * 255, [0, 0, 200, 200])
     assert np.allclose(colors[:, 1] * 255, [0, 100, 100, 0])
 
@@ -37,20 +39,20 @@ def test_a_vertex_on_a_seam_gets_the_mean_of_its_places(image):
     corner_uv = CORNERS[FACES]
     corner_uv[1, 0] = [0, 1]  # the same vertex lies in the red half for its second triangle
     file = ScanFile(Mesh(QUAD, FACES, uv=CORNERS), Path("a.obj"), "float64", corner_uv=corner_uv, texture=image)
-    assert painted(file).colors[0, 0] * 255 == pytest.approx(100)
+    assert with_texture_colors(file).colors[0, 0] * 255 == pytest.approx(100)
 
 
 def test_own_colours_come_first_and_a_texture_without_places_is_logged(image, caplog):
     own = Mesh(QUAD, FACES, colors=np.full((4, 3), 0.25))
-    assert (painted(ScanFile(own, Path("a.ply"), "float64", texture=image)).colors == 0.25).all()
+    assert (with_texture_colors(ScanFile(own, Path("a.ply"), "float64", texture=image)).colors == 0.25).all()
     bare = Mesh(QUAD, FACES)
     with caplog.at_level(logging.WARNING):
-        assert painted(ScanFile(bare, Path("bare.obj"), "float64", texture=image)).colors is None
+        assert with_texture_colors(ScanFile(bare, Path("bare.obj"), "float64", texture=image)).colors is None
     assert "bare.obj names a texture but holds no texture coordinates" in caplog.text
 
 
 def test_places_beyond_the_image_repeat_and_unknown_ones_stay_unknown(image):
-    found = texels(image, np.array([[0.9, 0.9], [1.9, -0.1], [np.nan, 0.5]]))
+    found = sample_texture(image, np.array([[0.9, 0.9], [1.9, -0.1], [np.nan, 0.5]]))
     assert np.array_equal(found[0], found[1])
     assert np.isnan(found[2]).all()
 

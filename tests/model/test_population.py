@@ -9,8 +9,8 @@ from facecom.model.population import (
     MIRROR,
     PopulationSettings,
     PopulationSource,
+    discrepancy_fields,
     mirrored,
-    residual_fields,
     size_modes,
     taper_modes,
     widen,
@@ -115,7 +115,7 @@ def test_size_modes_stretch_each_axis_by_their_share(face):
 def test_residual_fields_have_the_kernel_of_their_definition(face):
     mean, mirror = face
     options = {"correlation_mm": 15.0, "sigma_mm": 0.6, "even_share": 0.8}
-    fields, odd = residual_fields(mean, mirror, rank=2 * len(mean), **options)
+    fields, odd = discrepancy_fields(mean, mirror, rank=2 * len(mean), **options)
     kernel = 0.36 * np.exp(-np.linalg.norm(mean[:, None] - mean[None], axis=-1) / 15.0)
     even, uneven = (kernel + kernel[mirror]) / 2, (kernel - kernel[mirror]) / 2
     np.testing.assert_allclose(fields.T @ fields, 0.8 * even + 0.2 * uneven, atol=1e-9)

@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.template import Template
 
@@ -17,6 +17,6 @@ def test_the_shipped_files_are_within_twenty_megabytes():
 
 
 def test_the_shipped_models_fit_each_other():
-    model, moves = load_checkpoint(), ExpressionBasis.load()
+    model, moves = load_model(), ExpressionBasis.load()
     assert model.template.counts == Template.load().counts
     assert moves.modes.shape[1] == model.template.counts[1]

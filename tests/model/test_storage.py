@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facecom.errors import CheckpointError
-from facecom.model.storage import StorageFormat, read_stored, write_stored
+from facecom.model.storage import StorageFormat, read_stored, to_int16, write_stored
 
 KINDS = [StorageFormat("test", 3), StorageFormat("test", 3, "arrays.npz", "about.json")]
 ARRAYS = {"b": np.arange(6.0).reshape(2, 3)[:, ::-1], "a": np.array([1, 2], np.int16)}
@@ -60,3 +60,18 @@ def test_what_is_wrong_is_said_with_the_file(kind, damage, tmp_path):
         read_stored(tmp_path, kind=kind)
     assert str(tmp_path / getattr(kind, file)) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (3, 5, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_in_sixteen_bits_are_off_by_half_a_step_at_most(shape, dtype):
+    rows = np.random.default_rng(0).normal(size=shape).astype(dtype) * 10.0 ** np.arange(shape[0]).reshape(
+        -1, *[1] * (len(shape) - 1)
+    )
+    rows[1] = 0.0
+    assert [part.shape for part in to_int16(rows[:0])] == [(0, *shape[1:]), (0,)]
+    stored, scale = to_int16(rows)
+    assert stored.dtype == np.int16 and scale.dtype == np.float64 and stored.shape == rows.shape
+    step = scale.reshape(-1, *[1] * (len(shape) - 1))
+    assert np.all(np.abs(stored * step - rows) <= 0.501 * step)
+    assert np.all(np.abs(stored).reshape(len(rows), -1).max(axis=1) == [32767, 0, *[32767] * (len(rows) - 2)])

@@ -10,7 +10,7 @@ from shapely import Polygon
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import boundary_loops, face_components, face_normals, unique_edges
 from facecom.geometry.subdivision import split_faces
-from facecom.model.template import LANDMARK_ALIASES, LANDMARK_NAMES, LEVELS, Template
+from facecom.model.template import LANDMARK_ALIASES, LANDMARK_NAMES, LEVEL_COUNT, Template
 
 OTHER_SIDE = {"l_eye": "r_eye", "l_brow": "r_brow", "l_ear": "r_ear"}
 MIRRORED_POINTS = {  # iBUG numbers from 1, each range facing the one beside it
@@ -36,7 +36,7 @@ def saved(template, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=range(LEVELS))
+@pytest.fixture(params=range(LEVEL_COUNT))
 def level(request):
     return request.param
 
@@ -85,7 +85,7 @@ def test_faces_mirror_with_turned_orientation(template, level):
     assert (from_smallest(image) == from_smallest(faces)).all()
 
 
-@pytest.mark.parametrize("coarse", range(LEVELS - 1))
+@pytest.mark.parametrize("coarse", range(LEVEL_COUNT - 1))
 def test_levels_nest_exactly(template, coarse):
     finer, _ = split_faces(template.faces[coarse], template.counts[coarse])
     assert (finer == template.faces[coarse + 1]).all()
@@ -167,7 +167,7 @@ def test_uv_is_injective_and_symmetric(template, level):
     assert mesh.uv.min() >= 0
     assert mesh.uv.max() <= 1
     assert np.allclose(template.uv[template.mirror], [1, 0] + template.uv * [-1, 1], atol=1e-12)
-    if level == LEVELS - 1:
+    if level == LEVEL_COUNT - 1:
         assert signed_uv_areas(mesh.uv, mesh.faces).min() > 0
         outline = Polygon(mesh.uv[boundary_loops(mesh.faces)[0]])
         # positive areas and a simple border make a piecewise linear map of a disc one to one

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facecom.geometry.mesh import vertex_normals
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.template import Template
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.template import FIT_LEVEL, Template
 from facecom.model.tension_lines import compression_tensor
 
 
@@ -33,8 +33,8 @@ def test_it_is_symmetric_and_lies_in_the_skin(template, shipped):
     flip = np.array([-1.0, 1.0, 1.0])
     assert np.allclose(shipped[template.mirror], flip[:, None] * shipped * flip, atol=1e-9)
     assert np.allclose(np.trace(shipped, axis1=1, axis2=2), 1.0)
-    count = template.counts[LEVEL]
-    normals = vertex_normals(template.vertices[:count], template.faces[LEVEL])
+    count = template.counts[FIT_LEVEL]
+    normals = vertex_normals(template.vertices[:count], template.faces[FIT_LEVEL])
     assert np.abs(np.einsum("vij,vj->vi", shipped[:count], normals)).max() < 1e-9
 
 
@@ -49,7 +49,7 @@ def test_a_forehead_wrinkles_level_lips_upright_and_an_eye_corner_outwards(templ
 
 
 def test_wrinkles_run_across_the_squeeze(template):
-    rest = template.vertices[: template.counts[LEVEL]]
+    rest = template.vertices[: template.counts[FIT_LEVEL]]
     flat = np.array([0.0, -0.2, 0.0])  # shrinks the face in height alone
     made = compression_tensor(template, ExpressionBasis(("flatten",), (rest * flat)[None]))
     assert abs(lines_at(template, made, (0, 70, -20))[0]) > 0.99

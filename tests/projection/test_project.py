@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.geometry.correspondence import OrientedSurface
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import Mesh, unit
 from facecom.geometry.transform import Similarity
-from facecom.projection.project import distance_along_normals, project, smoothed_normals
+from facecom.projection.project import distance_along_normals, project
 from facecom.projection.settings import ProjectSettings
 
 

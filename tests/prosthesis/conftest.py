@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from facecom.completion import Completion
+from facecom.geometry.fairing import remove_self_intersections
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 from facecom.model.template import Template
@@ -23,7 +24,6 @@ from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness
 from facecom.prosthesis.shell.tissue import tissue_mesh
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 from facecom.provenance import Provenance
 
 THICKNESS = Thickness(edge=0.3, lip=0.6, wall=3.0, clearance=0.1, margin=5.0, blend=5.0)

@@ -10,8 +10,9 @@ from facecom.commands.running import read_landmarks
 from facecom.errors import CheckpointError
 from facecom.geometry.correspondence import Correspondences, OrientedSurface
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.model.expressions import LEVEL, ExpressionBasis
-from facecom.model.linear.generator import MODE_LEVEL, LinearGenerator
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 from facecom.registration import RelaxSettings, linear_model, procrustes, write_landmarks
 from facecom.registration.expression import expression_weights
 from facecom.registration.population import _about_mean, mirrored_faces
@@ -102,7 +103,7 @@ def test_faces_of_different_shapes_are_refused():
 
 
 def test_the_model_of_a_set_is_symmetric_and_in_the_face_frame(made, model):
-    template, count = made.template, made.template.counts[MODE_LEVEL]
+    template, count = made.template, made.template.counts[SHAPE_LEVEL]
     np.testing.assert_allclose(mirrored_faces(template.vertices, template.mirror), template.vertices, atol=1e-9)
     tip = template.landmark_index("nose_tip")
     np.testing.assert_allclose(template.vertices[tip], model.template.vertices[tip], atol=1e-6)
@@ -113,7 +114,7 @@ def test_the_model_of_a_set_is_symmetric_and_in_the_face_frame(made, model):
 
 
 def test_the_modes_span_the_faces_with_unit_variance(made, model, faces):
-    count = made.template.counts[MODE_LEVEL]
+    count = made.template.counts[SHAPE_LEVEL]
     _, apart = _about_mean(faces, model.template, with_scale=False)
     apart = apart[:, :count].reshape(len(faces), -1)
     basis = made.modes.reshape(len(made.modes), -1).astype(float)
@@ -155,7 +156,7 @@ def test_faces_of_another_topology_make_no_model(model):
 def test_an_expression_is_told_from_the_person(model):
     """A smile with an open mouth comes out; faces without expression keep their shape: the mean of four people."""
     moves = ExpressionBasis.load()
-    count = model.template.counts[LEVEL]
+    count = model.template.counts[FIT_LEVEL]
     weights = np.zeros(len(moves.names))
     for name, weight in {"jawOpen": 0.6, "mouthSmile_L": 0.5, "mouthSmile_R": 0.5}.items():
         weights[moves.names.index(name)] = weight
@@ -164,7 +165,7 @@ def test_an_expression_is_told_from_the_person(model):
     assert moved.sum() > 100
     lost, felt = [], []
     for seed in range(4):
-        neutral = model.sample(seed, level=LEVEL).vertices
+        neutral = model.sample(seed, level=FIT_LEVEL).vertices
         assert len(neutral) == count
         left = neutral + change - np.tensordot(expression_weights(neutral + change, model, moves), moves.modes, axes=1)
         untouched = np.tensordot(expression_weights(neutral, model, moves), moves.modes, axes=1)

@@ -17,11 +17,11 @@ def test_panels_of_a_view_without_a_parser(guided):
 def test_the_hole_is_in_its_color_and_only_there(guided):
     view = guided.context.guidance.found.views[0]
     panels = {name: panel.astype(int) for name, panel in view_panels(view)}
-    side, size = len(panels["hole"]), len(view.filled.mask)
-    row, column = (int((k + 0.5) * side / size) for k in np.argwhere(view.filled.mask).mean(axis=0))
+    side, size = len(panels["hole"]), len(view.inpainted.mask)
+    row, column = (int((k + 0.5) * side / size) for k in np.argwhere(view.inpainted.mask).mean(axis=0))
     assert np.abs(panels["hole"][row, column] / 255 - HOLE_COLOR).max() < 0.03
     away = np.ones((side, side), bool)
-    rows, columns = np.nonzero(view.filled.mask)
+    rows, columns = np.nonzero(view.inpainted.mask)
     low, high = ((np.array([r.min(), r.max() + 1]) * side // size) for r in (rows, columns))
     away[low[0] - 20 : low[1] + 20, high[0] - 20 : high[1] + 20] = False
     assert np.array_equal(panels["hole"][away], panels["rendered scan"][away])
@@ -30,9 +30,7 @@ def test_the_hole_is_in_its_color_and_only_there(guided):
 def test_the_views_with_the_largest_holes_are_shown(guided):
     guidance = guided.context.guidance.found
     view = guidance.views[0]
-    views = [
-        replace(view, name=name, believed=np.arange(100) < count) for name, count in (("a", 5), ("b", 9), ("c", 7))
-    ]
+    views = [replace(view, name=name, trusted=np.arange(100) < count) for name, count in (("a", 5), ("b", 9), ("c", 7))]
     pictures = list(guidance_pictures(replace(guidance, views=tuple(views)), max_views=2))
     assert [p.caption.partition("view ")[2] for p in pictures] == ["b"] * 3 + ["c"] * 3
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Mesh, boundary_edges, face_components, face_cross, unique_edges
+from facecom.geometry.mesh import Mesh, boundary_edges, face_components, face_cross
 from facecom.scan.cleaning import CleanScan, clean_scan
-from facecom.scan.topology import consistent_orientation, consistent_surface, is_oriented_surface, nonmanifold_faces
+from facecom.scan.topology import is_oriented_surface
 
 
 def joined(*meshes: Mesh) -> Mesh:
@@ -149,62 +149,6 @@ def test_flaps_on_a_crowded_edge_go_and_the_surface_stays_whole(sheet):
     assert changes(clean) == {"nonmanifold_faces": 2}
     assert np.array_equal(clean.mesh.faces, flat.faces)
     assert np.array_equal(clean.mesh.vertices, flat.vertices)
-
-
-def test_of_faces_that_are_alike_the_smallest_goes():
-    vertices = np.array([[0.0, 0, 0], [1, 0, 0], [0.5, 1, 0], [0.5, -1, 0], [0.5, 0, 0.3]])
-    faces = np.array([[0, 1, 4], [0, 1, 2], [1, 0, 3]])
-    assert nonmanifold_faces(vertices, faces).tolist() == [True, False, False]
-
-
-@given(st.integers(0, 10_000))
-def test_no_edge_has_more_than_two_faces_and_no_face_goes_in_vain(seed):
-    rng = np.random.default_rng(seed)
-    faces = np.unique(np.sort([rng.choice(12, 3, replace=False) for _ in range(30)], axis=1), axis=0)
-    vertices = rng.normal(size=(12, 3))
-    gone = nonmanifold_faces(vertices, faces)
-    assert unique_edges(faces[~gone])[2].max() <= 2
-    if not gone.any():
-        assert unique_edges(faces)[2].max() <= 2
-
-
-@given(st.integers(0, 10_000))
-def test_turned_faces_are_turned_back(seed):
-    import trimesh
-
-    ball = trimesh.creation.icosphere(1)
-    rng = np.random.default_rng(seed)
-    turned = rng.random(len(ball.faces)) < 0.4
-    faces = np.where(turned[:, None], ball.faces[:, ::-1], ball.faces)
-    assert is_oriented_surface(faces) == (not turned.any())
-    found = consistent_orientation(faces)
-    if turned.mean() != 0.5:
-        assert np.array_equal(found, turned if turned.mean() < 0.5 else ~turned)
-    assert is_oriented_surface(np.where(found[:, None], faces[:, ::-1], faces))
-
-
-def test_a_surface_with_one_side_is_cut_open_once():
-    k = np.arange(8)
-    strip = np.stack([k, k + 1, k + 2], axis=1)
-    strip[1::2] = strip[1::2, ::-1]
-    moebius = strip % 9
-    moebius = np.concatenate([moebius, [[8, 0, 1]]])
-    assert not is_oriented_surface(moebius)
-    assert not consistent_orientation(moebius).any()
-    cut = consistent_surface(np.random.default_rng(0).normal(size=(9, 3)), moebius)
-    assert is_oriented_surface(cut.faces)
-    assert (cut.crowded, cut.one_sided) == (0, 1)
-    assert np.array_equal(np.sort(cut.faces, axis=1), np.sort(moebius[cut.index], axis=1))
-
-
-@given(st.integers(0, 10_000))
-def test_any_list_of_faces_becomes_a_surface_with_two_sides(seed):
-    rng = np.random.default_rng(seed)
-    faces = np.unique(np.sort([rng.choice(14, 3, replace=False) for _ in range(40)], axis=1), axis=0)
-    surface = consistent_surface(rng.normal(size=(14, 3)), rng.permuted(faces, axis=1))
-    assert is_oriented_surface(surface.faces)
-    ends = boundary_edges(surface.faces)
-    assert np.array_equal(np.bincount(ends[:, 0], minlength=14), np.bincount(ends[:, 1], minlength=14))
 
 
 def test_turning_is_reported_and_nothing_else_changes(icosphere):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, longest_edges
-from facecom.scan.reconstruction_gaps import bridges, edge_limit, fill_small_gaps
+from facecom.scan.reconstruction_gaps import bridging_faces, close_small_gaps, edge_limit
 from facecom.scan.surface_reconstruction import surface_from_points
 
 RADIUS, HOLE = 80.0, np.array([0.0, 30.0, 74.0])
@@ -49,7 +49,7 @@ def test_long_faces_at_a_rim_are_bridges_and_amid_the_surface_only_the_longest(s
     limit = np.full(len(grid.vertices), 2.0)
     one = np.flatnonzero((grid.vertices[:, :2] == place).all(axis=1))
     limit[one] = narrow  # the mean over the corners of the six faces there falls below their diagonal
-    found = bridges(grid.vertices, grid.faces, limit)
+    found = bridging_faces(grid.vertices, grid.faces, limit)
     assert found.sum() == taken
     assert np.isin(grid.faces[found], one).any(axis=1).all()
 
@@ -60,7 +60,7 @@ def test_a_gap_is_closed_only_where_edges_may_be_that_long(sheet):
     around = grid.faces[~np.isin(grid.faces, inner).any(axis=1)]
     assert [len(loop) for loop in boundary_loops(around)] == [24, 6]
     for longest, closed in ((2.5, True), (1.9, False)):
-        fill = fill_small_gaps(grid.vertices, around, 12, limit=np.full(len(grid.vertices), longest))
+        fill = close_small_gaps(grid.vertices, around, 12, limit=np.full(len(grid.vertices), longest))
         assert bool(len(fill)) == closed
 
 

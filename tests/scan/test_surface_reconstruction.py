@@ -4,7 +4,7 @@ import pytest
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas, face_normals, unique_edges
 from facecom.scan.cleaning import clean_scan
-from facecom.scan.reconstruction_gaps import fill_small_gaps
+from facecom.scan.reconstruction_gaps import close_small_gaps
 from facecom.scan.surface_reconstruction import estimate_normals, point_spacing, surface_from_points
 
 
@@ -109,13 +109,13 @@ def test_a_small_gap_is_closed_and_a_wide_one_is_not(corners):
     after = (k + 1) % corners
     faces = np.concatenate([np.stack([k, k + corners, after], 1), np.stack([after, k + corners, after + corners], 1)])
     outer = 2 * np.pi
-    fill = fill_small_gaps(vertices, faces, corners)
+    fill = close_small_gaps(vertices, faces, corners)
     inner = fill[(fill < corners).all(axis=1)]
     assert len(inner) == corners - 2
     whole = Mesh(vertices, np.concatenate([faces, inner]))
     assert unique_edges(whole.faces)[2].max() == 2
     assert (face_normals(whole)[:, 2] > 0.99).all() and outer > 0
-    assert len(fill_small_gaps(vertices, faces, corners - 1)) == 0
+    assert len(close_small_gaps(vertices, faces, corners - 1)) == 0
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -125,7 +125,7 @@ def test_a_gap_is_not_closed_with_an_edge_that_is_there_already(taken):
     outer = np.concatenate([ring * 3 - [0.5, 0, 0], [[0.5, 0, 4], [0.5, 0, -4]]])
     around = [[i, j, i + 4] for i, j in zip(k, (k + 1) % 4, strict=True)]
     elsewhere = [[0, 2, 8], [2, 0, 9]] if taken else []
-    fill = fill_small_gaps(np.concatenate([ring, outer]), np.array(around + elsewhere), 4)
+    fill = close_small_gaps(np.concatenate([ring, outer]), np.array(around + elsewhere), 4)
     sides = {tuple(sorted(side)) for face in fill.tolist() for side in zip(face, face[1:] + face[:1], strict=True)}
     assert ((0, 2) in sides) == (not taken)
     assert ((1, 3) in sides) == taken

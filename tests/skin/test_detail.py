@@ -10,7 +10,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, face_normals, vertex_normals
 from facecom.provenance import Provenance
 from facecom.skin.band_filters import local_direction
@@ -143,7 +143,7 @@ def test_no_triangle_folds_or_cuts_another(made):
 
     assert (np.einsum("fd,fd->f", face_normals(made.mesh), face_normals(made.smooth)) > 0.15).all()
     assert not made.warnings
-    assert not len(intersecting_edges(made.mesh))
+    assert not len(first_intersections(made.mesh)[0])
     plane, _ = unrolled(made.mesh.vertices)
     part, _ = made.mesh.submesh((np.abs(plane[made.mesh.faces]).max((1, 2))) < 1.2)
     mesh = o3d.geometry.TriangleMesh(
@@ -157,7 +157,7 @@ def test_skin_that_intersects_itself_is_found(made):
     # a flap of the mesh pushed through what lies beside it
     flap = np.linalg.norm(plane - [1.0, 0.0], axis=1) < 0.6
     pushed = made.mesh.vertices + flap[:, None] * [0.9, 0.0, -0.05]
-    assert len(intersecting_edges(made.mesh.with_vertices(pushed)))
+    assert len(first_intersections(made.mesh.with_vertices(pushed))[0])
 
 
 def test_value_and_slope_go_on_over_the_rim(made):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.skin.safe_displacement import displace_safely, displace_without_folds
 
 
@@ -33,9 +33,9 @@ def test_relief_that_would_intersect_gives_way_and_observed_skin_that_does_is_le
     x, y, _ = patch.mesh.vertices.T
     observed = (x > 0.3) & observed_wall
     plain, _ = displace_without_folds(patch, height)
-    assert len(intersecting_edges(plain))
+    assert len(first_intersections(plain)[0])
     done = displace_safely(patch, height, base_offset=np.zeros(len(height)), observed=observed)
-    assert not len(intersecting_edges(done.mesh)) and done.n_intersecting_edges == 0
+    assert not len(first_intersections(done.mesh)[0]) and done.n_intersecting_edges == 0
     assert (done.dropped > 0) == observed_wall
     far = np.abs(y) > 2.0
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])
@@ -48,6 +48,6 @@ def test_a_smooth_face_that_intersects_itself_is_faired(groove):
     plain, _ = displace_without_folds(patch, height)
     intersecting, nothing = replace(patch, mesh=plain), np.zeros(len(height))
     done = displace_safely(intersecting, nothing, base_offset=nothing, observed=nothing > 0)
-    assert len(intersecting_edges(plain)) and not len(intersecting_edges(done.mesh))
+    assert len(first_intersections(plain)[0]) and not len(first_intersections(done.mesh)[0])
     far = np.abs(patch.mesh.vertices[:, 1]) > 2.5
     assert np.array_equal(done.mesh.vertices[far], plain.vertices[far])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, boundary_edges
 from facecom.stitching.boundary_loops import BoundaryLoops
 from facecom.stitching.hole_repair import repair_self_intersections
@@ -30,8 +30,8 @@ def test_a_filling_between_linked_rims_ends_without_intersections_and_idle_verti
     assert np.array_equal(repair_self_intersections(whole, loops, NONE, max_edge_mm=0.1).triangles, triangles)
     out = repair_self_intersections(whole, loops, NONE, max_edge_mm=np.inf)
     everything = np.concatenate([points[:count], out.points])
-    assert len(intersecting_edges(Mesh(points, triangles))) > 0
-    assert len(intersecting_edges(Mesh(everything, out.triangles))) == 0
+    assert len(first_intersections(Mesh(points, triangles))[0]) > 0
+    assert len(first_intersections(Mesh(everything, out.triangles))[0]) == 0
     assert np.array_equal(np.unique(out.triangles), np.arange(len(everything)))
     assert out.weights.shape == (len(out.points), len(points))
     borders = [{tuple(e) for e in boundary_edges(t).tolist()} for t in (out.triangles, triangles)]

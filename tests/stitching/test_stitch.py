@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.intersections import first_intersections
 from facecom.geometry.mesh import Mesh, boundary_edges, boundary_loops, unique_edges
 from facecom.stitching.rim_quality import smallest_angles
 from facecom.stitching.stitch import Stitched, StitchSettings, measure_coverage, stitch
@@ -128,7 +128,7 @@ def test_patch_lies_on_the_surface_without_intersections_or_slivers(
     scan, stitched = case(name)
     made = stitched.merged.vertices[len(scan.vertices) :]
     assert Surface(face).closest(made).distance.max(initial=0.0) < 0.35
-    assert len(intersecting_edges(stitched.patch)) == 0
+    assert len(first_intersections(stitched.patch)[0]) == 0
     assert np.percentile(smallest_angles(stitched.patch.vertices, stitched.patch.faces), 2) > 12
     if name != "one vertex":  # six rim edges say nothing about a median
         assert stitched.quality.rim_angle_deg < stitched.quality.scan_angle_deg + 3
@@ -241,7 +241,7 @@ def test_boundaries_that_run_along_each_other_behind_the_face_are_zipped(face: M
     skin, both = lid_and_bag(gap)
     stitched = stitch(both, face)
     assert_sound(both, face, stitched)
-    assert stitched.quality.self_intersecting_edges == len(intersecting_edges(stitched.patch)) == 0
+    assert stitched.quality.self_intersecting_edges == len(first_intersections(stitched.patch)[0]) == 0
     assert len(boundary_loops(stitched.merged.faces)) == 1
     assert stitched.n_loops_filled == 2
     lid, bag = (
@@ -271,9 +271,9 @@ def test_a_patch_that_would_intersect_itself_is_faired(face: Mesh) -> None:
     points[near] += np.random.default_rng(0).normal(size=(near.sum(), 3))
     folded = Mesh(points, face.faces, uv=face.uv)
     stitched = stitch(scan, folded)
-    assert len(intersecting_edges(folded)) > 20
+    assert len(first_intersections(folded)[0]) > 20
     assert_sound(scan, folded, stitched)
-    assert stitched.quality.self_intersecting_edges == len(intersecting_edges(stitched.patch)) == 0
+    assert stitched.quality.self_intersecting_edges == len(first_intersections(stitched.patch)[0]) == 0
     assert stitched.warnings == ()
 
 

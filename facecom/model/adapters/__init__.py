@@ -1,1 +1,1 @@
-"""Face models of other people, read into their own topology and carried onto our template."""
+"""Face models of other people, read in their own topology and transferred onto our template."""

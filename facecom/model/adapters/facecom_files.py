@@ -13,12 +13,13 @@ from torch import Tensor
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats, Ints, read_only
 from facecom.model.adapters.facecom_network import FaceComDecoder
-from facecom.model.adapters.source import triangles_of
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
+from facecom.model.adapters.source import fan_triangles
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 
 KIND = StorageFormat("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
-CHUNK = 32
+JACOBIAN_CHUNK = 32
+"""Code entries by which the derivative is taken at a time, for memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class FaceComSource:
         """Derivative of the vertices, (3 N, M); some entries at a time, for memory."""
         z = torch.as_tensor(np.asarray(code, float) / np.sqrt(self.code_size), dtype=torch.float32)[None]
         every = torch.eye(self.code_size) / float(np.sqrt(self.code_size))
-        parts = [self.decoder(z, along)[1].double().numpy() for along in every.split(CHUNK)]
+        parts = [self.decoder(z, along)[1].double().numpy() for along in every.split(JACOBIAN_CHUNK)]
         return (np.concatenate(parts, axis=1) * self.scale[:, None]).transpose(0, 2, 1).reshape(-1, self.code_size)
 
     def save(self, directory: str | Path) -> None:
@@ -91,7 +92,7 @@ class FaceComSource:
         """
         folder = Path(directory)
         arrays, text = read_stored(folder, kind=KIND)
-        with matching(folder, kind=KIND):
+        with checkpoint_errors(folder, kind=KIND):
             steps = range(len(text["wide"]) - 1)
             around, ups = ([_stored(arrays, f"{name}_{k}") for k in steps] for name in ("around", "up"))
             decoder = FaceComDecoder(text["code"], text["wide"], text["narrow"], around=around, ups=ups)
@@ -132,7 +133,7 @@ def convert_facecom(
         with np.load(levels, allow_pickle=False) as stored:
             steps = sum(name.startswith("up_") for name in stored.files)
             ups = [_dense(stored[f"up_{k}"]) for k in range(steps)]
-            around = [mean_around(stored[f"edges_{k}"], ups[k].shape[0]) for k in range(steps)]
+            around = [self_and_neighbour_average(stored[f"edges_{k}"], ups[k].shape[0]) for k in range(steps)]
         wide, narrow = (_widths(state, branch, steps) for branch in ("global", "local"))
         network = FaceComDecoder(state["decoder_lin.weight"].shape[1], wide, narrow, around=around, ups=ups)
         network.load_state_dict(state)
@@ -163,7 +164,7 @@ def _dense(matrix: np.ndarray) -> Tensor:
     return torch.tensor(matrix, dtype=torch.float32).to_sparse().coalesce()
 
 
-def mean_around(edges: np.ndarray, count: int) -> Tensor:
+def self_and_neighbour_average(edges: np.ndarray, count: int) -> Tensor:
     """Sparse (V, V) that takes the mean of each vertex and its neighbours, from directed edges (2, E)."""
     own = np.arange(count)
     off = edges[:, edges[0] != edges[1]]
@@ -180,4 +181,4 @@ def _ply_triangles(path: Path) -> Ints:
         mesh = trimesh.load_mesh(path, process=False)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read as a mesh ({error})") from error
-    return triangles_of(np.asarray(mesh.faces).tolist())
+    return fan_triangles(np.asarray(mesh.faces).tolist())

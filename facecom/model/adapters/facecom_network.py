@@ -1,8 +1,8 @@
 """The decoder of FaceCom (CVPR 2024), written afresh from its published architecture.
 
-A code z of 256 entries near the unit sphere goes through a dense layer and then two ways. Global: its leading part
-stands at every vertex of the coarsest of four levels and is carried up, a convolution after each step. Local: a dense
-layer gives features at every vertex of the finest level, smoothed by three convolutions there. The result is
+A code z of 256 entries near the unit sphere goes through a dense layer and then two branches. Global: its leading part
+stands at every vertex of the coarsest of four levels and is interpolated upwards, a convolution after each step. Local:
+a dense layer gives features at every vertex of the finest level, smoothed by three convolutions there. The result is
 0.01 global + 0.99 local, in units of each coordinate's mean and standard deviation.
 
 What starts alike at every vertex stays alike wherever the ways up keep constants, as barycentric ones do: there the
@@ -19,10 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facecom.model.network.layers import product
+from facecom.model.network.layers import sparse_product
 
 GLOBAL_SHARE = 0.01
-SLOPE = 0.01
+"""Share of the global branch in the answer."""
+LEAKY_SLOPE = 0.01
+"""Of the leaky ReLU below zero."""
 
 
 class FeaStConv(nn.Module):
@@ -42,8 +44,8 @@ class FeaStConv(nn.Module):
     def linear(self, x: Tensor, around: Tensor) -> Tensor:
         """`forward` without the bias; whichever is narrower, input or output, is averaged."""
         if self.lin.in_features < self.lin.out_features:
-            return self.lin(product(around, x))
-        return product(around, self.lin(x))
+            return self.lin(sparse_product(around, x))
+        return sparse_product(around, self.lin(x))
 
 
 class Norm(nn.Module):
@@ -99,7 +101,8 @@ class FaceComDecoder(nn.Module):
         """Coordinates, and their derivative (V, K, 3) along `along` (K, Z) for a single z."""
         x, t = self.decoder_lin(z), None if along is None else along @ self.decoder_lin.weight.T
         split, count = self.wide[-1], 1 if self.constant else self._up(-1).shape[1]
-        whole = self._branch(_stand(x[:, :split], count), _stand(t, count, split), local=False)
+        start, start_t = _broadcast_to_vertices(x[:, :split], count), _broadcast_to_vertices(t, count, split)
+        whole = self._branch(start, start_t, local=False)
         near = self.decoder_local_lin(x[:, split:]).reshape(len(x), -1, self.narrow[-1]).transpose(0, 1)
         near_t = None
         if t is not None:
@@ -124,18 +127,18 @@ class FaceComDecoder(nn.Module):
             around = getattr(self, f"around_{level}")
             if local or not self.constant:
                 if not local:
-                    x, t = product(self._up(level), x), None if t is None else product(self._up(level), t)
+                    x, t = sparse_product(self._up(level), x), None if t is None else sparse_product(self._up(level), t)
                 x, t = conv(x, around), None if t is None else conv.linear(t, around)
             else:
                 x, t = conv.lin(x) + conv.bias, None if t is None else conv.lin(t)
             if k < self.steps - 1:
                 x, t = norms[k + 1](x), None if t is None else norms[k + 1].linear(t)
-                slope = torch.where(x > 0, 1.0, SLOPE)
+                slope = torch.where(x > 0, 1.0, LEAKY_SLOPE)
                 x, t = x * slope, None if t is None else t * slope
         return x, t
 
 
-def _stand(x: Tensor | None, count: int, split: int | None = None) -> Any:
+def _broadcast_to_vertices(x: Tensor | None, count: int, split: int | None = None) -> Any:
     """The same features (B, C) at each of `count` vertices, (V, B, C)."""
     return None if x is None else x[None, :, :split].expand(count, -1, -1)
 

@@ -10,14 +10,17 @@ import numpy as np
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints
-from facecom.model.adapters.source import LinearSource, triangles_of
+from facecom.model.adapters.source import LinearSource, fan_triangles
 
 ICT_CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence"
-CM, M = 10.0, 1000.0
-MEANS, BASES = ("mean", "neutral", "v_template", "shapeMU"), ("basis", "modes", "identity", "shapedirs", "shapePC")
-SIGMAS, FACES = ("sigma", "std", "sd"), ("faces", "triangles", "f")
-PICKLES = (".pkl", ".pickle", ".p")
-CONVERT = (
+MM_PER_CM, M = 10.0, 1000.0
+MEAN_NAMES, BASIS_NAMES = (
+    ("mean", "neutral", "v_template", "shapeMU"),
+    ("basis", "modes", "identity", "shapedirs", "shapePC"),
+)
+SIGMA_NAMES, FACE_NAMES = ("sigma", "std", "sd"), ("faces", "triangles", "f")
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".p")
+HOW_TO_CONVERT = (
     "pickles can run code and are not read; where you trust the file, write its v_template, shapedirs and f to an npz "
     "with numpy.savez, shapedirs as numpy.asarray(shapedirs), and give that"
 )
@@ -47,9 +50,9 @@ def read_linear(path: str | Path, *, mm_per_unit: float = 1.0, modes: int | None
     """
     path = Path(path)
     arrays = _arrays(path)
-    mean = _pick(arrays, MEANS, path).reshape(-1, 3)
-    sigma = next((np.asarray(arrays[n], float).ravel() for n in SIGMAS if n in arrays), None)
-    basis = _mode_rows(_pick(arrays, BASES, path), len(mean), path)
+    mean = _pick(arrays, MEAN_NAMES, path).reshape(-1, 3)
+    sigma = next((np.asarray(arrays[n], float).ravel() for n in SIGMA_NAMES if n in arrays), None)
+    basis = _mode_rows(_pick(arrays, BASIS_NAMES, path), len(mean), path)
     if sigma is not None:
         if len(sigma) != len(basis):
             raise CheckpointError(f"{path}: {len(sigma)} standard deviations for {len(basis)} modes")
@@ -85,12 +88,12 @@ def read_ict_facekit(path: str | Path, *, modes: int = 100) -> LinearSource:
         if vertices.shape != mean.shape:
             raise CheckpointError(f"{file}: has {len(vertices)} vertices, the neutral mesh {len(mean)}")
         found.append(vertices - mean)
-    return LinearSource(mean * CM, triangles, np.array(found) * CM, ICT_CREDIT)
+    return LinearSource(mean * MM_PER_CM, triangles, np.array(found) * MM_PER_CM, ICT_CREDIT)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    if path.suffix.lower() in PICKLES:
-        raise CheckpointError(f"{path}: {CONVERT}")
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise CheckpointError(f"{path}: {HOW_TO_CONVERT}")
     try:
         if path.suffix == ".safetensors":
             from safetensors import SafetensorError
@@ -105,7 +108,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: not an npz file of plain arrays ({error}); {CONVERT}") from error
+        raise CheckpointError(f"{path}: not an npz file of plain arrays ({error}); {HOW_TO_CONVERT}") from error
 
 
 def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -> Floats:
@@ -132,11 +135,11 @@ def _triangles(arrays: dict[str, np.ndarray], path: Path) -> Ints:
     """All triangles that the file names, and its quads in two halves: a mesh may have both."""
     found = [
         np.asarray(arrays[name]).astype(np.int64)
-        for name in FACES
+        for name in FACE_NAMES
         if name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] == 3
     ][:1]
     if "quads" in arrays:
-        found.append(triangles_of(np.asarray(arrays["quads"]).astype(int).tolist()))
+        found.append(fan_triangles(np.asarray(arrays["quads"]).astype(int).tolist()))
     if not found:
         raise CheckpointError(f"{path}: holds no triangles; store them as faces (F, 3)")
     return np.concatenate(found)
@@ -155,4 +158,4 @@ def _read_obj(path: Path) -> tuple[Floats, Ints]:
         ]
     except ValueError as error:
         raise CheckpointError(f"{path}: not an OBJ mesh ({error})") from error
-    return vertices.reshape(-1, 3), triangles_of(polygons)
+    return vertices.reshape(-1, 3), fan_triangles(polygons)

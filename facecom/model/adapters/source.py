@@ -94,10 +94,10 @@ class LinearSource:
 
 
 def mean_mesh(source: SourceModel) -> Mesh:
-    """The mean face of a source as a mesh: what is to be registered before `carry`."""
+    """The mean face of a source as a mesh: what is to be registered before `transfer`."""
     return Mesh(source.mean, source.triangles)
 
 
-def triangles_of(polygons: list[list[int]]) -> Ints:
+def fan_triangles(polygons: list[list[int]]) -> Ints:
     """Fans of triangles (F, 3) of polygons."""
     return np.array([[p[0], p[k], p[k + 1]] for p in polygons for k in range(1, len(p) - 1)], np.int64).reshape(-1, 3)

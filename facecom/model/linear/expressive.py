@@ -1,4 +1,4 @@
-"""Who it is and what the face does, apart: a code whose leading part is the person and whose rest is the expression."""
+"""Identity and expression apart: a code whose leading part is the person and whose rest is the expression."""
 
 from __future__ import annotations
 
@@ -9,70 +9,91 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.model.expressions import LEVEL, ExpressionBasis
+from facecom.model.encoding import encode
+from facecom.model.expressions import ExpressionBasis
+from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
-from facecom.model.template import Template
+from facecom.model.sampling import sample_mesh
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
-MODE_LEVEL = 2
+ENCODE_STEPS = 5
+"""Gauss-Newton steps of `encode` where the model of people is not linear."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExpressiveGenerator:
-    """A generator of people and expressions added: takes the place of either in `complete(scan, model=...)`.
+    """An identity model with expressions added: takes its place in `complete(scan, model=...)`.
 
-    The code is the person's M entries, then one for each expression, all N(0, 1); an expression's weight is its entry
-    times `weight_sd`. A fitted face is relaxed by setting the second part to zero, see `relaxed`.
+    The code holds the identity's M entries, then one for each expression, all N(0, 1); an expression's weight is its
+    entry times `weight_sd`. A fitted face is relaxed by setting the second part to zero, see `relaxed`.
 
     Parameters
     ----------
-    person : the generator of people
-    expressions : movements; the shipped ones unless given
-    weight_sd : standard deviation of an expression's weight; 1 is the movement at its full
+    identity : the model of people
+    expressions : the shipped ones unless given
+    weight_sd : standard deviation of an expression's weight; 1 is the full expression
 
     Examples
     --------
-    >>> from facecom.model.linear.generator import LinearGenerator
     >>> model = ExpressiveGenerator(LinearGenerator.load())
-    >>> code = model.code_of(np.zeros(model.person.code_size), {"jawOpen": 0.3})
+    >>> code = model.compose(np.zeros(model.identity.code_size), {"jawOpen": 0.3})
     >>> round(model.weights(code)["jawOpen"], 6)
     0.3
     >>> bool(np.all(model.relaxed(code) == 0.0))
     True
     """
 
-    person: FaceModel
+    identity: FaceModel
     expressions: ExpressionBasis = field(default_factory=ExpressionBasis.load)
     weight_sd: float = 0.15
 
     @property
     def template(self) -> Template:
-        """The template with the person's mean face."""
-        return self.person.template
+        """The template with the identity's mean face."""
+        return self.identity.template
 
     @property
     def code_size(self) -> int:
-        """Number of code entries, person and expressions."""
-        return self.person.code_size + len(self.expressions.names)
+        """Number of code entries, identity and expressions."""
+        return self.identity.code_size + len(self.expressions.names)
 
     @property
     def identity_size(self) -> int:
         """Number of leading code entries that random faces draw."""
-        return self.person.identity_size
+        return self.identity.identity_size
 
     @property
     def description(self) -> dict[str, Any]:
         """Where the parts are from."""
-        return {"format": "expressive", "person": self.person.description, "expressions": list(self.expressions.names)}
+        names = list(self.expressions.names)
+        return {"format": "expressive", "person": self.identity.description, "expressions": names}
 
     def faces(self, level: int) -> Ints:
         """Triangles of a level, (F, 3)."""
         return self.template.faces[level]
 
-    def mean(self, level: int = 3) -> Mesh:
+    def mean(self, level: int = FINEST_LEVEL) -> Mesh:
         """The mean face, without expression."""
         return self.template.mesh(level).with_vertices(self.decode(np.zeros(self.code_size), level=level))
 
-    def code_of(self, person: Floats, weights: dict[str, float]) -> Floats:
+    def sample(self, seed: int, *, level: int = FINEST_LEVEL) -> Mesh:
+        """A face without expression, drawn from the prior."""
+        return sample_mesh(self, seed, level=level)
+
+    def encode(self, vertices: Floats) -> Floats:
+        """Code of vertices (V, 3) of `SHAPE_LEVEL` or `FINEST_LEVEL`, mm, face frame.
+
+        Least squares with the prior on `SHAPE_LEVEL`. What an expression and a person can both explain is shared
+        between them as the prior has it.
+
+        Raises
+        ------
+        ValueError
+            When the vertices are of neither level.
+        """
+        return encode(self, vertices, steps=1 if isinstance(self.identity, LinearGenerator) else ENCODE_STEPS)
+
+    def compose(self, identity: Floats, weights: dict[str, float]) -> Floats:
         """The code of a person (M,) with expressions of given weights.
 
         Raises
@@ -83,13 +104,13 @@ class ExpressiveGenerator:
         names = self.expressions.names
         if unknown := sorted(set(weights) - set(names)):
             raise ValueError(f"there is no expression {unknown[0]!r}; there are {', '.join(names)}")
-        moves = np.array([weights.get(name, 0.0) for name in names])
-        return np.concatenate([np.asarray(person, float), moves / self.weight_sd])
+        given = np.array([weights.get(name, 0.0) for name in names])
+        return np.concatenate([np.asarray(identity, float), given / self.weight_sd])
 
     def split(self, code: Floats) -> tuple[Floats, Floats]:
-        """The person's part of a code, (M,), and the weights of the expressions, (K,)."""
+        """The identity's part of a code, (M,), and the weights of the expressions, (K,)."""
         code = self._checked(code)
-        return code[: self.person.code_size].copy(), code[self.person.code_size :] * self.weight_sd
+        return code[: self.identity.code_size].copy(), code[self.identity.code_size :] * self.weight_sd
 
     def weights(self, code: Floats, *, least: float = 0.02) -> dict[str, float]:
         """Weights of the expressions in a code by name; those below `least` in size are left out."""
@@ -99,10 +120,10 @@ class ExpressiveGenerator:
     def relaxed(self, code: Floats) -> Floats:
         """The same person without expression: a new code."""
         out = self._checked(code).copy()
-        out[self.person.code_size :] = 0.0
+        out[self.identity.code_size :] = 0.0
         return out
 
-    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+    def decode(self, code: Floats, *, level: int = FINEST_LEVEL) -> Floats:
         """Vertices of a level for a code: (V, 3), mm, face frame.
 
         Raises
@@ -110,22 +131,22 @@ class ExpressiveGenerator:
         ValueError
             When the code has another length.
         """
-        person, weights = self.split(code)
-        reached = min(level, MODE_LEVEL)
-        moved = np.tensordot(weights, self._moves[:, : self.template.counts[reached]], axes=1)
-        if level > MODE_LEVEL:
-            moved = self.prolong_offset(moved, from_level=MODE_LEVEL, to_level=level)
-        return self.person.decode(person, level=level) + moved
+        identity, weights = self.split(code)
+        reached = min(level, SHAPE_LEVEL)
+        moved = np.tensordot(weights, self._modes[:, : self.template.counts[reached]], axes=1)
+        if level > SHAPE_LEVEL:
+            moved = self.prolong_offset(moved, from_level=SHAPE_LEVEL, to_level=level)
+        return self.identity.decode(identity, level=level) + moved
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:
         """Derivative of the vertices, (3 V, M + K), mm; levels 0 to 2."""
-        person, _ = self.split(code)
-        moves = self._moves[:, : self.template.counts[level]].reshape(len(self._moves), -1).T * self.weight_sd
-        return np.concatenate([self.person.jacobian(person, level=level), moves], axis=1)
+        identity, _ = self.split(code)
+        expressions = self._modes[:, : self.template.counts[level]].reshape(len(self._modes), -1).T * self.weight_sd
+        return np.concatenate([self.identity.jacobian(identity, level=level), expressions], axis=1)
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements (V, ...) to a finer level, smoothly."""
-        return self.person.prolong_offset(offset, from_level=from_level, to_level=to_level)
+        """Prolong displacements (V, ...) to a finer level, smoothly."""
+        return self.identity.prolong_offset(offset, from_level=from_level, to_level=to_level)
 
     def _checked(self, code: Floats) -> Floats:
         code = np.asarray(code, float)
@@ -134,9 +155,9 @@ class ExpressiveGenerator:
         return code
 
     @functools.cached_property
-    def _moves(self) -> Floats:
+    def _modes(self) -> Floats:
         """The expressions on level 2, (K, V2, 3); coarser levels are its first vertices."""
         modes = np.moveaxis(self.expressions.modes, 0, 1)
         return np.moveaxis(
-            self.template.prolong(modes, from_level=LEVEL, to_level=MODE_LEVEL, scheme="loop"), 1, 0
+            self.template.prolong(modes, from_level=FIT_LEVEL, to_level=SHAPE_LEVEL, scheme="loop"), 1, 0
         ).copy()

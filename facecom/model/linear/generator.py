@@ -1,4 +1,4 @@
-"""A linear face generator: mean plus modes on the template, and a discrepancy that real faces have beside them."""
+"""A linear face model: mean plus modes on the template, and a discrepancy that real faces have beyond the modes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, vertex_normals
+from facecom.model.encoding import SIGMA_MM, encode, gram_matrix
 from facecom.model.population import MIRROR
-from facecom.model.storage import StorageFormat, matching, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, to_int16, write_stored
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
 KIND = StorageFormat("facecom-linear", 1)
-MODE_LEVEL = 2
-FIELD_LEVEL = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +24,16 @@ class LinearGenerator:
     """Faces as `mean + sum of code_k * mode_k`, code ~ N(0, I).
 
     The first entries of the code are the modes of the population; the rest is the discrepancy: smooth offsets along the
-    normals of the mean, with the covariance that real faces showed beside the modes.
+    normals of the mean, with the covariance of what the modes left over on real faces.
 
     Parameters
     ----------
     template : Template; its vertices are the mean
-    modes : (M, V2, 3) float32, mm, on level 2
+    modes : (M, V2, 3) float32, mm for one standard deviation, on `SHAPE_LEVEL`
     mode_odd : (M,), which modes are left-right odd
-    fields : (R, V1) float32, mm, on level 1
+    fields : (R, V1) float32, mm along the normals, the discrepancy on `FIT_LEVEL`
     field_odd : (R,)
-    description : what goes into model.json beside the format: sources, settings, figures
+    description : what goes into model.json besides the format: sources, settings, figures
 
     Examples
     --------
@@ -52,10 +51,10 @@ class LinearGenerator:
 
     def __post_init__(self) -> None:
         counts = self.template.counts
-        if self.modes.ndim != 3 or self.modes.shape[1:] != (counts[MODE_LEVEL], 3):
-            raise ValueError(f"modes must be (M, {counts[MODE_LEVEL]}, 3), got {self.modes.shape}")
-        if self.fields.ndim != 2 or self.fields.shape[1] != counts[FIELD_LEVEL]:
-            raise ValueError(f"fields must be (R, {counts[FIELD_LEVEL]}), got {self.fields.shape}")
+        if self.modes.ndim != 3 or self.modes.shape[1:] != (counts[SHAPE_LEVEL], 3):
+            raise ValueError(f"modes must be (M, {counts[SHAPE_LEVEL]}, 3), got {self.modes.shape}")
+        if self.fields.ndim != 2 or self.fields.shape[1] != counts[FIT_LEVEL]:
+            raise ValueError(f"fields must be (R, {counts[FIT_LEVEL]}), got {self.fields.shape}")
         for name, dtype in (("modes", np.float32), ("fields", np.float32), ("mode_odd", bool), ("field_odd", bool)):
             object.__setattr__(self, name, read_only(getattr(self, name), dtype))
 
@@ -73,18 +72,38 @@ class LinearGenerator:
         """Triangles of a level, (F, 3)."""
         return self.template.faces[level]
 
-    def mean(self, level: int = 3) -> Mesh:
+    def mean(self, level: int = FINEST_LEVEL) -> Mesh:
         """The mean face at a level."""
         return self.template.mesh(level)
 
-    def sample(self, seed: int, *, level: int = 3, discrepancy: bool = False) -> Mesh:
-        """A face drawn from the prior; with `discrepancy` the offsets beside the modes are drawn too."""
+    def sample(self, seed: int, *, level: int = FINEST_LEVEL, discrepancy: bool = False) -> Mesh:
+        """A face drawn from the prior, as by `sampling.sample_meshes`; with `discrepancy` its fields are drawn too."""
         code = np.random.default_rng(seed).normal(size=self.code_size)
         if not discrepancy:
             code[self.identity_size :] = 0.0
         return self.template.mesh(level).with_vertices(self.decode(code, level=level))
 
-    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+    def encode(self, vertices: Floats, *, sigma_mm: float = SIGMA_MM) -> Floats:
+        """Code (M + R,) of vertices (V, 3) of `SHAPE_LEVEL` or `FINEST_LEVEL`, mm, face frame.
+
+        Least squares with the prior on `SHAPE_LEVEL`.
+
+        Parameters
+        ----------
+        sigma_mm : standard deviation of the vertices
+
+        Raises
+        ------
+        ValueError
+            When the vertices are of neither level.
+        """
+        return encode(self, vertices, sigma_mm=sigma_mm, gram=self._gram)
+
+    @functools.cached_property
+    def _gram(self) -> Floats:
+        return read_only(gram_matrix(self._jacobian(SHAPE_LEVEL)), np.float64)
+
+    def decode(self, code: Floats, *, level: int = FINEST_LEVEL) -> Floats:
         """Vertices of a level for a code (M + R,), or codes (B, M + R): (V, 3) or (B, V, 3), mm, face frame.
 
         Raises
@@ -95,24 +114,25 @@ class LinearGenerator:
         code = np.asarray(code, float)
         if code.shape[-1:] != (self.code_size,) or code.ndim > 2:
             raise ValueError(f"expected codes of {self.code_size} entries, got shape {code.shape}")
-        rest = self.template.vertices[: self.template.counts[level]]
+        mean = self.template.vertices[: self.template.counts[level]]
         rows = code.reshape(-1, self.code_size)
-        if level <= FIELD_LEVEL:
+        if level <= FIT_LEVEL:
+            # entries behind the last that is not zero cost nothing
             used = int(np.max(np.flatnonzero(np.any(rows, axis=0)), initial=-1)) + 1
-            moved = rows[:, :used] @ self.jacobian(code, level=level)[:, :used].T
-            return rest + moved.reshape(*code.shape[:-1], -1, 3)
-        return rest + self._offsets(rows.astype(np.float32), level).reshape(*code.shape[:-1], -1, 3)
+            offset = rows[:, :used] @ self.jacobian(code, level=level)[:, :used].T
+            return mean + offset.reshape(*code.shape[:-1], -1, 3)
+        return mean + self._offsets(rows.astype(np.float32), level).reshape(*code.shape[:-1], -1, 3)
 
     def _offsets(self, codes: np.ndarray, level: int) -> Floats:
-        """Displacements (B, V, 3) on level 2 or 3."""
+        """Displacements (B, V, 3) on `SHAPE_LEVEL` or `FINEST_LEVEL`."""
         shape = codes[:, : self.identity_size] @ self.modes.reshape(self.identity_size, -1)
         fields = codes[:, self.identity_size :] @ self.fields
-        field = self.template.prolong(fields.T, from_level=FIELD_LEVEL, to_level=MODE_LEVEL)
+        field = self.template.prolong(fields.T, from_level=FIT_LEVEL, to_level=SHAPE_LEVEL)
         offset = shape.reshape(len(codes), -1, 3).transpose(1, 0, 2) + field[:, :, None] * self._normals[:, None]
-        return self.prolong_offset(offset, from_level=MODE_LEVEL, to_level=level).transpose(1, 0, 2)
+        return self.prolong_offset(offset, from_level=SHAPE_LEVEL, to_level=level).transpose(1, 0, 2)
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements (V, ...) to a finer level, smoothly."""
+        """Prolong displacements (V, ...) to a finer level, smoothly."""
         return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
 
     def jacobian(self, code: Floats, *, level: int) -> Floats:
@@ -123,14 +143,14 @@ class LinearGenerator:
         ValueError
             For levels finer than the modes.
         """
-        if level > MODE_LEVEL:
-            raise ValueError(f"the modes live on level {MODE_LEVEL}; prolong what they give")
+        if level > SHAPE_LEVEL:
+            raise ValueError(f"the modes live on level {SHAPE_LEVEL}; prolong what they give")
         return self._jacobian(level)
 
     @functools.cached_property
     def _normals(self) -> Floats:
-        count = self.template.counts[MODE_LEVEL]
-        return vertex_normals(self.template.vertices[:count], self.template.faces[MODE_LEVEL])
+        count = self.template.counts[SHAPE_LEVEL]
+        return vertex_normals(self.template.vertices[:count], self.template.faces[SHAPE_LEVEL])
 
     @functools.cached_property
     def _jacobians(self) -> dict[int, Floats]:
@@ -140,20 +160,20 @@ class LinearGenerator:
         if level not in self._jacobians:
             count = self.template.counts[level]
             fields = self.fields.T
-            if level > FIELD_LEVEL:
-                fields = self.template.prolong(fields, from_level=FIELD_LEVEL, to_level=level)
+            if level > FIT_LEVEL:
+                fields = self.template.prolong(fields, from_level=FIT_LEVEL, to_level=level)
             field_part = self._normals[:count, :, None] * fields[:count, None, :]
             shape_part = self.modes[:, :count].transpose(1, 2, 0)
-            both = np.concatenate([shape_part, field_part], axis=2).reshape(3 * count, -1)
-            self._jacobians[level] = read_only(both, np.float64 if level <= FIELD_LEVEL else np.float32)
+            jacobian = np.concatenate([shape_part, field_part], axis=2).reshape(3 * count, -1)
+            self._jacobians[level] = read_only(jacobian, np.float64 if level <= FIT_LEVEL else np.float32)
         return self._jacobians[level]
 
     def save(self, directory: str | Path) -> None:
         """Write model.json, weights.safetensors and the template; half of each even or odd mode is stored."""
         self.template.save(Path(directory) / "template")
-        half = _half(self.template.mirror)
-        modes, mode_scale = _to_int16(self.modes[:, half[half < self.modes.shape[1]]].reshape(len(self.modes), -1))
-        fields, field_scale = _to_int16(self.fields[:, half[half < self.fields.shape[1]]])
+        half = _one_side(self.template.mirror)
+        modes, mode_scale = to_int16(self.modes[:, half[half < self.modes.shape[1]]].reshape(len(self.modes), -1))
+        fields, field_scale = to_int16(self.fields[:, half[half < self.fields.shape[1]]])
         arrays = {
             "modes": modes,
             "mode_scale": mode_scale,
@@ -182,19 +202,13 @@ def _shipped() -> LinearGenerator:
         return _read(folder)
 
 
-def _half(mirror: Ints) -> Ints:
+def _one_side(mirror: Ints) -> Ints:
     return np.flatnonzero(mirror >= np.arange(len(mirror)))
 
 
-def _to_int16(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scale = np.abs(rows).max(axis=1) / 32767.0
-    scale = np.where(scale > 0, scale, 1.0)
-    return np.round(rows / scale[:, None]).astype(np.int16), scale.astype(np.float64)
-
-
-def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) -> np.ndarray:
+def _unmirrored_half(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) -> np.ndarray:
     """Both sides of even or odd rows, (K, V, 3) or (K, V), from one side of each."""
-    half = _half(mirror)
+    half = _one_side(mirror)
     out = np.zeros((len(half_rows), len(mirror), *half_rows.shape[2:]), np.float32)
     sign = np.where(odd, -1.0, 1.0).reshape(-1, *[1] * (half_rows.ndim - 1))
     out[:, mirror[half]] = half_rows * sign * (MIRROR if vector else 1.0)
@@ -205,16 +219,16 @@ def _unfold(half_rows: np.ndarray, odd: Bools, mirror: Ints, *, vector: bool) ->
 def _read(folder: Path) -> LinearGenerator:
     stored, text = read_stored(folder, kind=KIND)
     template = Template.load(folder / "template") if (folder / "template").is_dir() else Template.load()
-    with matching(folder, kind=KIND):
+    with checkpoint_errors(folder, kind=KIND):
         odd, field_odd = stored["mode_odd"].astype(bool), stored["field_odd"].astype(bool)
         modes = stored["modes"].astype(np.float32) * stored["mode_scale"][:, None].astype(np.float32)
         fields = stored["fields"].astype(np.float32) * stored["field_scale"][:, None].astype(np.float32)
-        coarse, fine = (template.mirror[: template.counts[k]] for k in (FIELD_LEVEL, MODE_LEVEL))
+        coarse, fine = (template.mirror[: template.counts[k]] for k in (FIT_LEVEL, SHAPE_LEVEL))
         return LinearGenerator(
             template=template,
-            modes=_unfold(modes.reshape(len(modes), -1, 3), odd, fine, vector=True),
+            modes=_unmirrored_half(modes.reshape(len(modes), -1, 3), odd, fine, vector=True),
             mode_odd=odd,
-            fields=_unfold(fields, field_odd, coarse, vector=False),
+            fields=_unmirrored_half(fields, field_odd, coarse, vector=False),
             field_odd=field_odd,
             description={k: v for k, v in text.items() if k not in ("format", "version", "sha256")},
         )

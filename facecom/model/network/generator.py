@@ -1,4 +1,4 @@
-"""A face generator with a linear trunk and a mesh network that bends it.
+"""A face model of a linear trunk and a mesh network that adds what is not linear.
 
 A code goes two ways: through the trunk (mean and modes), and through a small network over the template's levels. Its
 global branch works on levels 0 and 1 and moves their vertices, and with them all finer ones; its local branch moves the
@@ -16,14 +16,17 @@ import torch
 from torch import Tensor
 
 from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.model.encoding import encode, to_shape_level
 from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.model_card import model_card
-from facecom.model.network.mesh_network import COARSE, FINE, FaceNetwork, Sizes
+from facecom.model.network.mesh_network import FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
-from facecom.model.storage import StorageFormat, matching, write_stored
-from facecom.model.template import read_on_template
+from facecom.model.storage import StorageFormat, checkpoint_errors, to_int16, write_stored
+from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, read_with_template
 
 KIND = StorageFormat("facecom-generator", 2)
+ENCODE_STEPS = 5
+"""Gauss-Newton steps after the encoder's answer; they stop where no step lowers the cost."""
 
 
 class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
@@ -48,11 +51,11 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         """Triangles of a level, (F, 3)."""
         return self.template.faces[level]
 
-    def mean(self, level: int = 3) -> Mesh:
+    def mean(self, level: int = FINEST_LEVEL) -> Mesh:
         """The face of the zero code at a level."""
         return self.template.mesh(level).with_vertices(self.decode(np.zeros(self.code_size), level=level))
 
-    def sample(self, seed: int, *, level: int = 3) -> Mesh:
+    def sample(self, seed: int, *, level: int = FINEST_LEVEL) -> Mesh:
         """A face drawn from the prior."""
         return sample_meshes(self, 1, seed=seed, level=level)[0]
 
@@ -68,7 +71,7 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         return self.centre + tensor @ self.spread.T
 
     @torch.no_grad()
-    def decode(self, code: Floats, *, level: int = 3) -> Floats:
+    def decode(self, code: Floats, *, level: int = FINEST_LEVEL) -> Floats:
         """Vertices of a level for a code (M,), or codes (B, M): (V, 3) or (B, V, 3), mm, face frame.
 
         Raises
@@ -78,33 +81,40 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         """
         raw = self._raw(code)
         rows = raw.reshape(-1, self.code_size)
-        if level <= COARSE:
+        if level <= FIT_LEVEL:
             count = self.template.counts[level]
             trunk = (rows @ self.modes[:, : 3 * count]).unflatten(1, (-1, 3))
             found = self.mean_vertices[:count] + trunk + self._coarse(rows)[0][:count].transpose(0, 1)
         else:
             found = self.decode_raw(rows)
         out = found.double().cpu().numpy()
-        if level > FINE:
-            count = self.template.counts[FINE]
+        if level > SHAPE_LEVEL:
+            count = self.template.counts[SHAPE_LEVEL]
             offsets = np.moveaxis(out - self.template.vertices[:count], 0, 1)
-            finer = self.prolong_offset(offsets, from_level=FINE, to_level=level)
+            finer = self.prolong_offset(offsets, from_level=SHAPE_LEVEL, to_level=level)
             out = self.template.vertices[: self.template.counts[level]] + np.moveaxis(finer, 1, 0)
         return out.reshape(*raw.shape[:-1], -1, 3)
 
-    @torch.no_grad()
     def encode(self, vertices: Floats) -> Floats:
-        """Code (M,) of a face on the template: vertices (V, 3) of level 2 or 3, mm, face frame.
+        """Code (M,) of vertices (V, 3) of `SHAPE_LEVEL` or `FINEST_LEVEL`, mm, face frame.
+
+        Least squares with the prior on `SHAPE_LEVEL`: the encoder's answer, then Gauss-Newton steps.
 
         Raises
         ------
         ValueError
-            When there are fewer vertices than on level 2.
+            When the vertices are of neither level.
         """
-        count = self.template.counts[FINE]
-        if len(vertices) not in self.template.counts[FINE:]:
-            raise ValueError(f"expected {count} or {self.template.counts[-1]} vertices, got {len(vertices)}")
-        rows = torch.as_tensor(np.asarray(vertices)[None, :count], dtype=torch.float32, device=self.centre.device)
+        found = to_shape_level(self.template, vertices)
+        return encode(self, found, start=self.encode_feed_forward(found), steps=ENCODE_STEPS)
+
+    @torch.no_grad()
+    def encode_feed_forward(self, vertices: Floats) -> Floats:
+        """Code (M,) that the encoder alone gives vertices (V2, 3) of `SHAPE_LEVEL`: quicker, and less exact."""
+        count = self.template.counts[SHAPE_LEVEL]
+        if np.shape(vertices) != (count, 3):
+            raise ValueError(f"expected {count} vertices (V, 3), got shape {np.shape(vertices)}")
+        rows = torch.tensor(np.asarray(vertices)[None], dtype=torch.float32, device=self.centre.device)
         raw = self.encode_raw(rows)[0] - self.centre
         return torch.linalg.solve_triangular(self.spread, raw[:, None], upper=False)[:, 0].double().cpu().numpy()
 
@@ -117,24 +127,23 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         ValueError
             For finer levels.
         """
-        if level > FINE:
-            raise ValueError(f"the derivative is there up to level {FINE}; prolong what it gives")
+        if level > SHAPE_LEVEL:
+            raise ValueError(f"the derivative is there up to level {SHAPE_LEVEL}; prolong what it gives")
         count = self.template.counts[level]
         trunk = self.modes[:, : 3 * count].T
         bend = self.bend_derivative(self._raw(code)[None], level=level).reshape(3 * count, -1)
         return ((trunk + bend) @ self.spread).double().cpu().numpy()
 
     def prolong_offset(self, offset: Floats, *, from_level: int, to_level: int) -> Floats:
-        """Carry displacements (V, ...) to a finer level, smoothly."""
+        """Prolong displacements (V, ...) to a finer level, smoothly."""
         return self.template.prolong(offset, from_level=from_level, to_level=to_level, scheme="loop")
 
     def save(self, directory: str | Path) -> None:
         """Write model.json, weights.safetensors and the template; modes are stored in 16 bits."""
         folder = Path(directory)
         arrays = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items() if name != "modes"}
-        modes = self.modes.cpu().numpy()
-        scale = np.maximum(np.abs(modes).max(axis=1), 1e-12) / 32767.0
-        arrays |= {"modes": np.round(modes / scale[:, None]).astype(np.int16), "mode_scale": scale.astype(np.float64)}
+        modes, scale = to_int16(self.modes.cpu().numpy())
+        arrays |= {"modes": modes, "mode_scale": scale}
         description = {**self.description, "sizes": asdict(self.sizes)}
         write_stored(folder, arrays, description, kind=KIND)
         self.template.save(folder / "template")
@@ -148,8 +157,8 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         CheckpointError
             When a file is missing, damaged, of another version or of another kind; names the file and the reason.
         """
-        arrays, text, template = read_on_template(directory, kind=KIND)
-        with matching(directory, kind=KIND):
+        arrays, text, template = read_with_template(directory, kind=KIND)
+        with checkpoint_errors(directory, kind=KIND):
             modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
             sizes = Sizes(**text["sizes"])
             kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from facecom.geometry.mesh import Ints, vertex_adjacency
 
 
-def sparse(matrix: sp.spmatrix) -> Tensor:
+def sparse_tensor(matrix: sp.spmatrix) -> Tensor:
     """A scipy matrix as a float32 tensor."""
     coo = sp.coo_matrix(matrix)
     index = torch.tensor(np.stack([coo.row, coo.col]), dtype=torch.int64)
@@ -18,16 +18,16 @@ def sparse(matrix: sp.spmatrix) -> Tensor:
     return torch.sparse_coo_tensor(index, values, coo.shape, check_invariants=False).coalesce()
 
 
-def exact(like: Tensor) -> torch.autocast:
+def full_precision(like: Tensor) -> torch.autocast:
     """Context without mixed precision: half precision would cost hundredths of a millimetre."""
     return torch.autocast(like.device.type, enabled=False)
 
 
-def product(matrix: Tensor, features: Tensor) -> Tensor:
+def sparse_product(matrix: Tensor, features: Tensor) -> Tensor:
     """Sparse (W, V) times features (V, B, C): (W, B, C); in float32 under mixed precision too."""
-    with exact(features):
-        found = torch.sparse.mm(matrix, features.float().flatten(1))
-    return found.unflatten(1, features.shape[1:])
+    with full_precision(features):
+        product = torch.sparse.mm(matrix, features.float().flatten(1))
+    return product.unflatten(1, features.shape[1:])
 
 
 def neighbour_average(faces: Ints, count: int) -> sp.csr_matrix:
@@ -37,16 +37,16 @@ def neighbour_average(faces: Ints, count: int) -> sp.csr_matrix:
     return (sp.diags(1.0 / degree) @ adjacency).tocsr()
 
 
-def bent(x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """The activation (ELU), and its derivative along t (same shape as x but for the batch)."""
+def elu_with_tangent(x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """The activation (ELU) of x, and the derivative along a tangent t (same shape as x but for the batch)."""
     y = nn.functional.elu(x)
     return y, None if t is None else torch.where(y > 0, 1.0, y + 1.0) * t
 
 
 class MeshConv(nn.Module):
-    """Own features and the mean of the neighbours', each through a matrix.
+    """Graph convolution: own features and the mean of the neighbours', each through a matrix.
 
-    The matrix that takes the means may have fewer rows than there are vertices: the first ones alone come out then.
+    The matrix of means may have fewer rows than there are vertices: the result then holds the first vertices alone.
     """
 
     def __init__(self, channels: int, out_channels: int) -> None:
@@ -56,8 +56,8 @@ class MeshConv(nn.Module):
 
     def forward(self, x: Tensor, average: Tensor) -> Tensor:
         """Features (V, B, C) -> (V, B, D)."""
-        return self.own(x[: average.shape[0]]) + self.around(product(average, x))
+        return self.own(x[: average.shape[0]]) + self.around(sparse_product(average, x))
 
     def linear(self, t: Tensor, average: Tensor) -> Tensor:
         """The part that is linear: `forward` without the bias."""
-        return t[: average.shape[0]] @ self.own.weight.T + product(average, t) @ self.around.weight.T
+        return t[: average.shape[0]] @ self.own.weight.T + sparse_product(average, t) @ self.around.weight.T

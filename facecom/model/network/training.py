@@ -17,22 +17,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from scipy import linalg
 from torch import Tensor
 
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats
+from facecom.model.face_region import face_weights
 from facecom.model.network.generator import FaceGenerator
-from facecom.model.network.mesh_network import FINE, Sizes
+from facecom.model.network.mesh_network import Sizes
+from facecom.model.principal_modes import principal_modes
 from facecom.model.storage import StorageFormat, read_stored, write_stored
-from facecom.model.template import Template
+from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 STATE = StorageFormat("facecom-training", 2)
-RADIUS_MM = 90.0
-"""The face proper: this far from the axis through the middle of the face, and no deeper behind the nose tip."""
+SQUARED_ERROR_WEIGHT = 0.1
+"""Weight of the mean squared error, mm2, beside the mean absolute one, mm."""
+WEIGHT_DECAY = 1e-4
+"""Of AdamW."""
+LEAST_VARIANCE = 1e-4
+"""Bound on a code entry's variance in a batch, before its logarithm is taken."""
+ENCODED_AT_ONCE = 64
+"""Faces that are encoded together when the prior is calibrated."""
 
 
 @dataclass(frozen=True)
@@ -62,40 +69,6 @@ class TrainState:
     error_mm: float
     prior: float
     seconds: float
-
-
-def principal_modes(faces: Floats, mean: Floats, *, count: int, weights: Floats | None = None) -> Floats:
-    """Leading modes (count, V, 3) of faces (N, V, 3) about a mean, mm for one standard deviation.
-
-    With weights (V,) they lose least where the weights are large, and are orthogonal under them.
-
-    Raises
-    ------
-    ValueError
-        When there are too few faces for so many modes.
-    """
-    if len(faces) <= count:
-        raise ValueError(f"{count} code entries need more than {len(faces)} faces; give more faces or a smaller code")
-    offsets = (faces - mean).reshape(len(faces), -1)
-    seen = offsets if weights is None else offsets * np.repeat(np.sqrt(weights), 3).astype(offsets.dtype)
-    inner = seen @ seen.T
-    last = len(inner) - 1
-    values, vectors = linalg.eigh(inner, subset_by_index=(last - count + 1, last))
-    modes = (vectors[:, ::-1].T @ offsets) / np.sqrt(len(faces))
-    if values[0] <= 1e-6 * values[-1]:
-        raise ValueError(f"the faces span fewer than {count} directions; give more different faces or a smaller code")
-    return modes.reshape(count, *mean.shape)
-
-
-def face_weights(template: Template, *, outer: float) -> Floats:
-    """How much each vertex of level 2 counts, (V2,): `outer` beyond the face proper, of 1 on it; 1 on average.
-
-    Where the template's vertices are dense, at eyes, nose and lips, the surface so counts more.
-    """
-    x, y, z = template.vertices[: template.counts[FINE]].T
-    proper = (np.hypot(x, y - 10.0) < RADIUS_MM) & (z > -RADIUS_MM)
-    found = np.where(proper, 1.0, outer)
-    return found / found.mean()
 
 
 def train(
@@ -129,7 +102,7 @@ def iterate_training(
         Without the packages of the extra `train`.
     """
     settings, folder = settings or TrainSettings(), Path(out)
-    run = _Run(_on_level_2(faces, template), template, folder, settings)
+    run = _TrainingRun(_on_shape_level(faces, template), template, folder, settings)
     try:
         first = run.resume() if resume else run.forget()
         for epoch in range(first, settings.epochs):
@@ -141,10 +114,10 @@ def iterate_training(
         run.close()
 
 
-def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
+def _on_shape_level(faces: Floats, template: Template) -> np.ndarray:
     faces = np.asarray(faces, np.float32)
-    count = template.counts[FINE]
-    if faces.ndim != 3 or faces.shape[1] not in template.counts[FINE:] or faces.shape[2] != 3:
+    count = template.counts[SHAPE_LEVEL]
+    if faces.ndim != 3 or faces.shape[1] not in template.counts[SHAPE_LEVEL:] or faces.shape[2] != 3:
         raise ValueError(
             f"expected faces (N, {count}, 3) or (N, {template.counts[-1]}, 3) on the template, got {faces.shape}; "
             "register other topologies first"
@@ -154,7 +127,7 @@ def _on_level_2(faces: Floats, template: Template) -> np.ndarray:
     return np.require(faces[:, :count], requirements=("C", "W"))
 
 
-class _Run:
+class _TrainingRun:
     """One training run: model, optimizer, faces, log and the state on disk."""
 
     def __init__(self, faces: np.ndarray, template: Template, folder: Path, settings: TrainSettings) -> None:
@@ -163,14 +136,14 @@ class _Run:
         torch.manual_seed(settings.seed)
         mean = faces.mean(axis=0, dtype=np.float64)
         fine = np.asarray(template.vertices, float).copy()
-        fine += template.prolong(mean - fine[: len(mean)], from_level=FINE, to_level=3, scheme="loop")
+        fine += template.prolong(mean - fine[: len(mean)], from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL, scheme="loop")
         fine[: len(mean)] = mean
         self.settings, self.folder, self.faces = settings, folder, torch.from_numpy(faces)
         weights = face_weights(template, outer=settings.outer_weight)
         modes = principal_modes(faces, mean.astype(np.float32), count=settings.sizes.code, weights=weights)
         model = FaceGenerator(replace(template, vertices=fine), modes, sizes=settings.sizes, weights=weights)
         self.accelerator = accelerate.Accelerator(mixed_precision=settings.precision)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=1e-4)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=WEIGHT_DECAY)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.weights = self.accelerator.unwrap_model(self.model).weights
         self.log: SummaryWriter | None = None
@@ -199,9 +172,9 @@ class _Run:
         vertices = self.faces[rows].to(self.accelerator.device)
         with self.accelerator.autocast():
             found, raw = self.model(vertices)
-        gap, weights = found.float() - vertices, self.weights[:, None]
-        error, prior = (gap.abs() * weights).mean(), _prior_cost(raw.float())
-        loss = error + 0.1 * (gap**2 * weights).mean() + self.settings.prior_weight * prior
+        residual, weights = found.float() - vertices, self.weights[:, None]
+        error, prior = (residual.abs() * weights).mean(), _prior_cost(raw.float())
+        loss = error + SQUARED_ERROR_WEIGHT * (residual**2 * weights).mean() + self.settings.prior_weight * prior
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
@@ -265,7 +238,7 @@ class _Run:
 
     def _write(self, plain: FaceGenerator) -> None:
         with torch.no_grad():
-            rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(64)]
+            rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(ENCODED_AT_ONCE)]
         plain.calibrate(torch.cat(rows))
         minutes = {"minutes": round(self.seconds / 60, 2), "processor_minutes": round(self.processor / 60, 2)}
         plain.description = {"training": asdict(self.settings) | {"faces": len(self.faces)} | minutes}
@@ -285,7 +258,7 @@ def _prior_cost(raw: Tensor) -> Tensor:
     """Divergence of a batch's code entries from N(0, 1), by their mean and variance."""
     if len(raw) < 2:
         return (raw**2).mean()
-    variance = raw.var(0).clamp_min(1e-4)
+    variance = raw.var(0).clamp_min(LEAST_VARIANCE)
     return 0.5 * (variance + raw.mean(0) ** 2 - 1.0 - variance.log()).mean()
 
 

@@ -8,17 +8,15 @@ from typing import get_args
 import numpy as np
 from scipy.sparse.linalg import spsolve
 
-from facecom.evaluation.defects import DEFECTS, removed
+from facecom.evaluation.defects import DEFECTS, defect_mask
 from facecom.evaluation.defects import Defect as Shape
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Bools, Mesh, boundary_edges, face_components
-from facecom.model.template import LEVELS, Template
+from facecom.model.template import FINEST_LEVEL, Template
 
 EARS = ("l_ear", "r_ear")
-FINEST_LEVEL = LEVELS - 1
-"""Level of the template on which parts are designed."""
 
 
 def region_mask(template: Template, name: str) -> Bools:
@@ -46,7 +44,7 @@ def region_mask(template: Template, name: str) -> Bools:
     if shape not in get_args(Shape) and shape not in DEFECTS:
         known = ", ".join((*template.region_names, *DEFECTS))
         raise ValueError(f"there is no region {name!r}; there are {known}; shapes take left_ or right_ before them")
-    mask = removed(template.vertices, shape, seed=0)  # type: ignore[arg-type]
+    mask = defect_mask(template.vertices, shape, seed=0)  # type: ignore[arg-type]
     left = bool(template.vertices[mask, 0].mean() > 0)
     return mask[template.mirror] if (side == "right" and left) or (side == "left" and not left) else mask
 

@@ -7,11 +7,10 @@ import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths
+from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths, grow_rings
 from facecom.prosthesis.shell.axis import axis_frame
 from facecom.prosthesis.solid.booleans import intersecting_wall_vertices
 from facecom.prosthesis.solid.clipping import clip_faces, fill_inner_holes, largest_component, outer_boundary_loop
-from facecom.prosthesis.solid.self_intersections import grow_rings
 
 ROUNDS_PER_RING = 8
 """Trimming takes one more ring of faces away each time after so many rounds: a border may lie deep in a mouth."""

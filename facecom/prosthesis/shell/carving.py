@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Bools, Mesh
-from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edges, to_mesh, to_solid
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
 
 SAME_PLACE_MM = 1e-6
 """A vertex of the solid is one of the outer face when it lies this near to it."""

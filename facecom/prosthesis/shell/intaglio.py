@@ -9,19 +9,19 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Closest, Surface
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.intersections import self_intersections
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_normals, unit, vertex_normals
 from facecom.prosthesis.shell.border import trim_hidden_border
 from facecom.prosthesis.solid.booleans import (
     extrude_to_floor,
     extruded_wall,
     points_in_polygon,
-    self_intersections,
     single_boundary_loop,
     to_mesh,
     to_solid,
 )
 from facecom.prosthesis.solid.isosurface import isosurface
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
 from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_narrow_band
 
 SIMPLIFY_CELLS = 0.02

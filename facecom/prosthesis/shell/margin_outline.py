@@ -9,14 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import Bools, Floats, Mesh, unit
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood
 from facecom.prosthesis.shell.border import remove_tongues, trim_hidden_border
 from facecom.prosthesis.shell.margin import cut_margin, raw_border_surface, smooth_border_surface
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness
-from facecom.prosthesis.shell.tissue import raise_above_tissue, smoothed_normals, tissue_mesh
-from facecom.prosthesis.solid.self_intersections import remove_self_intersections
+from facecom.prosthesis.shell.tissue import raise_above_tissue, tissue_mesh
 
 LIFT_NORMAL_ROUNDS = 3
 """Smoothing of the normals along which the outer face is lifted off the skin."""
@@ -102,7 +103,7 @@ class MarginOutline:
         lifted = replace(extended_skin, mesh=self._lifted(extended_skin))
         raised = raise_above_tissue(lifted, tissue, unit(self._towards), thickness=self._thickness)
         moved = (raised.vertices != lifted.mesh.vertices).any(1)
-        extended = replace(lifted, mesh=remove_self_intersections(raised, fresh=moved)[0])
+        extended = replace(lifted, mesh=remove_self_intersections(raised, moved=moved)[0])
         outer = replace(skin, mesh=skin.mesh.with_vertices(own @ extended.mesh.vertices))
         outer, trimmed = self._trimmed(outer)
         return ShellSurfaces(outer, extended, tissue), skin.mesh.vertices[trimmed]
@@ -139,5 +140,5 @@ def initial_outer_surface(near: Neighbourhood, thickness: Thickness, *, towards:
 def lift_off_skin(skin: OuterSurface, thickness: Thickness) -> Mesh:
     """The mesh of a surface lifted off the skin as far as the thickness over skin needs."""
     lift = thickness.lift(skin.border_distance, skin.defect_distance)
-    normals = smoothed_normals(skin.mesh, rounds=LIFT_NORMAL_ROUNDS)
+    normals = smoothed_normals(skin.mesh.vertices, skin.mesh.faces, passes=LIFT_NORMAL_ROUNDS)
     return skin.mesh.with_vertices(skin.mesh.vertices + lift[:, None] * normals)

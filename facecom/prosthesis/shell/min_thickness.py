@@ -8,10 +8,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, unique_edges
-from facecom.prosthesis.shell.tissue import smoothed_normals
+from facecom.geometry.fairing import remove_self_intersections
+from facecom.geometry.laplacian import smoothed_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, grow_rings, unique_edges
 from facecom.prosthesis.solid.booleans import to_mesh
-from facecom.prosthesis.solid.self_intersections import grow_rings, remove_self_intersections
 
 EDGE_SHARES = (0.25, 0.5, 0.75)
 """Points of each edge at which the distance is computed besides its ends."""
@@ -120,11 +120,11 @@ def raise_to_thickness(outer: Mesh, behind: tuple[Any, ...], least_mm: float) ->
         direction = (
             np.broadcast_to([0.0, 0.0, 1.0], before.shape)
             if along_axis
-            else smoothed_normals(outer, rounds=RAISE_NORMAL_ROUNDS)
+            else smoothed_normals(outer.vertices, outer.faces, passes=RAISE_NORMAL_ROUNDS)
         )
         short = _spread(short, outer.faces)
         # Steep margins bend within a triangle: what is raised there may fold.
-        outer, _ = remove_self_intersections(outer.with_vertices(before + short[:, None] * direction), fresh=short > 0)
+        outer, _ = remove_self_intersections(outer.with_vertices(before + short[:, None] * direction), moved=short > 0)
         near = distance.at(outer.vertices, before=near, moved=(outer.vertices != before).any(1))
     return outer, near < least_mm
 

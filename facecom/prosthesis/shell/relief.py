@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross
+from facecom.geometry.intersections import self_intersections
+from facecom.geometry.mesh import Bools, Floats, Mesh, face_cross, grow_rings
 from facecom.prosthesis.defect.neighbourhood import subdivide_long_edges
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import smoothstep
-from facecom.prosthesis.solid.booleans import self_intersections
-from facecom.prosthesis.solid.self_intersections import grow_rings
 from facecom.skin.detail import Detail
 
 FULL_RELIEF_MM = 1.0

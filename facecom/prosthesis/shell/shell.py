@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.mesh import Bools, Floats, Mesh, grow_rings
 from facecom.prosthesis.shell.border import remove_tongues, trim_hidden_border
 from facecom.prosthesis.shell.carving import Carved, carve, near_self_intersections
 from facecom.prosthesis.shell.intaglio import ExtendedSurface, intaglio_solid
@@ -18,9 +19,8 @@ from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.shell.tissue import height_over_bed, tissue_heightfield, wound_bed_solid
-from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edges, to_mesh, to_solid
+from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
 from facecom.prosthesis.solid.clipping import fill_inner_holes, largest_component
-from facecom.prosthesis.solid.self_intersections import grow_rings
 
 _UP = np.array([0.0, 0.0, 1.0])
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.laplacian import uniform_laplacian
-from facecom.geometry.mesh import Floats, Mesh, face_normals, unit, vertex_normals
+from facecom.geometry.laplacian import smoothed_normals
+from facecom.geometry.mesh import Floats, Mesh, face_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smoothstep
 from facecom.prosthesis.solid.booleans import extrude_to_floor, heightfield_solid, to_solid
@@ -22,15 +22,6 @@ HARDEST_MM = 1e-3
 """Least width of the soft maximum, which keeps it defined at the defect's edge."""
 SOFT_WIDTHS = 8.0
 """The soft maximum is evaluated up to so many of its widths; farther on it changes nothing that matters."""
-
-
-def smoothed_normals(mesh: Mesh, *, rounds: int) -> Floats:
-    """Vertex normals averaged with their neighbours, (V, 3), so that scan noise does not fold an offset surface."""
-    normals = vertex_normals(mesh.vertices, mesh.faces)
-    laplacian = uniform_laplacian(mesh.faces, len(mesh.vertices))
-    for _ in range(rounds):
-        normals = unit(normals + 0.5 * (laplacian @ normals))
-    return normals
 
 
 def raise_above_tissue(
@@ -79,7 +70,7 @@ def tissue_mesh(skin: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:
     healthy, _ = skin.mesh.submesh(np.asarray((skin.defect_distance[skin.mesh.faces] <= 1e-9).all(1)))
     if bed is None or not len(bed.faces):
         return healthy
-    offset = bed.vertices + clearance * smoothed_normals(bed, rounds=BED_NORMAL_ROUNDS)
+    offset = bed.vertices + clearance * smoothed_normals(bed.vertices, bed.faces, passes=BED_NORMAL_ROUNDS)
     return Mesh(
         np.concatenate([healthy.vertices, offset]),
         np.concatenate([healthy.faces, bed.faces + len(healthy.vertices)]),

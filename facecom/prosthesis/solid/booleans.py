@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from facecom.errors import need
-from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, pierces, unique_edges
+from facecom.geometry.intersections import self_intersections
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops
 
 MIN_HEIGHT_CELLS = 0.01
 """Least height of a height field over its floor, in cells, so that the solid has a volume everywhere."""
@@ -154,65 +154,3 @@ def heightfield_solid(heights: Floats, *, origin: Floats, spacing: float, floor:
     a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[1:, 1:].ravel(), index[:-1, 1:].ravel()
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     return extrude_to_floor(Mesh(upper, faces), floor=floor)
-
-
-def intersecting_edges(mesh: Mesh, *, least_mm: float = 5e-5) -> Ints:
-    """Edges that pierce a triangle with which they share no vertex, (C, 2); see `crossings`."""
-    return np.unique(self_intersections(mesh, least_mm=least_mm)[0], axis=0)
-
-
-def self_intersections(mesh: Mesh, *, moved: Bools | None = None, least_mm: float = 5e-5) -> tuple[Ints, Ints]:
-    """Edges that pierce a triangle with which they share no vertex, (C, 2), and these triangles, (C,).
-
-    Every triangle that an edge meets is looked at. Both ends must lie at least `least_mm` on either side of it, which
-    the rounding of the ray test does not; float32, which files hold, is no finer an arm's length from the origin.
-
-    Parameters
-    ----------
-    moved : (V,) bool or None, where given only crossings of which an edge or a triangle has such a vertex
-    """
-    if moved is None:
-        return _crossings(mesh, unique_edges(mesh.faces)[0], np.arange(len(mesh.faces)), least_mm)
-    near = np.flatnonzero(moved[mesh.faces].any(1))
-    if not len(near):
-        return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
-    beside = _within_box(mesh, mesh.vertices[mesh.faces[near]].reshape(-1, 3))
-    edges, _, _ = unique_edges(mesh.faces[beside])
-    fresh = moved[edges].any(1)
-    own = _crossings(mesh, edges[fresh], beside, least_mm)
-    others = _crossings(mesh, edges[~fresh], near, least_mm)
-    return np.concatenate([own[0], others[0]]), np.concatenate([own[1], others[1]])
-
-
-def _within_box(mesh: Mesh, points: Floats) -> Ints:
-    """Faces whose own box meets that of some points, (N,)."""
-    low, high = points.min(0), points.max(0)
-    over, under = mesh.vertices > high, mesh.vertices < low
-    return np.flatnonzero(~(over[mesh.faces].all(1) | under[mesh.faces].all(1)).any(1))
-
-
-def _crossings(mesh: Mesh, edges: Ints, looked_at: Ints, least_mm: float) -> tuple[Ints, Ints]:
-    """Of some edges and of some faces those that cross, as `crossings` gives them."""
-    start, end = mesh.vertices[edges[:, 0]], mesh.vertices[edges[:, 1]]
-    rays, hit = _pierced(Surface(Mesh(mesh.vertices, mesh.faces[looked_at])), start, end - start)
-    ends, faces = edges[rays], looked_at[hit]
-    pierced = pierces(mesh, ends, faces, least_mm=least_mm)
-    return ends[pierced], faces[pierced]
-
-
-def _pierced(surface: Surface, start: Floats, along: Floats, *, most: int = 8) -> tuple[Ints, Ints]:
-    """Numbers of the segments and of the faces that they meet, one after the other, at most so many each."""
-    rays, faces = [], []
-    active, done = np.arange(len(start)), np.zeros(len(start))
-    for _ in range(most):
-        hits = surface.cast(start[active] + done[active, None] * along[active], along[active])
-        met = hits.depth < 1.0 - done[active]
-        active = active[met]
-        if not len(active):
-            break
-        rays.append(active)
-        faces.append(hits.faces[met])
-        # A little farther on than the face that was met, so that it is not met again.
-        done[active] += hits.depth[met] + 1e-3
-    empty = np.zeros(0, np.int64)
-    return np.concatenate([empty, *rays]), np.concatenate([empty, *faces])

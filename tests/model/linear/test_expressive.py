@@ -25,12 +25,12 @@ def model():
 
 
 def test_person_and_expression_come_back_from_the_code(model):
-    person = np.random.default_rng(0).normal(size=model.person.code_size)
-    code = model.code_of(person, SMILE)
+    person = np.random.default_rng(0).normal(size=model.identity.code_size)
+    code = model.compose(person, SMILE)
     back, weights = model.split(code)
     np.testing.assert_allclose(back, person)
     assert model.weights(code) == pytest.approx(SMILE)
-    np.testing.assert_allclose(model.decode(model.relaxed(code), level=2), model.person.decode(person, level=2))
+    np.testing.assert_allclose(model.decode(model.relaxed(code), level=2), model.identity.decode(person, level=2))
     assert weights.sum() == pytest.approx(1.25)
 
 
@@ -38,14 +38,14 @@ def test_the_derivative_is_what_decode_does(model):
     code = 0.5 * np.random.default_rng(1).normal(size=model.code_size)
     for level in (0, 2):
         jacobian = model.jacobian(code, level=level)
-        for entry in (0, 20, model.person.code_size, model.code_size - 1):
+        for entry in (0, 20, model.identity.code_size, model.code_size - 1):
             step = np.eye(model.code_size)[entry]
             difference = (model.decode(code + step, level=level) - model.decode(code - step, level=level)) / 2
             np.testing.assert_allclose(jacobian[:, entry].reshape(-1, 3), difference, atol=1e-4)
 
 
 def test_coarse_levels_are_the_first_vertices_of_the_fine_ones(model):
-    code = model.code_of(np.zeros(model.person.code_size), SMILE)
+    code = model.compose(np.zeros(model.identity.code_size), SMILE)
     fine = model.decode(code, level=2)
     for level in (0, 1):
         coarse = model.decode(code, level=level)
@@ -54,8 +54,8 @@ def test_coarse_levels_are_the_first_vertices_of_the_fine_ones(model):
 
 
 def test_a_smiling_face_is_fitted_and_relaxed(model):
-    person = sample_codes(model, 1, seed=3)[0][: model.person.code_size]
-    smiling, rest = model.decode(model.code_of(person, SMILE), level=2), model.person.decode(person, level=2)
+    person = sample_codes(model, 1, seed=3)[0][: model.identity.code_size]
+    smiling, rest = model.decode(model.compose(person, SMILE), level=2), model.identity.decode(person, level=2)
     found = fit(OrientedSurface(Mesh(smiling, model.faces(2))), model, Similarity())
     back = found.pose.inverse().apply(model.decode(model.relaxed(found.code), level=2))
     away = np.linalg.norm(smiling - rest, axis=1)
@@ -74,8 +74,17 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="entries"):
         model.decode(np.zeros(3))
     with pytest.raises(ValueError, match="jawOpen"):
-        model.code_of(np.zeros(model.person.code_size), {"grin": 1.0})
+        model.compose(np.zeros(model.identity.code_size), {"grin": 1.0})
     with pytest.raises(ValueError, match="jawOpen"):
         ExpressionBasis.load().offset({"grin": 1.0})
     with pytest.raises(CheckpointError, match=r"model\.json"):
         ExpressionBasis.load(tmp_path)
+
+
+def test_person_and_expression_of_a_face_are_both_encoded(model):
+    person = np.random.default_rng(5).normal(size=model.identity.code_size)
+    code = model.encode(model.decode(model.compose(person, SMILE), level=2))
+    back, weights = model.split(code)
+    np.testing.assert_allclose(back, person, atol=5e-3)
+    np.testing.assert_allclose(weights, model.split(model.compose(person, SMILE))[1], atol=1e-3)
+    assert model.weights(code) == pytest.approx(SMILE, abs=1e-3)

@@ -8,7 +8,7 @@ import pytest
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import unique_edges
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import KIND, LinearGenerator
 from facecom.model.population import MIRROR
 from facecom.model.storage import DESCRIPTION, WEIGHTS
@@ -124,12 +124,13 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-@pytest.mark.parametrize("load", [LinearGenerator.load, load_checkpoint])
+@pytest.mark.parametrize("load", [LinearGenerator.load, load_model])
 def test_a_damaged_checkpoint_is_refused_by_file_and_reason(saved, kind, load):
     damage, file, reason = DAMAGE[kind]
     damage(saved)
-    if load is load_checkpoint and kind in ("list", "foreign"):
-        reason = "not|object"
+    if load is load_model:
+        file = saved.name if kind == "folder" else file
+        reason = {"folder": "neither a folder", "foreign": "not a face model's", "list": "object"}.get(kind, reason)
     with pytest.raises(CheckpointError, match=reason) as caught:
         load(saved)
     assert file in str(caught.value)
@@ -152,3 +153,12 @@ def test_many_codes_at_once_are_each_alone(small):
         np.testing.assert_allclose(together, alone, atol=1e-4)
     with pytest.raises(ValueError, match="entries"):
         small.decode(np.zeros((2, 2, small.code_size)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_shipped_model_gives_the_codes_of_its_faces_back(model, level):
+    code = np.random.default_rng(7).normal(size=model.code_size)
+    found = model.encode(model.decode(code, level=level))
+    np.testing.assert_allclose(found, code, atol=5e-3)
+    np.testing.assert_allclose(model.decode(found, level=2), model.decode(code, level=2), atol=1e-3)

@@ -13,7 +13,7 @@ from facecom.fitting.fit import fit
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
-from facecom.model.checkpoint import load_checkpoint
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
@@ -111,8 +111,15 @@ def test_calibration_makes_the_codes_of_a_population_standard(model):
         probe.calibrate(raw[:CODE])
 
 
+def test_a_code_of_a_single_entry_is_calibrated_too(model):
+    probe = FaceGenerator(model.template, model.modes[:1].reshape(1, -1, 3).numpy(), sizes=Sizes(1, 4, 2, 2))
+    raw = 2.0 * torch.randn(50, 1) - 1.0
+    probe.calibrate(raw)
+    torch.testing.assert_close(probe.spread[0, 0], raw.std(), rtol=1e-4, atol=0.0)
+
+
 def test_saving_and_loading_gives_the_same_face(model, written):
-    for back in (FaceGenerator.load(written), FaceGenerator.from_pretrained(str(written)), load_checkpoint(written)):
+    for back in (FaceGenerator.load(written), FaceGenerator.from_pretrained(str(written)), load_model(written)):
         np.testing.assert_allclose(back.decode(code_of(5)), model.decode(code_of(5)), atol=2e-3)
         assert back.description == {"sources": ["x"]}
     card = (written / "README.md").read_text()
@@ -191,6 +198,7 @@ def test_codes_and_faces_of_other_sizes_are_refused(model):
         FaceGenerator(model.template, np.zeros((CODE, 5, 3)))
 
 
+@pytest.mark.slow
 def test_the_second_order_fit_finds_the_face_that_the_network_made(model):
     truth = model.decode(code_of(6), level=2)
     scan = OrientedSurface(Mesh(truth, model.faces(2)))

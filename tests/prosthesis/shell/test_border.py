@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import boundary_loops, face_areas
 from facecom.prosthesis.shell.border import polygon_self_intersections, trim_hidden_border
-from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edges, is_simple_polygon
+from facecom.prosthesis.solid.booleans import extrude_to_floor, is_simple_polygon
 
 UP = np.array([0.0, 0.0, 1.0])
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Mesh
+from facecom.geometry.intersections import intersecting_edges
+from facecom.geometry.mesh import Mesh, grow_rings
 from facecom.prosthesis.shell.min_thickness import DistanceBehind, raise_to_thickness
-from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edges, to_mesh, to_solid
-from facecom.prosthesis.solid.self_intersections import grow_rings
+from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
 
 
 def test_what_is_raised_in_a_cleft_does_not_fold():

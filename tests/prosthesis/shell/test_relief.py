@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.sparse as sp
 
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief, sample_relief
-from facecom.prosthesis.solid.booleans import intersecting_edges
 
 UP = np.array([0.0, 0.0, 1.0])
 

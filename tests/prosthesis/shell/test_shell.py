@@ -8,12 +8,13 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.prosthesis.shell.face_kinds import INNER, classify_faces, wall_thickness
 from facecom.prosthesis.shell.mould import MouldSettings, build_mould
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import _spanned_without
-from facecom.prosthesis.solid.booleans import extrude_to_floor, intersecting_edges, to_mesh, to_solid
+from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
 
 
 def _checked(built) -> Mesh:

@@ -5,12 +5,12 @@ import pytest
 import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
+from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.tissue import (
     height_over_bed,
     raise_above_tissue,
-    smoothed_normals,
     tissue_heightfield,
     tissue_mesh,
     wound_bed_solid,
@@ -36,10 +36,10 @@ def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
 def test_smoothed_normals_are_unit_and_lean_less_than_those_of_a_noisy_plate(workshop):
     rng = np.random.default_rng(0)
     noisy = workshop.plate(height=lambda x, y: 0.2 * rng.normal(size=len(x)))
-    rough, smooth = vertex_normals(noisy.vertices, noisy.faces), smoothed_normals(noisy, rounds=3)
+    rough, smooth = vertex_normals(noisy.vertices, noisy.faces), smoothed_normals(noisy.vertices, noisy.faces, passes=3)
     assert np.allclose(np.linalg.norm(smooth, axis=1), 1.0)
     assert smooth[:, 2].mean() > rough[:, 2].mean() + 0.005
-    assert np.array_equal(smoothed_normals(noisy, rounds=0), rough)
+    assert np.array_equal(smoothed_normals(noisy.vertices, noisy.faces, passes=0), rough)
 
 
 def test_the_tissue_is_the_skin_outside_the_defect_and_the_wound_bed_under_its_clearance(workshop):

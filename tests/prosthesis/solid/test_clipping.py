@@ -6,8 +6,8 @@ import scipy.sparse as sp
 import trimesh
 
 from facecom.geometry.closest_points import Surface
+from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops, face_areas
-from facecom.prosthesis.solid.booleans import intersecting_edges
 from facecom.prosthesis.solid.clipping import clip_faces, fill_inner_holes, outer_boundary_loop, split_at_level
 
 UP = np.array([0.0, 0.0, 1.0])

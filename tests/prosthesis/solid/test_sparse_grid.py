@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from facecom.prosthesis.solid.booleans import intersecting_edges, to_solid
+from facecom.geometry.intersections import intersecting_edges
+from facecom.prosthesis.solid.booleans import to_solid
 from facecom.prosthesis.solid.isosurface import isosurface
 from facecom.prosthesis.solid.sparse_grid import SparseGrid, sample_narrow_band
 

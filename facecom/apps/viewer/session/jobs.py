@@ -16,14 +16,13 @@ from facecom.completion.alignment import face_mask
 from facecom.geometry.mesh import Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import SHAPE_LEVEL
 from facecom.report.html import report_html
 from facecom.scan.surface_reconstruction import surface_from_points
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
 
-ROUGH_LEVEL = 2
-"""Level of the template at which the missing region is detected."""
 MISSING_DISTANCE_MM, MAX_NORMAL_ANGLE_RAD = 6.0, 1.1
 """A vertex of the rough fit without a scan this near and with such a normal is missing: twice the error of that fit."""
 DETECTION = COMPLETION.without("read", "load model").up_to("align")
@@ -59,7 +58,7 @@ def find_missing(
     template, start = model.template, CompletionState(raw=scan, model=model)
     state = DETECTION.run(start, progress=progress)
     hypothesis, prepared = known(state.hypothesis, "align"), known(state.scan, "clean")
-    vertices, faces = model.decode(hypothesis.code, level=ROUGH_LEVEL), template.faces[ROUGH_LEVEL]
+    vertices, faces = model.decode(hypothesis.code, level=SHAPE_LEVEL), template.faces[SHAPE_LEVEL]
     matches = prepared.for_fit.match(
         vertices,
         vertex_normals(vertices, faces),
@@ -67,8 +66,8 @@ def find_missing(
         reach_mm=reach_mm,
         normal_limit_rad=MAX_NORMAL_ANGLE_RAD,
     )
-    mask = face_mask(template, level=ROUGH_LEVEL, radius_mm=state.settings.inner_radius_mm)
-    is_missing = ~matches.valid & mask & ~template.region_mask("nostrils", ROUGH_LEVEL)
+    mask = face_mask(template, level=SHAPE_LEVEL, radius_mm=state.settings.inner_radius_mm)
+    is_missing = ~matches.valid & mask & ~template.region_mask("nostrils", SHAPE_LEVEL)
     missing = Mesh(vertices, faces).submesh(np.asarray(is_missing[faces].all(axis=1)))[0]
     return FaceDetection(hypothesis.pose @ Similarity(scale=prepared.mm_per_unit), missing)
 

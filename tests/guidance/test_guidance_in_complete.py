@@ -2,7 +2,6 @@
 
 import types
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -16,8 +15,10 @@ from facecom.geometry.mesh import vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.guidance import guide as module
 from facecom.guidance.diffusers_pipeline import PipelineSettings
-from facecom.guidance.guide import Guidance, GuidanceSettings
-from facecom.guidance.inpainting import DepthInpainter
+from facecom.guidance.guide import Guidance
+from facecom.guidance.inpainting import DepthInpainter, InpaintedView
+from facecom.guidance.parsing import FaceParser, ParsedImage
+from facecom.guidance.settings import GuidanceSettings
 from facecom.guidance.targets import Observations
 from facecom.model.linear.generator import LinearGenerator
 
@@ -44,7 +45,7 @@ def scan(model):
 
 
 def guided(scan, model, fitted, source) -> tuple[Fit, tuple[str, ...]]:
-    """The fit after the job's two steps, pictures taken and believed, and what went wrong with them."""
+    """The fit after the job's two steps, pictures taken and trusted, and what went wrong with them."""
     after = guide(CompletionState(model=model, scan=scan, fit=fitted, guidance_source=source))
     return after.fit, after.warnings
 
@@ -113,19 +114,59 @@ def test_a_wrong_word_costs_nothing(source):
         complete("there/is/no/such/scan.ply", guidance=source)
 
 
+class Parser:
+    """Calls everything skin that shows."""
+
+    size = 24
+
+    def parse(self, image):
+        labels = (image.max(axis=2) > 0).astype(int)
+        return ParsedImage(labels, np.ones(labels.shape), ("background", "skin"))
+
+
+class Inpainter:
+    """Fills every hole two millimetres in front of the fitted face."""
+
+    size = 40
+
+    def fill(self, scan, face, mask, *, other=None):
+        depth = np.where(mask, face.depth - HIGHER_MM, scan.depth)
+        normals = np.where(mask[..., None], face.normals, scan.normals)
+        return InpaintedView(depth, normals, np.where(mask, 1.0, 0.0), mask)
+
+
+def test_a_parser_and_an_inpainter_of_ones_own_guide_the_job(model, fitted, scan, monkeypatch):
+    """The scan lacks its nose, and the inpainter says that it stands out farther."""
+
+    def loaded(*_):
+        raise AssertionError("the shipped network was loaded")
+
+    for network in (DepthInpainter, FaceParser):
+        monkeypatch.setattr(network, "from_pretrained", loaded)
+    whole = scan.for_fit.mesh
+    nose = np.linalg.norm(whole.vertices, axis=1) < 25.0
+    scan.for_fit.mesh = whole.submesh(~nose[whole.faces].any(axis=1))[0]
+    after, problems = guided(scan, model, fitted, GuidanceSettings(parser=Parser(), inpainter=Inpainter()))
+    assert problems == ()
+    moved = (model.decode(after.code, level=1) - model.decode(fitted.code, level=1))[:, 2]
+    assert 0.4 * HIGHER_MM < moved[nose].mean() < 1.6 * HIGHER_MM
+
+
 def test_a_pipeline_that_is_not_there_is_named(model, fitted, scan, tmp_path):
     pytest.importorskip("diffusers")
     with pytest.raises(CheckpointError, match="pipeline .* cannot be had"):
         guided(scan, model, fitted, PipelineSettings(source=str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_the_report_says_what_pictures_moved_and_what_they_showed(model, monkeypatch):
     """A face of the model, whose sides need not be alike, is to be filled in all the same."""
     pytest.importorskip("torch")
-    monkeypatch.setattr(module, "GuidanceSettings", partial(GuidanceSettings, least_alike=-1.0))
     face = model.sample(3, level=2)
     front = face.submesh((face.vertices[face.faces][..., 2] > -75.0).all(1))[0]
-    done = complete(partial_scan(front, "orbit", seed=1).scan, model=model, guidance="shipped")
+    done = complete(
+        partial_scan(front, "orbit", seed=1).scan, model=model, guidance=GuidanceSettings(min_symmetry=-1.0)
+    )
     moved, seen = done.report.guidance_mm, done.report.parsed_share
     assert max(moved["l_eye"], moved["r_eye"]) > max(2 * moved["nose"], 0.01)
     assert set(seen) <= set(model.template.region_names)

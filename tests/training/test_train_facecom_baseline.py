@@ -7,9 +7,9 @@ import torch
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.augmentation import augmented_faces
 from facecom.model.linear.generator import LinearGenerator
-from facecom.model.network.training import principal_modes
+from facecom.model.principal_modes import principal_modes
 from training.facecom_baseline import NARROW, WIDE, Encoder, levels_of
-from training.train_facecom_baseline import Budget, _Run, train_facecom, train_from_pca
+from training.train_facecom_baseline import Budget, _TrainingRun, train_facecom, train_from_pca
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,7 @@ def faces():
     return augmented_faces(LinearGenerator.load(), 8, seed=5)
 
 
+@pytest.mark.slow
 def test_started_as_pca_the_decoder_is_pca_but_for_its_smoothing(faces):
     template = LinearGenerator.load().template
     mean = faces.mean(axis=0)
@@ -31,6 +32,7 @@ def test_started_as_pca_the_decoder_is_pca_but_for_its_smoothing(faces):
         assert gap.mean() < 0.05 * np.linalg.norm(wanted - mean, axis=1).mean()
 
 
+@pytest.mark.slow
 def test_a_step_of_the_whole_architecture_runs_and_is_counted(faces):
     template = LinearGenerator.load().template
     made = train_facecom(faces, template, code_size=2, budget=Budget(minutes=1e-6, batch=3))
@@ -39,6 +41,7 @@ def test_a_step_of_the_whole_architecture_runs_and_is_counted(faces):
     assert made.source.decode(np.zeros(2)).shape == (template.counts[2], 3)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_stood(faces, tmp_path):
     template = LinearGenerator.load().template
     short = Budget(minutes=1e-6, batch=3)
@@ -51,12 +54,13 @@ def test_a_run_goes_on_where_it_stood(faces, tmp_path):
     assert train_facecom(faces, template, code_size=2, budget=longer, folder=tmp_path).steps > 1
 
 
+@pytest.mark.slow
 def test_codes_of_the_training_faces_are_made_standard(faces):
     torch.manual_seed(0)
     levels = levels_of(LinearGenerator.load().template)
     decoder = FaceComDecoder(2, WIDE, NARROW, around=levels.around, ups=levels.ups)
     encoder = Encoder(2, levels)
-    run = _Run(faces, decoder, encoder, Budget(minutes=0.0), None)
+    run = _TrainingRun(faces, decoder, encoder, Budget(minutes=0.0), None)
     x = torch.tensor((faces - run.mean) / run.deviation, dtype=torch.float32).transpose(0, 1)
     enter = decoder.decoder_lin
     with torch.no_grad():
