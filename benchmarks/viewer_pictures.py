@@ -140,7 +140,7 @@ def walk(page: Any, scan: Path, out: Path, *, relief: bool) -> None:
         hand.press("Complete")
         hand.done("completion: done", "complete with relief")
         hand.choose("Layer", "detail")
-        hand.done("skin relief that was made", "layer of relief")
+        hand.done("synthesised skin relief", "layer of relief")
         hand.keep("detail")
     hand.press("Design it")
     hand.done("prosthesis: done", "prosthesis")

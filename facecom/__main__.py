@@ -1,4 +1,4 @@
-"""The command line: `facecom complete SCAN --out DIR` and its kin.
+"""The command line: `facecom complete SCAN --out DIR` and the other verbs.
 
 Exit status: 0 done; 2 wrong use or unreadable input; 3 not a face, or too little of one; 1 a bug; 130 Ctrl-C.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from facecom.commands.options import parser
 from facecom.errors import AlignmentError, CheckpointError, FacecomError, FitError, MissingDependency, ScanError
 
-DONE, BUG, WRONG_USE, NO_FACE, STOPPED = 0, 1, 2, 3, 130
+DONE, BUG, WRONG_USE, NO_FACE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,17 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except (AlignmentError, FitError) as error:
-        return _complain(error, NO_FACE)
+        return _print_error(error, NO_FACE)
     except (ScanError, CheckpointError, MissingDependency, ValueError, OSError) as error:
-        return _complain(error, WRONG_USE)
+        return _print_error(error, WRONG_USE)
     except FacecomError as error:
-        return _complain(error, BUG)
+        return _print_error(error, BUG)
     except KeyboardInterrupt:
-        return _complain("stopped; nothing was written", STOPPED)
+        return _print_error("stopped; nothing was written", INTERRUPTED)
     return DONE
 
 
-def _complain(error: Exception | str, status: int) -> int:
+def _print_error(error: Exception | str, status: int) -> int:
     text = " ".join(str(error).split())
     print(f"facecom: {text}", file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""The verbs and their options."""
+"""The verbs of the command line and their options."""
 
 from __future__ import annotations
 
@@ -6,92 +6,218 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from facecom import __version__
 from facecom.commands import training
 from facecom.commands import verbs as run
-from facecom.commands.serving import serve_verb
+from facecom.commands.help import DETAIL_FILES, RESULT_FILES, add_verb
+from facecom.commands.serving import add_serve
+
+UNITS = ("mm", "cm", "m", "auto")
+DEMO_SCANS, DEMO_OUT = Path("data/demo"), Path("out/demo")
+LEVEL_COUNT = 4
+"""Levels of the template, 0 coarse to 3 fine."""
+TRAINING_FACES, CODE_SIZE, EPOCHS = 2000, 128, 40
+"""Defaults of the training: faces drawn where no folder is given, entries of the code, passes over the faces."""
+OUT_HELP = "folder for the results; made where it is missing"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line; the function that a verb runs is its `run`."""
-    whole = argparse.ArgumentParser(prog="facecom", description="Complete partial 3D scans of faces.")
-    verbs = whole.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("complete", help="complete one scan", description="Complete a partial scan of a face.")
+    """The parser of the command line; the function of a verb is its option `run`."""
+    root = argparse.ArgumentParser(prog="facecom", description="Complete partial 3D scans of faces.")
+    root.add_argument("--version", action="version", version=f"facecom {__version__}")
+    verbs = root.add_subparsers(dest="verb", required=True)
+    for add in (
+        _add_complete,
+        _add_explain,
+        _add_prosthesis,
+        _add_register,
+        add_serve,
+        _add_demo,
+        _add_sample,
+        _add_train,
+    ):
+        add(verbs)
+    return root
+
+
+def _add_complete(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        "complete",
+        run=run.complete,
+        about="Complete a partial scan of a face.",
+        example="facecom complete data/demo/nose.ply --out out/nose",
+        files={**RESULT_FILES, **DETAIL_FILES},
+    )
     verb.add_argument("scan", type=Path, help="PLY, OBJ, STL, OFF, GLB, PCD or XYZ; any pose")
-    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
-    _made_options(verb)
-    _common(verb)
-    verb.set_defaults(run=run.complete)
-    about = "Complete a scan and say what each stage is worth on it: the job is repeated with each left out in turn."
-    verb = verbs.add_parser("explain", help="say what each stage is worth on a scan", description=about)
+    verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
+    _add_stage_options(verb)
+    _add_common_options(verb)
+
+
+def _add_explain(verbs: Any) -> None:
+    explanation = {
+        "explain.json": "the effect of each stage on this scan",
+        "explain.html": "the same with pictures, for a browser",
+    }
+    verb = add_verb(
+        verbs,
+        "explain",
+        run=run.explain,
+        about="Complete a scan, then repeat the fit with each stage left out in turn, and say what each is worth.",
+        example="facecom explain data/demo/nose.ply --out out/nose",
+        files={**explanation, **RESULT_FILES, **DETAIL_FILES},
+    )
     verb.add_argument("scan", type=Path, help="the scan; any pose")
-    verb.add_argument("--out", type=Path, required=True, help="folder for explain.html, explain.json and the results")
-    _made_options(verb)
-    _common(verb)
-    verb.set_defaults(run=run.explain)
-    _prosthesis_verb(verbs)
-    _register_verb(verbs)
-    serve_verb(verbs)
-    verb = verbs.add_parser("demo", help="complete the demo scans", description="Complete every scan of a folder.")
-    verb.add_argument("--scans", type=Path, default=Path("data/demo"), help="folder with the scans")
-    verb.add_argument("--out", type=Path, default=Path("out/demo"))
-    _common(verb)
-    verb.set_defaults(run=run.demo, detail="own")
-    verb = verbs.add_parser("sample", help="draw random faces", description="Draw random faces from the model.")
-    verb.add_argument("--number", type=int, default=1, help="how many")
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--out", type=Path, required=True, help="folder for face_0000.ply, ...; mm, face frame")
-    verb.add_argument("--model", type=Path, help="folder of a model; the shipped one unless given")
-    verb.add_argument("--level", type=int, choices=range(4), default=3, help="resolution, 0 coarse to 3 fine")
-    verb.set_defaults(run=run.sample)
-    verb = verbs.add_parser("train", help="train a face model", description="Train the network generator on faces.")
-    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces of one topology")
-    verb.add_argument("--out", type=Path, required=True, help="folder for the model; a run that was killed goes on")
-    verb.add_argument("--faces", type=int, default=2000, help="without a folder: faces drawn from the shipped model")
-    verb.add_argument("--code", type=int, default=128, help="entries of the code")
-    verb.add_argument("--epochs", type=int, default=40)
-    verb.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--fresh", action="store_true", help="begin anew where the folder holds a run")
-    verb.add_argument("--quiet", action="store_true", help="no progress bar")
-    verb.set_defaults(run=training.train)
-    return whole
+    verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
+    _add_stage_options(verb)
+    _add_common_options(verb)
 
 
-def _prosthesis_verb(verbs: Any) -> None:
-    about = "Design the part that a face lacks, and its mould: a design aid, not a medical device; a clinician decides."
-    verb = verbs.add_parser("prosthesis", help="design a prosthesis", description=about)
+def _add_prosthesis(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        "prosthesis",
+        run=run.prosthesis,
+        about="Design a facial prosthesis and its mould: a design aid, not a medical device; a clinician decides.",
+        example="facecom prosthesis data/demo/nose.ply --out out/nose_prosthesis",
+        files={
+            "shell.stl": "the prosthesis, for printing",
+            "shell.3mf": "the same with its unit",
+            "shell.ply": "the same with provenance and sigma_mm of each vertex",
+            "mould_a.stl": "one half of the mould",
+            "mould_b.stl": "the other half",
+            "inspection.json": "thickness, volume, mass and checks",
+            "inspection.png": "pictures of the design",
+            "prosthesis.json": "settings, axis and pose",
+            "samples.png": "with --samples: all designs side by side",
+            "sample_1/": "with --samples: the same files for each further design",
+            "part_1/": "where several parts are missing: the same files for each",
+        },
+    )
     verb.add_argument("scan", type=Path, help="scan of the face with the part missing, or with the wound as a surface")
-    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
+    verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
     lengths = {
-        "margin": "width of the band on healthy skin",
-        "edge": "thickness at the band's outer border",
+        "margin": "width of the margin on healthy skin",
+        "edge": "thickness at the margin's outer border",
         "lip": "thickness at the defect's edge",
         "wall": "thickness over the open cavity",
-        "clearance": "gap between part and tissue",
+        "clearance": "distance between prosthesis and tissue",
     }
     for name, text in lengths.items():
         verb.add_argument(f"--{name}", type=float, metavar="MM", help=f"{text}, mm")
     verb.add_argument("--axis", default="auto", help="withdrawal axis: auto, front, or x,y,z in the face frame")
     verb.add_argument("--region", help="part to be replaced, such as l_ear, where it is not just a hole")
-    verb.add_argument("--samples", type=int, default=0, metavar="K", help="other designs drawn from the posterior")
-    relief = "give the outer face skin relief: own (from this person's skin), synthetic where there is none"
-    verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=relief)
-    _common(verb)
-    verb.set_defaults(run=run.prosthesis)
+    verb.add_argument("--samples", type=int, default=0, metavar="K", help="further designs drawn from the posterior")
+    _add_detail_option(verb, "skin relief on the outer surface")
+    _add_common_options(verb)
 
 
-def _made_options(verb: argparse.ArgumentParser) -> None:
-    about = "make skin relief for what was missing: own (from this person's skin), synthetic where there is none"
-    pictures = (
-        "whether inpainted pictures of the scan pull the fit: auto (what docs/guidance.md finds best), none, shipped, "
+def _add_register(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        "register",
+        run=run.register,
+        about="Register scans to the template's topology; three or more also give a mean and a linear face model.",
+        example="facecom register data/demo/nose.ply data/demo/orbit_and_cheek.obj --out out/registered",
+        files={
+            "NAME.ply": "for each scan: the template's vertices in the scan's own frame, with residual_mm and sigma_mm",
+            "NAME.csv": "for each scan: the landmarks as a table",
+            "NAME.json": "for each scan: the landmarks as JSON",
+            "NAME.mrk.json": "for each scan: the landmarks for 3D Slicer",
+            "mean.ply": "the mean of the faces",
+            "model/": "with three scans or more: a linear face model",
+            "report.json": "pose, coverage and residuals of each scan",
+        },
     )
-    pictures += "or a pipeline of your own: a folder, or owner/name@commit"
-    verb.add_argument("--guidance", type=_pictures, metavar="HOW", default="auto", help=pictures)
-    verb.add_argument("--detail", nargs="?", const="own", choices=("own", "synthetic"), help=about)
+    verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
+    verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
+    verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scans")
+    verb.add_argument("--model", type=Path, help="folder of a linear face model; the shipped one unless given")
+    verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
+    verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _pictures(text: str) -> str:
-    """A word for --guidance, checked before any work begins."""
+def _add_demo(verbs: Any) -> None:
+    detail = {name: content.replace("with --detail", "for a fine scan") for name, content in DETAIL_FILES.items()}
+    files = {**RESULT_FILES, **detail}
+    verb = add_verb(
+        verbs,
+        "demo",
+        run=run.demo,
+        about="Complete every scan of a folder.",
+        example="facecom demo --scans data/demo --out out/demo",
+        files={f"SCAN/{name}": content for name, content in files.items()},
+    )
+    verb.add_argument("--scans", type=Path, default=DEMO_SCANS, help="folder with the scans")
+    verb.add_argument("--out", type=Path, default=DEMO_OUT, help="folder for the results, one folder a scan")
+    _add_common_options(verb)
+    verb.set_defaults(detail="own")
+
+
+def _add_sample(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        "sample",
+        run=run.sample,
+        about="Draw random faces from the face model.",
+        example="facecom sample --number 5 --seed 1 --out out/faces",
+        files={"face_0000.ply": "the first face, mm, face frame; the others are counted on from it"},
+    )
+    verb.add_argument("--number", type=int, default=1, help="how many")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
+    verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
+    levels = range(LEVEL_COUNT)
+    verb.add_argument(
+        "--level", type=int, choices=levels, default=levels[-1], help="level of the template, 0 coarse to 3 fine"
+    )
+
+
+def _add_train(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        "train",
+        run=training.train,
+        about="Train the network generator on registered faces.",
+        example="facecom train out/registered_faces --out out/model --epochs 40",
+        files={
+            "model.json": "settings and description of the model",
+            "weights.safetensors": "its weights",
+            "state_00000/": "the state after an epoch, from which a run is resumed",
+            "log/": "losses, for tensorboard",
+        },
+    )
+    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces of one topology")
+    verb.add_argument("--out", type=Path, required=True, help="folder for the model; an interrupted run is resumed")
+    drawn = "without a folder: number of faces drawn from the shipped model"
+    verb.add_argument("--faces", type=int, default=TRAINING_FACES, help=drawn)
+    verb.add_argument("--code", type=int, default=CODE_SIZE, help="entries of the code")
+    verb.add_argument("--epochs", type=int, default=EPOCHS)
+    verb.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--fresh", action="store_true", help="begin anew where the folder holds a run")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_stage_options(verb: argparse.ArgumentParser) -> None:
+    guidance = (
+        "whether inpainted images of the scan guide the fit: auto (what docs/guidance.md finds best), none, shipped, "
+        "or a diffusers pipeline of your own: a folder, or owner/name@commit"
+    )
+    verb.add_argument("--guidance", type=_guidance, metavar="HOW", default="auto", help=guidance)
+    _add_detail_option(verb, "skin relief on the made-up part")
+
+
+def _add_detail_option(verb: argparse.ArgumentParser, about: str) -> None:
+    choices = ("own", "synthetic")
+    text = f"{about}: own (from this person's skin), synthetic where there is none"
+    verb.add_argument("--detail", nargs="?", const="own", choices=choices, help=text)
+
+
+def _guidance(text: str) -> str:
+    """The value of --guidance, checked before any work begins."""
     if text not in ("auto", "none", "shipped"):
         from facecom.guidance.diffusers_pipeline import named_pipeline
 
@@ -102,21 +228,8 @@ def _pictures(text: str) -> str:
     return text
 
 
-def _register_verb(verbs: Any) -> None:
-    about = "Bring scans to the template's topology; with three or more, make a mean and a linear model of them."
-    verb = verbs.add_parser("register", help="bring scans to one topology", description=about)
-    verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
-    verb.add_argument("--out", type=Path, required=True, help="folder for the results; made where it is missing")
-    verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scans")
-    verb.add_argument("--model", type=Path, help="folder of a linear face model; the shipped one unless given")
-    verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
-    verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
-    verb.add_argument("--quiet", action="store_true", help="no progress bar")
-    verb.set_defaults(run=run.register)
-
-
-def _common(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--unit", choices=("mm", "cm", "m", "auto"), default="auto", help="unit of the scan")
+def _add_common_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--landmarks", type=Path, help="JSON: name -> [x, y, z] in the scan's own frame; none are needed")
     verb.add_argument("--seed", type=int, default=0)

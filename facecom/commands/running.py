@@ -1,4 +1,4 @@
-"""What the verbs share: one completion with its progress bar, folders that are written whole, tables."""
+"""What the verbs share: a completion with its progress bar, atomic output folders, tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
         from facecom.model.checkpoint import load_model
 
         model = load_model(options.model)
-    bar = Bar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
+    bar = ProgressBar(scan.name, quiet=options.quiet or not sys.stderr.isatty())
     try:
         return complete(
             scan,
@@ -44,31 +44,40 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
         bar.close()
 
 
-class Bar:
-    """One line on stderr that says which stage runs."""
+BAR_WIDTH = 24
+"""Characters of the progress bar."""
+SHOWN_SECONDS = 0.05
+"""Stages that took less are left out of the table."""
+
+
+class ProgressBar:
+    """A line on stderr with the stage that runs.
+
+    Parameters
+    ----------
+    title : str, before the bar
+    quiet : bool, whether nothing is printed
+    """
 
     def __init__(self, title: str, *, quiet: bool) -> None:
-        self._title, self._quiet, self._since = title, quiet, time.perf_counter()
+        self._title, self._quiet, self._start = title, quiet, time.perf_counter()
 
     def show(self, stage: str, share: float) -> None:
-        """Draw the bar."""
+        """Draw the bar: the name of the stage that begins, and the share of the work done before it."""
         if not self._quiet:
-            done = int(24 * share)
-            seconds = time.perf_counter() - self._since
-            print(
-                f"\r{self._title} [{'#' * done}{'.' * (24 - done)}] {stage:12s} {seconds:5.1f} s",
-                end="",
-                file=sys.stderr,
-            )
+            done = int(BAR_WIDTH * share)
+            seconds = time.perf_counter() - self._start
+            bar = "#" * done + "." * (BAR_WIDTH - done)
+            print(f"\r{self._title} [{bar}] {stage:12s} {seconds:5.1f} s", end="", file=sys.stderr)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Erase the bar."""
         if not self._quiet:
             print("\r\033[K", end="", file=sys.stderr)
 
 
 def read_landmarks(path: Path) -> dict[str, list[float]]:
-    """Named points from a JSON file: an object of name -> [x, y, z].
+    """Read landmarks from a JSON file: an object of name -> [x, y, z], in the scan's own frame and unit.
 
     Raises
     ------
@@ -76,39 +85,40 @@ def read_landmarks(path: Path) -> dict[str, list[float]]:
         When the file cannot be read or holds something else.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        landmarks = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScanError(f"{path}: the landmarks cannot be read ({error.strerror}); check the path") from None
     except ValueError as error:
         raise ScanError(f"{path} is not JSON ({error}); write an object of name: [x, y, z]") from None
-    sound = isinstance(found, dict) and all(
-        isinstance(p, list) and len(p) == 3 and all(isinstance(x, int | float) for x in p) for p in found.values()
-    )
-    if not sound:
+    if not (isinstance(landmarks, dict) and all(map(_is_point, landmarks.values()))):
         raise ScanError(f"{path} does not hold landmarks; write an object of name: [x, y, z]")
-    return found
+    return landmarks
+
+
+def _is_point(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) for x in value)
 
 
 @contextmanager
 def output_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder in `out` whose files move to their places when all went well; else nothing stays behind."""
-    made = [p for p in (out, *out.parents) if not p.exists()]
+    """A hidden folder in `out` whose files are moved into `out` when the block succeeds; else nothing is left."""
+    created = [p for p in (out, *out.parents) if not p.exists()]
     partial = out / f".partial-{os.getpid()}"
     try:
         partial.mkdir(parents=True)
     except OSError as error:
         raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
-    done = False
+    succeeded = False
     try:
         yield partial
         for file in sorted(partial.iterdir()):
             if file.is_dir():
                 shutil.rmtree(out / file.name, ignore_errors=True)
             os.replace(file, out / file.name)
-        done = True
+        succeeded = True
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        for folder in [] if done else made:
+        for folder in [] if succeeded else created:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -126,13 +136,11 @@ def write_results(result: Completion, folder: Path, *, name: str = "scan") -> No
 
 
 def table(results: Mapping[str, Completion]) -> str:
-    """One line a scan: what was measured and made up, and the seconds of each stage."""
-    lines = [
-        f"{'scan':28s} unit measured made up  sigma there  scan to face   holes  seconds by stage",
-    ]
+    """One line a scan: shares observed and made up, sigma, residual, holes, and the seconds of each stage."""
+    lines = [f"{'scan':28s} unit observed made up  sigma there  scan to face   holes  seconds by stage"]
     for name, result in results.items():
         r = result.report
-        stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= 0.05)
+        stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= SHOWN_SECONDS)
         lines.append(
             f"{name:28s} {r.unit:4s} {r.observed_share:7.0%} {r.made_up_share:7.0%} {r.sigma_made_up_mm:8.2f} mm "
             f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"

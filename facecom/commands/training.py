@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facecom.commands.running import Bar
+from facecom.commands.running import ProgressBar
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Ints, Mesh
 
 if TYPE_CHECKING:
     from facecom.model.template import Template
 
-MESHES = (".ply", ".obj", ".stl", ".glb", ".off")
+MESH_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -31,8 +31,8 @@ def train(options: argparse.Namespace) -> None:
     sizes = Sizes(code=options.code)
     settings = TrainSettings(sizes=sizes, epochs=options.epochs, precision=options.precision, seed=options.seed)
     model = LinearGenerator.load()
-    leads = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
-    bar = Bar("train", quiet=options.quiet or not leads or not sys.stderr.isatty())
+    is_main = os.environ.get("RANK", "0") == "0"  # of several processes one prints
+    bar = ProgressBar("train", quiet=options.quiet or not is_main or not sys.stderr.isatty())
     bar.show("faces", 0.0)
     if options.data:
         faces = on_template(*read_faces(options.data), model.template)
@@ -41,23 +41,28 @@ def train(options: argparse.Namespace) -> None:
     for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
         bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
     bar.close()
-    if leads:
+    if is_main:
         print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
 
 
 def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
-    """All meshes of a folder, (N, V, 3) float32, and the triangles that they share.
+    """Read all meshes of a folder.
+
+    Returns
+    -------
+    vertices : (N, V, 3) float32
+    faces : (F, 3) int, which all meshes share
 
     Raises
     ------
     ScanError
-        When there are none, one cannot be read, or they are not of one topology.
+        When there are none, one cannot be read, or their topology differs.
     """
     from facecom.io.files import read_scan
 
     if not folder.is_dir():
         raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
-    files = sorted(p for p in folder.glob("*") if p.suffix in MESHES)
+    files = sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES)
     if not files:
         raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
     first = read_scan(files[0])
@@ -71,12 +76,14 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
 
 
 def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.ndarray:
-    """Faces as training takes them: those of another topology are carried over, by completing their mean."""
-    if any(np.array_equal(triangles, template.faces[level]) for level in (2, 3)):
+    """Faces (N, V, 3) in the template's topology: those of another one are transferred, by completing their mean."""
+    from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
+
+    if any(np.array_equal(triangles, template.faces[level]) for level in (SHAPE_LEVEL, FINEST_LEVEL)):
         return faces
     from facecom.completion import complete
     from facecom.model.adapters.registered_faces import faces_on_template, procrustes_aligned
 
-    moved = procrustes_aligned(faces)
-    done = complete(Mesh(moved.mean(axis=0), triangles))
-    return faces_on_template(moved, triangles, template, registered=done.face.vertices, pose=done.pose)
+    aligned = procrustes_aligned(faces)
+    mean = complete(Mesh(aligned.mean(axis=0), triangles))
+    return faces_on_template(aligned, triangles, template, registered=mean.face.vertices, pose=mean.pose)

@@ -1,4 +1,4 @@
-"""What each verb does: a page of calls, results in a folder, a table on stdout."""
+"""What each verb does: it calls the library, writes a folder and prints a table."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facecom.commands.running import Bar, completed, output_folder, read_landmarks, table, write_results
+from facecom.commands.running import ProgressBar, completed, output_folder, read_landmarks, table, write_results
 from facecom.errors import ScanError
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
+
+DEMO_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off", ".xyz")
 
 
 def complete(options: argparse.Namespace) -> None:
@@ -27,14 +29,14 @@ def complete(options: argparse.Namespace) -> None:
 
 
 def prosthesis(options: argparse.Namespace) -> None:
-    """Design a prosthesis for one scan: a folder a part where there are several, and in each a folder a sample."""
+    """Design the prostheses of one scan: a folder for each part where there are several, in it one for each sample."""
     from facecom.prosthesis import DesignSettings, alternatives, design_all
 
-    given = {f"{n}_mm": getattr(options, n) for n in ("margin", "edge", "lip", "wall", "clearance")}
-    choices: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    lengths = {f"{name}_mm": getattr(options, name) for name in ("margin", "edge", "lip", "wall", "clearance")}
+    choices: dict[str, Any] = {name: value for name, value in lengths.items() if value is not None}
     axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
     choices |= {"axis": axis, "region": options.region, "seed": options.seed}
-    settings = DesignSettings(**choices)  # what does not fit together is refused before any work
+    settings = DesignSettings(**choices)  # refuses what does not fit together before any work
     if options.samples < 0:
         raise ValueError(f"--samples must not be negative, got {options.samples}")
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
@@ -74,7 +76,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 def demo(options: argparse.Namespace) -> None:
     """Complete every scan of a folder."""
-    scans = sorted(p for p in options.scans.glob("*") if p.suffix in (".ply", ".obj", ".stl", ".glb", ".off", ".xyz"))
+    scans = sorted(p for p in options.scans.glob("*") if p.suffix in DEMO_SUFFIXES)
     if not scans:
         raise ScanError(f"{options.scans} holds no scans; run this from the project's folder or give --scans")
     results = {}
@@ -84,8 +86,9 @@ def demo(options: argparse.Namespace) -> None:
             results[scan.name] = completed(scan, None, options)
             write_results(results[scan.name], partial, name=scan.name)
     print(table(results))
+    print("open in a browser:")
     for scan in scans:
-        print(f"{scan.name}: {options.out / scan.stem}/{{face,merged,patch}}.ply, report.json, preview.png")
+        print(f"  {options.out / scan.stem / 'report.html'}")
 
 
 def sample(options: argparse.Namespace) -> None:
@@ -107,7 +110,7 @@ def register(options: argparse.Namespace) -> None:
     from facecom.registration import register, write_registrations
 
     model: Any = LinearGenerator.load(options.model) if options.model else None
-    bar = Bar("register", quiet=options.quiet or not sys.stderr.isatty())
+    bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
     try:
         relax = options.relax_expression
         results = register(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
@@ -121,7 +124,7 @@ def register(options: argparse.Namespace) -> None:
 
 
 def explain(options: argparse.Namespace) -> None:
-    """Say what each stage is worth on a scan."""
+    """Complete one scan, and measure the effect of each stage on it."""
     from facecom.io.files import write_bytes
     from facecom.report.ablation import ablate
     from facecom.report.explain import explain_html, explain_json, explain_text
@@ -130,13 +133,13 @@ def explain(options: argparse.Namespace) -> None:
     with output_folder(options.out) as partial:
         result = completed(options.scan, landmarks, options)
         write_results(result, partial, name=options.scan.name)
-        bar = Bar("without", quiet=options.quiet or not sys.stderr.isatty())
+        bar = ProgressBar("without", quiet=options.quiet or not sys.stderr.isatty())
         try:
-            found = ablate(result, progress=bar.show)
+            ablation = ablate(result, progress=bar.show)
         finally:
             bar.close()
-        text = json.dumps(explain_json(found), indent=1, sort_keys=True)
+        text = json.dumps(explain_json(ablation), indent=1, sort_keys=True)
         write_bytes(partial / "explain.json", (text + "\n").encode())
-        write_bytes(partial / "explain.html", explain_html(found, name=options.scan.name).encode())
-    print(explain_text(found))
+        write_bytes(partial / "explain.html", explain_html(ablation, name=options.scan.name).encode())
+    print(explain_text(ablation))
     print(f"written to {options.out}")

@@ -1,4 +1,4 @@
-"""The job repeated with one stage left out."""
+"""The variants of the ablation: which stages can be left out, and the fit and projection without one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from facecom.completion.guidance import apply_guidance
 from facecom.fitting.pose_hypotheses import PoseHypothesis
 from facecom.geometry.mesh import Floats, unique_edges, vertex_normals
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import FINEST_LEVEL
 from facecom.projection.project import Projection
 from facecom.report.display_data import DisplayData
-from facecom.report.model_variants import only_size, sides_apart, symmetric, twice_the_modes, without_fields
+from facecom.report.model_variants import (
+    doubled_mode_counts,
+    independent_sides,
+    size_modes_only,
+    symmetric_modes_only,
+    without_discrepancy,
+)
 
-FULL = "nothing"
+FULL, SHAPE_MODES, DISCREPANCY = "nothing", "shape modes", "discrepancy"
+ASYMMETRY, SYMMETRY = "asymmetry", "symmetry"
+PROJECTION, EXTRAPOLATION = "projection", "extrapolation"
 
 
 @dataclass(frozen=True)
@@ -25,120 +34,124 @@ class AblationVariant:
     """A stage to leave out: its name, and what is done in its place."""
 
     name: str
-    instead: str
+    replacement: str
 
 
 ABLATION_VARIANTS = (
-    AblationVariant(FULL, "the whole job"),
-    AblationVariant(
-        "shape modes", "the mean face, only stretched in three directions; the offsets beside the code stay"
-    ),
-    AblationVariant("offsets beside the code", "the code's modes alone"),
-    AblationVariant("asymmetry", "both sides must be mirror images until the projection"),
-    AblationVariant("symmetry", "the left side of the face says nothing about the right"),
-    AblationVariant("projection", "the fitted face as it is"),
-    AblationVariant("carrying on into the hole", "the offset to the scan ends at the scan's rim"),
+    AblationVariant(FULL, "the full pipeline"),
+    AblationVariant(SHAPE_MODES, "the mean face, scaled along three axes; the discrepancy stays"),
+    AblationVariant(DISCREPANCY, "the shape modes alone"),
+    AblationVariant(ASYMMETRY, "both sides are mirror images until the projection"),
+    AblationVariant(SYMMETRY, "the two sides of the face are independent"),
+    AblationVariant(PROJECTION, "the fitted face as it is"),
+    AblationVariant(EXTRAPOLATION, "the offset to the scan ends at the rim of the hole"),
 )
-PICTURES = AblationVariant("pictures", "the fit never sees the inpainted pictures")
-"""Left out in turn where a completion was guided by pictures."""
+GUIDANCE = AblationVariant("guidance", "the fit takes no inpainted images")
+"""Left out in turn where a completion was guided."""
 
 
 def ablation_variants(result: Completion) -> tuple[AblationVariant, ...]:
     """What is left out in turn for a completion."""
-    pictures = result.context.guidance
-    guided = pictures is not None and pictures.found.observations is not None
-    return (*ABLATION_VARIANTS, PICTURES) if guided else ABLATION_VARIANTS
+    record = result.context.guidance
+    guided = record is not None and record.found.observations is not None
+    return (*ABLATION_VARIANTS, GUIDANCE) if guided else ABLATION_VARIANTS
 
 
-class Runs:
-    """Repeats the job; what leaves the fit alone shares one fit."""
+class AblationRunner:
+    """Repeats fit and projection; variants with the same fit share it."""
 
-    def __init__(self, layers: DisplayData) -> None:
-        self.layers = layers
-        self._whole: list[tuple[CompletionState, FitContext]] = []
+    def __init__(self, data: DisplayData) -> None:
+        self.data = data
+        self._fits: list[tuple[CompletionState, FitContext]] = []
         self._guidance: list[tuple[Scan, GuidanceRecord | None]] = []
 
-    def run(self, scan: Scan, leaving: str) -> tuple[Floats, float]:
-        """Vertices (V, 3) of the job without a stage, in the completion's face frame, and the gap at the rim."""
-        own = self.layers.result.context
-        guidance = None if leaving == PICTURES.name else self._guidance_of(scan)
-        start = replace(known_pose(own), scan=scan, guidance=guidance, **_altered(own, leaving))
-        done = self._refit(start) if start.model is own.model else refit(start)
-        vertices, smooth = done.projection.vertices, done.model.decode(done.fit.code)
-        if leaving == "projection":
-            vertices = smooth
-        if leaving == "carrying on into the hole":
-            vertices = np.where(done.projection.observed[:, None], vertices, smooth)
-        gap = _rim_gap(done, done.projection, smooth, vertices)
-        return own.fit.pose.apply(done.fit.pose.inverse().apply(vertices)), gap
+    def run(self, scan: Scan, variant: str) -> tuple[Floats, float]:
+        """Vertices (V, 3) without a stage, in the completion's face frame, and the step at the rim, mm."""
+        context = self.data.result.context
+        guidance = None if variant == GUIDANCE.name else self._guidance_of(scan)
+        start = replace(state_before_fit(context), scan=scan, guidance=guidance, **_changes(context, variant))
+        refitted = self._refit(start) if start.model is context.model else refit(start)
+        vertices, decoded = refitted.projection.vertices, refitted.model.decode(refitted.fit.code)
+        if variant == PROJECTION:
+            vertices = decoded
+        if variant == EXTRAPOLATION:
+            vertices = np.where(refitted.projection.observed[:, None], vertices, decoded)
+        rim_step = _rim_step(refitted, refitted.projection, decoded, vertices)
+        return context.fit.pose.apply(refitted.fit.pose.inverse().apply(vertices)), rim_step
 
     def _refit(self, start: CompletionState) -> FitContext:
-        for other, done in self._whole:
+        for other, refitted in self._fits:
             if other.scan is start.scan and other.guidance is start.guidance:
-                return done
-        self._whole.append((start, refit(start)))
-        return self._whole[-1][1]
+                return refitted
+        self._fits.append((start, refit(start)))
+        return self._fits[-1][1]
 
     def _guidance_of(self, scan: Scan) -> GuidanceRecord | None:
-        """The pictures of a completion, or those that are taken anew of a scan with a hidden place."""
-        own = self.layers.result.context
-        if scan is own.scan or own.guidance is None:
-            return own.guidance
-        for other, found in self._guidance:
+        """The guidance of the completion, or new guidance for a scan with a held-out region."""
+        context = self.data.result.context
+        if scan is context.scan or context.guidance is None:
+            return context.guidance
+        for other, guidance in self._guidance:
             if other is scan:
-                return found
-        start = replace(known_pose(own), scan=scan, guidance_source=own.guidance.source)
+                return guidance
+        start = replace(state_before_fit(context), scan=scan, guidance_source=context.guidance.source)
         self._guidance.append((scan, REFIT.up_to("guide").run(start).guidance))
         return self._guidance[-1][1]
 
 
 REFIT = COMPLETION.starting_at("fit").up_to("project")
-"""What is repeated: the fit from the pose that was found, pictures, and the projection."""
+"""The stages that are repeated: the fit from the completion's pose, the guidance, and the projection."""
 
 
-def known_pose(own: FitContext) -> CompletionState:
-    """The state of a completion before its fit, at the pose that it found; whether it is a face was judged before."""
-    start = PoseHypothesis(own.fit.pose, np.zeros(own.model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
-    acceptance = replace(own.settings.acceptance, most_fitted_prior=np.inf)
-    settings = replace(own.settings, more_starts=0, acceptance=acceptance)
+def state_before_fit(context: FitContext) -> CompletionState:
+    """The state of a completion before its fit, at its pose; the scan was accepted as a face with all stages."""
+    model, settings = context.model, context.settings
+    start = PoseHypothesis(context.fit.pose, np.zeros(model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
+    acceptance = replace(settings.acceptance, most_fitted_prior=np.inf)
     return CompletionState(
-        model=own.model, scan=own.scan, hypothesis=start, settings=settings, seed=own.state.seed, guidance=own.guidance
+        model=model,
+        scan=context.scan,
+        hypothesis=start,
+        settings=replace(settings, more_starts=0, acceptance=acceptance),
+        seed=context.state.seed,
+        guidance=context.guidance,
     )
 
 
 def refit(start: CompletionState) -> FitContext:
-    """Fit and projection once more, with the pictures that the state already has."""
+    """Fit and projection of a state, with the guidance that it already has."""
 
-    def look_again(state: CompletionState) -> CompletionState:
+    def reuse_guidance(state: CompletionState) -> CompletionState:
         if state.guidance is None or state.model is None or state.fit is None:
             return state
         return replace(state, fit=apply_guidance(state.fit, state.model, state.guidance.found))
 
-    return FitContext(REFIT.replace_stage("guide", look_again).run(start))
+    return FitContext(REFIT.replace_stage("guide", reuse_guidance).run(start))
 
 
-def _altered(own: FitContext, leaving: str) -> dict[str, Any]:
-    """What changes in the state when a stage is left out of the fit."""
-    model = own.model
+def _changes(context: FitContext, variant: str) -> dict[str, Any]:
+    """What changes in the state before the fit when a stage is left out of it."""
+    model = context.model
     if not isinstance(model, LinearGenerator):
         raise ValueError(f"stages are left out of linear models alone, not of a {type(model).__name__}")
-    if leaving == "symmetry":
-        settings = known_pose(own).settings
-        return {"model": sides_apart(model), "settings": replace(settings, fit=twice_the_modes(settings.fit))}
-    changes = {"shape modes": only_size, "offsets beside the code": without_fields, "asymmetry": symmetric}
-    return {"model": changes[leaving](model)} if leaving in changes else {}
+    if variant == SYMMETRY:
+        settings = state_before_fit(context).settings
+        settings = replace(settings, fit=doubled_mode_counts(settings.fit))
+        return {"model": independent_sides(model), "settings": settings}
+    changes = {SHAPE_MODES: size_modes_only, DISCREPANCY: without_discrepancy, ASYMMETRY: symmetric_modes_only}
+    return {"model": changes[variant](model)} if variant in changes else {}
 
 
-def _rim_gap(own: FitContext, projected: Projection, fitted: Floats, vertices: Floats) -> float:
-    """Mean jump across the seen part's rim: offset of the scan's side from the fitted face, less the made side's."""
-    faces, settings = own.template.faces[3], own.settings
+def _rim_step(context: FitContext, projected: Projection, fitted: Floats, vertices: Floats) -> float:
+    """Mean step across the rim: offset from the fitted face on the observed side, less that on the made-up side, mm."""
+    faces, settings = context.template.faces[FINEST_LEVEL], context.settings
     normals = vertex_normals(fitted, faces)
-    on_scan, made = (np.einsum("vd,vd->v", v - fitted, normals) for v in (projected.vertices, vertices))
-    proper = face_mask(own.template, level=3, radius_mm=settings.face_radius_mm)
+    on_scan, made_up = (np.einsum("vd,vd->v", v - fitted, normals) for v in (projected.vertices, vertices))
+    mask = face_mask(context.template, level=FINEST_LEVEL, radius_mm=settings.face_radius_mm)
     edges, _, _ = unique_edges(faces)
-    seen = projected.observed[edges]
-    across = proper[edges].all(axis=1) & (seen[:, 0] != seen[:, 1])
+    observed = projected.observed[edges]
+    across = mask[edges].all(axis=1) & (observed[:, 0] != observed[:, 1])
     if not across.any():
         return 0.0
-    pairs = np.where(seen[across, :1], edges[across], edges[across][:, ::-1])
-    return float(np.abs(on_scan[pairs[:, 0]] - made[pairs[:, 1]]).mean())
+    pairs = np.where(observed[across, :1], edges[across], edges[across][:, ::-1])
+    return float(np.abs(on_scan[pairs[:, 0]] - made_up[pairs[:, 1]]).mean())

@@ -1,4 +1,4 @@
-"""One set of colours for every picture, page and plot, told apart by colour-blind eyes and in grey print."""
+"""Colours of all pictures, pages and plots, distinguishable for colour-blind readers and in grey print."""
 
 from __future__ import annotations
 
@@ -7,37 +7,45 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Floats
 
-MEASURED = (0.82, 0.82, 0.80)
-MADE = (0.93, 0.56, 0.25)
-MADE_MIRRORED = (0.35, 0.62, 0.86)
-"""Made up, while the scan shows the same place on the other side of the face."""
-MADE_GUIDED = (0.36, 0.72, 0.55)
-MADE_SYNTHESISED = (0.72, 0.50, 0.78)
-UNSEEN = (0.72, 0.72, 0.74)
-"""Where there is nothing to compare with."""
-PLAIN = (0.82, 0.80, 0.77)
+RGB = tuple[float, float, float]
+OBSERVED: RGB = (0.82, 0.82, 0.80)
+MIRRORED: RGB = (0.35, 0.62, 0.86)
+MODEL: RGB = (0.93, 0.56, 0.25)
+GUIDED: RGB = (0.36, 0.72, 0.55)
+SYNTHESISED: RGB = (0.72, 0.50, 0.78)
+"""The five above: of each `Provenance`."""
+NO_VALUE: RGB = (0.72, 0.72, 0.74)
+"""Where a value is not defined."""
+PLAIN: RGB = (0.82, 0.80, 0.77)
+"""A surface without values."""
 
 SEQUENTIAL = ((0.94, 0.94, 0.88), (0.99, 0.82, 0.42), (0.92, 0.45, 0.22), (0.62, 0.12, 0.32), (0.22, 0.04, 0.28))
-"""Small to large, light to dark."""
+"""Colour map of small to large values, light to dark."""
 DIVERGING = ((0.13, 0.33, 0.62), (0.49, 0.69, 0.87), (0.95, 0.95, 0.93), (0.93, 0.62, 0.42), (0.66, 0.15, 0.16))
-"""Inwards to outwards, light at zero."""
+"""Colour map of signed values, inwards to outwards, light at zero."""
+SCALE_PERCENTILE = 98
+"""A scale ends near this percentile of the values, so that outliers do not flatten the rest."""
 
 
-def colour_values(
+def color_values(
     values: ArrayLike,
-    scale: tuple[tuple[float, float, float], ...],
+    color_map: tuple[RGB, ...],
     *,
     low: float,
     high: float,
     shown: ArrayLike | None = None,
 ) -> Floats:
-    """Colour of each value, (V, 3) in 0..1, linear between the anchors of a scale; beyond the ends the end colours.
+    """Colour of each value, linear between the anchors of a colour map; values beyond its ends take the end colours.
 
     Parameters
     ----------
     values : (V,) float
-    scale : anchors, evenly spaced from `low` to `high`
-    shown : (V,) bool; the others are grey, and may hold anything
+    color_map : anchors, evenly spaced from `low` to `high`
+    shown : (V,) bool; the others are grey, and may be NaN
+
+    Returns
+    -------
+    (V, 3) float in 0..1
 
     Raises
     ------
@@ -46,32 +54,43 @@ def colour_values(
 
     Examples
     --------
-    >>> colour_values([0.0, 1.0], SEQUENTIAL, low=0, high=1)[0].tolist() == list(SEQUENTIAL[0])
+    >>> color_values([0.0, 1.0], SEQUENTIAL, low=0, high=1)[0].tolist() == list(SEQUENTIAL[0])
     True
     """
     if not high > low:
         raise ValueError(f"the scale needs high above low, got {low:g} to {high:g}")
     keep = np.ones(np.shape(values), bool) if shown is None else np.asarray(shown, bool)
-    place = (np.where(keep, values, low) - low) / (high - low)
-    anchors = np.asarray(scale)
+    position = (np.where(keep, values, low) - low) / (high - low)
+    anchors = np.asarray(color_map)
     steps = np.linspace(0.0, 1.0, len(anchors))
-    colours = np.stack([np.interp(place, steps, column) for column in anchors.T], axis=-1)
-    return np.where(keep[:, None], colours, UNSEEN)
+    colors = np.stack([np.interp(position, steps, column) for column in anchors.T], axis=-1)
+    return np.where(keep[:, None], colors, NO_VALUE)
 
 
-def css(colour: tuple[float, float, float]) -> str:
-    """The colour as a style sheet writes it.
+def css(color: RGB) -> str:
+    """The colour in CSS notation.
 
     Examples
     --------
     >>> css((1.0, 0.5, 0.0))
     '#ff8000'
     """
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in color)
+
+
+def scale_end(values: Floats) -> float:
+    """The end of a scale for lengths (N,) of at least zero: a round number above nearly all; 1 where there are none.
+
+    Examples
+    --------
+    >>> scale_end(np.array([0.1, 0.2, 0.3])), scale_end(np.zeros(0))
+    (0.5, 1.0)
+    """
+    return round_up(float(np.percentile(values, SCALE_PERCENTILE))) if len(values) else 1.0
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 5 times a power of ten, as the end of a scale.
+    """The next of 1, 2, 5 times a power of ten; 1 for zero and below.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A completion taken apart for showing: every mesh and value of it in the face frame, mm."""
+"""Display data of a completion: its meshes and values per vertex, in the face frame, mm."""
 
 from __future__ import annotations
 
@@ -12,155 +12,154 @@ from facecom.completion.alignment import face_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.model.template import FINEST_LEVEL
 from facecom.provenance import Provenance
 from facecom.report import colors
 from facecom.report.shading import ViewDirection
 
-KIND_NAMES = (
+PROVENANCE_LABELS = (
     "observed",
     "mirrored (made up, other side observed)",
     "model (made up)",
-    "guided (made up, a picture had a say)",
-    "synthesised (made up, skin relief laid on)",
+    "guided (made up, with an inpainted image)",
+    "synthesised (made up, with synthesised skin relief)",
 )
-"""What a reader is told of each `Provenance`."""
-KIND_COLOURS = (
-    colors.MEASURED,
-    colors.MADE_MIRRORED,
-    colors.MADE,
-    colors.MADE_GUIDED,
-    colors.MADE_SYNTHESISED,
-)
+"""Name of each `Provenance` in reports and legends."""
+PROVENANCE_COLORS = (colors.OBSERVED, colors.MIRRORED, colors.MODEL, colors.GUIDED, colors.SYNTHESISED)
+"""Colour of each `Provenance`."""
+THREE_QUARTER_YAW_RAD, THREE_QUARTER_PITCH_RAD = np.radians(35.0), np.radians(5.0)
+"""Direction of the pictures: both the profile and the front of the nose and of a cheek are visible."""
 
 
 @dataclass(frozen=True, eq=False)
 class DisplayData:
-    """What a report shows of a completion; lengths in mm, face frame.
+    """Meshes and values of a completion for display; lengths in mm, face frame.
 
     Parameters
     ----------
     result : Completion
 
-    Values are computed when first asked for.
+    Each is computed on first use.
     """
 
     result: Completion
 
     @cached_property
     def scan(self) -> Mesh:
-        """The cleaned scan, triangles outwards."""
-        own = self.result.context
-        mesh = own.scan.mm.mesh
-        return Mesh(own.fit.pose.apply(mesh.vertices), mesh.faces)
+        """The cleaned scan, with outward triangles."""
+        context = self.result.context
+        mesh = context.scan.mm.mesh
+        return Mesh(context.fit.pose.apply(mesh.vertices), mesh.faces)
 
     @cached_property
-    def mean(self) -> Mesh:
+    def mean_face(self) -> Mesh:
         """The model's mean face."""
         return self.result.template.mesh()
 
     @cached_property
-    def modes_only(self) -> Mesh:
-        """The fitted face without the discrepancy fields."""
-        own = self.result.context
-        code = own.fit.code.copy()
-        code[own.model.identity_size :] = 0.0
-        return self.mean.with_vertices(own.model.decode(code))
+    def modes_face(self) -> Mesh:
+        """The fitted face without the discrepancy: the face model's modes alone."""
+        context = self.result.context
+        code = context.fit.code.copy()
+        code[context.model.identity_size :] = 0.0
+        return self.mean_face.with_vertices(context.model.decode(code))
 
     @cached_property
     def fitted(self) -> Mesh:
-        """The face of the fitted code."""
-        own = self.result.context
-        return self.mean.with_vertices(own.model.decode(own.fit.code))
+        """The fitted face: modes and discrepancy."""
+        context = self.result.context
+        return self.mean_face.with_vertices(context.model.decode(context.fit.code))
 
     @cached_property
     def face(self) -> Mesh:
-        """The completed whole face."""
-        return self.mean.with_vertices(self.result.context.projection.vertices)
+        """The completed face."""
+        return self.mean_face.with_vertices(self.result.context.projection.vertices)
 
     @cached_property
     def merged(self) -> Mesh:
-        """The scan's triangles and the patch, triangles outwards."""
-        own = self.result
-        return Mesh(own.pose.apply(own.merged.vertices), own.context.stitched.merged.faces)
+        """The scan's triangles and the patch, with outward triangles."""
+        result = self.result
+        return Mesh(result.pose.apply(result.merged.vertices), result.context.stitched.merged.faces)
 
     @cached_property
-    def area(self) -> Floats:
-        """Area of the completed face that each vertex stands for, (V,), mm2."""
+    def vertex_area(self) -> Floats:
+        """Area of each vertex of the completed face, (V,), mm2."""
         return vertex_areas(self.face.vertices, self.face.faces)
 
     @cached_property
-    def measured(self) -> Bools:
-        """Vertices of the face that the scan shows, (V,)."""
+    def observed(self) -> Bools:
+        """Vertices of the completed face that the scan shows, (V,)."""
         return self.result.provenance == Provenance.OBSERVED
 
     @cached_property
-    def proper(self) -> Bools:
-        """Vertices that are face, not scalp, ear or neck, (V,)."""
-        own = self.result.context
-        return face_mask(own.template, level=3, radius_mm=own.settings.face_radius_mm)
+    def face_mask(self) -> Bools:
+        """Vertices of the face proper: not scalp, ear or neck, (V,)."""
+        context = self.result.context
+        return face_mask(context.template, level=FINEST_LEVEL, radius_mm=context.settings.face_radius_mm)
 
     @cached_property
-    def made(self) -> Bools:
-        """Vertices of the face proper that were made up, (V,)."""
-        return ~self.measured & self.proper
+    def made_up(self) -> Bools:
+        """Vertices of the face proper that are made up, (V,)."""
+        return ~self.observed & self.face_mask
 
     @cached_property
-    def mirrored(self) -> Bools:
-        """Vertices of the face that were made up while the scan shows the other side, (V,)."""
-        return ~self.measured & self.measured[self.result.template.mirror]
+    def mirror_observed(self) -> Bools:
+        """Made-up vertices whose mirror vertex is observed, (V,)."""
+        return ~self.observed & self.observed[self.result.template.mirror]
 
     @cached_property
-    def sides(self) -> Ints:
-        """What the scan shows of each vertex, (V,): itself, its other side, or neither."""
+    def symmetry_provenance(self) -> Ints:
+        """Provenance by symmetry alone, (V,): observed, mirrored where the mirror vertex is observed, else model."""
         return np.where(
-            self.measured, Provenance.OBSERVED, np.where(self.mirrored, Provenance.MIRRORED, Provenance.MODEL)
+            self.observed, Provenance.OBSERVED, np.where(self.mirror_observed, Provenance.MIRRORED, Provenance.MODEL)
         )
 
     @property
-    def kind(self) -> Ints:
-        """The `Provenance` of each vertex of the face, (V,)."""
+    def provenance(self) -> Ints:
+        """`Provenance` of each vertex of the completed face, (V,)."""
         return self.result.provenance
 
     @property
     def guided(self) -> Bools:
-        """Vertices of the face that were made up while an inpainted picture had a say, (V,)."""
-        return self.kind == Provenance.GUIDED
+        """Made-up vertices that an inpainted image constrained, (V,)."""
+        return self.provenance == Provenance.GUIDED
 
     @property
-    def merged_kind(self) -> Ints:
-        """The same for each vertex of the merged mesh, (M,)."""
+    def merged_provenance(self) -> Ints:
+        """`Provenance` of each vertex of the merged mesh, (M,)."""
         return self.result.merged_provenance
 
     @cached_property
-    def kinds(self) -> tuple[int, ...]:
-        """The kinds that this completion has, in their order."""
-        return tuple(np.union1d(self.kind, self.merged_kind).tolist())
+    def present_provenance(self) -> tuple[int, ...]:
+        """Values of `Provenance` that occur in this completion, ascending."""
+        return tuple(np.union1d(self.provenance, self.merged_provenance).tolist())
 
     @cached_property
     def face_to_scan(self) -> Floats:
-        """Distance of each measured vertex of the face to the scan, (V,); zero for the others."""
+        """Distance of each observed vertex of the completed face to the scan, (V,), mm; zero for the others."""
         out = np.zeros(len(self.face.vertices))
-        if self.measured.any():
-            out[self.measured] = Surface(self.scan).closest(self.face.vertices[self.measured]).distance
+        if self.observed.any():
+            out[self.observed] = Surface(self.scan).closest(self.face.vertices[self.observed]).distance
         return out
 
     @cached_property
     def view(self) -> ViewDirection:
-        """Three quarters from the side of which more was made up."""
-        x, made = self.face.vertices[:, 0], ~self.measured
-        left = self.area @ (made & (x > 0)) >= self.area @ (made & (x < 0))
-        return ViewDirection("three-quarter", np.radians(35.0 if left else -35.0), np.radians(5.0))
+        """Three-quarter view of the side with more made-up area."""
+        x, made_up = self.face.vertices[:, 0], ~self.observed
+        left = self.vertex_area @ (made_up & (x > 0)) >= self.vertex_area @ (made_up & (x < 0))
+        yaw = THREE_QUARTER_YAW_RAD if left else -THREE_QUARTER_YAW_RAD
+        return ViewDirection("three-quarter", yaw, THREE_QUARTER_PITCH_RAD)
 
-    def share(self, where: Bools, *, of: Bools | None = None) -> float:
-        """Share of the face's area, or of the area of a part, for which `where` holds."""
-        area = self.area if of is None else self.area * of
+    def area_share(self, where: Bools, *, of: Bools | None = None) -> float:
+        """Share of the face's area, or of the area of a part `of`, for which `where` (V,) holds."""
+        area = self.vertex_area if of is None else self.vertex_area * of
         return float(area @ where / max(area.sum(), 1e-12))
 
-    def mean_of(self, values: Floats, where: Bools) -> float:
-        """Mean of values (V,) by area over a part of the face; NaN where it is empty."""
-        area = self.area * where
+    def area_mean(self, values: Floats, where: Bools) -> float:
+        """Area-weighted mean of values (V,) over a part of the face; NaN where it is empty."""
+        area = self.vertex_area * where
         return float(area @ values / area.sum()) if area.any() else float("nan")
 
-    def rms_of(self, values: Floats, where: Bools) -> float:
-        """Root mean square of values (V,) by area over a part of the face; NaN where it is empty."""
-        return float(np.sqrt(self.mean_of(np.square(values), where)))
+    def area_rms(self, values: Floats, where: Bools) -> float:
+        """Area-weighted root mean square of values (V,) over a part of the face; NaN where it is empty."""
+        return float(np.sqrt(self.area_mean(np.square(values), where)))

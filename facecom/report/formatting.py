@@ -1,4 +1,4 @@
-"""Regions, lengths and shares as people write them."""
+"""Names of regions, lengths and shares as text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ REGION_TITLES = {
     "l_brow": "left brow", "r_brow": "right brow", "l_ear": "left ear", "r_ear": "right ear", "mouth": "mouth, inside",
     "u_lip": "upper lip", "l_lip": "lower lip", "neck": "neck",
 }  # fmt: skip
-"""What people call the template's regions."""
+"""Names of the template's regions for readers."""
 
 
 def mm(value: float) -> str:
-    """A length for people.
+    """A length in mm as text, with two or three decimals.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def mm(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share for people, without false zeros and hundreds.
+    """A share as text; neither 0 % nor 100 % unless it is exactly that.
 
     Examples
     --------

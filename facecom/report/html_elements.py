@@ -1,26 +1,27 @@
-"""Pieces of HTML; every text that goes in is escaped here and nowhere else."""
+"""HTML elements; every text is escaped here and nowhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline' 'unsafe-eval'; base-uri 'none'; form-action 'none'"
 )
-"""What the page may load: nothing but itself. The 3D library compiles its shaders' helpers at run time."""
+"""The page may load nothing but itself. unsafe-eval: plotly compiles functions for its shaders at run time."""
+BAR_LENGTH_REM = 8
 
 
 def page(title: str, body: Iterable[str], *, style: str) -> str:
-    """A whole page; `body` is HTML already."""
+    """A whole page; `body` holds its elements as HTML, `style` a style sheet."""
     return "\n".join(
         (
             "<!doctype html>",
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{escape(CONTENT_SECURITY_POLICY)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<link rel="icon" href="data:,">',
             f"<title>{escape(title)}</title>",
@@ -36,7 +37,7 @@ def page(title: str, body: Iterable[str], *, style: str) -> str:
 
 
 def tag(name: str, text: str, *, kind: str | None = None) -> str:
-    """An element that holds text.
+    """An element that holds text; `kind` is its class.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def tag(name: str, text: str, *, kind: str | None = None) -> str:
 
 
 def link(text: str, url: str) -> str:
-    """A link out of the page, to be followed by hand.
+    """An external link.
 
     Raises
     ------
@@ -66,15 +67,15 @@ def link(text: str, url: str) -> str:
 
 
 def picture(uri: str, caption: str, *, note: str | None = None) -> str:
-    """A picture that travels in the page, and its caption.
+    """A picture embedded in the page, and its caption.
 
     Raises
     ------
     ValueError
-        When the address is not data.
+        When the address is not a data URI.
     """
     if not uri.startswith("data:image/"):
-        raise ValueError("a picture must travel in the page; give a data address")
+        raise ValueError("a picture must be embedded in the page; give a data URI")
     below = f"<br>{escape(note)}" if note else ""
     return (
         f'<figure><img src="{escape(uri)}" alt="{escape(caption)}">'
@@ -89,7 +90,7 @@ def pairs(rows: Mapping[str, str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column names, the others hold numbers."""
+    """A table with names in the first column and numbers in the others."""
     top = "".join(tag("th", text, kind="number" if k else None) for k, text in enumerate(head))
     lines = (
         "<tr>" + "".join(tag("td", text, kind="number" if k else None) for k, text in enumerate(row)) + "</tr>"
@@ -99,11 +100,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def bars(seconds: Mapping[str, float]) -> str:
-    """A table of times with bars."""
+    """A table of times in seconds, with bars."""
     longest = max(seconds.values(), default=0.0) or 1.0
     lines = (
         f"<tr>{tag('th', name)}<td>"
-        f'<span class="bar" style="width:{8 * value / longest:.2f}rem"></span>{value:.2f} s</td></tr>'
+        f'<span class="bar" style="width:{BAR_LENGTH_REM * value / longest:.2f}rem"></span>{value:.2f} s</td></tr>'
         for name, value in seconds.items()
     )
     return f"<table>{''.join(lines)}</table>"

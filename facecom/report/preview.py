@@ -1,4 +1,4 @@
-"""One picture of scan and result side by side, small enough to be looked at after every completion."""
+"""A picture of scan and result from four directions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from numpy.typing import ArrayLike
 from facecom.errors import need
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.report.shading import Drawing, Frame, Image, ViewDirection
+from facecom.report import colors
+from facecom.report.shading import Frame, Image, MeshRenderer, ViewDirection
 
-# What was measured is grey; each way of making up has a colour of its own, told apart by colour-blind eyes too.
-PALETTE = np.array([[0.82, 0.82, 0.80], [0.93, 0.56, 0.25], [0.35, 0.62, 0.86], [0.36, 0.72, 0.55], [0.72, 0.50, 0.78]])
-_CAPTION = 18
+PALETTE = np.array([colors.OBSERVED, colors.MODEL, colors.MIRRORED, colors.GUIDED, colors.SYNTHESISED])
+"""Colours of the values of `provenance`."""
+PREVIEW_SIZE, CAPTION_HEIGHT, CAPTION_INSET, CAPTION_GREY = 360, 18, (4, 2), (70, 70, 70)
+"""Pixels of a picture's side, of a caption's height and of its text's offset, and the colour of the text."""
+SIDE_YAW_RAD = np.radians(40)
 
 
 def preview(
@@ -21,9 +24,9 @@ def preview(
     *,
     provenance: ArrayLike | None = None,
     pose: Similarity | None = None,
-    size: int = 360,
+    size: int = PREVIEW_SIZE,
 ) -> Image:
-    """Draw scan and result from four sides: front, both three-quarter views and the profile where more was made up.
+    """Draw scan and result from the front, both three-quarter views, and the profile with more made-up vertices.
 
     Parameters
     ----------
@@ -31,7 +34,7 @@ def preview(
         A point set is drawn as one.
     result : Mesh
     provenance : (V,) int or bool, for each vertex of `result`
-        0 for measured; other values are coloured, one colour each.
+        0 for observed, drawn grey; each other value, made up, has a colour of its own.
     pose : Similarity
         Face frame (mm) to the frame of both meshes; the identity unless given.
     size : int
@@ -58,40 +61,41 @@ def preview(
     if not len(scan.vertices) or not len(result.vertices):
         raise ValueError("there is nothing to draw: a mesh has no vertices")
     to_face = (pose or Similarity()).inverse()
-    before, after = (Mesh(to_face.apply(m.vertices), m.faces, normals=_turned(m, to_face)) for m in (scan, result))
+    before, after = (Mesh(to_face.apply(m.vertices), m.faces, normals=_rotated(m, to_face)) for m in (scan, result))
     frame = Frame.around(after.vertices, size=size)
     colored = PALETTE[np.where(kind > 0, 1 + (kind - 1) % (len(PALETTE) - 1), 0)]
     views = _views(after.vertices, kind > 0)
     rows = [
-        np.concatenate([drawing.shade(paint, view, frame) for view in views], axis=1)
-        for drawing, paint in (
-            (Drawing(mesh, pixel_mm=frame.pixel_mm), paint) for mesh, paint in ((before, PALETTE[0]), (after, colored))
+        np.concatenate([renderer.shade(albedo, view, frame) for view in views], axis=1)
+        for renderer, albedo in (
+            (MeshRenderer(mesh, pixel_mm=frame.pixel_mm), albedo)
+            for mesh, albedo in ((before, PALETTE[0]), (after, colored))
         )
     ]
     bars = [_caption(name, views, size=size) for name in ("scan", "result")]
     return np.concatenate([bars[0], rows[0], bars[1], rows[1]])
 
 
-def _turned(mesh: Mesh, transform: Similarity) -> Floats | None:
+def _rotated(mesh: Mesh, transform: Similarity) -> Floats | None:
     return None if mesh.normals is None else transform.rotate(mesh.normals)
 
 
-def _views(vertices: Floats, made: np.ndarray) -> tuple[ViewDirection, ...]:
+def _views(vertices: Floats, made_up: np.ndarray) -> tuple[ViewDirection, ...]:
     x = vertices[:, 0]
-    more_on_left = (made & (x > 0)).sum() >= (made & (x < 0)).sum()
-    side = ViewDirection("left profile", np.pi / 2) if more_on_left else ViewDirection("right profile", -np.pi / 2)
-    third = np.radians(40)
+    more_on_left = (made_up & (x > 0)).sum() >= (made_up & (x < 0)).sum()
+    profile = ViewDirection("left profile", np.pi / 2) if more_on_left else ViewDirection("right profile", -np.pi / 2)
     return (
         ViewDirection("front"),
-        ViewDirection("subject's left", third),
-        ViewDirection("subject's right", -third),
-        side,
+        ViewDirection("subject's left", SIDE_YAW_RAD),
+        ViewDirection("subject's right", -SIDE_YAW_RAD),
+        profile,
     )
 
 
 def _caption(name: str, views: tuple[ViewDirection, ...], *, size: int) -> Image:
-    canvas = need("PIL.Image").new("RGB", (size * len(views), _CAPTION), "white")
+    canvas = need("PIL.Image").new("RGB", (size * len(views), CAPTION_HEIGHT), "white")
     pen = need("PIL.ImageDraw").Draw(canvas)
+    left, top = CAPTION_INSET
     for k, view in enumerate(views):
-        pen.text((k * size + 4, 2), f"{name}, {view.name}", fill=(70, 70, 70))
+        pen.text((k * size + left, top), f"{name}, {view.name}", fill=CAPTION_GREY)
     return np.asarray(canvas)

@@ -1,4 +1,4 @@
-"""Papers, tools and data behind the stages, with what each is to this package."""
+"""Papers, tools and data that the stages use, with what each contributes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """Something to read: its name, where it is, and what of it is used here."""
+    """A paper, tool or data set: its name, its address, and what of it is used here."""
 
     name: str
     url: str
@@ -17,8 +17,8 @@ class Reference:
 FACECOM = Reference(
     "FaceCom (Li et al., CVPR 2024)",
     "https://arxiv.org/abs/2406.02074",
-    "the idea: a generator of whole faces whose code is fitted to the part that was seen, a picture's inpainting as a "
-    "further witness, and a last step that puts the surface onto the scan. Code, weights and training are our own.",
+    "the idea: a generator of whole faces whose code is fitted to the observed part, image inpainting as guidance, and "
+    "a final projection onto the scan. Code, weights and training are our own.",
 )
 PARSER = Reference(
     "jonathandinu/face-parsing (SegFormer on CelebAMask-HQ)",
@@ -39,7 +39,7 @@ FPGA = Reference(
 LINDGREN = Reference(
     "Lindgren, Rue and Lindström, J. R. Stat. Soc. B 73 (2011)",
     "https://doi.org/10.1111/j.1467-9868.2011.00777.x",
-    "the sparse form of a Gaussian field on a surface, which carries the offset from the rim into the hole.",
+    "the sparse form of a Gaussian field on a surface, which extrapolates the offset from the rim into the hole.",
 )
 ICT = Reference(
     "ICT-FaceKit (USC Institute for Creative Technologies)",

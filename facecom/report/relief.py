@@ -1,4 +1,4 @@
-"""How strong the made skin relief is beside the measured one, over all and by region."""
+"""Strength of the synthesised skin relief against the observed one, over all and by region."""
 
 from __future__ import annotations
 
@@ -17,55 +17,54 @@ from facecom.report.display_data import DisplayData
 class Relief:
     """Root mean square of the skin relief of a part of the face, mm; NaN where there is none of that kind.
 
-    made_mm : on what was made up; measured_mm : on the seen skin beside it, of the same region
+    synthesised_mm : on made-up skin; observed_mm : on the observed skin around it, of the same region
     """
 
-    made_mm: float
-    measured_mm: float
+    synthesised_mm: float
+    observed_mm: float
 
     @property
     def decibel(self) -> float:
-        """Energy of the made relief over that of the measured one, dB; NaN where one is missing or flat.
+        """Power of the synthesised relief over that of the observed one, dB; NaN where one is missing or flat.
 
         Examples
         --------
         >>> Relief(0.02, 0.02).decibel, Relief(0.01, 0.1).decibel
         (0.0, -20.0)
         """
-        if not (self.made_mm > 0 and self.measured_mm > 0):
+        if not (self.synthesised_mm > 0 and self.observed_mm > 0):
             return float("nan")
-        return float(20 * np.log10(self.made_mm / self.measured_mm))
+        return float(20 * np.log10(self.synthesised_mm / self.observed_mm))
 
     @property
     def text(self) -> str:
-        """The decibels as people write them."""
+        """The decibels with sign and unit."""
         return f"{self.decibel:+.1f} dB" if np.isfinite(self.decibel) else "nothing to compare"
 
 
-def relief_by_region(layers: DisplayData) -> Mapping[str, Relief]:
-    """Relief of the skin detail of a completion: of `all` of it, and of each region that it was made in.
+def relief_by_region(data: DisplayData) -> Mapping[str, Relief]:
+    """Relief of the skin detail of a completion: of `all` of it, and of each region that has synthesised relief.
 
-    Empty where no detail was made. A point of the detail belongs to the region of the completed face that it lies on.
+    Empty where no detail was made. A vertex of the detail belongs to the region of the closest vertex of the
+    completed face's triangle that it lies on.
     """
-    skin = layers.result.context.detail
+    skin = data.result.context.detail
     if skin is None:
         return {}
-    template = layers.result.template
+    template = data.result.template
     height = skin.displacement - skin.base_offset
-    made, seen = (
-        ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL)),
-        skin.provenance == Provenance.OBSERVED,
-    )
-    found = Surface(layers.face).closest(skin.smooth.vertices)
-    corner = found.barycentric.argmax(axis=1)
-    nearest = layers.face.faces[found.faces, corner]
+    synthesised = ~np.isin(skin.provenance, (Provenance.OBSERVED, Provenance.MODEL))
+    observed = skin.provenance == Provenance.OBSERVED
+    closest = Surface(data.face).closest(skin.smooth.vertices)
+    corner = closest.barycentric.argmax(axis=1)
+    nearest = data.face.faces[closest.faces, corner]
 
-    def strength(where: Bools) -> float:
+    def deviation(where: Bools) -> float:
         return float(np.std(height[where])) if where.any() else float("nan")
 
-    out = {"all": Relief(strength(made), strength(seen))}
+    out = {"all": Relief(deviation(synthesised), deviation(observed))}
     for name in template.region_names:
-        there = template.region_mask(name)[nearest]
-        if (there & made).any():
-            out[name] = Relief(strength(there & made), strength(there & seen))
+        region = template.region_mask(name)[nearest]
+        if (region & synthesised).any():
+            out[name] = Relief(deviation(region & synthesised), deviation(region & observed))
     return out

@@ -1,9 +1,10 @@
-"""The 3D view of a report: meshes packed small, turned in the browser by plotly, which travels in the page."""
+"""The 3D view of a report: quantised meshes in the page, rendered by plotly, which is embedded as well."""
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -11,64 +12,67 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Floats, Mesh, face_areas
+from facecom.geometry.mesh import Floats, Ints, Mesh, face_areas
 from facecom.provenance import Provenance
 from facecom.report import colors
-from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, DisplayData
-from facecom.report.shading import Cells
+from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
+from facecom.report.shading import VertexGrid
 
-MOST_SCAN_FACES = 40_000
-MOST_PATCH_FACES = 25_000
-BESIDE_MM = 5.0
-"""What of the scan lies farther from the face is hair or clothes, and has no distance to show."""
-_LEVELS = 254  # the byte 255 stands for "nothing to show"
+MAX_SCAN_FACES = 40_000
+MAX_PATCH_FACES = 25_000
+"""Larger meshes are clustered, so that the page stays small."""
+MAX_SHOWN_DISTANCE_MM = 5.0
+"""Parts of the scan farther from the face are hair or clothes, and show no distance."""
+LEVELS, NO_LEVEL = 254, 255
+"""Highest level of a quantised value, and the byte that stands for no value."""
+MAX_STEPS = 32_000
+"""Steps of a quantised coordinate, which is a signed integer of 16 bits."""
+FIRST_CELL, CELL_GROWTH = 0.9, 1.1
+"""First cell size of the clustering, over the one that should give the wanted faces, and its growth at each retry."""
 
 
-def scene(layers: DisplayData) -> dict[str, Any]:
-    """Scan, whole face and patch with their colours, ready for JSON.
+def scene(data: DisplayData) -> dict[str, Any]:
+    """Scan, completed face and patch with their colours, ready for JSON.
 
-    Positions are 16-bit steps of `step_mm`, colour values bytes over the range of their scale; both are finer than
-    the eye. Large scans and patches are coarsened.
+    Positions are 16-bit steps of `step_mm`, values are bytes over the range of their scale; both are finer than can
+    be seen. Large scans and patches are clustered.
     """
-    result = layers.result
-    paint = result.context.scan.mm.mesh.colors
-    scan, own = _coarser(layers.scan, _with_colours(layers.scan.vertices, paint), MOST_SCAN_FACES)
-    own, scan_paint = own[:, :3], own[:, 3:]
-    scan_distance = Surface(layers.face).closest(own).distance
-    near = scan_distance < BESIDE_MM
-    shown = np.concatenate([scan_distance[near], layers.face_to_scan[layers.measured]])
-    far = colors.round_up(float(np.percentile(shown, 98)) if len(shown) else 1.0)
-    unsure = colors.round_up(float(np.percentile(result.sigma_mm, 98)))
-    patch, values = _patch(layers)
-    step = max(float(np.abs(m.vertices).max()) for m in (scan, layers.face, patch) if len(m.vertices)) / 32_000
+    result, scan, patch = data.result, _scan(data), _patch(data)
+    is_near = scan.distance < MAX_SHOWN_DISTANCE_MM
+    max_distance = colors.scale_end(np.concatenate([scan.distance[is_near], data.face_to_scan[data.observed]]))
+    max_sigma = colors.scale_end(result.sigma_mm)
+    meshes = (scan.mesh, data.face, patch.mesh)
+    step = max(float(np.abs(m.vertices).max()) for m in meshes if len(m.vertices)) / MAX_STEPS
     objects = {
-        "scan": _packed(scan, step)
-        | {"distance": _bytes(scan_distance, far, near), "sigma": None, "provenance": None}
-        | {"colour": _paint(scan_paint)},
-        "face": _packed(layers.face, step)
+        "scan": _packed(scan.mesh, step)
+        | {"distance": _quantised(scan.distance, max_distance, is_near), "sigma": None, "provenance": None}
+        | {"colour": _packed_colors(scan.colors)},
+        "face": _packed(data.face, step)
         | {
-            "distance": _bytes(layers.face_to_scan, far, layers.measured),
-            "sigma": _bytes(result.sigma_mm, unsure),
-            "provenance": _array(layers.kind.astype(np.uint8)),
-            "colour": None if result.face.colors is None else _paint(result.face.colors),
+            "distance": _quantised(data.face_to_scan, max_distance, data.observed),
+            "sigma": _quantised(result.sigma_mm, max_sigma),
+            "provenance": _array(data.provenance.astype(np.uint8)),
+            "colour": None if result.face.colors is None else _packed_colors(result.face.colors),
         },
-        "patch": _packed(patch, step)
+        "patch": _packed(patch.mesh, step)
         | {
             "distance": None,
-            "sigma": _bytes(values[:, 0], unsure),
-            "provenance": _array(np.round(values[:, 1]).astype(np.uint8)),
-            "colour": _paint(values[:, 2:]),
+            "sigma": _quantised(patch.sigma_mm, max_sigma),
+            "provenance": _array(np.round(patch.provenance).astype(np.uint8)),
+            "colour": _packed_colors(patch.colors),
         },
     }
+    return {"step_mm": step, "objects": objects, "high": {"distance": max_distance, "sigma": max_sigma}} | _palette()
+
+
+def _palette() -> dict[str, Any]:
+    labelled = zip(PROVENANCE_LABELS, PROVENANCE_COLORS, strict=True)
     return {
-        "step_mm": step,
-        "objects": objects,
         "plain": colors.css(colors.PLAIN),
-        "unseen": colors.css(colors.UNSEEN),
-        "kinds": [{"name": n, "colour": colors.css(c)} for n, c in zip(KIND_NAMES, KIND_COLOURS, strict=True)],
-        "ramp": [colors.css(c) for c in colors.SEQUENTIAL],
-        "levels": _LEVELS,
-        "high": {"distance": far, "sigma": unsure},
+        "no_value": colors.css(colors.NO_VALUE),
+        "provenance": [{"name": name, "colour": colors.css(color)} for name, color in labelled],
+        "ramp": [colors.css(color) for color in colors.SEQUENTIAL],
+        "levels": LEVELS,
     }
 
 
@@ -83,12 +87,12 @@ def script() -> tuple[str, str] | None:
 
 
 def viewer_source() -> str:
-    """Our own part of the script: which mesh and which colours are shown."""
+    """Our own script: which mesh and which colours are shown."""
     return resources.files("facecom").joinpath("assets", "report", "viewer.js").read_text(encoding="utf-8")
 
 
 def json_for_script(value: Any) -> str:
-    """JSON that cannot end the script element that it stands in.
+    """JSON that cannot close the script element that holds it.
 
     Examples
     --------
@@ -98,41 +102,77 @@ def json_for_script(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def _patch(layers: DisplayData) -> tuple[Mesh, Floats]:
-    """The patch, and for each of its vertices sigma, kind, and where there are any its colours (P, 2 or 5)."""
-    merged, joined = layers.merged, layers.result.context.stitched
-    faces = merged.faces[(joined.added[merged.faces]).any(axis=1)]
+@dataclass(frozen=True, eq=False)
+class _ScanView:
+    """The clustered scan: mesh, distance (N,) to the completed face, colours (N, 3), (N, 0) where it has none."""
+
+    mesh: Mesh
+    distance: Floats
+    colors: Floats
+
+
+def _scan(data: DisplayData) -> _ScanView:
+    scan_colors = data.result.context.scan.mm.mesh.colors
+    mesh, values = _clustered(data.scan, _with_colors(data.scan.vertices, scan_colors), MAX_SCAN_FACES)
+    points, scan_colors = values[:, :3], values[:, 3:]
+    return _ScanView(mesh, Surface(data.face).closest(points).distance, scan_colors)
+
+
+@dataclass(frozen=True, eq=False)
+class _PatchView:
+    """The clustered patch: mesh, sigma (P,), provenance (P,), and colours (P, 3), (P, 0) where it has none."""
+
+    mesh: Mesh
+    sigma_mm: Floats
+    provenance: Floats
+    colors: Floats
+
+
+def _patch(data: DisplayData) -> _PatchView:
+    merged, is_added = data.merged, data.result.context.stitched.added
+    faces = merged.faces[(is_added[merged.faces]).any(axis=1)]
     if not len(faces):
-        return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros((0, 2))
+        return _PatchView(Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)), np.zeros(0), np.zeros(0), np.zeros((0, 0)))
     used, corner = np.unique(faces, return_inverse=True)
-    values = np.stack([layers.result.merged_sigma_mm[used], layers.merged_kind[used]], axis=1)
-    # a vertex of the rim is measured, its triangle in the patch is not
-    rim = ~joined.added[used]
-    values[rim, 1] = Provenance.MODEL
-    if not rim.all():
-        nearest = cKDTree(merged.vertices[used[~rim]]).query(merged.vertices[used[rim]])[1]
-        values[rim, 1] = values[~rim, 1][nearest]
-    mesh, paint = Mesh(merged.vertices[used], corner.reshape(-1, 3)), layers.result.merged.colors
-    return _coarser(mesh, _with_colours(values, None if paint is None else paint[used]), MOST_PATCH_FACES)
+    provenance = _patch_provenance(data, used)
+    values = np.stack([data.result.merged_sigma_mm[used], provenance], axis=1)
+    mesh, vertex_colors = Mesh(merged.vertices[used], corner.reshape(-1, 3)), data.result.merged.colors
+    values = _with_colors(values, None if vertex_colors is None else vertex_colors[used])
+    mesh, values = _clustered(mesh, values, MAX_PATCH_FACES)
+    return _PatchView(mesh, values[:, 0], values[:, 1], values[:, 2:])
 
 
-def _with_colours(values: Floats, paint: Floats | None) -> Floats:
-    return values if paint is None else np.concatenate([values, np.nan_to_num(paint)], axis=1)
+def _patch_provenance(data: DisplayData, used: Ints) -> Floats:
+    """Provenance (P,) of the patch's vertices `used`: a vertex of the rim is observed, but its triangle is not."""
+    merged, is_rim = data.merged, ~data.result.context.stitched.added[used]
+    provenance = data.merged_provenance[used].astype(float)
+    provenance[is_rim] = Provenance.MODEL
+    if not is_rim.all():
+        nearest = cKDTree(merged.vertices[used[~is_rim]]).query(merged.vertices[used[is_rim]])[1]
+        provenance[is_rim] = provenance[~is_rim][nearest]
+    return provenance
 
 
-def _paint(paint: Floats) -> dict[str, str] | None:
+def _with_colors(values: Floats, vertex_colors: Floats | None) -> Floats:
+    return values if vertex_colors is None else np.concatenate([values, np.nan_to_num(vertex_colors)], axis=1)
+
+
+def _packed_colors(vertex_colors: Floats) -> dict[str, str] | None:
     """Colours (V, 3) as bytes, None where there are none."""
-    return _array(np.rint(255 * np.clip(paint, 0, 1)).astype(np.uint8)) if paint.shape[1] else None
+    if not vertex_colors.shape[1]:
+        return None
+    return _array(np.rint(255 * np.clip(vertex_colors, 0, 1)).astype(np.uint8))
 
 
-def _coarser(mesh: Mesh, values: Floats, most_faces: int) -> tuple[Mesh, Floats]:
-    """A mesh of at most so many faces, and the values of one of the vertices that each of its own stands for."""
-    whole, own = mesh, values
-    cell = 0.9 * np.sqrt(2 * face_areas(mesh).sum() / most_faces)  # a square of the lattice holds two triangles
-    while len(mesh.faces) > most_faces:
-        cells = Cells(whole.vertices, cell_mm=cell)
-        mesh, values = cells.merged(whole), own[cells.first]
-        cell *= 1.1
+def _clustered(mesh: Mesh, values: Floats, max_faces: int) -> tuple[Mesh, Floats]:
+    """A mesh of at most `max_faces` by vertex clustering, and the values (V, K) of one vertex of each cluster."""
+    original, original_values = mesh, values
+    # a square of the grid holds two triangles
+    cell = FIRST_CELL * np.sqrt(2 * face_areas(mesh).sum() / max_faces)
+    while len(mesh.faces) > max_faces:
+        grid = VertexGrid(original.vertices, cell_mm=cell)
+        mesh, values = grid.cluster(original), original_values[grid.representative]
+        cell *= CELL_GROWTH
     return mesh, values
 
 
@@ -144,9 +184,9 @@ def _packed(mesh: Mesh, step_mm: float) -> dict[str, Any]:
     }
 
 
-def _bytes(values: Floats, high: float, shown: Any = True) -> dict[str, str]:
-    level = np.round(np.clip(values / high, 0, 1) * _LEVELS)
-    return _array(np.where(shown, level, 255).astype(np.uint8))
+def _quantised(values: Floats, high: float, shown: Any = True) -> dict[str, str]:
+    level = np.round(np.clip(values / high, 0, 1) * LEVELS)
+    return _array(np.where(shown, level, NO_LEVEL).astype(np.uint8))
 
 
 def _array(values: np.ndarray) -> dict[str, str]:

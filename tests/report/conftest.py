@@ -13,6 +13,9 @@ from facecom.guidance.inpainting import InpaintedView
 from facecom.guidance.rendering import render
 from facecom.guidance.targets import Observations
 from facecom.model.linear.generator import LinearGenerator
+from facecom.report.ablation import Ablation, VariantResult
+from facecom.report.ablation_variants import ABLATION_VARIANTS
+from facecom.report.display_data import DisplayData
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,35 @@ def guided(completion) -> Completion:
     state = COMPLETION.starting_at("enter face frame").run(state)
     report = replace(completion.report, guidance_mm={"skin": 1.0})
     return Completion.from_state(replace(state, report=report))
+
+
+@pytest.fixture(scope="session")
+def data(completion) -> DisplayData:
+    """The completion for display."""
+    return DisplayData(completion)
+
+
+@pytest.fixture(scope="session")
+def bump(sheet) -> Mesh:
+    """A face-sized bowl with a nose to the front."""
+    flat = sheet(40, 40)
+    x, y = (flat.vertices[:, :2] * 4 - 80).T
+    return flat.with_vertices(np.stack([x, y, -0.01 * (x**2 + y**2) + 25 * np.exp(-(x**2 + y**2) / 200)], 1))
+
+
+@pytest.fixture(scope="session")
+def ablation(data) -> Ablation:
+    """An ablation with given values, without any run: the k-th variant moves the face by k mm, and errors grow."""
+    results = [
+        VariantResult(
+            variant=variant,
+            vertices=data.face.vertices + [0.0, 0.0, float(k)],
+            change_mm={"all": 1.111 * k, "nose": 1.222 * k},
+            to_scan_mm={"all": 0.107 + 0.1 * k, "nose": 0.203 + 0.1 * k},
+            held_out_mm=0.511 + 0.1 * k,
+            rim_step_mm=0.319 + 0.1 * k,
+            seconds=1.0,
+        )
+        for k, variant in enumerate(ABLATION_VARIANTS)
+    ]
+    return Ablation(data, tuple(results), data.observed, 18.0)

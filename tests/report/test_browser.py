@@ -16,6 +16,8 @@ FLAGS = (
     "--virtual-time-budget=20000", "--window-size=800,600",
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 
 def opened(chromium: str, html: str, folder) -> tuple[str, list[str]]:
     """The page as it stands after its scripts ran, and what they said to the console."""

@@ -66,7 +66,7 @@ def test_calibration_of_honest_and_of_boastful_errors():
         (lambda dome: figures.bar_plot({}, ylabel="mm"), "nothing to plot"),
         (lambda dome: figures.line_plot({}, xlabel="n", ylabel="s"), "nothing to plot"),
         (lambda dome: figures.line_plot({"a": ([1, 2], [1])}, xlabel="n", ylabel="s"), "'a' needs as many x as y"),
-        (lambda dome: colors.colour_values([1.0], colors.SEQUENTIAL, low=1, high=1), "above low"),
+        (lambda dome: colors.color_values([1.0], colors.SEQUENTIAL, low=1, high=1), "above low"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(dome, call, message):

@@ -1,21 +1,16 @@
-import json
 import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from facecom.completion.provenance import face_provenance
 from facecom.geometry.correspondence import OrientedSurface
-from facecom.geometry.mesh import Mesh
 from facecom.provenance import Provenance
 from facecom.report import viewer3d
 from facecom.report.display_data import DisplayData
 from facecom.report.html import report_html
-from facecom.report.html_elements import link, picture, tag
 
 MOST_BYTES = 8_000_000
 NASTY = "<script>alert(\"1\")</script> & 'ü'.ply"
@@ -51,11 +46,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def layers(completion):
-    return DisplayData(completion)
-
-
-@pytest.fixture(scope="module")
 def html(completion):
     return report_html(completion, name=NASTY, overview=np.full((40, 80, 3), 200, np.uint8))
 
@@ -74,22 +64,13 @@ def test_the_page_is_small_enough_to_be_mailed(html):
     assert 100_000 < len(html.encode()) < MOST_BYTES
 
 
-def test_a_large_scan_makes_no_larger_view(completion, layers, sheet):
-    wide = sheet(400, 400)
-    x, y = wide.vertices[:, :2].T - 200
-    own = DisplayData(completion)
-    own.__dict__["scan"] = wide.with_vertices(np.stack([x, y, 30 * np.cos(0.02 * x) * np.cos(0.02 * y)], 1))
-    faces = viewer3d.scene(own)["objects"]["scan"]["faces"]["data"]
-    assert 0 < len(b64decode(faces)) <= 3 * 4 * viewer3d.MOST_SCAN_FACES
-
-
 def test_a_file_name_is_text_and_never_markup(html):
     assert NASTY not in html
     assert "<script>alert" not in html
     assert NASTY in Page(html).text
 
 
-def test_the_page_shows_the_figures_of_the_report(completion):
+def test_the_page_shows_the_values_of_the_report(completion):
     report = replace(
         completion.report,
         unit="m",
@@ -121,7 +102,7 @@ def test_the_page_shows_the_figures_of_the_report(completion):
     assert "not a medical device" in text
 
 
-def test_each_stage_says_what_came_in_and_whether_it_took_part(html):
+def test_each_stage_is_numbered_and_says_whether_it_took_part(html):
     text = Page(html).text
     titles = re.findall(r"(?<![\d.])(\d)\. [A-Z]", text)  # not the end of a version number
     assert titles == [str(k + 1) for k in range(len(titles))] and len(titles) >= 7
@@ -137,93 +118,29 @@ def test_without_the_plotting_library_the_page_says_so(completion, monkeypatch):
     assert "<script" not in html
 
 
-def unpack(array, step=1.0):
-    return np.frombuffer(b64decode(array["data"]), array["type"].replace("u", "<u").replace("i", "<i")) * step
-
-
-def test_the_view_holds_the_face_to_a_hundredth_of_a_millimetre(layers):
-    scene = viewer3d.scene(layers)
-    face = scene["objects"]["face"]
-    found = unpack(face["xyz"], scene["step_mm"]).reshape(-1, 3)
-    assert np.abs(found - layers.face.vertices).max() < 0.01
-    assert np.array_equal(unpack(face["faces"]).reshape(-1, 3), layers.face.faces)
-    assert np.array_equal(unpack(face["provenance"]), layers.kind)
-    sigma = unpack(face["sigma"], scene["high"]["sigma"] / scene["levels"])
-    inside = layers.result.sigma_mm < scene["high"]["sigma"]
-    assert np.abs(sigma - layers.result.sigma_mm)[inside].max() <= scene["high"]["sigma"] / scene["levels"]
-    assert (unpack(face["distance"])[~layers.measured] == 255).all()
-    json.loads(viewer3d.json_for_script(scene))
-
-
-def test_what_the_other_side_shows_is_told_from_what_no_side_shows(layers):
-    mirror = layers.result.template.mirror
-    assert (layers.kind[layers.measured] == Provenance.OBSERVED).all()
-    assert layers.measured[mirror[layers.kind == Provenance.MIRRORED]].all()
-    assert not layers.measured[mirror[layers.kind == Provenance.MODEL]].any()
-    x, y, _ = layers.face.vertices.T
-    cheek = np.hypot(x - 45, y + 15) < 8
-    assert (layers.kind[cheek] == Provenance.MIRRORED).mean() > 0.8
-    fresh = layers.merged_kind[len(layers.scan.vertices) :]
-    assert (layers.merged_kind[: len(layers.scan.vertices)] == Provenance.OBSERVED).all() and (
-        fresh != Provenance.OBSERVED
-    ).all()
-
-
-def test_pieces_of_markup_refuse_what_would_load_something():
-    with pytest.raises(ValueError, match="https"):
-        link("x", "javascript:alert(1)")
-    with pytest.raises(ValueError, match="travel"):
-        picture("https://example.org/a.png", "x")
-    assert tag("p", "<i>") == "<p>&lt;i&gt;</p>"
-
-
-def test_a_place_of_the_scan_that_is_off_the_face_is_shown_as_far_and_never_as_nothing(completion, layers):
-    """Two millimetres off over a cheek; what is as far as hair has no distance."""
-    own, scan = DisplayData(completion), layers.scan
-    x, y, _ = scan.vertices.T
-    lifted, hair = np.hypot(x + 40, y + 15) < 10, y > 60
-    moved = scan.vertices + np.where(lifted, 2.0, np.where(hair, 30.0, 0.0))[:, None] * [0, 0, 1.0]
-    own.__dict__["scan"] = scan.with_vertices(moved)
-    scene = viewer3d.scene(own)
-    levels = unpack(scene["objects"]["scan"]["distance"])
-    shown = levels[lifted] * scene["high"]["distance"] / scene["levels"]
-    assert lifted.sum() > 20 and (levels[lifted] < 255).all() and np.median(shown) > 1.0
-    assert (levels[hair] == 255).mean() > 0.9
-
-
-def test_what_a_picture_told_is_a_kind_of_its_own_and_its_pictures_are_shown(completion, guided):
-    """Nothing that was measured, and all of it where pixels were; the stage shows what the networks saw."""
-    plain, layers = DisplayData(completion), DisplayData(guided)
-    assert Provenance.GUIDED not in plain.kinds
+@pytest.mark.slow
+def test_guided_vertices_have_their_provenance_and_the_stage_shows_its_views(completion, guided):
+    """None of what was observed, and all of it where inpainted pixels were; the stage shows their views."""
+    plain, data = DisplayData(completion), DisplayData(guided)
+    assert Provenance.GUIDED not in plain.present_provenance
     told = np.unique(guided.context.guidance.found.observations.corners)
-    told = told[~layers.measured[told]]
+    told = told[~data.observed[told]]
     assert len(told) > 5
-    assert (layers.kind[told] == Provenance.GUIDED).all()
-    assert (layers.kind[layers.measured] == Provenance.OBSERVED).all()
-    assert (layers.merged_kind == Provenance.GUIDED).any()
+    assert (data.provenance[told] == Provenance.GUIDED).all()
+    assert (data.provenance[data.observed] == Provenance.OBSERVED).all()
+    assert (data.merged_provenance == Provenance.GUIDED).any()
     page = report_html(guided, name="g", overview=np.zeros((4, 8, 3), np.uint8))
     words = Page(page).text
-    assert "guided (made up, a picture had a say)" in words
-    assert "painted in, view front" in words
-    assert "seen by the parser, nose" in words
+    assert "guided (made up, with an inpainted image)" in words
+    assert "inpainted, view front" in words
+    assert "observed by the parser, nose" in words
     assert "regions, view front" not in words
     assert page.count("data:image/jpeg") == 3 + report_html(
         completion, name="g", overview=np.zeros((4, 8, 3), np.uint8)
     ).count("data:image/jpeg")
 
 
-def test_what_has_relief_laid_on_is_a_kind_of_its_own(completion):
-    layers = DisplayData(completion)
-    made, seen = np.flatnonzero(layers.made)[:50], np.flatnonzero(layers.measured)[:50]
-    points = layers.face.vertices[np.concatenate([made, seen])]
-    source = np.repeat([Provenance.SYNTHESISED, Provenance.OBSERVED], 50)
-    skin = SimpleNamespace(smooth=Mesh(points, np.zeros((0, 3), int)), provenance=source)
-    kind = face_provenance(replace(completion.state, detail=skin))
-    assert (kind[made] == Provenance.SYNTHESISED).all()
-    assert (kind[seen] == Provenance.OBSERVED).all()
-    assert not (layers.kind == Provenance.SYNTHESISED).any()
-
-
+@pytest.mark.slow
 def test_colours_are_shown_where_the_scan_has_them(completion, html):
     """Filled in on what was made; a scan without any has no such button."""
     assert "As scanned" not in html

@@ -1,4 +1,4 @@
-"""The viewer as a whole: a server, a line, and the visitors whose pages are open or will come back."""
+"""The viewer: its server, its job queue, and the sessions of its clients."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import Any
 
 from facecom.apps.viewer.http.access import Access, is_local, new_token
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.server import VISIT, start, stop
-from facecom.apps.viewer.scene.viser_scene import set_the_scene
+from facecom.apps.viewer.http.server import SESSION_KEY, start_server, stop_server
+from facecom.apps.viewer.scene.viser_scene import configure_initial_view
 from facecom.apps.viewer.session.client_controller import ClientController, ViewerContext
 from facecom.apps.viewer.session.job_queue import JobQueue
 from facecom.apps.viewer.session.session_store import SessionStore
 from facecom.model.linear.generator import LinearGenerator
 
+MIN_TOKEN_LENGTH = 16
+"""Characters of a token that a caller chooses."""
+DEFAULT_PORT = 8080
+
 
 @dataclass(frozen=True)
-class Running:
-    """A viewer that runs.
+class RunningViewer:
+    """A running viewer.
 
-    address : what to open in a browser, with the token where there is one; port : of the server
+    address : the address to open in a browser, with the token where there is one; port : of the server
     """
 
     address: str
@@ -34,24 +38,24 @@ class Running:
 def viewer(
     *,
     host: str = "127.0.0.1",
-    port: int = 8080,
+    port: int = DEFAULT_PORT,
     token: str | None = None,
     limits: Limits | None = None,
     model: LinearGenerator | None = None,
-) -> Iterator[Running]:
+) -> Iterator[RunningViewer]:
     """Serve the viewer while the block runs.
 
     Parameters
     ----------
     host : address to listen on
     port : 0 for any that is free
-    token : what a visitor must know; on anything but this machine's own address one is made unless given
+    token : what a client must know; one is made unless given, except on a loopback address, which needs none
     limits : Limits
     model : the face model; the shipped one unless given
 
     Yields
     ------
-    Running
+    RunningViewer
 
     Raises
     ------
@@ -61,41 +65,45 @@ def viewer(
         When viser is not installed.
     """
     limits = limits or Limits()
-    if token is not None and len(token) < 16:
-        raise ValueError(f"the token must have at least 16 characters, got {len(token)}; leave it out to have one made")
+    if token is not None and len(token) < MIN_TOKEN_LENGTH:
+        raise ValueError(
+            f"the token must have at least {MIN_TOKEN_LENGTH} characters, got {len(token)}; "
+            "leave it out to have one made"
+        )
     if token is None and not is_local(host):
         token = new_token()
-    server = start(host, port, access=Access(token, is_local(host)), limits=limits)
-    line = JobQueue(limits.waiting)
-    shop = ViewerContext(line, model or LinearGenerator.load(), limits)
-    room = SessionStore(lambda: ClientController(shop), limits)
+    server = start_server(host, port, access=Access(token, is_local(host)), limits=limits)
+    queue = JobQueue(limits.jobs)
+    context = ViewerContext(queue, model or LinearGenerator.load(), limits)
+    store = SessionStore(lambda: ClientController(context), limits)
     try:
-        _receive(server, room)
+        _connect_clients(server, store)
         number = server.get_port()
-        yield Running(f"http://{_name(host)}:{number}/" + (f"?token={token}" if token else ""), number)
+        query = f"?token={token}" if token else ""
+        yield RunningViewer(f"http://{_host_name(host)}:{number}/{query}", number)
     finally:
-        line.close()
-        room.close()
-        stop(server)
+        queue.close()
+        store.close()
+        stop_server(server)
 
 
-def _name(host: str) -> str:
-    """What to call the server in an address."""
+def _host_name(host: str) -> str:
+    """The server's name in an address."""
     if host in ("0.0.0.0", "::", ""):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
 
 
-def _receive(server: Any, room: SessionStore[ClientController]) -> None:
-    set_the_scene(server)
+def _connect_clients(server: Any, store: SessionStore[ClientController]) -> None:
+    configure_initial_view(server)
 
     @server.on_client_connect
     async def _(client: Any) -> None:
-        key = VISIT.get()
-        await asyncio.get_running_loop().run_in_executor(None, room.enter, key, client)
-        if client.client_id not in server.get_clients():  # it was closed while it was furnished
-            room.gone(client.client_id)
+        key = SESSION_KEY.get()
+        await asyncio.get_running_loop().run_in_executor(None, store.connect, key, client)
+        if client.client_id not in server.get_clients():  # the page was closed meanwhile
+            store.disconnect(client.client_id)
 
     @server.on_client_disconnect
     def _(client: Any) -> None:
-        room.gone(client.client_id)
+        store.disconnect(client.client_id)

@@ -45,11 +45,11 @@
   function ramp() {
     const top = scene.levels / 255, steps = scene.ramp.length - 1;
     const scale = scene.ramp.map((colour, k) => [top * k / steps * 0.9999, colour]);
-    return scale.concat([[top, scene.unseen], [1, scene.unseen]]);
+    return scale.concat([[top, scene.no_value], [1, scene.no_value]]);
   }
 
-  function byKind(mesh) {
-    const kinds = scene.kinds, count = mesh.faces.length / 3, cells = new Uint8Array(count), own = mesh.provenance;
+  function byProvenance(mesh) {
+    const kinds = scene.provenance, count = mesh.faces.length / 3, cells = new Uint8Array(count), own = mesh.provenance;
     for (let f = 0; f < count; f++) {
       cells[f] = Math.max(own[mesh.faces[3 * f]], own[mesh.faces[3 * f + 1]], own[mesh.faces[3 * f + 2]]);
     }
@@ -74,11 +74,11 @@
     const uid = `${name} ${colour}`;
     const base = {type: "mesh3d", name, uid, x: mesh.x, y: mesh.y, z: mesh.z, i: mesh.i, j: mesh.j, k: mesh.k, ...light};
     if (colour === "provenance") {
-      return mesh.provenance ? {...base, ...byKind(mesh)} : {...base, color: scene.kinds[0].colour};
+      return mesh.provenance ? {...base, ...byProvenance(mesh)} : {...base, color: scene.provenance[0].colour};
     }
     if (colour === "plain") return {...base, color: scene.plain};
-    if (colour === "colour") return mesh.paint ? {...base, vertexcolor: mesh.paint} : {...base, color: scene.unseen};
-    if (!mesh[colour]) return {...base, color: scene.unseen};
+    if (colour === "colour") return mesh.paint ? {...base, vertexcolor: mesh.paint} : {...base, color: scene.no_value};
+    if (!mesh[colour]) return {...base, color: scene.no_value};
     return {...base, intensity: mesh[colour], colorscale: ramp(), cmin: 0, cmax: 255, showscale: false};
   }
 
@@ -98,7 +98,7 @@
     const names = state.show.split("+").filter(name => meshes[name].faces.length);
     const own = names.map(name => trace(name, state.colour));
     legend();
-    document.getElementById("kinds").hidden = state.colour !== "provenance";
+    document.getElementById("legend").hidden = state.colour !== "provenance";
     return Plotly.react(place, own, layout, options);
   }
 

@@ -24,7 +24,11 @@ MARGIN = 40
 expect.set_options(timeout=PATIENCE_MS)
 
 # what the browser leaves open when it is closed is not ours, and what is told to a page that has just gone is lost
-pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.filterwarnings("ignore:Queued a ")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Queued a "),
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""The server: who may see the page, what may be uploaded, what a browser may say."""
+"""The web server: access control, uploads, limits, and the filter of websocket messages."""

@@ -1,6 +1,6 @@
-"""Who may see the page: the token, the names under which the server is asked for, and pages of other sites.
+"""Access control: the token, the allowed host names, and the same-origin check.
 
-Every request is judged before anything is served, the page and the websocket alike.
+Every request, of the page and of the websocket alike, is checked before anything is served.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from enum import Enum
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
-COOKIE, BROWSER = "facecom", "facecom-browser"
+TOKEN_COOKIE, BROWSER_COOKIE = "facecom", "facecom-browser"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+TOKEN_BYTES, SESSION_PATH_BYTES = 32, 16
+"""Random bytes of a token, a browser's identifier and a cookie's key; and of a session's path."""
 
 
-class Answer(Enum):
-    """What a request is told."""
+class AccessDecision(Enum):
+    """What is done with a request."""
 
-    ENTER = "enter"
-    """Go on."""
-    WELCOME = "welcome"
-    """The address carries the token: set the cookie and come back without it."""
+    ALLOW = "allow"
+    SET_COOKIE = "set cookie"
+    """The address carries the token: set the cookie and redirect to the address without it."""
     NO_TOKEN = "no token"
     FOREIGN = "foreign"
-    """Asked for under another name, or by a page of another site."""
+    """Refused: another host name, or a page of another origin."""
 
 
 def is_local(host: str) -> bool:
@@ -49,102 +50,107 @@ def is_local(host: str) -> bool:
 
 def new_token() -> str:
     """A token that cannot be guessed: 256 random bits."""
-    return secrets.token_urlsafe(32)
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 @dataclass(frozen=True)
 class Access:
-    """Judges requests; comparisons with the token take the same time whatever was sent.
+    """Decides on requests; comparisons with the token take constant time.
 
     Parameters
     ----------
-    token : str or None; None lets everybody in who may ask at all
-    local_only : bool, whether the server answers to the names of this machine alone, so that no page elsewhere can
-        point a name of its own at it
-    key : bytes, what the cookie is derived from the token with; another for each run
+    token : str or None; without one every request of an allowed host and origin is let in
+    local_only : bool, whether only the names of this machine are allowed as host, against DNS rebinding
+    key : bytes, HMAC key with which the cookie is derived from the token; a new one for each run
 
     Examples
     --------
     >>> access = Access(token="secret", local_only=False)
-    >>> access.judge("/", host=["face.example:8080"]).value
+    >>> access.decide("/", host=["face.example:8080"]).value
     'no token'
-    >>> access.judge("/?token=secret", host=["face.example:8080"]).value
-    'welcome'
+    >>> access.decide("/?token=secret", host=["face.example:8080"]).value
+    'set cookie'
     """
 
     token: str | None
     local_only: bool
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(TOKEN_BYTES), repr=False)
 
-    def judge(
+    def decide(
         self, target: str, *, host: Iterable[str], origin: Iterable[str] = (), cookie: Iterable[str] = ()
-    ) -> Answer:
-        """What to tell a request.
+    ) -> AccessDecision:
+        """Decide on a request.
 
         Parameters
         ----------
         target : path and query as the request line has them
         host, origin, cookie : all headers of that name
+
+        Returns
+        -------
+        AccessDecision
         """
         hosts, origins = list(host), list(origin)
         if len(hosts) != 1 or len(origins) > 1:
-            return Answer.FOREIGN
+            return AccessDecision.FOREIGN
         asked = urlsplit(f"//{hosts[0]}")
         if self.local_only and asked.hostname not in LOCAL_NAMES:
-            return Answer.FOREIGN
+            return AccessDecision.FOREIGN
         if origins and urlsplit(origins[0]).netloc != asked.netloc:
-            return Answer.FOREIGN
-        if self.token is None or self._knows(cookie):
-            return Answer.ENTER
+            return AccessDecision.FOREIGN
+        if self.token is None or self._has_token_cookie(cookie):
+            return AccessDecision.ALLOW
         given = parse_qs(urlsplit(target).query).get("token", [""])[0]
-        return Answer.WELCOME if _same(given, self.token) else Answer.NO_TOKEN
+        return AccessDecision.SET_COOKIE if _equal_in_constant_time(given, self.token) else AccessDecision.NO_TOKEN
 
     def cookie_value(self) -> str:
-        """What the browser keeps: not the token, and worth nothing after this run."""
+        """The value of the cookie: an HMAC of the token, which is worth nothing after this run."""
         return hmac.new(self.key, (self.token or "").encode(), hashlib.sha256).hexdigest()
 
-    def _knows(self, headers: Iterable[str]) -> bool:
+    def _has_token_cookie(self, headers: Iterable[str]) -> bool:
         pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
-        right = [_same(value, self.cookie_value()) for name, _, value in pairs if name == COOKIE]
+        right = [
+            _equal_in_constant_time(value, self.cookie_value()) for name, _, value in pairs if name == TOKEN_COOKIE
+        ]
         return any(right)  # after every cookie of that name was looked at to its end
 
 
-def new_browser() -> str:
-    """What a browser is known by among others of the same token: 256 random bits."""
-    return secrets.token_urlsafe(32)
+def new_browser_id() -> str:
+    """An identifier that tells one browser from others with the same token: 256 random bits."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
-def new_visit() -> str:
-    """The path of a new session: it names the session among those of one browser, and says nothing without that."""
-    return "/" + secrets.token_urlsafe(16)
+def new_session_path() -> str:
+    """The path of a new session, 128 random bits; it opens the session only together with the browser's cookie."""
+    return "/" + secrets.token_urlsafe(SESSION_PATH_BYTES)
 
 
-def is_visit(path: str) -> bool:
-    """Whether a path is one that `new_visit` might have made.
+def is_session_path(path: str) -> bool:
+    """Whether a path has the form of `new_session_path`.
 
     Examples
     --------
-    >>> is_visit(new_visit()), is_visit("/../../etc/passwd")
+    >>> is_session_path(new_session_path()), is_session_path("/../../etc/passwd")
     (True, False)
     """
     return re.fullmatch(r"/[A-Za-z0-9_-]{22}", path) is not None
 
 
-def browser_of(cookies: Iterable[str]) -> str | None:
-    """The browser that cookie headers name, None unless it is exactly one."""
+def browser_id(cookies: Iterable[str]) -> str | None:
+    """The browser identifier in cookie headers, None unless there is exactly one."""
     pairs = [pair.strip().partition("=") for header in cookies for pair in header.split(";")]
-    named = [value for name, _, value in pairs if name == BROWSER]
+    named = [value for name, _, value in pairs if name == BROWSER_COOKIE]
     return named[0] if len(named) == 1 and re.fullmatch(r"[A-Za-z0-9_-]{43}", named[0]) else None
 
 
-def key_of(path: str, cookies: Iterable[str]) -> str | None:
-    """What a session is kept under: the browser and the path, hashed; None where either is lacking."""
-    browser = browser_of(cookies)
-    if browser is None or not is_visit(path):
+def session_key(path: str, cookies: Iterable[str]) -> str | None:
+    """The key under which a session is stored: SHA-256 of browser identifier and path; None where either is lacking."""
+    browser = browser_id(cookies)
+    if browser is None or not is_session_path(path):
         return None
     return hashlib.sha256(f"{browser}{path}".encode()).hexdigest()
 
 
-def _same(given: str, wanted: str) -> bool:
-    """Whether two texts are equal, in a time that does not tell how much of them is."""
+def _equal_in_constant_time(given: str, wanted: str) -> bool:
+    """Whether two texts are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(wanted.encode()).digest())

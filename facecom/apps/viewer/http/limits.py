@@ -1,4 +1,4 @@
-"""What one server lets its visitors do, in numbers."""
+"""Limits of one server, against clients that would take the machine from the others."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds that keep one visitor from taking the machine from the others.
+    """Upper limits for uploads, sessions and jobs.
 
     Parameters
     ----------
-    upload_mb : size of one uploaded file at most, in units of 1e6 bytes
+    upload_mb : size of one uploaded file, in units of 1e6 bytes
     uploads : files that one page may upload
-    vertices : vertices of a scan at most
+    vertices : vertices of a scan
     sessions : pages open at once
-    waiting : jobs in line at once, the running one included
-    kept : sessions kept while their page is away
-    keep_minutes : how long
-    samples : faces drawn from the posterior for the slider
+    jobs : jobs in the queue, the running one included
+    stored_sessions : sessions stored while their page is closed
+    keep_minutes : minutes for which such a session is stored
+    samples : posterior samples that the slider offers
 
     Raises
     ------
@@ -35,8 +35,8 @@ class Limits:
     uploads: int = 30
     vertices: int = 400_000
     sessions: int = 8
-    waiting: int = 8
-    kept: int = 8
+    jobs: int = 8
+    stored_sessions: int = 8
     keep_minutes: int = 20
     samples: int = 8
 
@@ -47,5 +47,5 @@ class Limits:
 
     @property
     def upload_bytes(self) -> int:
-        """Size of one uploaded file at most."""
+        """Largest size of one uploaded file, bytes."""
         return self.upload_mb * 1_000_000

@@ -1,4 +1,4 @@
-"""What a browser may say over the websocket: a list of words, sizes, and uploads within their bounds."""
+"""Filter of websocket messages: an allow-list of types, and uploads within their limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
 
-WORDS = frozenset(
+ALLOWED_MESSAGES = frozenset(
     {
         "ViewerCameraMessage",
         "GuiUpdateMessage",
@@ -21,27 +21,27 @@ WORDS = frozenset(
         "FileTransferPartAck",
     }
 )
-"""Messages of viser 1.1 that this page needs, besides uploads; sharing through viser's public tunnel is none."""
-START, PART, UUID = "FileTransferStartUpload", "FileTransferPart", "transfer_uuid"
-MOST_BYTES = 4_000_000
-"""A websocket message is no longer than this; browsers send files in pieces of half a megabyte."""
-MOST_PARTS = 4096
+"""Types of viser 1.1 that this page needs, besides uploads; viser's public sharing tunnel is not among them."""
+UPLOAD_START, UPLOAD_PART, TRANSFER_ID = "FileTransferStartUpload", "FileTransferPart", "transfer_uuid"
+MAX_MESSAGE_BYTES = 4_000_000
+"""Longest websocket message; browsers send files in parts of half a megabyte."""
+MAX_UPLOAD_PARTS = 4096
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload on its way: its name on the wire, what was declared, and what has come."""
+    """An upload in progress: its identifier, its declared size in bytes and parts, and what was received."""
 
-    transfer: str
-    size: int
-    parts: int
-    seen: frozenset[int] = frozenset()
-    come: int = 0
+    transfer_id: str
+    size_bytes: int
+    n_parts: int
+    received_parts: frozenset[int] = frozenset()
+    received_bytes: int = 0
 
 
 @dataclass
 class MessageFilter:
-    """Watches what one connection says.
+    """Filters the messages of one connection.
 
     Parameters
     ----------
@@ -49,51 +49,53 @@ class MessageFilter:
 
     Examples
     --------
-    >>> Meter(Limits()).admit({"type": "ShareUrlRequest"}) is None
+    >>> MessageFilter(Limits()).admit({"type": "ShareUrlRequest"}) is None
     True
-    >>> Meter(Limits()).admit({"type": "GuiUpdateMessage", "uuid": "a"})["uuid"]
+    >>> MessageFilter(Limits()).admit({"type": "GuiUpdateMessage", "uuid": "a"})["uuid"]
     'a'
     """
 
     limits: Limits
-    open: Upload | None = field(default=None, init=False)
-    started: int = field(default=0, init=False)
+    upload: Upload | None = field(default=None, init=False)
+    n_uploads: int = field(default=0, init=False)
 
     def admit(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The message as it may go on, or None.
+        """The message to pass on, None for one that is dropped.
 
-        An upload that is too large goes on as one of no bytes, so that the page can say so.
+        An upload that is too large is passed on as one of no bytes, so that the page can say so.
         """
-        word = message.get("type")
-        if word == START:
+        kind = message.get("type")
+        if kind == UPLOAD_START:
             return self._start(message)
-        if word == PART:
+        if kind == UPLOAD_PART:
             return self._part(message)
-        return message if word in WORDS else None
+        return message if kind in ALLOWED_MESSAGES else None
 
     def _start(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        size, parts, transfer = _count(message.get("size_bytes")), _count(message.get("part_count")), message.get(UUID)
-        if size is None or parts is None or parts > MOST_PARTS or not isinstance(transfer, str):
+        size, n_parts = _non_negative(message.get("size_bytes")), _non_negative(message.get("part_count"))
+        transfer_id = message.get(TRANSFER_ID)
+        if size is None or n_parts is None or n_parts > MAX_UPLOAD_PARTS or not isinstance(transfer_id, str):
             return None
-        self.started += 1
-        if self.started > self.limits.uploads or size > self.limits.upload_bytes:
+        self.n_uploads += 1
+        if self.n_uploads > self.limits.uploads or size > self.limits.upload_bytes:
             return {**message, "size_bytes": 0, "part_count": 0}
-        if self.open is not None:
+        if self.upload is not None:
             return None
-        self.open = Upload(transfer, size, parts) if parts else None
+        self.upload = Upload(transfer_id, size, n_parts) if n_parts else None
         return message
 
     def _part(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        now, content, index = self.open, message.get("content"), _count(message.get("part_index"))
-        if now is None or message.get(UUID) != now.transfer or not isinstance(content, bytes):
+        upload, content, index = self.upload, message.get("content"), _non_negative(message.get("part_index"))
+        if upload is None or message.get(TRANSFER_ID) != upload.transfer_id or not isinstance(content, bytes):
             return None
-        if index is None or index >= now.parts or index in now.seen or now.come + len(content) > now.size:
+        received = upload.received_bytes + len(content)
+        if index is None or index >= upload.n_parts or index in upload.received_parts or received > upload.size_bytes:
             return None
-        now = replace(now, seen=now.seen | {index}, come=now.come + len(content))
-        self.open = now if len(now.seen) < now.parts else None
+        upload = replace(upload, received_parts=upload.received_parts | {index}, received_bytes=received)
+        self.upload = upload if len(upload.received_parts) < upload.n_parts else None
         return message
 
 
-def _count(value: Any) -> int | None:
-    """The value where it is a whole number of at least zero."""
+def _non_negative(value: Any) -> int | None:
+    """The value where it is an integer of at least zero, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,4 +1,4 @@
-"""HTTP answers: viser's page with our title and the drop of files, refusals, and the headers that go with them."""
+"""HTTP responses: viser's page with our title and file drop, refusals, and their security headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facecom.errors import need
 
 # viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
 # nothing may come from or go to another place, and no address may name another server for its websocket.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob: data:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self' data: blob: ws://{host} wss://{host}; worker-src 'self' blob: data:; "
@@ -30,20 +30,20 @@ HEADERS = {
 }
 
 
-def text(status: http.HTTPStatus, words: str) -> Any:
-    """A plain answer."""
-    return _response(status, words.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+def text_response(status: http.HTTPStatus, text: str) -> Any:
+    """A response of plain text."""
+    return _response(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
-def redirect(path: str, cookie: str | None = None) -> Any:
-    """The way to another path, with a cookie to keep."""
-    return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": path} | _kept(cookie))
+def redirect_response(path: str, cookie: str | None = None) -> Any:
+    """A redirect to another path, with a cookie, name=value, to set."""
+    return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": path} | _cookie_header(cookie))
 
 
-def dressed(response: Any, path: str, limits: Limits, *, host: str, cookie: str | None = None) -> Any:
-    """viser's answer with our headers; its page with our title and script.
+def secured_response(response: Any, path: str, limits: Limits, *, host: str, cookie: str | None = None) -> Any:
+    """viser's response with our headers; its page with our title and script.
 
-    host : name and port under which the page was asked for
+    host : name and port of the request's Host header
     """
     kind = response.headers.get("Content-Type", "text/plain")
     body = response.body
@@ -51,13 +51,14 @@ def dressed(response: Any, path: str, limits: Limits, *, host: str, cookie: str 
         body = gzip.decompress(body)
     if path.partition("?")[0] in ("/", "/index.html"):
         body = _with_script(body.decode(), limits).encode()
-    own = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host) else ""
-    headers = {"Content-Type": kind, "Content-Security-Policy": POLICY.format(host=own)}
-    return _response(http.HTTPStatus(response.status_code), body, headers | _kept(cookie))
+    websocket_host = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host) else ""
+    policy = CONTENT_SECURITY_POLICY.format(host=websocket_host)
+    headers = {"Content-Type": kind, "Content-Security-Policy": policy}
+    return _response(http.HTTPStatus(response.status_code), body, headers | _cookie_header(cookie))
 
 
-def _kept(cookie: str | None) -> dict[str, str]:
-    """A cookie, name=value, that scripts cannot read and that other sites cannot send."""
+def _cookie_header(cookie: str | None) -> dict[str, str]:
+    """The header that sets a cookie, name=value, which scripts cannot read and other sites cannot send."""
     return {} if cookie is None else {"Set-Cookie": f"{cookie}; Path=/; HttpOnly; SameSite=Strict"}
 
 
@@ -71,5 +72,5 @@ def _with_script(html: str, limits: Limits) -> str:
 def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str]) -> Any:
     response = need("websockets.http11", extra="viewer").Response
     structures = need("websockets.datastructures", extra="viewer")
-    every = {**HEADERS, **headers, "Content-Length": str(len(body))}
-    return response(int(status), status.phrase, structures.Headers(**every), body)
+    merged = {**HEADERS, **headers, "Content-Length": str(len(body))}
+    return response(int(status), status.phrase, structures.Headers(**merged), body)

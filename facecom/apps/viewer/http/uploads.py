@@ -1,4 +1,4 @@
-"""Uploads: by content and name; the name only says which format it is and what to call it on the page."""
+"""Uploaded scans: the suffix of the name chooses the reader, the rest of it is only displayed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan
 
 SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".pcd", ".xyz")
-"""One file each: glTF with its parts beside it is left out."""
+"""Formats of one file each; glTF with separate buffers is not among them."""
+MAX_NAME_LENGTH, PCD_HEADER_BYTES = 60, 4096
+"""Characters of a name that are displayed, and bytes in which a PCD file states its encoding."""
 
 
 @dataclass(frozen=True, eq=False)
-class Uploaded:
-    """A scan that was uploaded: a name to show and the mesh, in its own unit and frame."""
+class UploadedScan:
+    """An uploaded scan: its display name and its mesh, in its own unit and frame."""
 
     name: str
     mesh: Mesh
 
 
 def clean_name(name: str) -> str:
-    """What may be shown of a file's name: letters, digits, dots, dashes and underscores of its last part, 60 at most.
+    """The display name of a file: letters, digits, dots, dashes and underscores of its last part, 60 at most.
 
     Examples
     --------
@@ -33,19 +35,19 @@ def clean_name(name: str) -> str:
     'my_scan_b_.PLY'
     """
     last = re.split(r"[/\\]", name)[-1]
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-60:].lstrip("._-")
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-MAX_NAME_LENGTH:].lstrip("._-")
     return plain or "scan"
 
 
-def read_upload(name: str, content: bytes, *, limits: Limits) -> Uploaded:
+def read_upload(name: str, content: bytes, *, limits: Limits) -> UploadedScan:
     """Read an uploaded scan.
 
-    The bytes lie in a folder of their own under a name of ours while they are read, and nothing of it stays.
+    While they are read the bytes lie in a temporary folder, under a name that does not come from the client.
 
     Raises
     ------
     ScanError
-        When it is empty, too large, of no known format, unreadable, or has too many vertices.
+        When it is empty, too large, of an unknown format, unreadable, or has too many vertices.
     """
     shown = clean_name(name)
     suffix = Path(shown).suffix.lower()
@@ -56,7 +58,7 @@ def read_upload(name: str, content: bytes, *, limits: Limits) -> Uploaded:
             f"{shown} is empty, larger than {limits.upload_mb} MB, or one of more than {limits.uploads} uploads; "
             "make it smaller, or load the page again"
         )
-    if suffix == ".pcd" and b"binary_compressed" in content[:4096]:
+    if suffix == ".pcd" and b"binary_compressed" in content[:PCD_HEADER_BYTES]:
         raise ScanError(f"{shown} is compressed, and might hold any amount of data; save it as a binary PCD")
     with tempfile.TemporaryDirectory(prefix="facecom-") as folder:
         path = Path(folder) / f"scan{suffix}"
@@ -69,4 +71,4 @@ def read_upload(name: str, content: bytes, *, limits: Limits) -> Uploaded:
         raise ScanError(
             f"{shown} has {len(mesh.vertices):,} vertices, more than the {limits.vertices:,} allowed here; decimate it"
         )
-    return Uploaded(shown, mesh)
+    return UploadedScan(shown, mesh)

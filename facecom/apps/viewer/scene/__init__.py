@@ -1,1 +1,1 @@
-"""What the page shows: painted surfaces, controls and the brush."""
+"""What a page shows: coloured meshes, controls and the brush."""

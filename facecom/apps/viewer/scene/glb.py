@@ -1,17 +1,21 @@
-"""A painted surface as a GLB file for the page: colors by vertex, a dull material, both sides lit."""
+"""GLB files of coloured meshes for the page: colours by vertex, a matt material, both sides lit."""
 
 from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
 
+ROUGHNESS = 0.85
+"""Of the material, nearly matt as skin is."""
+
 
 def glb_bytes(vertices: Floats, faces: Ints, normals: Floats, colors: Floats) -> bytes:
-    """Encode a mesh.
+    """Encode a coloured mesh as GLB.
 
     Parameters
     ----------
@@ -31,41 +35,62 @@ def glb_bytes(vertices: Floats, faces: Ints, normals: Floats, colors: Floats) ->
     >>> glb_bytes(flat, np.array([[0, 1, 2]]), np.tile([0.0, 0, 1], (3, 1)), np.ones((3, 3)))[:4]
     b'glTF'
     """
-    place = np.ascontiguousarray(vertices, "<f4")
-    # glTF's colors are linear light
-    light = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
-    paint = np.full((len(place), 4), 65535, "<u2")
-    paint[:, :3] = np.rint(np.clip(light, 0.0, 1.0) * 65535)
-    blocks = [place, np.ascontiguousarray(normals, "<f4"), paint, np.ascontiguousarray(faces, "<u4")]
-    types = [("VEC3", 5126, False), ("VEC3", 5126, False), ("VEC4", 5123, True), ("SCALAR", 5125, False)]
-    views, accessors, start = [], [], 0
-    for block, (kind, component, normalized) in zip(blocks, types, strict=True):
-        views.append({"buffer": 0, "byteOffset": start, "byteLength": block.nbytes})
-        count = block.size if kind == "SCALAR" else len(block)
-        accessors.append(
-            {"bufferView": len(views) - 1, "componentType": component, "count": count, "type": kind}
-            | ({"normalized": True} if normalized else {})
-        )
-        start += block.nbytes
-    accessors[0] |= {"min": place.min(axis=0).tolist(), "max": place.max(axis=0).tolist()}
-    text = {
+    positions = np.ascontiguousarray(vertices, "<f4")
+    buffers = [
+        positions,
+        np.ascontiguousarray(normals, "<f4"),
+        _linear_rgba(colors),
+        np.ascontiguousarray(faces, "<u4"),
+    ]
+    views, accessors = _buffer_views(buffers)
+    accessors[0] |= {"min": positions.min(axis=0).tolist(), "max": positions.max(axis=0).tolist()}
+    body = b"".join(buffer.tobytes() for buffer in buffers)
+    attributes = {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}
+    material = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
+    gltf = {
         "asset": {"version": "2.0"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
-        "meshes": [
-            {"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "material": 0}]}
-        ],
-        "materials": [{"doubleSided": True, "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.85}}],
+        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
+        "materials": [{"doubleSided": True, "pbrMetallicRoughness": material}],
         "bufferViews": views,
         "accessors": accessors,
-        "buffers": [{"byteLength": start}],
+        "buffers": [{"byteLength": len(body)}],
     }
-    head = json.dumps(text, separators=(",", ":")).encode()
+    return _container(json.dumps(gltf, separators=(",", ":")).encode(), body)
+
+
+def _linear_rgba(colors: Floats) -> np.ndarray:
+    """Colours (V, 3) as (V, 4) uint16: glTF's colours are linear (IEC 61966-2-1 has the transfer function)."""
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    rgba = np.full((len(colors), 4), 65535, "<u2")
+    rgba[:, :3] = np.rint(np.clip(linear, 0.0, 1.0) * 65535)
+    return rgba
+
+
+def _buffer_views(buffers: list[np.ndarray]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The glTF buffer views and accessors of positions, normals, colours and indices."""
+    types = [("VEC3", 5126, False), ("VEC3", 5126, False), ("VEC4", 5123, True), ("SCALAR", 5125, False)]
+    views: list[dict[str, Any]] = []
+    accessors: list[dict[str, Any]] = []
+    start = 0
+    for buffer, (kind, component, normalized) in zip(buffers, types, strict=True):
+        views.append({"buffer": 0, "byteOffset": start, "byteLength": buffer.nbytes})
+        count = buffer.size if kind == "SCALAR" else len(buffer)
+        accessors.append(
+            {"bufferView": len(views) - 1, "componentType": component, "count": count, "type": kind}
+            | ({"normalized": True} if normalized else {})
+        )
+        start += buffer.nbytes
+    return views, accessors
+
+
+def _container(head: bytes, body: bytes) -> bytes:
+    """The GLB container of a JSON chunk, padded to four bytes, and a binary chunk."""
     head += b" " * (-len(head) % 4)
-    body = b"".join(block.tobytes() for block in blocks)
-    whole = 12 + 8 + len(head) + 8 + len(body)
+    length = 12 + 8 + len(head) + 8 + len(body)
     return b"".join(
-        [struct.pack("<4sII", b"glTF", 2, whole), struct.pack("<I4s", len(head), b"JSON"), head]
+        [struct.pack("<4sII", b"glTF", 2, length), struct.pack("<I4s", len(head), b"JSON"), head]
         + [struct.pack("<I4s", len(body), b"BIN\0"), body]
     )

@@ -1,4 +1,4 @@
-"""What is to be seen of a session: painted surfaces in the frame that is shown, mm. Values, no page."""
+"""The scene of a session: coloured meshes in the displayed frame, mm. Values, no page."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ from facecom.apps.viewer.session.session import Session
 from facecom.completion import Completion
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
+from facecom.provenance import Provenance
 from facecom.report import colors
-from facecom.report.display_data import KIND_COLOURS, KIND_NAMES, DisplayData
+from facecom.report.colors import RGB
+from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
+from facecom.report.viewer3d import MAX_SHOWN_DISTANCE_MM
 
 Layer = Literal["provenance", "sigma", "distance", "detail", "colour", "plain"]
 LAYERS: tuple[Layer, ...] = ("provenance", "sigma", "distance", "detail", "colour", "plain")
-Body = Literal["scan and patch", "whole face"]
-BODIES: tuple[Body, ...] = ("scan and patch", "whole face")
+SurfaceChoice = Literal["scan and patch", "whole face"]
+SURFACES: tuple[SurfaceChoice, ...] = ("scan and patch", "whole face")
 
-MISSING = (0.93, 0.56, 0.25)
-MARKED = (0.80, 0.15, 0.45)
-SPARED = (0.45, 0.66, 0.86)
-"""What was found missing and is to stay open."""
-LACKING = {
-    "detail": "no skin relief was made; tick it and complete again, or choose another layer",
-    "colour": "the scan carries no colours; choose another layer",
+MISSING_COLOR = colors.MODEL
+MARKED_COLOR = (0.80, 0.15, 0.45)
+KEPT_OPEN_COLOR = (0.45, 0.66, 0.86)
+PROSTHESIS_COLOR = (0.62, 0.78, 0.70)
+COLOR_NAMES = ("grey", "blue", "orange", "green", "violet")
+"""What `PROVENANCE_COLORS` are called in a legend."""
+UNAVAILABLE_LAYER = {
+    "detail": "no skin relief was synthesised; tick it and complete again, or choose another layer",
+    "colour": "the scan has no colours; choose another layer",
 }
-FILLED = "the scan's colours; on what was made they are filled in from the rim and the other side"
-PART = (0.62, 0.78, 0.70)
+SCAN_LEGEND = "**grey** scan · **orange** found missing · **purple** marked as missing · **blue** to stay open"
+DETAIL_LEGEND = "**violet** synthesised skin relief · **grey** observed"
+COLOR_LEGEND = "the scan's colours; on the made-up part they are filled in from the rim and the other side"
+PLAIN_LEGEND = "no layer: the surface as it is"
+MARK_OFFSET_MM, ERASED_OFFSET_MM, DETAIL_OFFSET_MM = 0.4, 0.6, 0.05
+"""Offsets of overlays along the normals, so that they cover what is below: marks, erased marks, and skin detail,
+whose border lies on the scan."""
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
-    """A surface with a colour for each vertex.
+class PaintedMesh:
+    """A mesh with a colour for each vertex.
 
-    mesh : Mesh, mm; colours : (V, 3) in 0..1; normals : (V, 3)
+    mesh : Mesh, mm; colors : (V, 3) in 0..1; normals : (V, 3)
     """
 
     mesh: Mesh
@@ -44,171 +54,188 @@ class Painted:
     normals: Floats
 
     @classmethod
-    def of(cls, mesh: Mesh, paint: tuple[float, float, float] | Floats) -> Painted:
-        """One colour for all, or one for each vertex."""
-        wide = np.broadcast_to(np.asarray(paint, float), mesh.vertices.shape)
+    def of(cls, mesh: Mesh, vertex_colors: RGB | Floats) -> PaintedMesh:
+        """Colour a mesh with one colour, or with one for each vertex."""
+        wide = np.broadcast_to(np.asarray(vertex_colors, float), mesh.vertices.shape)
         return cls(mesh, wide, vertex_normals(mesh.vertices, mesh.faces))
 
-    def part(self, faces: Bools) -> Painted:
-        """Some of the faces (F,), shaded as in the whole, so that no seam is seen."""
+    def submesh(self, faces: Bools) -> PaintedMesh:
+        """Some of the faces (F,), with the normals of the whole, so that no seam shows."""
         mesh, index = self.mesh.submesh(faces)
-        return Painted(mesh, self.colors[index], self.normals[index])
+        return PaintedMesh(mesh, self.colors[index], self.normals[index])
 
-    def lifted(self, mm: float) -> Painted:
-        """The same a little off the surface, so that it covers what it was taken from."""
-        return Painted(self.mesh.with_vertices(self.mesh.vertices + mm * self.normals), self.colors, self.normals)
+    def offset(self, distance_mm: float) -> PaintedMesh:
+        """The mesh moved along its normals."""
+        moved = self.mesh.with_vertices(self.mesh.vertices + distance_mm * self.normals)
+        return PaintedMesh(moved, self.colors, self.normals)
 
     def glb(self) -> bytes:
-        """As a file for the page."""
+        """The mesh as a GLB file."""
         return glb_bytes(self.mesh.vertices, self.mesh.faces, self.normals, self.colors)
 
 
 @dataclass(frozen=True, eq=False)
 class PaintedScene:
-    """Surfaces by name, and what their colours mean."""
+    """Coloured meshes by name, and the legend of their colours."""
 
-    surfaces: dict[str, Painted]
+    meshes: dict[str, PaintedMesh]
     legend: str
 
 
-def scan_view(session: Session) -> PaintedScene:
-    """The scan, what was found missing, what of it is to stay open, and what is marked."""
+def scan_scene(session: Session) -> PaintedScene:
+    """The scan with its detected missing region, the part of that to keep open, and the marked vertices."""
     if session.scan is None:
         return PaintedScene({}, "")
-    sheet = canvas(session)
-    own = np.arange(len(sheet.mesh.vertices)) < len(session.scan.vertices)
-    there = np.asarray(own[sheet.mesh.faces].all(axis=1))
-    surfaces = {"scan": sheet.part(there)} | ({} if there.all() else {"missing": sheet.part(~there)})
-    marked = stroke(sheet, np.append(session.marked, np.zeros(np.count_nonzero(~own), bool)), MARKED)
-    legend = "**grey** scan · **orange** found missing · **purple** marked as missing · **blue** to stay open"
-    return PaintedScene(surfaces | ({} if marked is None else {"marked": marked}), legend)
+    whole = paintable_mesh(session)
+    is_scan = np.arange(len(whole.mesh.vertices)) < len(session.scan.vertices)
+    scan_faces = np.asarray(is_scan[whole.mesh.faces].all(axis=1))
+    meshes = {"scan": whole.submesh(scan_faces)}
+    if not scan_faces.all():
+        meshes["missing"] = whole.submesh(~scan_faces)
+    in_region = np.zeros(np.count_nonzero(~is_scan), bool)
+    marked = overlay(whole, np.append(session.marked, in_region), MARKED_COLOR)
+    if marked is not None:
+        meshes["marked"] = marked
+    return PaintedScene(meshes, SCAN_LEGEND)
 
 
-def canvas(session: Session) -> Painted:
-    """What can be painted on: the scan's vertices in their order, and behind them those of what was found missing."""
-    whole = shown_scan(session)
-    paint = np.broadcast_to(colors.MEASURED, whole.vertices.shape) if whole.colors is None else whole.colors
-    scan = Painted.of(whole, np.nan_to_num(paint))
-    if session.found is None or not len(session.found.missing.faces):
+def paintable_mesh(session: Session) -> PaintedMesh:
+    """The mesh that the brush paints on: the scan's vertices in their order, then those of the missing region."""
+    mesh = displayed_scan(session)
+    scan_colors = np.broadcast_to(colors.OBSERVED, mesh.vertices.shape) if mesh.colors is None else mesh.colors
+    scan = PaintedMesh.of(mesh, np.nan_to_num(scan_colors))
+    if session.detection is None or not len(session.detection.missing.faces):
         return scan
-    found = Painted.of(session.found.missing, np.where(session.spared[:, None], SPARED, MISSING))
-    faces = np.concatenate([whole.faces, found.mesh.faces + len(whole.vertices)])
-    both = Mesh(np.concatenate([whole.vertices, found.mesh.vertices]), faces)
-    paint, normals = (np.concatenate([getattr(part, name) for part in (scan, found)]) for name in ("colors", "normals"))
-    return Painted(both, paint, normals)
+    region_colors = np.where(session.kept_open[:, None], KEPT_OPEN_COLOR, MISSING_COLOR)
+    region = PaintedMesh.of(session.detection.missing, region_colors)
+    faces = np.concatenate([mesh.faces, region.mesh.faces + len(mesh.vertices)])
+    both = Mesh(np.concatenate([mesh.vertices, region.mesh.vertices]), faces)
+    vertex_colors = np.concatenate([scan.colors, region.colors])
+    return PaintedMesh(both, vertex_colors, np.concatenate([scan.normals, region.normals]))
 
 
-def stroke(sheet: Painted, touched: Bools, paint: tuple[float, float, float] | None) -> Painted | None:
-    """What a stroke has touched of a canvas (V,), a little above it; in the canvas' own colours without a paint."""
-    chosen = np.asarray(touched[sheet.mesh.faces].any(axis=1))
+def overlay(whole: PaintedMesh, touched: Bools, color: RGB | None) -> PaintedMesh | None:
+    """The faces at touched vertices (V,), a little above the mesh; in the mesh's own colours without a `color`."""
+    chosen = np.asarray(touched[whole.mesh.faces].any(axis=1))
     if not chosen.any():
         return None
-    part = sheet.part(chosen)
-    own = part.colors if paint is None else np.broadcast_to(paint, part.mesh.vertices.shape)
-    return Painted(part.mesh, own, part.normals).lifted(0.6 if paint is None else 0.4)
+    part = whole.submesh(chosen)
+    if color is None:
+        return part.offset(ERASED_OFFSET_MM)
+    recolored = PaintedMesh(part.mesh, np.broadcast_to(color, part.mesh.vertices.shape), part.normals)
+    return recolored.offset(MARK_OFFSET_MM)
 
 
-def shown_scan(session: Session) -> Mesh:
-    """The scan in the frame that is shown; vertices without a place lie in its middle, and no face has one."""
-    if session.scan is None:
-        raise ValueError("there is no scan yet; upload one")
-    sound = np.asarray(np.isfinite(session.scan.vertices).all(axis=1))
-    points = np.where(sound[:, None], session.scan.vertices, session.scan.vertices[sound].mean(axis=0))
-    faces = session.scan.faces[sound[session.scan.faces].all(axis=1)]
-    return Mesh(session.to_display.apply(points), faces, colors=session.scan.colors)
-
-
-def layers_of(face: Completion) -> tuple[Layer, ...]:
-    """The layers that a completion has."""
-    lacking = {"detail": face.detail is None, "colour": face.merged.colors is None}
-    return tuple(layer for layer in LAYERS if not lacking.get(layer))
-
-
-def result_view(session: Session, layer: Layer, body: Body) -> PaintedScene:
-    """The completion that is shown, painted with a layer, and the prostheses.
+def displayed_scan(session: Session) -> Mesh:
+    """The scan in the displayed frame; vertices that are not finite lie at its centre, and no face has one.
 
     Raises
     ------
     ValueError
-        When there is no result, or the layer was not made.
+        When there is no scan.
     """
-    face = session.shown
-    if face is None:
+    if session.scan is None:
+        raise ValueError("there is no scan yet; upload one")
+    finite = np.asarray(np.isfinite(session.scan.vertices).all(axis=1))
+    points = np.where(finite[:, None], session.scan.vertices, session.scan.vertices[finite].mean(axis=0))
+    faces = session.scan.faces[finite[session.scan.faces].all(axis=1)]
+    return Mesh(session.to_display.apply(points), faces, colors=session.scan.colors)
+
+
+def available_layers(completion: Completion) -> tuple[Layer, ...]:
+    """The layers that a completion has."""
+    missing = {"detail": completion.detail is None, "colour": completion.merged.colors is None}
+    return tuple(layer for layer in LAYERS if not missing.get(layer))
+
+
+def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> PaintedScene:
+    """The displayed completion, coloured by a layer, and the prostheses.
+
+    Raises
+    ------
+    ValueError
+        When there is no result, or it lacks the layer.
+    """
+    completion = session.displayed
+    if completion is None:
         raise ValueError("there is no result yet; complete the scan first")
-    if layer not in layers_of(face):
-        raise ValueError(LACKING[layer])
+    if layer not in available_layers(completion):
+        raise ValueError(UNAVAILABLE_LAYER[layer])
     if layer == "detail":
-        surfaces, legend = _detail(face)
-    elif body == "whole face":
-        paint, legend = _face_paint(face, layer)
-        surfaces = {"face": Painted.of(DisplayData(face).face, paint)}
+        meshes, legend = _detail_meshes(completion)
+    elif surface == "whole face":
+        vertex_colors, legend = _face_colors(completion, layer)
+        meshes = {"face": PaintedMesh.of(DisplayData(completion).face, vertex_colors)}
     else:
-        paint, legend = _merged_paint(face, layer)
-        painted = Painted.of(DisplayData(face).merged, paint)
-        made = np.arange(len(painted.mesh.faces)) >= len(face.scan.faces)
-        surfaces = {"scan": painted.part(~made)} | ({"patch": painted.part(made)} if made.any() else {})
-    parts = _parts(session)
-    if parts:
-        surfaces.pop("patch", None)  # the part stands in its place
-    return PaintedScene(surfaces | parts, legend)
+        meshes, legend = _merged_meshes(completion, layer)
+    prostheses = _prosthesis_meshes(session)
+    if prostheses:
+        meshes.pop("patch", None)  # the prosthesis covers it
+    return PaintedScene(meshes | prostheses, legend)
 
 
-def _merged_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
-    own, count = DisplayData(face), len(face.merged.vertices)
+def _merged_meshes(completion: Completion, layer: Layer) -> tuple[dict[str, PaintedMesh], str]:
+    vertex_colors, legend = _merged_colors(completion, layer)
+    merged = PaintedMesh.of(DisplayData(completion).merged, vertex_colors)
+    is_patch = np.arange(len(merged.mesh.faces)) >= len(completion.scan.faces)
+    meshes = {"scan": merged.submesh(~is_patch)}
+    return meshes | ({"patch": merged.submesh(is_patch)} if is_patch.any() else {}), legend
+
+
+def _merged_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
+    data, count = DisplayData(completion), len(completion.merged.vertices)
     if layer == "provenance":
-        return np.asarray(KIND_COLOURS)[own.merged_kind], _kinds(own)
+        return np.asarray(PROVENANCE_COLORS)[data.merged_provenance], _provenance_legend(data)
     if layer == "sigma":
-        return _heat(face.merged_sigma_mm, np.ones(count, bool), "standard deviation")
+        return _heat_colors(completion.merged_sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
-        scanned = np.arange(count) < len(face.scan.vertices)
-        gap = np.zeros(count)
-        gap[scanned] = Surface(own.face).closest(own.merged.vertices[scanned]).distance
-        # what lies farther off is hair, a collar or the neck
-        return _heat(gap, scanned & (gap < 5.0), "distance of scan and whole face")
-    if layer == "colour" and face.merged.colors is not None:
-        return np.nan_to_num(face.merged.colors), FILLED
-    return np.broadcast_to(colors.PLAIN, (count, 3)), "no layer: the surface as it is"
+        is_scan = np.arange(count) < len(completion.scan.vertices)
+        distance = np.zeros(count)
+        distance[is_scan] = Surface(data.face).closest(data.merged.vertices[is_scan]).distance
+        return _heat_colors(distance, is_scan & (distance < MAX_SHOWN_DISTANCE_MM), "distance of scan and whole face")
+    if layer == "colour" and completion.merged.colors is not None:
+        return np.nan_to_num(completion.merged.colors), COLOR_LEGEND
+    return np.broadcast_to(colors.PLAIN, (count, 3)), PLAIN_LEGEND
 
 
-def _face_paint(face: Completion, layer: Layer) -> tuple[Floats, str]:
-    own, count = DisplayData(face), len(face.face.vertices)
+def _face_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
+    data, count = DisplayData(completion), len(completion.face.vertices)
     if layer == "provenance":
-        return np.asarray(KIND_COLOURS)[own.kind], _kinds(own)
+        return np.asarray(PROVENANCE_COLORS)[data.provenance], _provenance_legend(data)
     if layer == "sigma":
-        return _heat(face.sigma_mm, np.ones(count, bool), "standard deviation")
+        return _heat_colors(completion.sigma_mm, np.ones(count, bool), "standard deviation")
     if layer == "distance":
-        return _heat(own.face_to_scan, own.measured, "distance of whole face and scan")
-    if layer == "colour" and face.face.colors is not None:
-        return face.face.colors, FILLED
-    return np.broadcast_to(colors.PLAIN, (count, 3)), "no layer: the surface as it is"
+        return _heat_colors(data.face_to_scan, data.observed, "distance of whole face and scan")
+    if layer == "colour" and completion.face.colors is not None:
+        return completion.face.colors, COLOR_LEGEND
+    return np.broadcast_to(colors.PLAIN, (count, 3)), PLAIN_LEGEND
 
 
-def _detail(face: Completion) -> tuple[dict[str, Painted], str]:
-    relief = face.context.detail
-    if relief is None:
-        raise ValueError(LACKING["detail"])
-    made = relief.provenance > 0
-    skin = Painted.of(relief.mesh, np.where(made[:, None], colors.MADE_SYNTHESISED, colors.MEASURED))
-    # its border lies on the scan
-    surfaces = {"scan": Painted.of(DisplayData(face).scan, colors.MEASURED), "detail": skin.lifted(0.05)}
-    return surfaces, "**violet** skin relief that was made · **grey** measured"
+def _detail_meshes(completion: Completion) -> tuple[dict[str, PaintedMesh], str]:
+    detail = completion.context.detail
+    if detail is None:
+        raise ValueError(UNAVAILABLE_LAYER["detail"])
+    made_up = detail.provenance != Provenance.OBSERVED
+    skin_colors = np.where(made_up[:, None], colors.SYNTHESISED, colors.OBSERVED)
+    skin = PaintedMesh.of(detail.mesh, skin_colors)
+    scan = PaintedMesh.of(DisplayData(completion).scan, colors.OBSERVED)
+    return {"scan": scan, "detail": skin.offset(DETAIL_OFFSET_MM)}, DETAIL_LEGEND
 
 
-def _heat(values: Floats, where: Bools, what: str) -> tuple[Floats, str]:
-    known = values[where]
-    high = colors.round_up(float(np.percentile(known, 98))) if len(known) else 1.0
-    paint = colors.colour_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=where)
-    return paint, f"{what}: light 0 mm, dark {high:g} mm and more" + ("" if where.all() else "; grey: none")
+def _heat_colors(values: Floats, where: Bools, quantity: str) -> tuple[Floats, str]:
+    high = colors.scale_end(values[where])
+    vertex_colors = colors.color_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=where)
+    legend = f"{quantity}: light 0 mm, dark {high:g} mm and more"
+    return vertex_colors, legend + ("" if where.all() else "; grey: no value")
 
 
-def _kinds(own: DisplayData) -> str:
-    words = ("grey", "blue", "orange", "green", "violet")
-    return " · ".join(f"**{words[k]}** {KIND_NAMES[k]}" for k in own.kinds)
+def _provenance_legend(data: DisplayData) -> str:
+    return " · ".join(f"**{COLOR_NAMES[kind]}** {PROVENANCE_LABELS[kind]}" for kind in data.present_provenance)
 
 
-def _parts(session: Session) -> dict[str, Painted]:
+def _prosthesis_meshes(session: Session) -> dict[str, PaintedMesh]:
     out = {}
-    for k, part in enumerate(session.parts):
-        mesh = part.shell.with_vertices(part.to_face.apply(part.shell.vertices))
-        out[f"prosthesis {k + 1}"] = Painted.of(mesh, PART)
+    for k, prosthesis in enumerate(session.prostheses):
+        mesh = prosthesis.shell.with_vertices(prosthesis.to_face.apply(prosthesis.shell.vertices))
+        out[f"prosthesis {k + 1}"] = PaintedMesh.of(mesh, PROSTHESIS_COLOR)
     return out

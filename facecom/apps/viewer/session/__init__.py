@@ -1,1 +1,1 @@
-"""One visitor's work: session, jobs and their queue."""
+"""The sessions of clients, their jobs and the job queue."""

@@ -1,4 +1,4 @@
-"""What visitors share, and what one of them sees."""
+"""What all clients share, and the page of one client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.scene.painting import Painter
+from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
 from facecom.apps.viewer.session.job_queue import JobQueue
@@ -15,18 +15,18 @@ from facecom.model.linear.generator import LinearGenerator
 
 @dataclass(frozen=True, eq=False)
 class ViewerContext:
-    """What all visitors share: the line, the face model and the limits."""
+    """What all clients share: the job queue, the face model and the limits."""
 
-    line: JobQueue
+    queue: JobQueue
     model: LinearGenerator
     limits: Limits
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What a visitor sees: viser's handle of the page, the scene, the controls, and the brush."""
+    """A page: viser's handle of it, its scene, its controls, and its painter of strokes."""
 
     client: Any
-    stage: ViserScene
+    scene: ViserScene
     panel: Panel
-    painter: Painter
+    painter: StrokePainter

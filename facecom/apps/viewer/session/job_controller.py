@@ -1,4 +1,4 @@
-"""A visitor's side of the line: one job at a time, its progress and what became of it told on the page."""
+"""The jobs of one client: one at a time, with progress and outcome on its page."""
 
 from __future__ import annotations
 
@@ -7,163 +7,163 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.session.job_queue import CancelledError, Job, JobQueue
-from facecom.apps.viewer.session.jobs import Progress
+from facecom.completion import Progress
 from facecom.errors import FacecomError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-FAILED = "Something went wrong on the server; its log says what."
+SERVER_ERROR = "Something went wrong on the server; its log says what."
 
 
-def plain(text: str) -> str:
-    """Words that a page shows as they are: what its markdown would take for markup or code becomes a space.
+def plain_text(text: str) -> str:
+    """Text without markup: each character that the page's markdown might interpret becomes a space.
 
     Examples
     --------
-    >>> plain("a_b.ply is {alert(1)} <b>damaged</b>")
+    >>> plain_text("a_b.ply is {alert(1)} <b>damaged</b>")
     'a_b.ply is  alert(1)   b damaged /b '
     """
     return re.sub(r"[^\w .,;:()/%+=°·'-]", " ", text)
 
 
 class JobController:
-    """Lines up for a visitor, and tells the page, where there is one.
+    """Submits the jobs of a client, and reports on its page while it has one.
 
     Parameters
     ----------
-    line : Line of all visitors
-    lock : held while what a job has made is taken in
+    queue : JobQueue of all clients
+    lock : held while the result of a job is applied
     """
 
-    def __init__(self, line: JobQueue, lock: threading.RLock) -> None:
-        self._line, self._lock = line, lock
+    def __init__(self, queue: JobQueue, lock: threading.RLock) -> None:
+        self._queue, self._lock = queue, lock
         self._panel: Panel | None = None
-        self._ticket: Job | None = None
-        self._words, self._share = "", 0.0
+        self._job: Job | None = None
+        self._message, self._progress = "", 0.0
 
-    def open(self, panel: Panel) -> None:
-        """Tell a page from now on, and what was told last."""
+    def attach(self, panel: Panel) -> None:
+        """Report on a page from now on, beginning with the last message."""
         with self._lock:
             self._panel = panel
-            if self._words:
-                panel.status.content = self._words
-            panel.bar.value = 100.0 * self._share
-            panel.bar.visible = panel.leave.visible = self.busy
+            if self._message:
+                panel.status.content = self._message
+            panel.progress.value = 100.0 * self._progress
+            panel.progress.visible = panel.stop.visible = self.busy
 
-    def shut(self) -> None:
-        """The page is gone: what is in line goes on."""
+    def detach(self) -> None:
+        """The page is closed; the job goes on."""
         with self._lock:
             self._panel = None
 
-    def say(self, words: str) -> None:
-        """Tell the visitor."""
-        self._tell(plain(words))
+    def show_message(self, text: str) -> None:
+        """Show a message on the page."""
+        self._show(plain_text(text))
 
-    def complain(self, words: str) -> None:
-        """Tell the visitor what went wrong."""
-        self._tell(f"**{plain(words).strip()}**")
+    def show_error(self, text: str) -> None:
+        """Show an error on the page."""
+        self._show(f"**{plain_text(text).strip()}**")
 
-    def _tell(self, words: str) -> None:
-        self._words, panel = words, self._panel
+    def _show(self, markdown: str) -> None:
+        self._message, panel = markdown, self._panel
         if panel is not None:
-            panel.status.content = words
+            panel.status.content = markdown
 
-    def safely(self, act: Callable[[], None]) -> Callable[[Any], None]:
-        """A handler of events: what goes wrong is told; what should not have gone wrong is logged as well."""
+    def event_handler(self, act: Callable[[], None]) -> Callable[[Any], None]:
+        """A handler of events that shows errors on the page; what is not the user's error is logged as well."""
 
         def handler(event: Any) -> None:
             try:
                 act()
             except CancelledError:
-                pass  # the page is gone
+                pass  # the page is closed
             except (FacecomError, ValueError) as error:
-                self.complain(str(error))
+                self.show_error(str(error))
             except Exception:
                 _log.exception("the viewer failed")
-                self.complain(FAILED)
+                self.show_error(SERVER_ERROR)
 
         return handler
 
     @property
     def busy(self) -> bool:
-        """Whether a job of this page is in line."""
-        return self._ticket is not None
+        """Whether a job of this client is in the queue."""
+        return self._job is not None
 
-    def must_be_idle(self) -> None:
-        """Raise ValueError while a job of this page is in line."""
+    def require_idle(self) -> None:
+        """Raise ValueError while a job of this client is in the queue."""
         if self.busy:
             raise ValueError("one thing at a time: wait for what is in line, or stop it")
 
-    def line_up(self, what: str, work: Callable[[Progress], T], then: Callable[[T], None]) -> None:
-        """Do some work when it is our turn, and take in what it gives unless nobody waits for it any more.
+    def submit(self, title: str, work: Callable[[Progress], T], apply: Callable[[T], None]) -> None:
+        """Queue some work, and apply its result unless it is cancelled.
 
         Raises
         ------
         ValueError
-            When a job of this page is in line already, or the line is full.
+            When a job of this client is in the queue already, or the queue is full.
         """
         with self._lock:
-            self.must_be_idle()
-            job = lambda ticket: self._do(ticket, what, work, then)  # noqa: E731
-            self._ticket = self._line.join(job, on_move=lambda place: self._moved(what, place))
+            self.require_idle()
+            self._job = self._queue.submit(
+                partial(self._run, title=title, work=work, apply=apply), on_position=partial(self._moved, title)
+            )
             if self._panel is not None:
-                self._panel.leave.visible = True
+                self._panel.stop.visible = True
 
-    def leave(self) -> None:
-        """Give up the job that is in line, if there is one; what it gives is not taken in."""
+    def cancel(self) -> None:
+        """Cancel the job that is in the queue, if there is one; its result is not applied."""
         with self._lock:
-            if self._ticket is not None:
-                self._ticket.leave()
-                self._over(self._ticket)
+            if self._job is not None:
+                self._job.cancel()
+                self._end(self._job)
 
-    def _do(self, ticket: Job, what: str, work: Callable[[Progress], T], then: Callable[[T], None]) -> None:
-        since = time.perf_counter()
-
-        def progress(stage: str, share: float) -> None:
-            ticket.go_on()
-            self._share, panel = share, self._panel
-            if panel is not None:
-                panel.bar.value = 100.0 * share
-            self.say(f"{what}: {stage}")
-
-        tell: Callable[[], None] = lambda: self.say(f"{what}: stopped")  # noqa: E731
+    def _run(self, job: Job, *, title: str, work: Callable[[Progress], T], apply: Callable[[T], None]) -> None:
+        start = time.perf_counter()
+        report = partial(self.show_message, f"{title}: stopped")
         try:
-            value = work(progress)
+            value = work(partial(self._show_progress, job, title))
             with self._lock:
-                ticket.go_on()
-                self._over(ticket)
-                then(value)
-            tell = lambda: self.say(f"{what}: done in {time.perf_counter() - since:.1f} s")  # noqa: E731
+                job.raise_if_cancelled()
+                self._end(job)
+                apply(value)
+            report = partial(self.show_message, f"{title}: done in {time.perf_counter() - start:.1f} s")
         except (FacecomError, ValueError) as error:
-            words = str(error)
-            tell = lambda: self.complain(words)  # noqa: E731
+            report = partial(self.show_error, str(error))
         except CancelledError:
             pass
         except Exception:
-            tell = lambda: self.complain(FAILED)  # noqa: E731
+            report = partial(self.show_error, SERVER_ERROR)
             raise
         finally:
-            if self._over(ticket):
-                tell()
+            if self._end(job):
+                report()
 
-    def _moved(self, what: str, place: int) -> None:
+    def _show_progress(self, job: Job, title: str, stage: str, share: float) -> None:
+        job.raise_if_cancelled()
+        self._progress, panel = share, self._panel
+        if panel is not None:
+            panel.progress.value = 100.0 * share
+        self.show_message(f"{title}: {stage}")
+
+    def _moved(self, title: str, position: int) -> None:
         panel = self._panel
         if panel is not None:
-            panel.bar.visible = True
-            panel.bar.animated = place > 0
-        self.say(f"{what}: begins" if place == 0 else f"{what}: number {place} in line")
+            panel.progress.visible = True
+            panel.progress.animated = position > 0
+        self.show_message(f"{title}: begins" if position == 0 else f"{title}: number {position} in line")
 
-    def _over(self, ticket: Job) -> bool:
-        """End a job; whether the page still speaks of it."""
+    def _end(self, job: Job) -> bool:
+        """End a job; whether the page still waits for a report of it."""
         with self._lock:
-            ours = self._ticket in (ticket, None) and not ticket.left
-            if self._ticket is ticket:
-                self._ticket, self._share = None, 0.0
+            is_awaited = self._job in (job, None) and not job.cancelled
+            if self._job is job:
+                self._job, self._progress = None, 0.0
                 if self._panel is not None:
-                    self._panel.bar.visible = self._panel.leave.visible = False
-                    self._panel.bar.value = 0.0
-            return ours
+                    self._panel.progress.visible = self._panel.stop.visible = False
+                    self._panel.progress.value = 0.0
+            return is_awaited

@@ -1,4 +1,4 @@
-"""One worker and a line before it: first come, first served, whoever leaves gives up the place."""
+"""One worker thread and its queue: first in, first out; a cancelled job gives up its place."""
 
 from __future__ import annotations
 
@@ -11,153 +11,158 @@ _log = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
-    """The visitor has left the line; raised within a job at its next stage."""
+    """The job was cancelled; raised inside it at its next stage."""
 
 
 class Job:
-    """A place in the line.
-
-    place : 0 while the job runs, else how many jobs come before it; None once it is over
-    """
-
-    def __init__(self, work: Callable[[Job], None], on_move: Callable[[int], None]) -> None:
-        self._work, self._on_move = work, on_move
-        self._left = threading.Event()
-        self.place: int | None = None
-
-    def leave(self) -> None:
-        """Give up the place; a job that runs already ends at its next stage."""
-        self._left.set()
-
-    @property
-    def left(self) -> bool:
-        """Whether the place was given up."""
-        return self._left.is_set()
-
-    def go_on(self) -> None:
-        """Called by a job between its stages; LeftError when nobody waits for it any more."""
-        if self.left:
-            raise CancelledError
-
-    def move(self, place: int) -> None:
-        """Tell the visitor of a new place."""
-        if place != self.place:
-            self.place = place
-            _quietly(lambda: self._on_move(place))
-
-    def run(self) -> None:
-        """Do the job; what goes wrong in it is its own business, the line goes on."""
-        if not self.left:
-            self.move(0)
-            _quietly(lambda: self._work(self))
-        self.place = None
-
-
-class JobQueue:
-    """Jobs of all visitors, done one after the other in a thread of their own.
+    """A job in the queue.
 
     Parameters
     ----------
-    most : jobs in line at once, the running one included
+    work : called with the job when it is its turn
+    on_position : called with each new position
+
+    Attributes
+    ----------
+    position : 0 while the job runs, else the number of jobs before it; None before it is told and once it is over
+    """
+
+    def __init__(self, work: Callable[[Job], None], on_position: Callable[[int], None]) -> None:
+        self._work, self._on_position = work, on_position
+        self._cancelled = threading.Event()
+        self.position: int | None = None
+
+    def cancel(self) -> None:
+        """Give up the place in the queue; a running job ends at its next stage."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was cancelled."""
+        return self._cancelled.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise CancelledError in a cancelled job; called between its stages."""
+        if self.cancelled:
+            raise CancelledError
+
+    def set_position(self, position: int) -> None:
+        """Report a new position."""
+        if position != self.position:
+            self.position = position
+            _log_errors(lambda: self._on_position(position))
+
+    def run(self) -> None:
+        """Do the work; an error in it is logged, and the queue goes on."""
+        if not self.cancelled:
+            self.set_position(0)
+            _log_errors(lambda: self._work(self))
+        self.position = None
+
+
+class JobQueue:
+    """Runs the jobs of all clients one after the other in a thread.
+
+    Parameters
+    ----------
+    max_jobs : jobs in the queue, the running one included
 
     Examples
     --------
-    >>> line, done = Line(2), threading.Event()
-    >>> ticket = line.join(lambda ticket: done.set())
+    >>> queue, done = JobQueue(2), threading.Event()
+    >>> job = queue.submit(lambda job: done.set())
     >>> done.wait(10)
     True
-    >>> line.close()
+    >>> queue.close()
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._tickets: deque[Job] = deque()
+    def __init__(self, max_jobs: int) -> None:
+        self._max_jobs = max_jobs
+        self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._worker = threading.Thread(target=self._serve, name="facecom-line", daemon=True)
+        self._worker = threading.Thread(target=self._run_jobs, name="facecom-jobs", daemon=True)
         self._worker.start()
 
-    def join(self, work: Callable[[Job], None], *, on_move: Callable[[int], None] = lambda place: None) -> Job:
-        """Line up.
+    def submit(self, work: Callable[[Job], None], *, on_position: Callable[[int], None] = lambda position: None) -> Job:
+        """Append a job.
 
         Parameters
         ----------
-        work : called with its ticket when it is its turn
-        on_move : called with each new place, 0 when the job begins
+        work : called with the job when it is its turn
+        on_position : called with each new position, 0 when the job begins
 
         Raises
         ------
         ValueError
-            When the line is full.
+            When the queue is full or closed.
         """
-        ticket = Job(work, on_move)
+        job = Job(work, on_position)
         with self._changed:
-            waiting = sum(not t.left for t in self._tickets)
-            if waiting >= self._most or self._closed:
-                raise ValueError(
-                    f"{waiting} jobs are in line already, which is all there may be; try again in a minute"
-                )
-            self._tickets.append(ticket)
+            count = sum(not other.cancelled for other in self._jobs)
+            if count >= self._max_jobs or self._closed:
+                raise ValueError(f"{count} jobs are in line already, which is all there may be; try again in a minute")
+            self._jobs.append(job)
             self._changed.notify_all()
-        self._tell()
-        return ticket
+        self._report_positions()
+        return job
 
     def close(self) -> None:
-        """Everybody leaves, and the worker ends after the stage it is in."""
+        """Cancel all jobs; the worker ends after the stage it is in."""
         with self._changed:
             self._closed = True
-            for ticket in self._tickets:
-                ticket.leave()
+            for job in self._jobs:
+                job.cancel()
             self._changed.notify_all()
 
-    def _tell(self) -> None:
+    def _report_positions(self) -> None:
         with self._changed:
-            running = [t for t in self._tickets if t.place == 0]
-            waiting = [t for t in self._tickets if t.place != 0 and not t.left]
-        for k, ticket in enumerate(waiting):
-            # the first of an idle line is told by its own run
+            running = [job for job in self._jobs if job.position == 0]
+            waiting = [job for job in self._jobs if job.position != 0 and not job.cancelled]
+        for k, job in enumerate(waiting):
+            # the first of an idle queue is told by its own run
             if running or k:
-                ticket.move(k + len(running))
+                job.set_position(k + len(running))
 
-    def _serve(self) -> None:
+    def _run_jobs(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._tickets or self._closed)
-                if not self._tickets:
+                self._changed.wait_for(lambda: self._jobs or self._closed)
+                if not self._jobs:
                     return
-                ticket = self._tickets[0]
-            ticket.run()
+                job = self._jobs[0]
+            job.run()
             with self._changed:
-                self._tickets.popleft()
-            self._tell()
+                self._jobs.popleft()
+            self._report_positions()
 
 
 class LatestOnlyExecutor:
-    """Does only the latest of many wishes, such as the positions of a point that is dragged."""
+    """Runs only the latest of many calls, such as the positions of a dragged point."""
 
     def __init__(self) -> None:
         self._next: Callable[[], None] | None = None
         self._busy = False
         self._lock = threading.Lock()
 
-    def offer(self, work: Callable[[], None]) -> None:
-        """Do the work in this thread, or leave it to the thread that is at it; what was waiting is forgotten."""
+    def submit(self, call: Callable[[], None]) -> None:
+        """Run the call in this thread, or leave it to the thread that is busy; a call that waited is dropped."""
         with self._lock:
-            self._next = work
+            self._next = call
             if self._busy:
                 return
             self._busy = True
         while True:
             with self._lock:
-                now, self._next = self._next, None
-                if now is None:
+                current, self._next = self._next, None
+                if current is None:
                     self._busy = False
                     return
-            _quietly(now)
+            _log_errors(current)
 
 
-def _quietly(call: Callable[[], None]) -> None:
-    """What fails is logged; the thread goes on."""
+def _log_errors(call: Callable[[], None]) -> None:
+    """Call, and log what fails: the thread goes on."""
     try:
         call()
     except CancelledError:

@@ -1,4 +1,4 @@
-"""What one visitor has: the scan, what is marked on it, the result and what was tried on it. Values, no page."""
+"""What a client works on: the scan, its marks, the result and its variants. Values, no page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facecom.apps.viewer.http.uploads import Uploaded
-from facecom.apps.viewer.session.keep_open import leave_open
+from facecom.apps.viewer.http.uploads import UploadedScan
+from facecom.apps.viewer.session.keep_open import keep_open
 from facecom.completion import Completion
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
@@ -18,13 +18,17 @@ from facecom.geometry.transform import Similarity
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
 
-LOOSE = 0.3
-"""A landmark that is at least as free as this (0 measured, 1 deep in a hole) is offered for dragging."""
+MIN_MOBILITY = 0.3
+"""Landmarks of at least this mobility (0 observed, 1 deep in a hole) can be dragged."""
+DRAG_SIGMA_MM = 0.01
+"""Standard deviation of a dragged landmark: it outweighs a posterior that is sure."""
+DISPLAY_SIZE_MM = 250.0
+"""Size at which a scan is displayed before its unit is known: that of a head."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """Where the face is in a scan, and what of it the scan lacks, as a rough fit sees it.
+class FaceDetection:
+    """The pose of the face in a scan, and the region that the scan lacks, by a rough fit.
 
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     missing : Mesh, face frame
@@ -34,103 +38,108 @@ class Found:
     missing: Mesh
 
     @property
-    def in_scan(self) -> Floats:
+    def missing_in_scan(self) -> Floats:
         """Vertices (M, 3) of the missing region in the scan's own frame and unit."""
         return self.pose.inverse().apply(self.missing.vertices)
 
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """A visitor's work; each step gives a new one, and drops what no longer follows from it.
+    """The work of a client; each step gives a new value, without what no longer follows from it.
 
     Parameters
     ----------
-    name : str, of the scan, as it is shown
+    name : str, display name of the scan
     scan : Mesh with faces or None, own frame and unit
     marked : (V,) bool, vertices of the scan that count as missing
-    found : Found or None
-    spared : (M,) bool, vertices of what was found missing around which nothing is to be made
+    detection : FaceDetection or None
+    kept_open : (M,) bool, vertices of the detected missing region that are to stay open
     result : Completion or None, the most likely one
-    dragged : name of a landmark -> (3,) where it was dragged, face frame, mm
+    dragged : name of a landmark -> (3,) its target, face frame, mm
     samples : other faces from the posterior
-    sample : which of them is shown, 0 for none
+    sample : which of them is displayed, counted from 1; 0 for none
     refitted : Completion or None, the result after dragging
-    parts : prostheses
+    prostheses : of the displayed completion
 
     Examples
     --------
-    >>> session = Session().load(Uploaded("flat.ply", Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])))
-    >>> session.mark(np.array([0])).marked.tolist()
+    >>> scan = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+    >>> Session().load(UploadedScan("flat.ply", scan)).mark(np.array([0])).marked.tolist()
     [True, False, False]
     """
 
     name: str = ""
     scan: Mesh | None = None
     marked: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    found: Found | None = None
-    spared: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    detection: FaceDetection | None = None
+    kept_open: Bools = field(default_factory=lambda: np.zeros(0, bool))
     result: Completion | None = None
     dragged: Mapping[str, Floats] = field(default_factory=dict)
     samples: tuple[Completion, ...] = ()
     sample: int = 0
     refitted: Completion | None = None
-    parts: tuple[Prosthesis, ...] = ()
+    prostheses: tuple[Prosthesis, ...] = ()
 
     @property
-    def shown(self) -> Completion | None:
-        """The completion that is looked at: a sample, the result after dragging, or the result."""
+    def displayed(self) -> Completion | None:
+        """The displayed completion: a sample, the result after dragging, or the result."""
         if self.sample:
             return self.samples[self.sample - 1]
         return self.refitted or self.result
 
     @property
-    def frame(self) -> Completion | Found | None:
-        """What says where the face is in the scan; None while nothing does."""
-        return self.result or self.found
+    def frame(self) -> Completion | FaceDetection | None:
+        """What knows the pose of the face; None before the face is detected."""
+        return self.result or self.detection
 
     @property
     def to_display(self) -> Similarity:
-        """The scan's own frame -> the one that is shown: the face frame once the face is found."""
+        """The scan's own frame and unit -> displayed frame: the face frame once the face is detected."""
         if self.frame is not None:
             return self.frame.pose
         if self.scan is None:
             return Similarity()
         points = self.scan.vertices[np.isfinite(self.scan.vertices).all(axis=1)]
         low, high = points.min(axis=0), points.max(axis=0)
-        scale = 250.0 / max(float((high - low).max()), 1e-12)
+        scale = DISPLAY_SIZE_MM / max(float((high - low).max()), 1e-12)
         return Similarity(translation=-scale * 0.5 * (low + high), scale=scale)
 
-    def load(self, upload: Uploaded) -> Session:
+    def load(self, upload: UploadedScan) -> Session:
         """Begin anew with a scan."""
         return Session(name=upload.name, scan=upload.mesh, marked=np.zeros(len(upload.mesh.vertices), bool))
 
-    def find(self, found: Found) -> Session:
-        """Take in where the face is."""
-        return replace(self, found=found, spared=np.zeros(len(found.missing.vertices), bool))
+    def set_detection(self, detection: FaceDetection) -> Session:
+        """Add the detected face."""
+        return replace(self, detection=detection, kept_open=np.zeros(len(detection.missing.vertices), bool))
 
     def mark(self, vertices: Ints, *, missing: bool = True) -> Session:
-        """Mark vertices of the scan as missing, or take the mark back; a result that there was is dropped."""
+        """Mark vertices of the scan as missing, or as not missing; drops the result.
+
+        Parameters
+        ----------
+        vertices : (N,) int, of the scan
+        """
         marked = self.marked.copy()
         marked[vertices] = missing
         return self._without_result(marked=marked)
 
-    def spare(self, vertices: Ints, *, spared: bool = True) -> Session:
-        """Leave what was found missing open around some of its vertices, or do not; a result that there was is dropped.
+    def keep_open(self, vertices: Ints, *, is_open: bool = True) -> Session:
+        """Keep the detected missing region open at some of its vertices, or fill it there; drops the result.
 
         Parameters
         ----------
-        vertices : (N,) int, of the mesh that was found missing
+        vertices : (N,) int, of the missing region
         """
-        now = self.spared.copy()
-        now[vertices] = spared
-        return self._without_result(spared=now)
+        kept_open = self.kept_open.copy()
+        kept_open[vertices] = is_open
+        return self._without_result(kept_open=kept_open)
 
-    def unmark(self) -> Session:
-        """Take all marks back."""
-        return self._without_result(marked=np.zeros_like(self.marked), spared=np.zeros_like(self.spared))
+    def unmark_all(self) -> Session:
+        """Drop all marks, and the result."""
+        return self._without_result(marked=np.zeros_like(self.marked), kept_open=np.zeros_like(self.kept_open))
 
-    def cut(self) -> Mesh:
-        """The scan without what is marked, own frame and unit.
+    def unmarked_scan(self) -> Mesh:
+        """The scan without its marked vertices, own frame and unit.
 
         Raises
         ------
@@ -146,51 +155,52 @@ class Session:
             raise ScanError("all of the scan is marked as missing; take some of the marks back")
         return self.scan.submesh(keep)[0]
 
-    def finish(self, result: Completion) -> Session:
-        """Take in a completion of the scan without what is marked."""
+    def set_result(self, result: Completion) -> Session:
+        """Add a completion of the scan without its marked vertices."""
         return self._without_result(result=result)
 
-    def handles(self) -> dict[str, Floats]:
-        """Landmarks that can be dragged, in the missing part, and where they are in the face that is shown."""
-        if self.result is None or self.shown is None:
+    def movable_landmarks(self) -> dict[str, Floats]:
+        """Landmarks of the missing part, which can be dragged: name -> (3,) in the displayed face, face frame, mm."""
+        if self.result is None or self.displayed is None:
             return {}
-        loose, place = self.result.context.mobility, self.shown.context.projection.vertices
-        named = self.result.template.landmarks
-        return {name: place[k] for name, k in named.items() if loose[k] >= LOOSE}
+        mobility, vertices = self.result.context.mobility, self.displayed.context.projection.vertices
+        landmarks = self.result.template.landmarks
+        return {name: vertices[k] for name, k in landmarks.items() if mobility[k] >= MIN_MOBILITY}
 
-    def drag(self, name: str, point: Floats, *, sigma_mm: float = 0.01) -> Session:
-        """Drag a landmark to a point of the face frame, mm, and refit with all that were dragged.
+    def drag_landmark(self, name: str, target: Floats, *, sigma_mm: float = DRAG_SIGMA_MM) -> Session:
+        """Drag a landmark to a point (3,) of the face frame, mm, and refit with all dragged landmarks.
 
         Parameters
         ----------
-        sigma_mm : how exactly it is to lie there; a hand that drags outdoes a posterior that is sure
+        sigma_mm : standard deviation of the landmark about its target
 
         Raises
         ------
         ScanError
             When there is no result yet.
         ValueError
-            When the landmark is unknown or lies on measured surface.
+            When the landmark is unknown or lies on observed surface.
         """
         if self.result is None:
             raise ScanError("there is no result yet; complete the scan first")
-        dragged = {**self.dragged, name: np.asarray(point, float)}
-        back = self.result.pose.inverse()
-        refitted = self.result.refit({k: back.apply(p) for k, p in dragged.items()}, sigma_mm=sigma_mm)
-        return replace(self, dragged=dragged, refitted=refitted, sample=0, parts=())
+        dragged = {**self.dragged, name: np.asarray(target, float)}
+        to_scan = self.result.pose.inverse()
+        targets: dict[str | int, Floats] = {name: to_scan.apply(point) for name, point in dragged.items()}
+        refitted = self.result.refit(targets, sigma_mm=sigma_mm)
+        return replace(self, dragged=dragged, refitted=refitted, sample=0, prostheses=())
 
-    def release(self) -> Session:
+    def undo_dragging(self) -> Session:
         """Undo all dragging."""
-        return replace(self, dragged={}, refitted=None, parts=())
+        return replace(self, dragged={}, refitted=None, prostheses=())
 
-    def draw(self, count: int) -> Session:
-        """Draw other faces that explain the scan as well, unless they are there."""
+    def draw_samples(self, count: int) -> Session:
+        """Draw faces from the posterior, unless they are drawn already."""
         if self.result is None or self.samples:
             return self
         return replace(self, samples=tuple(self.result.samples(count)))
 
-    def look_at(self, sample: int) -> Session:
-        """Show a sample, counted from 1, or with 0 the most likely face.
+    def select_sample(self, sample: int) -> Session:
+        """Display a sample, counted from 1, or with 0 the most likely face.
 
         Raises
         ------
@@ -199,24 +209,24 @@ class Session:
         """
         if not 0 <= sample <= len(self.samples):
             raise ValueError(f"there are {len(self.samples)} samples, got {sample}")
-        return replace(self, sample=sample, parts=())
+        return replace(self, sample=sample, prostheses=())
 
-    def make(self, parts: tuple[Prosthesis, ...]) -> Session:
-        """Take in the prostheses of the completion that is shown."""
-        return replace(self, parts=parts)
+    def set_prostheses(self, prostheses: tuple[Prosthesis, ...]) -> Session:
+        """Add the prostheses of the displayed completion."""
+        return replace(self, prostheses=prostheses)
 
-    def opened(self, result: Completion) -> Completion:
-        """A completion of the scan with that left open which is to stay so."""
-        return result if self.found is None else leave_open(result, self.found.in_scan, self.spared)
+    def with_holes_kept_open(self, result: Completion) -> Completion:
+        """A completion of the scan without the part of its patch that is to stay open."""
+        return result if self.detection is None else keep_open(result, self.detection.missing_in_scan, self.kept_open)
 
     def _without_result(
-        self, *, marked: Bools | None = None, spared: Bools | None = None, result: Completion | None = None
+        self, *, marked: Bools | None = None, kept_open: Bools | None = None, result: Completion | None = None
     ) -> Session:
         return Session(
             name=self.name,
             scan=self.scan,
             marked=self.marked if marked is None else marked,
-            found=self.found,
-            spared=self.spared if spared is None else spared,
+            detection=self.detection,
+            kept_open=self.kept_open if kept_open is None else kept_open,
             result=result,
         )

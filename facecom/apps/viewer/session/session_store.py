@@ -1,4 +1,4 @@
-"""Where sessions wait while their page is away: a reload, a closed lid, a lost connection."""
+"""Stores sessions while their page is closed: a reload, a closed lid, a lost connection."""
 
 from __future__ import annotations
 
@@ -8,93 +8,96 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from facecom.apps.viewer.http.limits import Limits
 
+SECONDS_PER_MINUTE = 60.0
+
 
 class StoredSession(Protocol):
-    """What can wait: it is shown on a page or on none, and at last forgets everything."""
+    """A session that can be stored: it is attached to a page or to none, and discarded in the end."""
 
-    def open(self, client: Any) -> None:
-        """Be shown on a page."""
+    def attach(self, client: Any) -> None:
+        """Show the session on a page."""
 
-    def shut(self, *, moved: bool = False) -> None:
-        """Be shown no more, because the page is gone or the session has moved to another."""
+    def detach(self, *, moved: bool = False) -> None:
+        """Show it no more: the page is closed, or the session has moved to another page."""
 
-    def leave(self) -> None:
-        """Forget everything."""
+    def discard(self) -> None:
+        """Drop all data."""
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to forget."""
+        """Whether there is no data to lose."""
 
 
-V = TypeVar("V", bound=StoredSession)
+S = TypeVar("S", bound=StoredSession)
 
 
-class SessionStore(Generic[V]):
-    """Visitors by the key that their browser holds; who has no key is forgotten with the page.
+class SessionStore(Generic[S]):
+    """Sessions by key; a session without a key is discarded with its page.
 
     Parameters
     ----------
-    make : makes a visitor
-    limits : Limits, how many may wait, and for how long
+    create : makes a new session
+    limits : Limits, how many sessions are stored, and for how long
     """
 
-    def __init__(self, make: Callable[[], V], limits: Limits) -> None:
-        self._make, self._limits = make, limits
+    def __init__(self, create: Callable[[], S], limits: Limits) -> None:
+        self._create, self._limits = create, limits
         self._lock = threading.RLock()
-        self._shown: dict[int, tuple[str | None, V]] = {}
-        self._waiting: dict[str, tuple[V, threading.Timer]] = {}
+        self._attached: dict[int, tuple[str | None, S]] = {}
+        self._stored: dict[str, tuple[S, threading.Timer]] = {}
 
-    def enter(self, key: str | None, client: Any) -> V:
-        """The visitor of a page: who waits under its key or is shown elsewhere under it, or one who is new."""
+    def connect(self, key: str | None, client: Any) -> S:
+        """Attach the session of a key to a page: the stored one, one that another page shows, or a new one."""
         with self._lock:
-            visitor = self._called_for(key) or self._make()
-            self._shown[client.client_id] = (key, visitor)
-        visitor.open(client)
-        return visitor
+            session = self._find(key) or self._create()
+            self._attached[client.client_id] = (key, session)
+        session.attach(client)
+        return session
 
-    def gone(self, client_id: int) -> None:
-        """A page was closed; a session with something in it waits for a while."""
+    def disconnect(self, client_id: int) -> None:
+        """Detach the session of a closed page; unless it is empty it is stored for a while."""
         with self._lock:
-            key, visitor = self._shown.pop(client_id, (None, None))
-            if visitor is None:
+            key, session = self._attached.pop(client_id, (None, None))
+            if session is None:
                 return
-            visitor.shut()
-            if key is None or visitor.empty:
-                visitor.leave()
+            session.detach()
+            if key is None or session.empty:
+                session.discard()
                 return
-            timer = threading.Timer(60.0 * self._limits.keep_minutes, self._forget, [key, visitor])
+            delay = SECONDS_PER_MINUTE * self._limits.keep_minutes
+            timer = threading.Timer(delay, self._expire, [key, session])
             timer.daemon = True
-            self._waiting[key] = (visitor, timer)
+            self._stored[key] = (session, timer)
             timer.start()
-            for oldest in list(self._waiting)[: -self._limits.kept]:
-                self._forget(oldest, self._waiting[oldest][0])
+            for oldest in list(self._stored)[: -self._limits.stored_sessions]:
+                self._expire(oldest, self._stored[oldest][0])
 
     def close(self) -> None:
-        """Everybody leaves."""
+        """Discard all sessions."""
         with self._lock:
-            for key, (visitor, _) in list(self._waiting.items()):
-                self._forget(key, visitor)
-            for _, visitor in self._shown.values():
-                visitor.leave()
-            self._shown.clear()
+            for key, (session, _) in list(self._stored.items()):
+                self._expire(key, session)
+            for _, session in self._attached.values():
+                session.discard()
+            self._attached.clear()
 
-    def _called_for(self, key: str | None) -> V | None:
+    def _find(self, key: str | None) -> S | None:
         if key is None:
             return None
-        if key in self._waiting:
-            visitor, timer = self._waiting.pop(key)
+        if key in self._stored:
+            session, timer = self._stored.pop(key)
             timer.cancel()
-            return visitor
-        for client_id, (other, visitor) in self._shown.items():
-            if other == key:  # the same address in a second page, or one whose end nobody has noticed yet
-                del self._shown[client_id]
-                visitor.shut(moved=True)
-                return visitor
+            return session
+        for client_id, (other, session) in self._attached.items():
+            if other == key:  # the same address in a second page, or one whose end was not noticed yet
+                del self._attached[client_id]
+                session.detach(moved=True)
+                return session
         return None
 
-    def _forget(self, key: str, visitor: V) -> None:
+    def _expire(self, key: str, session: S) -> None:
         with self._lock:
-            if self._waiting.get(key, (None,))[0] is not visitor:
+            if self._stored.get(key, (None,))[0] is not session:
                 return
-            self._waiting.pop(key)[1].cancel()
-        visitor.leave()
+            self._stored.pop(key)[1].cancel()
+        session.discard()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from facecom.apps.viewer.http.access import Access, Answer, is_local, new_token
+from facecom.apps.viewer.http.access import Access, AccessDecision, is_local, new_token
 
 TOKEN = "a token of some length"
 HERE = ["127.0.0.1:8080"]
@@ -24,45 +24,45 @@ def test_local_addresses():
 
 def test_without_the_token_nobody_enters(guarded):
     for target in ("/", "/?token=", "/?token=wrong", "/?token=" + TOKEN[:-1], "/anything", f"/{TOKEN}"):
-        assert guarded.judge(target, host=HERE) is Answer.NO_TOKEN, target
+        assert guarded.decide(target, host=HERE) is AccessDecision.NO_TOKEN, target
     for value in ("", "x", TOKEN, guarded.cookie_value()[:-1], "ü"):
-        assert guarded.judge("/", host=HERE, cookie=[f"facecom={value}"]) is Answer.NO_TOKEN, value
+        assert guarded.decide("/", host=HERE, cookie=[f"facecom={value}"]) is AccessDecision.NO_TOKEN, value
 
 
 def test_the_token_opens_and_its_cookie_keeps_open(guarded):
     target = "/?token=a%20token%20of%20some%20length"
-    assert guarded.judge(target, host=HERE) is Answer.WELCOME
-    assert guarded.judge("/", host=HERE, cookie=cookie(guarded)) is Answer.ENTER
+    assert guarded.decide(target, host=HERE) is AccessDecision.SET_COOKIE
+    assert guarded.decide("/", host=HERE, cookie=cookie(guarded)) is AccessDecision.ALLOW
     assert TOKEN not in guarded.cookie_value()
 
 
 def test_a_cookie_of_another_run_is_worth_nothing(guarded):
-    assert guarded.judge("/", host=HERE, cookie=cookie(Access(TOKEN, local_only=False))) is Answer.NO_TOKEN
+    assert guarded.decide("/", host=HERE, cookie=cookie(Access(TOKEN, local_only=False))) is AccessDecision.NO_TOKEN
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "http://127.0.0.1"])
 def test_pages_of_other_sites_are_turned_away_even_with_the_cookie(guarded, origin):
-    assert guarded.judge("/", host=HERE, origin=[origin], cookie=cookie(guarded)) is Answer.FOREIGN
-    assert Access(None, local_only=True).judge("/", host=HERE, origin=[origin]) is Answer.FOREIGN
+    assert guarded.decide("/", host=HERE, origin=[origin], cookie=cookie(guarded)) is AccessDecision.FOREIGN
+    assert Access(None, local_only=True).decide("/", host=HERE, origin=[origin]) is AccessDecision.FOREIGN
 
 
 def test_the_own_page_and_a_proxy_that_speaks_tls_are_no_other_site(guarded):
     for host in (HERE[0], "face.example"):
         for scheme in ("http", "https"):
-            answer = guarded.judge("/", host=[host], origin=[f"{scheme}://{host}"], cookie=cookie(guarded))
-            assert answer is Answer.ENTER
+            answer = guarded.decide("/", host=[host], origin=[f"{scheme}://{host}"], cookie=cookie(guarded))
+            assert answer is AccessDecision.ALLOW
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8080", ""])
 def test_a_local_server_answers_to_local_names_alone(host):
     """A page elsewhere may point a name of its own at this machine."""
-    assert Access(None, local_only=True).judge("/", host=[host]) is Answer.FOREIGN
-    assert Access(None, local_only=True).judge("/", host=["localhost:8080"]) is Answer.ENTER
+    assert Access(None, local_only=True).decide("/", host=[host]) is AccessDecision.FOREIGN
+    assert Access(None, local_only=True).decide("/", host=["localhost:8080"]) is AccessDecision.ALLOW
 
 
 @pytest.mark.parametrize("hosts", [[], ["127.0.0.1", "evil.example"]])
 def test_a_request_names_one_host(hosts):
-    assert Access(None, local_only=False).judge("/", host=hosts) is Answer.FOREIGN
+    assert Access(None, local_only=False).decide("/", host=hosts) is AccessDecision.FOREIGN
 
 
 def test_tokens_are_long_and_differ():
@@ -76,5 +76,5 @@ def test_comparisons_go_through_the_constant_time_one(guarded, monkeypatch):
     monkeypatch.setattr(
         "facecom.apps.viewer.http.access.hmac.compare_digest", lambda a, b: seen.append(1) or real(a, b)
     )
-    guarded.judge("/?token=x", host=HERE, cookie=["facecom=y; facecom=z"])
+    guarded.decide("/?token=x", host=HERE, cookie=["facecom=y; facecom=z"])
     assert len(seen) == 3

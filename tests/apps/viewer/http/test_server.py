@@ -15,9 +15,17 @@ pytest.importorskip("viser", reason="the viewer extra is not installed")
 import websockets.asyncio.client
 import websockets.exceptions
 
-from facecom.apps.viewer.http.access import BROWSER, COOKIE, Access, is_visit, key_of, new_browser, new_visit
+from facecom.apps.viewer.http.access import (
+    BROWSER_COOKIE,
+    TOKEN_COOKIE,
+    Access,
+    is_session_path,
+    new_browser_id,
+    new_session_path,
+    session_key,
+)
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.server import VISIT, start, stop
+from facecom.apps.viewer.http.server import SESSION_KEY, start_server, stop_server
 
 TOKEN = "the token of this test"
 
@@ -26,9 +34,9 @@ TOKEN = "the token of this test"
 def guarded():
     """A server that asks for a token, and its access."""
     access = Access(TOKEN, local_only=False)
-    server = start("127.0.0.1", 0, access=access, limits=Limits(sessions=2))
+    server = start_server("127.0.0.1", 0, access=access, limits=Limits(sessions=2))
     yield server, access
-    stop(server)
+    stop_server(server)
 
 
 def ask(port, target="/", *, host=None, headers=()):
@@ -70,7 +78,7 @@ def test_the_token_leads_to_the_page_and_a_cookie(guarded):
     status, head, body = ask(server.get_port(), headers=[f"Cookie: {cookie}"])
     assert (status, body) == (303, b"")
     visit, browser = re.search(r"Location: (/\S+)", head)[1], re.search(r"Set-Cookie: (\S+); Path=/; HttpOnly", head)[1]
-    assert is_visit(visit)
+    assert is_session_path(visit)
     status, head, body = ask(
         server.get_port(), visit, headers=[f"Cookie: {cookie}; {browser}", "Accept-Encoding: gzip"]
     )
@@ -86,7 +94,9 @@ def test_the_token_leads_to_the_page_and_a_cookie(guarded):
 def test_nothing_but_the_page_is_there(guarded):
     server, access = guarded
     for target in ("/../../../../etc/passwd", "/%2e%2e/%2e%2e/server.py", "/..%5c..%5cx", "/viser", "/assets/"):
-        assert ask(server.get_port(), target, headers=[f"Cookie: {COOKIE}={access.cookie_value()}"])[0] == 404, target
+        assert ask(server.get_port(), target, headers=[f"Cookie: {TOKEN_COOKIE}={access.cookie_value()}"])[0] == 404, (
+            target
+        )
 
 
 def connect(server, access, *, cookie=True, origin=None, path="/", more=""):
@@ -95,7 +105,7 @@ def connect(server, access, *, cookie=True, origin=None, path="/", more=""):
         f"ws://127.0.0.1:{port}{path}",
         subprotocols=["viser-v1.1.1"],
         origin=origin or f"http://127.0.0.1:{port}",
-        additional_headers={"Cookie": f"{COOKIE}={access.cookie_value()}{more}"} if cookie else {},
+        additional_headers={"Cookie": f"{TOKEN_COOKIE}={access.cookie_value()}{more}"} if cookie else {},
         proxy=None,
     )
 
@@ -103,17 +113,17 @@ def connect(server, access, *, cookie=True, origin=None, path="/", more=""):
 def test_a_page_brings_the_key_of_its_session_and_no_other_browser_has_it(guarded, monkeypatch):
     server, access = guarded
     heard = []
-    monkeypatch.setattr(server._websock_server, "_client_connect_cb", [lambda page: heard.append(VISIT.get())])
-    visit, mine, other = new_visit(), new_browser(), new_browser()
-    told = [(visit, mine), (visit, mine), (visit, other), (new_visit(), mine), ("/", mine), (visit, "../../x")]
+    monkeypatch.setattr(server._websock_server, "_client_connect_cb", [lambda page: heard.append(SESSION_KEY.get())])
+    visit, mine, other = new_session_path(), new_browser_id(), new_browser_id()
+    told = [(visit, mine), (visit, mine), (visit, other), (new_session_path(), mine), ("/", mine), (visit, "../../x")]
 
     async def talk():
         for path, browser in told:
-            async with connect(server, access, path=path, more=f"; {BROWSER}={browser}"):
+            async with connect(server, access, path=path, more=f"; {BROWSER_COOKIE}={browser}"):
                 await asyncio.sleep(0.1)
 
     asyncio.run(talk())
-    assert heard[0] == heard[1] == key_of(visit, [f"{BROWSER}={mine}"])
+    assert heard[0] == heard[1] == session_key(visit, [f"{BROWSER_COOKIE}={mine}"])
     assert heard[4:] == [None, None]
     assert len(set(heard)) == 4
     assert not any(mine in str(key) or visit in str(key) for key in heard)
@@ -172,16 +182,16 @@ def test_a_message_that_is_too_long_or_no_message_does_no_harm(guarded):
 
 def test_a_taken_port_is_said(guarded):
     with pytest.raises(ValueError, match="another --port"):
-        start("127.0.0.1", guarded[0].get_port(), access=Access(None, local_only=True), limits=Limits())
+        start_server("127.0.0.1", guarded[0].get_port(), access=Access(None, local_only=True), limits=Limits())
 
 
 def test_a_viser_that_goes_around_the_gate_is_not_started(monkeypatch):
     """The gate is tried before anybody learns the address."""
     import contextlib
 
-    monkeypatch.setattr("facecom.apps.viewer.http.server._gated", lambda gate: contextlib.nullcontext())
+    monkeypatch.setattr("facecom.apps.viewer.http.server._gate_installed", lambda gate: contextlib.nullcontext())
     with pytest.raises(RuntimeError, match="does not ask the gate"):
-        start("127.0.0.1", 0, access=Access("x" * 20, local_only=False), limits=Limits())
+        start_server("127.0.0.1", 0, access=Access("x" * 20, local_only=False), limits=Limits())
 
 
 def test_the_command_prints_a_token_where_others_may_come_and_ends_with_ctrl_c():

@@ -1,47 +1,43 @@
 """What is shown of a session."""
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.http.uploads import Uploaded
+from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene import scene
-from facecom.apps.viewer.scene.brush import Brush, Eye
-from facecom.apps.viewer.scene.glb import glb_bytes
-from facecom.apps.viewer.session.session import Found, Session
+from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import read_scan
 from facecom.report import colors
 
 
 @pytest.fixture
 def loaded(scan):
-    return Session().load(Uploaded("scan.ply", scan))
+    return Session().load(UploadedScan("scan.ply", scan))
 
 
-def test_nothing_is_shown_of_nothing():
-    assert scene.scan_view(Session()).surfaces == {}
+def test_an_empty_session_has_an_empty_scene():
+    assert scene.scan_scene(Session()).meshes == {}
     with pytest.raises(ValueError, match="no result"):
-        scene.result_view(Session(), "plain", "whole face")
+        scene.result_scene(Session(), "plain", "whole face")
 
 
-def test_the_scan_what_is_missing_and_what_is_marked(loaded, completion):
-    found = Found(completion.pose, completion.template.mesh(1))
-    view = scene.scan_view(loaded.find(found).mark(np.array([5])))
-    assert set(view.surfaces) == {"scan", "missing", "marked"}
-    assert np.allclose(view.surfaces["scan"].mesh.vertices, completion.pose.apply(loaded.scan.vertices))
-    marked = view.surfaces["marked"]
+def test_the_scan_its_missing_region_and_its_marks(loaded, completion):
+    found = FaceDetection(completion.pose, completion.template.mesh(1))
+    view = scene.scan_scene(loaded.set_detection(found).mark(np.array([5])))
+    assert set(view.meshes) == {"scan", "missing", "marked"}
+    assert np.allclose(view.meshes["scan"].mesh.vertices, completion.pose.apply(loaded.scan.vertices))
+    marked = view.meshes["marked"]
     assert len(marked.mesh.faces) == np.isin(loaded.scan.faces, 5).any(axis=1).sum()
-    assert np.allclose(marked.colors, scene.MARKED)
+    assert np.allclose(marked.colors, scene.MARKED_COLOR)
 
 
-def test_faces_of_vertices_without_a_place_are_not_shown_and_the_others_keep_their_numbers(scan):
+def test_faces_of_vertices_that_are_not_finite_are_not_shown_and_the_others_keep_their_index(scan):
     broken = scan.vertices.copy()
     broken[3] = np.nan
-    shown = scene.shown_scan(Session().load(Uploaded("s", Mesh(broken, scan.faces))))
+    shown = scene.displayed_scan(Session().load(UploadedScan("s", Mesh(broken, scan.faces))))
     assert np.isfinite(shown.vertices).all()
     assert len(shown.vertices) == len(scan.vertices)
     assert not (shown.faces == 3).any()
@@ -49,8 +45,8 @@ def test_faces_of_vertices_without_a_place_are_not_shown_and_the_others_keep_the
 
 @pytest.mark.parametrize("layer", ["provenance", "sigma", "distance", "plain"])
 def test_scan_and_patch_are_the_merged_surface(loaded, completion, layer):
-    view = scene.result_view(loaded.finish(completion), layer, "scan and patch")
-    parts = view.surfaces["scan"], view.surfaces["patch"]
+    view = scene.result_scene(loaded.set_result(completion), layer, "scan and patch")
+    parts = view.meshes["scan"], view.meshes["patch"]
     assert sum(len(p.mesh.faces) for p in parts) == len(completion.merged.faces)
     assert len(parts[0].mesh.faces) == len(completion.scan.faces)
     assert view.legend
@@ -58,46 +54,33 @@ def test_scan_and_patch_are_the_merged_surface(loaded, completion, layer):
 
 @pytest.mark.parametrize("layer", ["provenance", "sigma", "distance", "plain"])
 def test_the_whole_face(loaded, completion, layer):
-    face = scene.result_view(loaded.finish(completion), layer, "whole face").surfaces["face"]
+    face = scene.result_scene(loaded.set_result(completion), layer, "whole face").meshes["face"]
     assert len(face.mesh.vertices) == len(face.colors) == len(completion.face.vertices)
 
 
-def test_provenance_paints_what_was_made_and_nothing_else(loaded, completion):
-    face = scene.result_view(loaded.finish(completion), "provenance", "whole face").surfaces["face"]
-    measured = (np.abs(face.colors - colors.MEASURED) < 1e-9).all(axis=1)
+def test_provenance_colours_what_is_made_up_and_nothing_else(loaded, completion):
+    face = scene.result_scene(loaded.set_result(completion), "provenance", "whole face").meshes["face"]
+    measured = (np.abs(face.colors - colors.OBSERVED) < 1e-9).all(axis=1)
     assert np.array_equal(measured, completion.provenance == 0)
 
 
 def test_sigma_is_darker_where_less_sure(loaded, completion):
-    face = scene.result_view(loaded.finish(completion), "sigma", "whole face").surfaces["face"]
+    face = scene.result_scene(loaded.set_result(completion), "sigma", "whole face").meshes["face"]
     light = face.colors.sum(axis=1)
     assert light[np.argmax(completion.sigma_mm)] < light[np.argmin(completion.sigma_mm)] - 0.5
 
 
-def test_detail_that_was_not_made_is_said(loaded, completion):
+def test_a_layer_that_is_not_there_is_refused(loaded, completion):
     with pytest.raises(ValueError, match="no skin relief"):
-        scene.result_view(loaded.finish(completion), "detail", "whole face")
+        scene.result_scene(loaded.set_result(completion), "detail", "whole face")
 
 
 def test_a_refit_moves_the_patch_and_leaves_the_scan(loaded, completion):
-    done = loaded.finish(completion)
-    moved = done.drag("nose_bridge_4", done.handles()["nose_bridge_4"] + [3, 0, 0])
-    before, after = (scene.result_view(s, "provenance", "scan and patch").surfaces for s in (done, moved))
+    done = loaded.set_result(completion)
+    moved = done.drag_landmark("nose_bridge_4", done.movable_landmarks()["nose_bridge_4"] + [3, 0, 0])
+    before, after = (scene.result_scene(s, "provenance", "scan and patch").meshes for s in (done, moved))
     assert np.array_equal(before["scan"].mesh.vertices, after["scan"].mesh.vertices)
     assert np.abs(before["patch"].mesh.vertices - after["patch"].mesh.vertices).max() > 1.0
-
-
-def test_a_glb_holds_the_mesh_and_its_paint(tmp_path, icosphere):
-    ball = icosphere(1)
-    data = glb_bytes(ball.vertices, ball.faces, ball.vertices, np.tile([1.0, 0.5, 0.0], (len(ball.vertices), 1)))
-    (tmp_path / "ball.glb").write_bytes(data)
-    read = read_scan(tmp_path / "ball.glb")
-    assert np.allclose(read.vertices, ball.vertices, atol=1e-6)
-    assert np.array_equal(read.faces, ball.faces)
-    assert read.colors[0] == pytest.approx([1.0, 0.2140, 0.0], abs=1e-3)  # linear light
-    head = int.from_bytes(data[12:16], "little")
-    assert int.from_bytes(data[8:12], "little") == len(data)
-    assert json.loads(data[20 : 20 + head])["materials"][0]["doubleSided"]
 
 
 def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
@@ -118,72 +101,29 @@ def test_layers_of_a_scan_with_nothing_missing(loaded, completion):
             ),
         ),
     )
-    assert set(scene.result_view(loaded.finish(whole), "provenance", "scan and patch").surfaces) == {"scan"}
+    assert set(scene.result_scene(loaded.set_result(whole), "provenance", "scan and patch").meshes) == {"scan"}
 
 
-FRONT = Eye(np.array([0.0, 0.0, 300.0]), np.diag([1.0, -1.0, -1.0]), 1.0, 1.5)
-
-
-def test_the_middle_of_the_screen_looks_ahead_and_its_corners_aside():
-    rays = FRONT.rays([[0.5, 0.5], [0.0, 0.0], [1.0, 1.0]])
-    assert np.allclose(rays[0], [0, 0, -1])
-    assert rays[1][0] < 0 < rays[1][1]
-    assert rays[2][1] < 0 < rays[2][0]
-    up = FRONT.rays([[0.5, 0.0]])[0]
-    assert np.arctan2(up[1], -up[2]) == pytest.approx(0.5)
-
-
-def test_a_dab_touches_a_disc_of_its_radius_on_the_near_side(icosphere):
-    ball = icosphere(4, radius=80.0)
-    touched = Brush(ball).stroke(FRONT, [0.5, 0.5], [0.5, 0.5], radius_mm=10.0)
-    gap = np.linalg.norm(ball.vertices - [0, 0, 80], axis=1)
-    assert set(touched) == set(np.flatnonzero(gap <= 10.0))
-
-
-def test_a_stroke_leaves_no_gap(icosphere):
-    ball = icosphere(5, radius=80.0)
-    touched = Brush(ball).stroke(FRONT, [0.42, 0.5], [0.58, 0.5], radius_mm=6.0)
-    line = ball.vertices[touched]
-    near = np.abs(ball.vertices[:, 1]) < 3.0
-    inside = near & (np.abs(ball.vertices[:, 0]) < 0.9 * np.abs(line[:, 0]).max()) & (ball.vertices[:, 2] > 0)
-    assert inside.sum() > 20
-    assert set(np.flatnonzero(inside)) <= set(touched)
-
-
-def test_a_thin_sheets_back_is_not_painted(sheet):
-    front = sheet(20, 20)
-    count = len(front.vertices)
-    centred = front.vertices - [10, 10, 0]
-    both = Mesh(np.vstack([centred, centred - [0, 0, 0.5]]), np.vstack([front.faces, front.faces[:, ::-1] + count]))
-    touched = Brush(both).stroke(FRONT, [0.5, 0.5], [0.5, 0.5], radius_mm=4.0)
-    assert len(touched)
-    assert touched.max() < count
-
-
-def test_a_stroke_beside_the_scan_touches_nothing(icosphere):
-    assert len(Brush(icosphere(2, radius=80.0)).stroke(FRONT, [0.0, 0.0], [0.05, 0.0], radius_mm=6.0)) == 0
-
-
-def test_relief_lies_on_the_scan_around_it(loaded, completion):
+def test_skin_detail_is_shown_on_the_scan(loaded, completion):
     points = completion.context.projection.vertices[:60]
     skin = SimpleNamespace(
         mesh=Mesh(points, [[0, 1, 2]]), smooth=Mesh(points, [[0, 1, 2]]), provenance=np.repeat([0, 2], 30)
     )
-    relieved = replace(completion, detail=skin, state=replace(completion.state, detail=skin))
-    view = scene.result_view(loaded.finish(relieved), "detail", "whole face")
-    assert len(view.surfaces["scan"].mesh.faces) == len(completion.scan.faces)
-    painted = view.surfaces["detail"].colors
-    assert np.allclose(painted[:30], colors.MEASURED) and np.allclose(painted[30:], colors.MADE_SYNTHESISED)
-    assert "detail" in scene.layers_of(relieved)
-    assert not {"detail", "colour"} & set(scene.layers_of(completion))
+    with_detail = replace(completion, detail=skin, state=replace(completion.state, detail=skin))
+    view = scene.result_scene(loaded.set_result(with_detail), "detail", "whole face")
+    assert len(view.meshes["scan"].mesh.faces) == len(completion.scan.faces)
+    painted = view.meshes["detail"].colors
+    assert np.allclose(painted[:30], colors.OBSERVED) and np.allclose(painted[30:], colors.SYNTHESISED)
+    assert "detail" in scene.available_layers(with_detail)
+    assert not {"detail", "colour"} & set(scene.available_layers(completion))
 
 
-def test_colours_of_the_scan_and_of_what_was_made(loaded, completion):
+def test_colours_of_the_scan_and_of_the_patch(loaded, completion):
     with pytest.raises(ValueError, match="no colours"):
-        scene.result_view(loaded.finish(completion), "colour", "scan and patch")
+        scene.result_scene(loaded.set_result(completion), "colour", "scan and patch")
     meshes = {"face": completion.face, "merged": completion.merged}
     painted = {name: replace(m, colors=np.tile([0.7, 0.4, 0.3], (len(m.vertices), 1))) for name, m in meshes.items()}
     coloured = replace(completion, **painted)
-    for body in scene.BODIES:
-        for surface in scene.result_view(loaded.finish(coloured), "colour", body).surfaces.values():
+    for body in scene.SURFACES:
+        for surface in scene.result_scene(loaded.set_result(coloured), "colour", body).meshes.values():
             assert np.allclose(surface.colors, [0.7, 0.4, 0.3], atol=1e-3)

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.http.uploads import Uploaded
+from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import jobs
 from facecom.apps.viewer.session.job_queue import CancelledError
 from facecom.apps.viewer.session.session import Session
@@ -27,6 +27,7 @@ def nothing_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
     stages = []
     found = jobs.find_missing(scan, model=small_model, progress=told(stages))
@@ -39,12 +40,12 @@ def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
     assert [share for _, share in stages] == sorted(share for _, share in stages)
 
 
-def test_a_job_ends_when_nobody_waits_for_it(scan, small_model):
+def test_a_job_ends_when_it_is_cancelled(scan, small_model):
     def stop(stage, share):
         raise CancelledError
 
     with pytest.raises(CancelledError):
-        jobs.finish_face(Session().load(Uploaded("s", scan)), model=small_model, relief=False, progress=stop)
+        jobs.complete_session(Session().load(UploadedScan("s", scan)), model=small_model, detail=False, progress=stop)
 
 
 def test_points_get_a_surface_and_surfaces_stay(sheet):
@@ -53,18 +54,20 @@ def test_points_get_a_surface_and_surfaces_stay(sheet):
     assert len(jobs.with_surface(Mesh(flat.vertices, np.zeros((0, 3), int))).faces) > 200
 
 
-def test_what_is_marked_is_made_up_and_not_measured(scan, small_model, completion):
+@pytest.mark.slow
+def test_marked_parts_are_made_up(scan, small_model, completion):
     """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
     face = completion.pose.apply(scan.vertices)
     cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12
-    marked = Session().load(Uploaded("s", scan)).mark(np.flatnonzero(cheek))
+    marked = Session().load(UploadedScan("s", scan)).mark(np.flatnonzero(cheek))
     assert 20 < cheek.sum() < 2000
-    done = jobs.finish_face(marked, model=small_model, relief=False, progress=told([]))
+    done = jobs.complete_session(marked, model=small_model, detail=False, progress=told([]))
     kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
     assert not kept & set(map(tuple, scan.vertices[cheek]))
     assert done.report.made_up_share > completion.report.made_up_share
 
 
+@pytest.mark.slow
 def test_the_archive_holds_what_the_command_writes(completion):
     data = jobs.pack_results(completion, name="a scan", progress=told([]))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -77,9 +80,9 @@ def test_the_prosthesis_is_of_the_face_that_is_shown(completion, monkeypatch):
     """After dragging, the part is designed on the dragged surface."""
     seen = []
     monkeypatch.setattr("facecom.prosthesis.design_all", lambda face, **options: seen.append(face) or [])
-    session = Session().finish(completion)
-    moved = session.drag("nose_bridge_4", session.handles()["nose_bridge_4"] + [3, 0, 0]).shown
-    jobs.design_parts(moved, margin_mm=5.0, wall_mm=3.0, progress=told([]))
+    session = Session().set_result(completion)
+    moved = session.drag_landmark("nose_bridge_4", session.movable_landmarks()["nose_bridge_4"] + [3, 0, 0]).displayed
+    jobs.design_prostheses(moved, margin_mm=5.0, wall_mm=3.0, progress=told([]))
     own = seen[0].context.stitched.merged.vertices
     assert np.allclose(own, moved.pose.apply(moved.merged.vertices), atol=1e-4)
     assert np.abs(own - completion.context.stitched.merged.vertices).max() > 1.0
@@ -95,7 +98,7 @@ def test_parts_are_packed_a_folder_each(tmp_path):
             (directory / "shell.stl").write_bytes(b"solid")
 
     for count, names in ((1, {"shell.stl"}), (2, {"part_1/shell.stl", "part_2/shell.stl"})):
-        data = jobs.pack_parts((Part(),) * count, progress=told([]))
+        data = jobs.pack_prostheses((Part(),) * count, progress=told([]))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             assert set(archive.namelist()) == names
-        assert data == jobs.pack_parts((Part(),) * count, progress=told([]))
+        assert data == jobs.pack_prostheses((Part(),) * count, progress=told([]))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.http.uploads import Uploaded
-from facecom.apps.viewer.session.keep_open import LEFT_OPEN, leave_open
-from facecom.apps.viewer.session.session import Found, Session
+from facecom.apps.viewer.http.uploads import UploadedScan
+from facecom.apps.viewer.session.keep_open import KEPT_OPEN_WARNING, keep_open
+from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.geometry.mesh import Mesh, boundary_edges
 
 
@@ -23,15 +23,15 @@ def left_half(completion, gap):
 
 @pytest.fixture(scope="module")
 def halved(completion, gap, left_half):
-    return leave_open(completion, gap, left_half)
+    return keep_open(completion, gap, left_half)
 
 
 def new_faces(completion):
     return completion.merged.faces[len(completion.scan.faces) :]
 
 
-def test_nothing_spared_changes_nothing(completion, gap):
-    assert leave_open(completion, gap, np.zeros(len(gap), bool)) is completion
+def test_nothing_kept_open_changes_nothing(completion, gap):
+    assert keep_open(completion, gap, np.zeros(len(gap), bool)) is completion
 
 
 def test_the_patch_goes_where_it_is_to_stay_open_and_there_alone(completion, halved):
@@ -55,21 +55,21 @@ def test_the_scan_stays_and_every_value_has_its_vertex(completion, halved):
 
 
 def test_it_is_said_and_counted(completion, halved):
-    assert LEFT_OPEN in halved.report.warnings
+    assert KEPT_OPEN_WARNING in halved.report.warnings
     assert halved.report.holes_filled < completion.report.holes_filled
     assert len(boundary_edges(halved.merged.faces)) > len(boundary_edges(completion.merged.faces))
 
 
 def test_all_of_it_can_stay_open(completion, gap):
-    bare = leave_open(completion, gap, np.ones(len(gap), bool), reach_mm=1e6)
+    bare = keep_open(completion, gap, np.ones(len(gap), bool), reach_mm=1e6)
     assert len(bare.patch.faces) == 0
     assert np.array_equal(bare.merged.faces, completion.scan.faces)
     assert bare.report.holes_filled == 0
 
 
-def test_what_is_far_from_the_found_region_stays(completion, gap):
+def test_what_is_far_from_the_missing_region_stays(completion, gap):
     away = gap + 1000.0
-    assert leave_open(completion, away, np.ones(len(away), bool)) is completion
+    assert keep_open(completion, away, np.ones(len(away), bool)) is completion
 
 
 def test_samples_and_drags_of_it_stay_open(halved):
@@ -81,16 +81,16 @@ def test_samples_and_drags_of_it_stay_open(halved):
     assert len(moved.patch.faces) == len(halved.patch.faces)
 
 
-def test_a_session_spares_what_was_painted_and_takes_it_back(scan, completion, gap):
+def test_a_session_keeps_open_what_was_painted_and_takes_it_back(scan, completion, gap):
     missing = Mesh(completion.pose.apply(gap), [[0, 1, 2]])
-    session = Session().load(Uploaded("s", scan)).find(Found(completion.pose, missing))
-    assert session.opened(completion) is completion
+    session = Session().load(UploadedScan("s", scan)).set_detection(FaceDetection(completion.pose, missing))
+    assert session.with_holes_kept_open(completion) is completion
     some = np.flatnonzero(missing.vertices[:, 0] > 0)
-    painted = session.finish(completion).spare(some)
+    painted = session.set_result(completion).keep_open(some)
     assert painted.result is None
-    assert painted.spared.sum() == len(some)
-    assert len(painted.opened(completion).patch.faces) < len(completion.patch.faces)
-    assert painted.mark(np.array([1])).spared.sum() == len(some)
-    assert not painted.spare(some, spared=False).spared.any()
-    assert not painted.unmark().spared.any()
-    assert not session.spared.any()
+    assert painted.kept_open.sum() == len(some)
+    assert len(painted.with_holes_kept_open(completion).patch.faces) < len(completion.patch.faces)
+    assert painted.mark(np.array([1])).kept_open.sum() == len(some)
+    assert not painted.keep_open(some, is_open=False).kept_open.any()
+    assert not painted.unmark_all().kept_open.any()
+    assert not session.kept_open.any()

@@ -9,20 +9,20 @@ from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.session.session_store import SessionStore
 
 
-class Someone:
-    """A visitor who notes what happens."""
+class RecordedSession:
+    """A session that records what happens to it."""
 
     def __init__(self):
-        self.pages, self.left, self.empty = [], threading.Event(), False
+        self.pages, self.discarded, self.empty = [], threading.Event(), False
 
-    def open(self, client):
+    def attach(self, client):
         self.pages.append(client.client_id)
 
-    def shut(self, *, moved=False):
-        self.pages.append("moved" if moved else "shut")
+    def detach(self, *, moved=False):
+        self.pages.append("moved" if moved else "detached")
 
-    def leave(self):
-        self.left.set()
+    def discard(self):
+        self.discarded.set()
 
 
 def page(number):
@@ -30,77 +30,77 @@ def page(number):
 
 
 @pytest.fixture
-def room():
-    made = SessionStore(Someone, Limits(kept=2))
+def store():
+    made = SessionStore(RecordedSession, Limits(stored_sessions=2))
     yield made
     made.close()
 
 
-def test_who_comes_back_finds_everything(room):
-    first = room.enter("a", page(1))
-    room.gone(1)
-    assert not first.left.is_set()
-    assert room.enter("a", page(2)) is first
-    assert first.pages == [1, "shut", 2]
+def test_a_reconnected_page_gets_its_session(store):
+    first = store.connect("a", page(1))
+    store.disconnect(1)
+    assert not first.discarded.is_set()
+    assert store.connect("a", page(2)) is first
+    assert first.pages == [1, "detached", 2]
 
 
-def test_another_key_is_another_visitor_and_no_key_is_forgotten(room):
-    first = room.enter("a", page(1))
-    assert room.enter("b", page(2)) is not first
-    nobody = room.enter(None, page(3))
-    room.gone(3)
-    assert nobody.left.is_set()
-    assert room.enter(None, page(4)) is not nobody
+def test_another_key_is_another_session_and_without_a_key_it_is_discarded(store):
+    first = store.connect("a", page(1))
+    assert store.connect("b", page(2)) is not first
+    nobody = store.connect(None, page(3))
+    store.disconnect(3)
+    assert nobody.discarded.is_set()
+    assert store.connect(None, page(4)) is not nobody
 
 
-def test_a_second_page_of_the_same_session_takes_it_over(room):
+def test_a_second_page_of_the_same_session_takes_it_over(store):
     """And the end of the first, noticed late, takes nothing from the second."""
-    first = room.enter("a", page(1))
-    assert room.enter("a", page(2)) is first
-    room.gone(1)
+    first = store.connect("a", page(1))
+    assert store.connect("a", page(2)) is first
+    store.disconnect(1)
     assert first.pages == [1, "moved", 2]
-    room.gone(2)
-    assert room.enter("a", page(3)) is first
+    store.disconnect(2)
+    assert store.connect("a", page(3)) is first
 
 
-def test_a_session_with_nothing_in_it_is_not_kept(room):
-    first = room.enter("a", page(1))
+def test_an_empty_session_is_not_stored(store):
+    first = store.connect("a", page(1))
     first.empty = True
-    room.gone(1)
-    assert first.left.is_set()
-    assert room.enter("a", page(2)) is not first
+    store.disconnect(1)
+    assert first.discarded.is_set()
+    assert store.connect("a", page(2)) is not first
 
 
-def test_no_more_wait_than_allowed_and_the_longest_away_goes_first(room):
-    visitors = [room.enter(str(k), page(k)) for k in range(3)]
+def test_no_more_are_stored_than_allowed_and_the_oldest_is_discarded(store):
+    sessions = [store.connect(str(k), page(k)) for k in range(3)]
     for k in range(3):
-        room.gone(k)
-    assert [v.left.is_set() for v in visitors] == [True, False, False]
+        store.disconnect(k)
+    assert [v.discarded.is_set() for v in sessions] == [True, False, False]
 
 
-def test_after_a_while_it_is_forgotten():
-    room = SessionStore(Someone, SimpleNamespace(kept=2, keep_minutes=0.001))
-    first = room.enter("a", page(1))
-    room.gone(1)
-    assert first.left.wait(20)
-    assert room.enter("a", page(2)) is not first
-    room.close()
+def test_a_stored_session_expires():
+    store = SessionStore(RecordedSession, SimpleNamespace(stored_sessions=2, keep_minutes=0.001))
+    first = store.connect("a", page(1))
+    store.disconnect(1)
+    assert first.discarded.wait(20)
+    assert store.connect("a", page(2)) is not first
+    store.close()
 
 
-def test_whoever_is_back_in_time_is_not_forgotten_later():
-    room = SessionStore(Someone, SimpleNamespace(kept=2, keep_minutes=0.005))
-    first = room.enter("a", page(1))
-    room.gone(1)
-    room.enter("a", page(2))
-    assert not first.left.wait(0.6)
-    room.close()
+def test_a_session_reconnected_in_time_does_not_expire():
+    store = SessionStore(RecordedSession, SimpleNamespace(stored_sessions=2, keep_minutes=0.005))
+    first = store.connect("a", page(1))
+    store.disconnect(1)
+    store.connect("a", page(2))
+    assert not first.discarded.wait(0.6)
+    store.close()
 
 
-def test_in_the_end_everybody_leaves():
-    room = SessionStore(Someone, Limits())
-    here, away = room.enter("a", page(1)), room.enter("b", page(2))
-    room.gone(2)
-    room.close()
-    assert here.left.is_set()
-    assert away.left.is_set()
+def test_closing_discards_all_sessions():
+    store = SessionStore(RecordedSession, Limits())
+    here, away = store.connect("a", page(1)), store.connect("b", page(2))
+    store.disconnect(2)
+    store.close()
+    assert here.discarded.is_set()
+    assert away.discarded.is_set()
     assert not any(isinstance(t, threading.Timer) and t.is_alive() and not t.daemon for t in threading.enumerate())

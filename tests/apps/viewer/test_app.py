@@ -1,0 +1,50 @@
+"""The viewer as a whole, without a browser."""
+
+import http.client
+import threading
+
+import pytest
+
+pytest.importorskip("viser", reason="the viewer extra is not installed")
+
+from facecom.apps.viewer import Limits, viewer
+from facecom.apps.viewer.app import _host_name
+
+
+def status_of(port, path="/"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_short_token_is_refused_before_anything_is_served():
+    with pytest.raises(ValueError, match="at least 16 characters, got 5"), viewer(port=0, token="short"):
+        pass
+
+
+def test_a_local_viewer_needs_no_token_and_stops_with_its_block(small_model):
+    with viewer(port=0, model=small_model, limits=Limits(jobs=1)) as running:
+        assert running.address == f"http://127.0.0.1:{running.port}/"
+        assert status_of(running.port) == 303
+    with pytest.raises(OSError):
+        status_of(running.port)
+    assert not [thread for thread in threading.enumerate() if thread.name == "facecom-jobs" and thread.is_alive()]
+
+
+def test_a_token_that_is_given_is_asked_for(small_model):
+    token = "a token of some length"
+    with viewer(port=0, model=small_model, token=token.replace(" ", "-")) as running:
+        assert running.address.endswith("/?token=a-token-of-some-length")
+        assert status_of(running.port) == 401
+        assert status_of(running.port, "/?token=a-token-of-some-length") == 303
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("face.example", "face.example")]
+)
+def test_host_names_in_addresses(host, name):
+    assert _host_name(host) == name
+    assert _host_name("0.0.0.0") not in ("0.0.0.0", "")

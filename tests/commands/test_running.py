@@ -1,0 +1,70 @@
+"""Landmark files, output folders and the progress bar."""
+
+import json
+
+import pytest
+
+from facecom.commands.running import ProgressBar, output_folder, read_landmarks
+from facecom.errors import ScanError
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("{", "JSON"), ("[1, 2]", "landmarks"), ('{"nose_tip": [1, 2]}', "landmarks"), ('{"nose_tip": "left"}', "name")],
+)
+def test_bad_landmark_files(tmp_path, text, word):
+    (tmp_path / "points.json").write_text(text)
+    with pytest.raises(ScanError, match=word):
+        read_landmarks(tmp_path / "points.json")
+
+
+def test_landmarks_are_read_as_written(tmp_path):
+    points = {"nose_tip": [1, 2.5, -3], "gnathion": [0, 0, 0]}
+    (tmp_path / "points.json").write_text(json.dumps(points))
+    assert read_landmarks(tmp_path / "points.json") == points
+    with pytest.raises(ScanError, match="cannot be read"):
+        read_landmarks(tmp_path / "nowhere.json")
+
+
+def test_files_appear_when_the_block_succeeds_and_replace_folders(tmp_path):
+    out = tmp_path / "out"
+    (out / "model").mkdir(parents=True)
+    (out / "model" / "old").touch()
+    with output_folder(out) as partial:
+        (partial / "face.ply").write_text("new")
+        (partial / "model").mkdir()
+        (partial / "model" / "new").touch()
+        assert not (out / "face.ply").exists()
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*")) == ["face.ply", "model", "model/new"]
+
+
+def test_a_failed_block_leaves_no_folder_that_was_not_there(tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(RuntimeError), output_folder(tmp_path / "there" / "deep" / "out") as partial:
+        (partial / "face.ply").touch()
+        raise RuntimeError
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_failed_block_keeps_what_was_there(tmp_path):
+    (tmp_path / "face.ply").write_text("old")
+    with pytest.raises(RuntimeError), output_folder(tmp_path) as partial:
+        (partial / "face.ply").write_text("new")
+        raise RuntimeError
+    assert [p.name for p in tmp_path.iterdir()] == ["face.ply"]
+    assert (tmp_path / "face.ply").read_text() == "old"
+
+
+def test_the_progress_bar_grows_and_is_erased(capsys):
+    bar = ProgressBar("scan.ply", quiet=False)
+    bar.show("fit", 0.5)
+    assert "scan.ply [############............] fit" in capsys.readouterr().err
+    bar.close()
+    assert capsys.readouterr().err == "\r\033[K"
+
+
+def test_a_quiet_bar_prints_nothing(capsys):
+    bar = ProgressBar("scan.ply", quiet=True)
+    bar.show("fit", 0.5)
+    bar.close()
+    assert capsys.readouterr() == ("", "")
