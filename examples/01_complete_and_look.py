@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import facecom
+from facecom.drawing.preview import preview
 from facecom.io.images import png_bytes
-from facecom.report.preview import preview
 
 SCAN = Path("data/demo/nose.ply")
 OUT = Path("out/complete_and_look")

@@ -18,6 +18,7 @@ from facecom.completion.holes import Hole, find_holes
 from facecom.completion.serialization import load_state, save_state
 from facecom.completion.state import CompletionState, known
 from facecom.completion.types import CompletionSettings, Report
+from facecom.drawing.notebook import html_summary, picture, show_mesh
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
@@ -70,6 +71,27 @@ class Completion(Convertible):
         r = self.report
         shares = f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up to {r.sigma_made_up_mm:.2f} mm"
         return f"Completion({shares}, {r.holes_filled} holes, unit {r.unit})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the completed face from two sides, coloured by where it comes from, and figures."""
+        r = self.report
+        figures = {
+            "observed": f"{r.observed_share:.0%} of the surface",
+            "made up": f"{r.made_up_share:.0%}, to {r.sigma_made_up_mm:.2f} mm",
+            "holes filled": str(r.holes_filled),
+            "scan to face": f"{r.scan_to_face_mm.get('all', float('nan')):.3f} mm",
+            "unit": r.unit,
+            "warnings": "; ".join(r.warnings) or "none",
+        }
+        return html_summary(picture(self._in_face, self.provenance), figures)
+
+    def show(self) -> Any:
+        """The completed face by provenance: a view to turn where k3d or PyVista is installed, a picture where not."""
+        return show_mesh(self.face, self._in_face, self.provenance)
+
+    @property
+    def _in_face(self) -> Mesh:
+        return self.context.stitched.face
 
     @property
     def mesh(self) -> Mesh:

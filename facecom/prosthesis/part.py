@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from facecom.geometry.mesh import Mesh
+import numpy as np
+
+from facecom.drawing.notebook import html_summary, picture, show_mesh
+from facecom.geometry.mesh import Ints, Mesh
 from facecom.io.conversion import Convertible
 from facecom.io.files import write_bytes
 from facecom.io.images import png_bytes
@@ -14,6 +18,9 @@ from facecom.prosthesis.output.comparison import comparison_picture
 from facecom.prosthesis.output.files import save_part
 from facecom.prosthesis.output.part_data import PartData
 from facecom.prosthesis.output.pictures import PNG_LEVEL
+from facecom.provenance import Provenance
+
+MM3_PER_CM3 = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,35 @@ class Prosthesis(PartData, Convertible):
     versions : of the packages that took part
     warnings : tuple of str
     """
+
+    def __repr__(self) -> str:
+        i = self.inspection
+        return f"Prosthesis({i.volume_mm3 / MM3_PER_CM3:.1f} cm3, wall {i.wall.median:.1f} mm, {len(self.warnings)} warnings)"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the part from two sides, coloured by where its surface comes from, and figures."""
+        i = self.inspection
+        figures = {
+            "volume": f"{i.volume_mm3 / MM3_PER_CM3:.1f} cm3, {i.mass_g:.0f} g",
+            "wall": f"{i.wall.median:.1f} mm (median)",
+            "rim": f"{i.rim.min:.2f} mm and more",
+            "warnings": "; ".join(self.warnings) or "none",
+            "notice": i.notice,
+        }
+        return html_summary(picture(self._in_face, self._outer_provenance), figures)
+
+    def show(self) -> Any:
+        """The part by provenance: a view to turn where k3d or PyVista is installed, a picture where not."""
+        return show_mesh(self.shell, self._in_face, self._outer_provenance)
+
+    @property
+    def _in_face(self) -> Mesh:
+        return self.shell.with_vertices(self.to_face.apply(self.shell.vertices))
+
+    @property
+    def _outer_provenance(self) -> Ints:
+        """As `provenance`, the intaglio in the grey of what was observed."""
+        return np.maximum(self.provenance, Provenance.OBSERVED)
 
     @property
     def mesh(self) -> Mesh:

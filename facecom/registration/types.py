@@ -6,16 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facecom.completion import CompletionSettings
 from facecom.completion.assembly import round_to_float32
+from facecom.drawing.notebook import html_summary, picture, show_mesh
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import Convertible
 from facecom.model.template import Template
+from facecom.provenance import Provenance
 from facecom.registration.expression import ExpressionSettings
 from facecom.registration.files import write_registered
 from facecom.registration.relax import RelaxSettings
@@ -80,6 +83,24 @@ class Registration(Convertible):
 
     def __repr__(self) -> str:
         return f"Registration({self.name}: {self.verdict})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the registered face from two sides, coloured by what was observed, and figures."""
+        figures = {
+            "name": self.name,
+            "verdict": self.verdict,
+            "unit": self.unit,
+            "warnings": "; ".join(self.warnings) or "none",
+        }
+        return html_summary(picture(self.face_mesh, self._provenance), figures)
+
+    def show(self) -> Any:
+        """The registered face by provenance: a view to turn where k3d or PyVista is installed, a picture where not."""
+        return show_mesh(self.mesh, self.face_mesh, self._provenance)
+
+    @property
+    def _provenance(self) -> Ints:
+        return np.where(self.observed, Provenance.OBSERVED, Provenance.MODEL)
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write NAME.ply in the scan's own frame and unit, and its landmarks as NAME.csv, NAME.json and NAME.mrk.json.

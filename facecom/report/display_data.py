@@ -9,13 +9,13 @@ import numpy as np
 
 from facecom.completion import Completion
 from facecom.completion.alignment import face_mask
+from facecom.drawing import colors
+from facecom.drawing.shading import ViewDirection
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.model.template import FINEST_LEVEL
 from facecom.provenance import Provenance
-from facecom.report import colors
-from facecom.report.shading import ViewDirection
 
 PROVENANCE_LABELS = (
     "observed",
@@ -25,7 +25,7 @@ PROVENANCE_LABELS = (
     "synthesised (made up, with synthesised skin relief)",
 )
 """Name of each `Provenance` in reports and legends."""
-PROVENANCE_COLORS = (colors.OBSERVED, colors.MIRRORED, colors.MODEL, colors.GUIDED, colors.SYNTHESISED)
+PROVENANCE_COLORS = tuple(colors.PROVENANCE[kind] for kind in Provenance)
 """Colour of each `Provenance`."""
 THREE_QUARTER_YAW_RAD, THREE_QUARTER_PITCH_RAD = np.radians(35.0), np.radians(5.0)
 """Direction of the pictures: both the profile and the front of the nose and of a cheek are visible."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf
 
+from facecom.drawing import colors
+from facecom.drawing.shading import Frame, MeshRenderer, ViewDirection
 from facecom.errors import need
 from facecom.geometry.mesh import Mesh
-from facecom.report import colors
-from facecom.report.shading import Frame, MeshRenderer, ViewDirection
 
 SIDE_YAW_RAD = np.radians(40)
 VIEWS = (

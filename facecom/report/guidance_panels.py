@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from facecom.drawing import colors
+from facecom.drawing.shading import Image
 from facecom.errors import need
 from facecom.geometry.mesh import Floats, unit
 from facecom.guidance.guide import Guidance, GuidedView
 from facecom.guidance.rendering import AMBIENT, HEADLIGHT
-from facecom.report import colors
 from facecom.report.formatting import REGION_TITLES, mm, percent
 from facecom.report.pictures import Picture, jpeg_bytes
-from facecom.report.shading import Image
 
 HOLE_COLOR = colors.MODEL
 PANEL_SIZE = 240

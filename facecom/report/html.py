@@ -8,13 +8,14 @@ from importlib import resources
 import numpy as np
 
 from facecom.completion import Completion
-from facecom.report import colors, references
+from facecom.drawing import colors
+from facecom.drawing.preview import preview
+from facecom.drawing.shading import Image
+from facecom.report import references
 from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
 from facecom.report.formatting import REGION_TITLES, mm, percent
 from facecom.report.html_elements import bars, link, page, pairs, picture, table, tag
 from facecom.report.pictures import Picture, jpeg_bytes
-from facecom.report.preview import preview
-from facecom.report.shading import Image
 from facecom.report.stage_summaries import StageSummary, stage_summaries
 from facecom.report.viewer3d import json_for_script, scene, script, viewer_source
 

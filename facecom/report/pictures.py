@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facecom.drawing import colors
+from facecom.drawing.shading import Frame, Image, MeshRenderer, ViewDirection
 from facecom.errors import need
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
-from facecom.report import colors
 from facecom.report.display_data import PROVENANCE_COLORS, DisplayData
-from facecom.report.shading import Frame, Image, MeshRenderer, ViewDirection
 
 
 @dataclass(frozen=True)

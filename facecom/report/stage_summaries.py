@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from facecom.drawing.shading import Frame
 from facecom.geometry.mesh import Floats, vertex_normals
 from facecom.provenance import Provenance
 from facecom.report import references
@@ -16,7 +17,6 @@ from facecom.report.guidance_panels import guidance_pictures, guidance_values
 from facecom.report.pictures import Picture, PictureRenderer
 from facecom.report.references import Reference
 from facecom.report.relief import relief_by_region
-from facecom.report.shading import Frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from facecom.drawing import colors
+from facecom.drawing.shading import VertexGrid
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh, face_areas
 from facecom.provenance import Provenance
-from facecom.report import colors
 from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
-from facecom.report.shading import VertexGrid
 
 MAX_SCAN_FACES = 40_000
 MAX_PATCH_FACES = 25_000

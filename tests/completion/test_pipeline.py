@@ -322,3 +322,9 @@ def test_what_can_be_asked_of_a_completion(done, partial, model):
     assert (nose.faces >= len(done.scan.faces)).all()
     assert sum(nose.regions_mm2.values()) == pytest.approx(nose.area_mm2)
     assert "observed" in repr(done) and len(repr(done)) < 120
+
+
+def test_a_notebook_shows_a_picture_and_figures(done):
+    text = done._repr_html_()
+    assert "data:image/png;base64," in text and f"{done.report.observed_share:.0%} of the surface" in text
+    assert done.show() is not None

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facecom.drawing import colors
 from facecom.geometry.mesh import Mesh
-from facecom.report import colors, figures
+from facecom.report import figures
 
 
 @pytest.fixture(scope="module")

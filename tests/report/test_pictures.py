@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facecom.drawing import colors
+from facecom.drawing.shading import Frame, MeshRenderer, ViewDirection
 from facecom.provenance import Provenance
-from facecom.report import colors
 from facecom.report.pictures import Picture, PictureRenderer, jpeg_bytes
-from facecom.report.shading import Frame, MeshRenderer, ViewDirection
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import numpy as np
 from facecom.apps.viewer.scene.glb import glb_bytes
 from facecom.apps.viewer.session.session import Session
 from facecom.completion import Completion
+from facecom.drawing import colors
+from facecom.drawing.colors import RGB
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
 from facecom.provenance import Provenance
-from facecom.report import colors
-from facecom.report.colors import RGB
 from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
 from facecom.report.viewer3d import MAX_SHOWN_DISTANCE_MM
 

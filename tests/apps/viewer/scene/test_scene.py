@@ -9,8 +9,8 @@ import pytest
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene import scene
 from facecom.apps.viewer.session.session import FaceDetection, Session
+from facecom.drawing import colors
 from facecom.geometry.mesh import Mesh
-from facecom.report import colors
 
 
 @pytest.fixture

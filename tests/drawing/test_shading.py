@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from facecom.drawing.shading import Frame, MeshRenderer, ViewDirection
 from facecom.geometry.mesh import Mesh
-from facecom.report.shading import Frame, MeshRenderer, ViewDirection
 
 SIZE = 60
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Floats
+from facecom.provenance import Provenance
 
 RGB = tuple[float, float, float]
 OBSERVED: RGB = (0.82, 0.82, 0.80)
@@ -13,7 +14,14 @@ MIRRORED: RGB = (0.35, 0.62, 0.86)
 MODEL: RGB = (0.93, 0.56, 0.25)
 GUIDED: RGB = (0.36, 0.72, 0.55)
 SYNTHESISED: RGB = (0.72, 0.50, 0.78)
-"""The five above: of each `Provenance`."""
+PROVENANCE = {
+    Provenance.OBSERVED: OBSERVED,
+    Provenance.MIRRORED: MIRRORED,
+    Provenance.MODEL: MODEL,
+    Provenance.GUIDED: GUIDED,
+    Provenance.SYNTHESISED: SYNTHESISED,
+}
+"""The colour of each `Provenance`, the same in every picture, page and plot."""
 NO_VALUE: RGB = (0.72, 0.72, 0.74)
 """Where a value is not defined."""
 PLAIN: RGB = (0.82, 0.80, 0.77)

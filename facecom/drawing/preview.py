@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facecom.drawing import colors
+from facecom.drawing.shading import Frame, Image, MeshRenderer, ViewDirection
 from facecom.errors import need
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
-from facecom.report import colors
-from facecom.report.shading import Frame, Image, MeshRenderer, ViewDirection
+from facecom.provenance import Provenance
 
-PALETTE = np.array([colors.OBSERVED, colors.MODEL, colors.MIRRORED, colors.GUIDED, colors.SYNTHESISED])
-"""Colours of the values of `provenance`."""
+PALETTE = np.array([colors.PROVENANCE[kind] for kind in Provenance])
+"""The colour of each `Provenance`."""
 PREVIEW_SIZE, CAPTION_HEIGHT, CAPTION_INSET, CAPTION_GREY = 360, 18, (4, 2), (70, 70, 70)
 """Pixels of a picture's side, of a caption's height and of its text's offset, and the colour of the text."""
 SIDE_YAW_RAD = np.radians(40)
@@ -33,8 +34,8 @@ def preview(
     scan : Mesh
         A point set is drawn as one.
     result : Mesh
-    provenance : (V,) int or bool, for each vertex of `result`
-        0 for observed, drawn grey; each other value, made up, has a colour of its own.
+    provenance : (V,) int, a `Provenance` for each vertex of `result`
+        Observed is drawn grey; what was made up has the colour of its kind.
     pose : Similarity
         Face frame (mm) to the frame of both meshes; the identity unless given.
     size : int
@@ -47,7 +48,7 @@ def preview(
     Raises
     ------
     ValueError
-        When `provenance` does not have one value for each vertex of `result`, or a mesh is empty.
+        When `provenance` does not have one value of the enumeration for each vertex of `result`, or a mesh is empty.
 
     Examples
     --------
@@ -58,12 +59,14 @@ def preview(
     kind = np.zeros(len(result.vertices), np.int64) if provenance is None else np.asarray(provenance).astype(np.int64)
     if kind.shape != (len(result.vertices),):
         raise ValueError(f"expected {len(result.vertices)} provenance values, got an array of shape {kind.shape}")
+    if kind.size and not 0 <= kind.min() <= kind.max() < len(PALETTE):
+        raise ValueError(f"provenance must be 0 to {len(PALETTE) - 1}, got {kind.min()} to {kind.max()}")
     if not len(scan.vertices) or not len(result.vertices):
         raise ValueError("there is nothing to draw: a mesh has no vertices")
     to_face = (pose or Similarity()).inverse()
     before, after = (Mesh(to_face.apply(m.vertices), m.faces, normals=_rotated(m, to_face)) for m in (scan, result))
     frame = Frame.around(after.vertices, size=size)
-    colored = PALETTE[np.where(kind > 0, 1 + (kind - 1) % (len(PALETTE) - 1), 0)]
+    colored = PALETTE[kind]
     views = _views(after.vertices, kind > 0)
     rows = [
         np.concatenate([renderer.shade(albedo, view, frame) for view in views], axis=1)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from facecom.drawing.preview import PALETTE, preview
+from facecom.drawing.shading import MAX_VERTICES
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.report.preview import PALETTE, preview
-from facecom.report.shading import MAX_VERTICES
 
 SIZE = 60
 

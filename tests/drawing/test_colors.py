@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facecom.drawing import colors
 from facecom.provenance import Provenance
-from facecom.report import colors
 from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS
 
 
