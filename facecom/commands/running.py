@@ -104,12 +104,9 @@ def output_folder(out: Path) -> Iterator[Path]:
     """A hidden folder in `out` whose files are moved into `out` when the block succeeds; else nothing is left."""
     created = [p for p in (out, *out.parents) if not p.exists()]
     partial = out / f".partial-{os.getpid()}"
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
     succeeded = False
     try:
+        _make_folder(partial, out)
         yield partial
         for file in sorted(partial.iterdir()):
             if file.is_dir():
@@ -121,6 +118,13 @@ def output_folder(out: Path) -> Iterator[Path]:
         for folder in [] if succeeded else created:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _make_folder(partial: Path, out: Path) -> None:
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
 
 
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:

@@ -1,6 +1,7 @@
 """Landmark files, output folders and the progress bar."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,21 @@ def test_a_failed_block_keeps_what_was_there(tmp_path):
         raise RuntimeError
     assert [p.name for p in tmp_path.iterdir()] == ["face.ply"]
     assert (tmp_path / "face.ply").read_text() == "old"
+
+
+def test_ctrl_c_while_the_folder_is_made_leaves_nothing(tmp_path, monkeypatch):
+    """The signal may come right after the folder was made."""
+    mkdir = Path.mkdir
+
+    def interrupted(path, *args, **options):
+        mkdir(path, *args, **options)
+        if path.name.startswith(".partial"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), output_folder(tmp_path / "deep" / "out"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_progress_bar_grows_and_is_erased(capsys):
