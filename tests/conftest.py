@@ -74,3 +74,11 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no Chromium here; apt-get install chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def bump(sheet) -> Mesh:
+    """A face-sized bowl with a nose to the front."""
+    flat = sheet(40, 40)
+    x, y = (flat.vertices[:, :2] * 4 - 80).T
+    return flat.with_vertices(np.stack([x, y, -0.01 * (x**2 + y**2) + 25 * np.exp(-(x**2 + y**2) / 200)], 1))

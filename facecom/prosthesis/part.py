@@ -47,7 +47,8 @@ class Prosthesis(PartData, Convertible):
 
     def __repr__(self) -> str:
         i = self.inspection
-        return f"Prosthesis({i.volume_mm3 / MM3_PER_CM3:.1f} cm3, wall {i.wall.median:.1f} mm, {len(self.warnings)} warnings)"
+        size = f"{i.volume_mm3 / MM3_PER_CM3:.1f} cm3, wall {i.wall.median:.1f} mm"
+        return f"Prosthesis({size}, {len(self.warnings)} warnings)"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the part from two sides, coloured by where its surface comes from, and figures."""

@@ -6,6 +6,7 @@ from facecom.drawing.shading import MAX_VERTICES
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.subdivision import midpoint_matrix, split_faces
 from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.provenance import Provenance
 
 SIZE = 60
 
@@ -27,11 +28,13 @@ def test_what_was_made_up_is_coloured_and_nothing_else(bump):
     assert (plain.max(-1) - plain.min(-1)).max() <= 40
 
 
-def test_each_kind_has_its_colour_and_further_kinds_begin_again(bump):
-    pictures = [preview(bump, bump, provenance=np.full(len(bump.vertices), k), size=20) for k in range(1, 6)]
-    middle = [tuple(p[20 + 18 + 18 + 10, 10]) for p in pictures]
-    assert len(set(middle[:4])) == len(PALETTE) - 1
-    assert middle[4] == middle[0]
+def test_each_kind_has_its_colour_and_other_numbers_are_refused(bump):
+    count = len(bump.vertices)
+    pictures = [preview(bump, bump, provenance=np.full(count, k), size=20) for k in Provenance]
+    middle = np.array([p[20 + 18 + 18 + 10, 10] for p in pictures], float)
+    assert np.allclose(middle / middle.max(1, keepdims=True), PALETTE / PALETTE.max(1, keepdims=True), atol=0.05)
+    with pytest.raises(ValueError, match="0 to 4"):
+        preview(bump, bump, provenance=np.full(count, 5))
 
 
 def test_pose_and_unit_do_not_change_the_picture(bump):

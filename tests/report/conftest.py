@@ -71,14 +71,6 @@ def data(completion) -> DisplayData:
 
 
 @pytest.fixture(scope="session")
-def bump(sheet) -> Mesh:
-    """A face-sized bowl with a nose to the front."""
-    flat = sheet(40, 40)
-    x, y = (flat.vertices[:, :2] * 4 - 80).T
-    return flat.with_vertices(np.stack([x, y, -0.01 * (x**2 + y**2) + 25 * np.exp(-(x**2 + y**2) / 200)], 1))
-
-
-@pytest.fixture(scope="session")
 def ablation(data) -> Ablation:
     """An ablation with given values, without any run: the k-th variant moves the face by k mm, and errors grow."""
     results = [
