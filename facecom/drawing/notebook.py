@@ -79,8 +79,8 @@ def html_summary(image: Image, figures: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> html_summary(np.zeros((1, 1, 3), np.uint8), {"a": "<b>"})[-46:]
-    '<tr><td>a</td><td>&lt;b&gt;</td></tr></table>'
+    >>> html_summary(np.zeros((1, 1, 3), np.uint8), {"a": "<b>"}).split("<tr>")[1]
+    '<td>a</td><td>&lt;b&gt;</td></tr></table>'
     """
     rows = "".join(f"<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>" for k, v in figures.items())
     return f'<img src="data:image/png;base64,{b64encode(png_bytes(image)).decode()}"/><table>{rows}</table>'
