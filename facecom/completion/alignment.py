@@ -1,4 +1,4 @@
-"""The first half of the job: a scan made ready, and the pose in which it is most a face."""
+"""A scan cleaned and in mm, and its pose: the one in which the rough fit explains the most of a face."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
+from facecom.model import face_region
 from facecom.model.protocol import FaceModel
-from facecom.model.template import Template
+from facecom.model.template import FIT_LEVEL, Template
 from facecom.scan.alignment import PoseCandidate, align_landmarks, candidate_poses
 from facecom.scan.cleaning import CleanReport, clean_scan
 from facecom.scan.surface_reconstruction import surface_from_points
@@ -23,6 +24,18 @@ from facecom.scan.units import UnitChoice, resolve_unit
 
 HEAD_CENTRE_MM = (0.0, 10.0, -90.0)
 """Middle of the head in the face frame."""
+LEAST_TRIANGLES = 50
+"""With fewer a scan shows no face."""
+SPACING_SAMPLE = 20_000
+"""So many triangles tell how far apart a scan's vertices are."""
+COARSE_SHARE = 0.6
+"""A scan whose edges are longer than this share of a cell is coarse enough for the fit as it is."""
+VERTEX_AREA_MM2, LEAST_WEIGHT, MOST_WEIGHT = 16.0, 0.05, 3.0
+"""Area that a vertex of weight one stands for, and the bounds of weights by area."""
+REFERENCE_INSET_MM = 5.0
+"""What is looked for in a scan ends this far within the face proper, whose rim hair and collars hide."""
+PROFILE_MIDLINE_MM, PROFILE_NORMAL = -3.0, 0.1
+"""A face from the side: what lies up to 3 mm beyond the midline, and whose normal looks that way by a tenth."""
 
 
 def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, seed: int = 0) -> Scan:
@@ -30,7 +43,7 @@ def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, s
     surface = raw if len(raw.faces) else surface_from_points(raw, seed=seed)
     cleaned = clean_scan(surface)
     mesh = cleaned.mesh
-    if len(mesh.faces) < 50:
+    if len(mesh.faces) < LEAST_TRIANGLES:
         raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
     found = resolve_unit(mesh, unit)
     return scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
@@ -44,9 +57,13 @@ def scan_of(mesh: Mesh, unit: str, mm_per_unit: float, *, removed: CleanReport, 
 
 def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
     """The scan ready for queries, and the coarser copy for the fit, which is the same where the scan is coarse."""
-    some = in_mm.faces[:: max(1, len(in_mm.faces) // 20_000)]
+    some = in_mm.faces[:: max(1, len(in_mm.faces) // SPACING_SAMPLE)]
     spacing = float(np.median(np.linalg.norm(in_mm.vertices[some[:, 0]] - in_mm.vertices[some[:, 1]], axis=1)))
-    coarse = in_mm if spacing > 0.6 * settings.fit_cell_mm else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
+    coarse = (
+        in_mm
+        if spacing > COARSE_SHARE * settings.fit_cell_mm
+        else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
+    )
     fine = OrientedSurface(in_mm)
     return fine, fine if coarse is in_mm else OrientedSurface(coarse)
 
@@ -60,24 +77,23 @@ def flip_orientation(scan: Scan, settings: CompletionSettings) -> Scan:
 
 def face_mask(template: Template, *, level: int, radius_mm: float) -> Bools:
     """Vertices of a level that are face, not scalp, ear or neck, (V,)."""
-    x, y, z = template.vertices[: template.counts[level]].T
-    return (np.hypot(x, y - 10.0) < radius_mm) & (z > -radius_mm)
+    return face_region.face_mask(template.vertices[: template.counts[level]], radius_mm=radius_mm)
 
 
 def vertex_weights(template: Template, *, level: int, settings: CompletionSettings) -> Floats:
-    """How much each vertex counts in the fit, (V,): by the area it stands for, in units of 16 mm2, and by region."""
+    """How much each vertex counts in the fit, (V,): by the area it stands for and by region."""
     count = template.counts[level]
     area = vertex_areas(template.vertices[:count], template.faces[level])
-    proper = face_mask(template, level=level, radius_mm=settings.face_radius_mm)
+    in_face = face_mask(template, level=level, radius_mm=settings.face_radius_mm)
     # the template closes nostrils with a shallow surface, a scan looks into them
-    open_skin = proper & ~template.region_mask("nostrils", level)
-    return np.clip(area / 16.0, 0.05, 3.0) * np.where(open_skin, 1.0, settings.outer_trust)
+    open_skin = in_face & ~template.region_mask("nostrils", level)
+    return np.clip(area / VERTEX_AREA_MM2, LEAST_WEIGHT, MOST_WEIGHT) * np.where(open_skin, 1.0, settings.outer_trust)
 
 
 def align_scan(
     scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> tuple[PoseHypothesis, Scan]:
-    """The pose in which the scan is most a face, and the scan with its triangles outwards."""
+    """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards."""
     template, found = model.template, []
     for name in landmarks:  # an unknown name is a slip, however many others there are
         template.landmark_index(name)
@@ -108,10 +124,10 @@ def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, set
     rest, _ = scan.for_fit.mesh.submesh(np.all(beside[scan.for_fit.mesh.faces], axis=1))
     if face_areas(rest).sum() < settings.acceptance.least_beside_mm2:
         return
-    reference = next(pose_references(model.template, radius_mm=settings.face_radius_mm - 5.0))
+    reference = next(pose_references(model.template, radius_mm=settings.face_radius_mm - REFERENCE_INSET_MM))
     poses = [pose for pose in candidate_poses(rest, reference, settings=settings.align) if not pose.inside_out]
     tried = [pose.pose for pose in _near_best(poses, settings)[0]]
-    weights = vertex_weights(model.template, level=1, settings=settings)
+    weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
     second = best_pose_hypothesis(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
     if (
         second is not None
@@ -127,7 +143,7 @@ def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, set
 
 def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[PoseCandidate]]:
     """Poses to try, in groups: of each reference those that come near its best, then the rest."""
-    for reference in pose_references(template, radius_mm=settings.face_radius_mm - 5.0):
+    for reference in pose_references(template, radius_mm=settings.face_radius_mm - REFERENCE_INSET_MM):
         yield from _near_best(candidate_poses(scan.for_fit.mesh, reference, settings=settings.align), settings)
 
 
@@ -141,20 +157,20 @@ def _near_best(
 
 def pose_references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
     """What to look for in a scan: the face proper, then, for scans from the side, each half with its ear."""
-    mesh = template.mesh(1)
-    proper = face_mask(template, level=1, radius_mm=radius_mm)
-    yield mesh.submesh(np.all(proper[mesh.faces], axis=1))[0]
+    mesh = template.mesh(FIT_LEVEL)
+    in_face = face_mask(template, level=FIT_LEVEL, radius_mm=radius_mm)
+    yield mesh.submesh(np.all(in_face[mesh.faces], axis=1))[0]
     sideways = vertex_normals(mesh.vertices, mesh.faces)[:, 0]
     for side in (1.0, -1.0):
-        seen = (side * mesh.vertices[:, 0] > -3.0) & (side * sideways > 0.1)
-        yield mesh.submesh(np.all(seen[mesh.faces], axis=1))[0]
+        visible = (side * mesh.vertices[:, 0] > PROFILE_MIDLINE_MM) & (side * sideways > PROFILE_NORMAL)
+        yield mesh.submesh(np.all(visible[mesh.faces], axis=1))[0]
 
 
 def _pose_hypotheses(
     scan: Scan, model: FaceModel, poses: list[PoseCandidate], settings: CompletionSettings
 ) -> list[tuple[PoseHypothesis, Scan]]:
     """The best rough fit for each orientation of the triangles that the poses suggest."""
-    weights = vertex_weights(model.template, level=1, settings=settings)
+    weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
     found = []
     for inside_out in sorted({candidate.inside_out for candidate in poses}):
         side = flip_orientation(scan, settings) if inside_out else scan

@@ -32,6 +32,8 @@ from facecom.scan.units import UnitChoice
 
 REGISTRATION = COMPLETION.without("read", "load model", "guide").up_to("uncertainty")
 """What registration shares with completion; `slide_stage` comes after the fit."""
+SLIDE_SHARE = 0.1
+"""Of the time of a registration, about."""
 
 
 def register(
@@ -139,7 +141,7 @@ def slide_stage(settings: RegistrationSettings) -> Stage:
         offset = template.prolong(slid, from_level=level, to_level=SHAPE_LEVEL, scheme="loop")
         return replace(state, coarse_vertices=model.decode(fitted.code, level=SHAPE_LEVEL) + offset)
 
-    return Stage("slide", slide, share=0.1)
+    return Stage("slide", slide, share=SLIDE_SHARE)
 
 
 def _registration(name: str, state: CompletionState, settings: RegistrationSettings) -> Registration:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize
 
-from facecom.fitting.normal_equations import cholesky_lower
+from facecom.fitting.normal_equations import MOTION_SIZE, cholesky_lower
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Floats
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import FIT_LEVEL
+
+MOTION_PRIOR = 1e-6
+"""Information about the motion of a face, next to none: it is registered already."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def expression_weights(
     )
     moves = expressions.modes.reshape(len(expressions.modes), -1).T * root[:, None]
     target = (vertices - mean).ravel() * root
-    prior = np.concatenate([np.ones(model.code_size), np.full(6, 1e-6)])
+    prior = np.concatenate([np.ones(model.code_size), np.full(MOTION_SIZE, MOTION_PRIOR)])
     both = person.T @ np.column_stack([moves, target])
     explained = linalg.cho_solve((cholesky_lower(person.T @ person + np.diag(prior)), True), both)
     inner = moves.T @ np.column_stack([moves, target]) - both[:, :-1].T @ explained

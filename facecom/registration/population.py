@@ -16,6 +16,10 @@ from facecom.model.template import SHAPE_LEVEL, Template
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 LEAST_FACES = 3
+SETTLED = 1e-6
+"""The mean of a set has settled when a round moves it by less than this share of a face's size."""
+LEAST_SCALE = 1e-6
+"""Modes smaller than this share of the largest are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,7 @@ def procrustes(
         if with_scale:  # else each round would shrink it
             centre = np.average(new, axis=0, weights=weights)
             new = centre + (new - centre) * size / _size(new, weights)
-        still = np.abs(new - mean).max() < 1e-6 * size
+        still = np.abs(new - mean).max() < SETTLED * size
         mean, done = new, done + 1
     return Superposed(mean, moved, tuple(poses), done)
 
@@ -169,7 +173,7 @@ def _components(apart: Floats, mirror: Ints) -> tuple[Floats, Bools]:
     for odd, part in ((False, 0.5 * (apart + reflected)), (True, 0.5 * (apart - reflected))):
         _, values, rows = linalg.svd(part.reshape(len(part), -1), full_matrices=False)
         scale = values / np.sqrt(len(apart) - 1)
-        kept = scale > 1e-6 * max(scale[0], 1e-12)
+        kept = scale > LEAST_SCALE * max(scale[0], 1e-12)
         found.append(scale[kept, None] * rows[kept])
         parity.append(np.full(int(kept.sum()), odd))
     modes, is_odd = np.concatenate(found), np.concatenate(parity)

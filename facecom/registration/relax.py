@@ -17,6 +17,9 @@ from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.projection.project import CorrespondenceFinder
 
+LEAST_AREA = 1e-3
+"""Slivers count as this share of the mean area of a vertex, so that bending stays finite there."""
+
 
 @dataclass(frozen=True)
 class RelaxSettings:
@@ -64,7 +67,7 @@ def relax(
     """
     settings = settings or RelaxSettings()
     area = vertex_areas(rest, faces)
-    area = np.maximum(area, 1e-3 * area.mean())
+    area = np.maximum(area, LEAST_AREA * area.mean())
     stiffness = cotangent_stiffness(rest, faces)
     bending = sp.kron(stiffness.T @ sp.diags(1.0 / area) @ stiffness, sp.identity(3)) / settings.bending**2
     share = area / area.mean()
