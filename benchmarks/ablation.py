@@ -1,4 +1,4 @@
-"""What each stage is worth, by defect: `facecom explain` on every case of a folder that facebench made.
+"""What each stage is worth, by defect: `facecom explain` on every case of a folder that `benchmarks.headline` cut.
 
     python benchmarks/ablation.py BENCH --keep FOLDER [--only nose] [--held-out] [--pages]
 
@@ -87,7 +87,7 @@ def table(rows: Sequence[Case], figure: Callable[[Case], Mapping[str, float]]) -
 def main() -> None:
     """Make what is not there yet, then print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", type=Path, help="folder that facebench made")
+    parser.add_argument("bench", type=Path, help="folder that benchmarks.headline cut")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the figures, a JSON file a case")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument(

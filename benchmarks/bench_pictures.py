@@ -2,7 +2,8 @@
 
     python benchmarks/bench_pictures.py BENCH --out FOLDER [--beside linear.json] [--maps james_nose ...]
 
-BENCH is a folder that facebench made, ran and scored (BENCH/score.json). With --beside, another method's scores of the
+BENCH is a folder that `benchmarks.headline` cut, ran and scored (BENCH/score.json). With --beside, another method's
+scores of the
 same cases stand next to ours. Writes bench_errors.png, bench_calibration.png, and bench_map_CASE.png for each map.
 """
 

@@ -1,4 +1,4 @@
-"""Do the bands of sigma hold the truth? Reads a folder that facebench made, ran and scored.
+"""Do the bands of sigma hold the truth? Reads a folder that `benchmarks.headline` cut, ran and scored.
 
     python benchmarks/calibration.py FOLDER
 

@@ -2,7 +2,8 @@
 
     python benchmarks/leave_one_head_out.py FOLDER [--defects nose orbit cheek half] [--log FILE]
 
-FOLDER is one that facebench made and ran. Of each case only the fit is done, from the pose that the search found, once
+FOLDER is one that `benchmarks.headline` cut and ran. Of each case only the fit is done, from the pose that the
+search found, once
 with the shipped settings and once with each setting that the log of the fit names, one change at a time; `missing` is
 the distance of the true removed surface to the fitted face, before it is projected onto the scan. The scale of sigma is
 chosen on the completed faces in FOLDER/results. With --log each fit is a line of JSON in that file, and what the file

@@ -2,7 +2,8 @@
 
     python benchmarks/parts.py BENCH [--only nose orbit] [--margin 5]
 
-BENCH is a folder of facebench.py: BENCH/cases/NAME/scan.ply. A row a part: seconds of the design alone, edges that
+BENCH is a folder of benchmarks.headline: BENCH/cases/NAME/scan.ply. A row a part: seconds of the design alone, edges
+that
 cross the surface, the thinnest place over vertices and over points between them, the least width of the margin, the
 largest gap under the border, skin that catches along the axis, volume shared with the tissue, the most that two of part
 and mould halves share, and whether trimesh and manifold3d both call shell and mould closed, with the same volumes.

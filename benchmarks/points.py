@@ -2,7 +2,8 @@
 
     python benchmarks/points.py BENCH [--cases NAME ...] [--spacings 2.5 5.5] [--log FILE]
 
-BENCH is a folder that facebench made. The surface of a scan becomes points with 0.1 mm of noise, in three ways: evenly,
+BENCH is a folder that `benchmarks.headline` cut. The surface of a scan becomes points with 0.1 mm of noise, in three
+ways: evenly,
 no two nearer than four fifths of the spacing; by chance, as many as an even grid of that spacing has; and its own
 vertices. Each is completed with nothing told but mm. With --log each run is a line of JSON in that file, and what the
 file holds already is not run again.
