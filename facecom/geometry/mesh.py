@@ -71,6 +71,10 @@ class Mesh:
         if self.faces.size and (self.faces.min() < 0 or self.faces.max() >= count):
             raise ValueError(f"faces refer to vertices outside 0..{count - 1}")
 
+    def __repr__(self) -> str:
+        more = [name for name in ("uv", "colors", "normals") if getattr(self, name) is not None]
+        return f"Mesh({', '.join([f'{len(self.vertices):,} vertices', f'{len(self.faces):,} triangles', *more])})"
+
     def with_vertices(self, vertices: ArrayLike) -> Mesh:
         """Return the same mesh with other positions; normals are dropped, they no longer hold."""
         return Mesh(np.asarray(vertices), self.faces, uv=self.uv, colors=self.colors)

@@ -98,6 +98,9 @@ class Template:
     landmarks: Mapping[str, int]
     masks: Mapping[str, Bools]
 
+    def __repr__(self) -> str:
+        return f"Template({len(self.vertices):,} vertices, {len(self.faces)} levels)"
+
     def __post_init__(self) -> None:
         put = functools.partial(object.__setattr__, self)
         put("vertices", read_only(self.vertices, np.float64, 3))

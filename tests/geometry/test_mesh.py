@@ -226,3 +226,8 @@ def test_rings_grow_by_all_faces_that_touch(sheet):
 def test_distinct_corners_are_three_different_numbers(seed):
     faces = np.random.default_rng(seed).integers(0, 4, (30, 3))
     assert has_distinct_corners(faces).tolist() == [len(set(face)) == 3 for face in faces.tolist()]
+
+
+def test_a_large_mesh_is_one_short_line():
+    mesh = Mesh(np.zeros((5000, 3)), np.zeros((1200, 3), int), colors=np.zeros((5000, 3)))
+    assert repr(mesh) == "Mesh(5,000 vertices, 1,200 triangles, colors)"
