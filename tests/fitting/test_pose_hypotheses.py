@@ -60,3 +60,21 @@ def test_an_implausible_shape_costs_score(dome, dome_code, settings):
     )
     assert free.prior == pytest.approx(2.8, abs=0.1)
     assert dear.score == pytest.approx(free.score - 0.5 * (free.prior - 1.0), abs=1e-12)
+
+
+def test_rms_is_that_of_the_scans_noise(dome, dome_scan, settings):
+    """Twice the noise leaves twice the residual, whatever the number of vertices."""
+    clean, rng = dome_scan(), np.random.default_rng(0)
+    noise = rng.normal(size=clean.vertices.shape)
+    found = [
+        best_pose_hypothesis(
+            OrientedSurface(clean.with_vertices(clean.vertices + sigma * noise)),
+            dome,
+            [Similarity()],
+            weights=np.ones(1681),
+            settings=settings,
+        ).rms_mm
+        for sigma in (0.05, 0.1)
+    ]
+    assert 0.01 < found[0] < 0.1
+    assert found[1] == pytest.approx(2.0 * found[0], rel=0.3)
