@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.errors import FitError
-from facecom.fitting.fit import FitSettings, fit, fit_from_several, iterate_fit, near_poses
+from facecom.fitting.fit import Fit, FitSettings, fit, fit_from_several, gaussian_update, iterate_fit, near_poses
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -138,3 +138,30 @@ def test_poses_near_one_begin_with_it_and_follow_the_seed(dome_pose):
         assert 0.0 < np.abs(one.matrix() - dome_pose.matrix()).max() < 12.0
     other = near_poses(dome_pose, 2, turn_rad=0.03, shift_mm=2.0, seed=2)
     assert np.abs(other[1].matrix() - found[1].matrix()).max() > 1e-3
+
+
+def test_poses_near_one_lie_around_it():
+    """No direction is favoured, and they spread as asked."""
+    poses = near_poses(Similarity(), 4000, turn_rad=0.02, shift_mm=3.0, seed=1)[1:]
+    shifts = np.array([pose.translation for pose in poses])
+    assert np.abs(shifts.mean(axis=0)).max() < 0.2
+    assert np.allclose(shifts.std(axis=0), 3.0, rtol=0.05)
+    tilted = np.array([pose.rotation[[2, 0, 1], [1, 2, 0]] for pose in poses])  # small turns about x, y and z
+    assert np.abs(tilted.mean(axis=0)).max() < 0.0015
+    assert np.allclose(tilted.std(axis=0), 0.02, rtol=0.05)
+
+
+def test_an_update_by_observations_is_the_gaussian_posterior():
+    """Against the dense formulas: information adds, and the mean moves by the gain times the residuals."""
+    rng = np.random.default_rng(3)
+    root = rng.normal(size=(9, 9))
+    before = Fit(rng.normal(size=3), Similarity(), np.zeros((1, 3)), 0, root @ root.T + np.eye(9), np.ones(1), {}, True)
+    rows, residuals, weights = rng.normal(size=(20, 9)), rng.normal(size=20), rng.uniform(0.5, 2.0, 20)
+    after = gaussian_update(before, rows, residuals, weights)
+    covariance = np.linalg.inv(before.precision)
+    gain = covariance @ rows.T @ np.linalg.inv(rows @ covariance @ rows.T + np.diag(1.0 / weights))
+    assert np.allclose(np.linalg.inv(after.precision), covariance - gain @ rows @ covariance)
+    step = gain @ residuals
+    assert np.allclose(after.code, before.code + step[:3])
+    motion = Similarity(rotation_from_vector(step[3:6]), step[6:])
+    assert np.allclose((motion @ after.pose).matrix(), np.eye(4))  # the scan moves the other way

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from facecom.fitting.terms import (
     geman_mcclure,
+    geman_mcclure_cost,
     landmark_rows,
     landmark_targets,
     midline_pairs,
@@ -119,3 +120,15 @@ def test_landmarks_by_name():
 def test_unknown_landmark_lists_the_known():
     with pytest.raises(ValueError, match=r"unknown landmark 'x'.*a, b"):
         landmark_targets({"x": np.ones(3)}, {"a": 1, "b": 2})
+
+
+@given(st.floats(0.2, 5.0), st.floats(0.0, 20.0))
+def test_the_cost_is_the_one_whose_slope_the_weights_give(scale, residual):
+    """Half its derivative is weight times residual, it is least where nothing is left, and vanishes far away."""
+    step = 1e-5
+    at = np.array([residual - step, residual + step, 0.0, 1e6])
+    low, high, none, far = geman_mcclure_cost(at, scale_mm=scale)
+    weight = float(geman_mcclure(np.array([residual]), scale_mm=scale)[0])
+    assert 0.5 * (high - low) / (2 * step) == pytest.approx(weight * residual, abs=1e-5)
+    assert none == pytest.approx(-(scale**2))
+    assert -1e-6 * scale**2 <= far <= 0.0
