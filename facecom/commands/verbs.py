@@ -106,10 +106,10 @@ def sample(options: argparse.Namespace) -> None:
 
 def register(options: argparse.Namespace) -> None:
     """Register scans to one topology."""
-    from facecom.model.linear.generator import LinearGenerator
+    from facecom.model.checkpoint import load_model
     from facecom.registration import register, write_registrations
 
-    model: Any = LinearGenerator.load(options.model) if options.model else None
+    model = load_model(options.model) if options.model else None
     bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
     try:
         relax = options.relax_expression
