@@ -24,6 +24,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import Convertible
 from facecom.io.files import write_mesh
+from facecom.model.landmark_points import LandmarkPoints
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 from facecom.skin.detail import Detail
@@ -120,8 +121,8 @@ class Completion(Convertible):
 
     @property
     def landmarks(self) -> dict[str, Floats]:
-        """Name -> (3,) on the completed face, in the scan's own frame and unit."""
-        return {name: self.face.vertices[at] for name, at in self.template.landmarks.items()}
+        """Name or alias -> (3,) on the completed face, in the scan's own frame and unit."""
+        return LandmarkPoints.of(self.template, self.face.vertices)
 
     @property
     def regions(self) -> dict[str, Bools]:
