@@ -46,8 +46,8 @@ class Mesh:
 
     Examples
     --------
-    >>> Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]).faces.shape
-    (1, 3)
+    >>> Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+    Mesh(3 vertices, 1 faces)
     """
 
     vertices: Floats
@@ -70,6 +70,9 @@ class Mesh:
             object.__setattr__(self, name, value)
         if self.faces.size and (self.faces.min() < 0 or self.faces.max() >= count):
             raise ValueError(f"faces refer to vertices outside 0..{count - 1}")
+
+    def __repr__(self) -> str:
+        return f"Mesh({len(self.vertices):,} vertices, {len(self.faces):,} faces)"
 
     def with_vertices(self, vertices: ArrayLike) -> Mesh:
         """Return the same mesh with other positions; normals are dropped, they no longer hold."""
