@@ -70,7 +70,9 @@ class Completion(Convertible):
 
     def __repr__(self) -> str:
         r = self.report
-        shares = f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up to {r.sigma_made_up_mm:.2f} mm"
+        shares = (
+            f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up with sigma {r.sigma_made_up_mm:.2f} mm"
+        )
         return f"Completion({shares}, {r.holes_filled} holes, unit {r.unit})"
 
     def _repr_html_(self) -> str:
@@ -78,7 +80,7 @@ class Completion(Convertible):
         r = self.report
         figures = {
             "observed": f"{r.observed_share:.0%} of the surface",
-            "made up": f"{r.made_up_share:.0%}, to {r.sigma_made_up_mm:.2f} mm",
+            "made up": f"{r.made_up_share:.0%}, sigma {r.sigma_made_up_mm:.2f} mm",
             "holes filled": str(r.holes_filled),
             "scan to face": f"{r.scan_to_face_mm.get('all', float('nan')):.3f} mm",
             "unit": r.unit,
