@@ -120,6 +120,8 @@ def register(options: argparse.Namespace) -> None:
         write_registrations(results, partial, model=model, base_share=options.base_share)
     for result in results:
         print(f"{result.name}: {result.verdict}")
+        for text in result.warnings:
+            print(f"  warning: {text}")
     print(f"written to {options.out}")
 
 

@@ -70,9 +70,7 @@ class Completion(Convertible):
 
     def __repr__(self) -> str:
         r = self.report
-        shares = (
-            f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up (sigma {r.sigma_made_up_mm:.2f} mm)"
-        )
+        shares = f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up (sigma {r.sigma_made_up_mm:.2f} mm)"
         return f"Completion({shares}, {r.holes_filled} holes, unit {r.unit})"
 
     def _repr_html_(self) -> str:
