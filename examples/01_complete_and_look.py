@@ -23,7 +23,7 @@ OUT = Path("out/complete_and_look")
 # %%
 completion = facecom.complete(SCAN)
 report = completion.report
-print(f"unit {report.unit}, {report.observed_share:.0%} of the face measured, {report.made_up_share:.0%} made up")
+print(f"unit {report.unit}, {report.observed_share:.0%} of the face observed, {report.made_up_share:.0%} made up")
 print(f"standard deviation of what was made up: {report.sigma_made_up_mm:.2f} mm")
 for region, distance in sorted(report.scan_to_face_mm.items()):
     print(f"  scan to face, {region}: {distance:.3f} mm")
@@ -38,7 +38,8 @@ for name in ("face", "merged", "patch"):
     facecom.write_mesh(OUT / f"{name}.ply", getattr(completion, name))
 
 # %% [markdown]
-# The picture shows the scan above and the result below; what was made up is orange.
+# The picture shows the scan above and the result below; orange comes from the face model, blue is where the other side
+# of the face shows the place.
 
 # %%
 picture = preview(

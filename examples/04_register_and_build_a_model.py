@@ -29,7 +29,7 @@ for seed in range(COUNT):
     scans.append(scan)
 
 # %% [markdown]
-# Each registration carries the surface, its distance to the scan, what was seen of it, landmarks, and a verdict.
+# Each registration carries the surface, its distance to the scan, what was observed, landmarks, and a verdict.
 
 # %%
 registrations = facecom.register(scans, unit="mm", model=model)
@@ -42,7 +42,7 @@ for result in registrations:
 # %%
 OUT.mkdir(parents=True, exist_ok=True)
 write_landmarks(OUT / "first.mrk.json", registrations[0].landmarks)
-width = np.linalg.norm(registrations[0].landmarks["right_eye_1"] - registrations[0].landmarks["left_eye_4"])
+width = np.linalg.norm(registrations[0].landmarks["right_exocanthion"] - registrations[0].landmarks["left_exocanthion"])
 print(f"from outer corner to outer corner of the eyes: {width:.1f} mm")
 
 # %% [markdown]

@@ -36,7 +36,7 @@ for name, form in forms.items():
 
 # %%
 completion = facecom.complete(scan, unit="mm")
-landmarks = {"nose_tip": completion.face.vertices[facecom.Template.load().landmark_index("nose_tip")]}
+landmarks = {"nose_tip": completion.landmarks["nose_tip"]}
 again = facecom.complete(scan, unit="mm", landmarks=landmarks)
 moved = np.linalg.norm(again.face.vertices - completion.face.vertices, axis=1).mean()
 print(f"with its own nose tip as a landmark the face moves by {moved:.2f} mm")

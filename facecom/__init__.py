@@ -1,7 +1,7 @@
 """facecom completes partial 3D scans of faces.
 
 A mesh or a point cloud with parts missing goes in; the whole face, the missing part alone, and for each vertex
-whether it was measured or made up, and how sure that is, come out. Lengths are millimetres inside.
+where its position comes from and how sure that is, come out. Lengths are millimetres inside.
 
 Public names are imported when they are first used, so that `import facecom` stays light.
 

@@ -89,7 +89,7 @@ def _add_prosthesis(verbs: Any) -> None:
             "mould_b.stl": "the other half",
             "inspection.json": "thickness, volume, mass and checks",
             "inspection.png": "pictures of the design",
-            "prosthesis.json": "settings, axis and pose",
+            "prosthesis.json": "settings, withdrawal path, pose and warnings",
             "samples.png": "with --samples: all designs side by side",
             "sample_1/": "with --samples: the same files for each further design",
             "part_1/": "where several parts are missing: the same files for each",
@@ -106,7 +106,7 @@ def _add_prosthesis(verbs: Any) -> None:
     }
     for name, text in lengths.items():
         verb.add_argument(f"--{name}", type=float, metavar="MM", help=f"{text}, mm")
-    verb.add_argument("--axis", default="auto", help="withdrawal axis: auto, front, or x,y,z in the face frame")
+    verb.add_argument("--axis", default="auto", help="withdrawal path: auto, front, or x,y,z in the face frame")
     verb.add_argument("--region", help="part to be replaced, such as l_ear, where it is not just a hole")
     verb.add_argument("--samples", type=int, default=0, metavar="K", help="further designs drawn from the posterior")
     _add_detail_option(verb, "skin relief on the outer surface")
@@ -118,24 +118,25 @@ def _add_register(verbs: Any) -> None:
         verbs,
         "register",
         run=run.register,
-        about="Register scans to the template's topology; three or more also give a mean and a linear face model.",
+        about="Register scans to the template's topology; three or more also give a linear face model.",
         example="facecom register data/demo/nose.ply data/demo/orbit_and_cheek.obj --out out/registered",
         files={
-            "NAME.ply": "for each scan: the template's vertices in the scan's own frame, with residual_mm and sigma_mm",
+            "NAME.ply": "for each scan: the registered face, with observed, residual_mm, sigma_mm and region",
             "NAME.csv": "for each scan: the landmarks as a table",
             "NAME.json": "for each scan: the landmarks as JSON",
             "NAME.mrk.json": "for each scan: the landmarks for 3D Slicer",
-            "mean.ply": "the mean of the faces",
+            "mean.ply": "the mean of the faces, mm, face frame",
             "model/": "with three scans or more: a linear face model",
-            "report.json": "pose, coverage and residuals of each scan",
+            "report.json": "verdict, pose, coverage and residuals of each scan",
         },
     )
-    verb.add_argument("scans", type=Path, nargs="+", help="whole or partial scans of faces; any pose")
+    verb.add_argument("scans", type=Path, nargs="+", help="files, such as scans/*.obj; whole or partial, any pose")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scans")
-    verb.add_argument("--model", type=Path, help="folder of a linear face model; the shipped one unless given")
+    verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
-    verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
+    kept = "share of the variance of the old model that the new one keeps"
+    verb.add_argument("--base-share", type=float, default=0.0, help=kept)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -180,7 +181,7 @@ def _add_train(verbs: Any) -> None:
         verbs,
         "train",
         run=training.train,
-        about="Train the network generator on registered faces.",
+        about="Train a network face model on meshes of one topology, or on faces drawn from the shipped model.",
         example="facecom train out/registered_faces --out out/model --epochs 40",
         files={
             "model.json": "settings and description of the model",
@@ -189,9 +190,10 @@ def _add_train(verbs: Any) -> None:
             "log/": "losses, for tensorboard",
         },
     )
-    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces of one topology")
+    meshes = "folder of meshes of one topology, such as registered faces; any pose and unit"
+    verb.add_argument("data", type=Path, nargs="?", help=meshes)
     verb.add_argument("--out", type=Path, required=True, help="folder for the model; an interrupted run is resumed")
-    drawn = "without a folder: number of faces drawn from the shipped model"
+    drawn = "without a folder: how many faces are drawn from the shipped model"
     verb.add_argument("--faces", type=int, default=TRAINING_FACES, help=drawn)
     verb.add_argument("--code", type=int, default=CODE_SIZE, help="entries of the code")
     verb.add_argument("--epochs", type=int, default=EPOCHS)
@@ -231,6 +233,7 @@ def _guidance(text: str) -> str:
 def _add_common_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
-    verb.add_argument("--landmarks", type=Path, help="JSON: name -> [x, y, z] in the scan's own frame; none are needed")
+    points = "JSON: name -> [x, y, z] in the scan's own frame and unit; none are needed"
+    verb.add_argument("--landmarks", type=Path, help=points)
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")

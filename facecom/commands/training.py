@@ -13,6 +13,8 @@ import numpy as np
 from facecom.commands.running import ProgressBar
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Ints, Mesh
+from facecom.geometry.transform import fit_similarity
+from facecom.geometry.units import MM_PER_UNIT
 
 if TYPE_CHECKING:
     from facecom.model.template import Template
@@ -46,7 +48,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
-    """Read all meshes of a folder.
+    """Read all meshes of a folder, but for the mean that `facecom register` writes beside them.
 
     Returns
     -------
@@ -59,10 +61,11 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
         When there are none, one cannot be read, or their topology differs.
     """
     from facecom.io.files import read_scan
+    from facecom.registration.export import MEAN
 
     if not folder.is_dir():
         raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
-    files = sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES)
+    files = sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES and p.name != MEAN)
     if not files:
         raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
     first = read_scan(files[0])
@@ -76,14 +79,25 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
 
 
 def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.ndarray:
-    """Faces (N, V, 3) in the template's topology: those of another one are transferred, by completing their mean."""
+    """Faces (N, V, 3) in the template's topology, mm, face frame, from the frame and unit that each of them has.
+
+    Those of another topology are transferred, by completing their mean; their unit is read off its size.
+    """
     from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
 
     if any(np.array_equal(triangles, template.faces[level]) for level in (SHAPE_LEVEL, FINEST_LEVEL)):
-        return faces
+        return np.stack([_in_face_frame(face, template) for face in faces])
     from facecom.completion import complete
     from facecom.model.adapters.registered_faces import faces_on_template, procrustes_aligned
 
     aligned = procrustes_aligned(faces)
     mean = complete(Mesh(aligned.mean(axis=0), triangles))
     return faces_on_template(aligned, triangles, template, registered=mean.face.vertices, pose=mean.pose)
+
+
+def _in_face_frame(face: np.ndarray, template: Template) -> np.ndarray:
+    """A face (V, 3) on the template in mm, superimposed on the mean face; `register` leaves it where its scan was."""
+    mean = template.vertices[: len(face)]
+    size = fit_similarity(face, mean, with_scale=True).scale
+    in_mm = min(MM_PER_UNIT.values(), key=lambda mm: abs(np.log(size / mm))) * np.asarray(face, float)
+    return fit_similarity(in_mm, mean).apply(in_mm).astype(np.float32)

@@ -15,8 +15,6 @@ from facecom.errors import ScanError
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
 
-DEMO_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off", ".xyz")
-
 
 def complete(options: argparse.Namespace) -> None:
     """Complete one scan."""
@@ -76,7 +74,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 def demo(options: argparse.Namespace) -> None:
     """Complete every scan of a folder."""
-    scans = sorted(p for p in options.scans.glob("*") if p.suffix in DEMO_SUFFIXES)
+    scans = scans_in(options.scans)
     if not scans:
         raise ScanError(f"{options.scans} holds no scans; run this from the project's folder or give --scans")
     results = {}
@@ -89,6 +87,13 @@ def demo(options: argparse.Namespace) -> None:
     print("open in a browser:")
     for scan in scans:
         print(f"  {options.out / scan.stem / 'report.html'}")
+
+
+def scans_in(folder: Path) -> list[Path]:
+    """The files of a folder that can be read as scans, by their endings, sorted."""
+    from facecom.io.files import READABLE
+
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in READABLE)
 
 
 def sample(options: argparse.Namespace) -> None:
@@ -106,10 +111,10 @@ def sample(options: argparse.Namespace) -> None:
 
 def register(options: argparse.Namespace) -> None:
     """Register scans to one topology."""
-    from facecom.model.linear.generator import LinearGenerator
+    from facecom.model.checkpoint import load_model
     from facecom.registration import register, write_registrations
 
-    model: Any = LinearGenerator.load(options.model) if options.model else None
+    model = load_model(options.model) if options.model else None
     bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
     try:
         relax = options.relax_expression
@@ -120,6 +125,8 @@ def register(options: argparse.Namespace) -> None:
         write_registrations(results, partial, model=model, base_share=options.base_share)
     for result in results:
         print(f"{result.name}: {result.verdict}")
+        for text in result.warnings:
+            print(f"  warning: {text}")
     print(f"written to {options.out}")
 
 

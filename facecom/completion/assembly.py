@@ -121,7 +121,7 @@ def make_report(state: CompletionState) -> Report:
 
 
 def _guidance_change(state: CompletionState) -> dict[str, float] | None:
-    """How far pictures moved the fitted face, mean in mm by region; None where none were used."""
+    """How far images moved the fitted face, mean in mm by region; None where none were used."""
     model, fitted = known(state.model, "load model"), known(state.fit, "fit")
     unguided = fitted if state.guidance is None else state.guidance.before
     if fitted is unguided:

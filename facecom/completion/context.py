@@ -55,7 +55,7 @@ class FitContext:
 
     @property
     def guidance(self) -> GuidanceRecord | None:
-        """What inpainted pictures told the fit, where any did."""
+        """What inpainted images told the fit, where any did."""
         return self.state.guidance
 
     @property

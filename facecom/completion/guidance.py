@@ -1,4 +1,4 @@
-"""Inpainted pictures of the scan as observations of the fit."""
+"""Inpainted images of the scan as observations of the fit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def render_guidance(state: CompletionState) -> tuple[Guidance | None, tuple[str, ...]]:
-    """Inpainted pictures of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
+    """Inpainted images of the scan as the fitted face leaves it, and what went wrong; none unless they are wanted.
 
-    With "auto" the job goes on without pictures where they fail.
+    With "auto" the job goes on without images where they fail.
 
     Raises
     ------
     ValueError, CheckpointError, MissingDependency
-        When the pictures were asked for by name and cannot be made.
+        When the images were asked for by name and cannot be made.
     """
     source = state.guidance_source
     if source == "none":
@@ -53,15 +53,15 @@ def render_guidance(state: CompletionState) -> tuple[Guidance | None, tuple[str,
     except (ValueError, CheckpointError, MissingDependency) as error:
         if source != "auto":
             raise
-        return None, (f"no guidance by pictures: {error}",)
+        return None, (f"no guidance by images: {error}",)
     return found, found.warnings
 
 
 def apply_guidance(fitted: Fit, model: FaceModel, found: Guidance | None) -> Fit:
-    """The fit after one step with what pictures say; the same where they say nothing."""
+    """The fit after one step with what images say; the same where they say nothing."""
     if found is None or found.observations is None:
         return fitted
     vertices = model.decode(fitted.code, level=SHAPE_LEVEL)
     rows = found.observations.jacobian_rows(vertices, model.jacobian(fitted.code, level=SHAPE_LEVEL))
-    # What a network expects is no measurement: the face is as unsure as without the pictures.
+    # What a network expects is no measurement: the face is as unsure as without the images.
     return replace(gaussian_update(fitted, *rows), precision=fitted.precision)

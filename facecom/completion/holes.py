@@ -33,6 +33,9 @@ class Hole:
     centre: Floats
     regions_mm2: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"Hole({self.region}, {self.area_mm2:.0f} mm2)"
+
     @property
     def region(self) -> str:
         """The feature that is missing: the largest region but skin, where it is a fair share of the hole."""

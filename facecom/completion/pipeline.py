@@ -158,8 +158,8 @@ def complete(
     unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
     model : any FaceModel; the shipped one unless given
-    guidance : "auto", "none", "shipped" or a `PipelineSettings`: whether inpainted pictures of the scan pull the fit;
-        "auto" is what docs/guidance.md finds best, today none
+    guidance : "auto", "none", "shipped", `PipelineSettings` or `GuidanceSettings`: whether inpainted images of the scan
+        guide the fit; "auto" means none, which the measurements of docs/guidance.md find best
     detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
         falls back to a generic skin
     seed : of every random step

@@ -24,6 +24,7 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.conversion import Convertible
 from facecom.io.files import write_mesh
+from facecom.model.landmark_points import LandmarkPoints
 from facecom.model.protocol import FaceModel
 from facecom.model.template import Template
 from facecom.skin.detail import Detail
@@ -69,7 +70,7 @@ class Completion(Convertible):
 
     def __repr__(self) -> str:
         r = self.report
-        shares = f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up to {r.sigma_made_up_mm:.2f} mm"
+        shares = f"{r.observed_share:.0%} observed, {r.made_up_share:.0%} made up (sigma {r.sigma_made_up_mm:.2f} mm)"
         return f"Completion({shares}, {r.holes_filled} holes, unit {r.unit})"
 
     def _repr_html_(self) -> str:
@@ -77,7 +78,7 @@ class Completion(Convertible):
         r = self.report
         figures = {
             "observed": f"{r.observed_share:.0%} of the surface",
-            "made up": f"{r.made_up_share:.0%}, to {r.sigma_made_up_mm:.2f} mm",
+            "made up": f"{r.made_up_share:.0%}, sigma {r.sigma_made_up_mm:.2f} mm",
             "holes filled": str(r.holes_filled),
             "scan to face": f"{r.scan_to_face_mm.get('all', float('nan')):.3f} mm",
             "unit": r.unit,
@@ -120,8 +121,8 @@ class Completion(Convertible):
 
     @property
     def landmarks(self) -> dict[str, Floats]:
-        """Name -> (3,) on the completed face, in the scan's own frame and unit."""
-        return {name: self.face.vertices[at] for name, at in self.template.landmarks.items()}
+        """Name or alias -> (3,) on the completed face, in the scan's own frame and unit."""
+        return LandmarkPoints.of(self.template, self.face.vertices)
 
     @property
     def regions(self) -> dict[str, Bools]:

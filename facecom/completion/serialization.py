@@ -69,6 +69,10 @@ def save_state(state: CompletionState, directory: str | os.PathLike[str]) -> Non
 def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = None) -> CompletionState:
     """The state that `save_state` wrote; parameters and errors as of `Completion.load`."""
     folder = Path(directory)
+    if not (folder / FORMAT.description).is_file():
+        raise CheckpointError(
+            f"{folder} holds no {FORMAT.description}; load takes a folder that Completion.save(..., keep=True) wrote"
+        )
     arrays, text = read_stored(folder, kind=FORMAT)
     model = model or LinearGenerator.load()
     if text["report"]["model"] != _plain(model.description) or len(arrays["code"]) != model.code_size:
@@ -103,10 +107,6 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
             seconds=report.seconds,
         )
     return stitch(enter_face_frame(state))
-
-
-def _hypothesis(fitted: Fit, report: Report) -> PoseHypothesis:
-    return PoseHypothesis(fitted.pose, fitted.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0)
 
 
 def _scan(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], settings: CompletionSettings) -> Scan:

@@ -104,7 +104,7 @@ def mean_squared_code(fitted: Fit, model: FaceModel, settings: CompletionSetting
 
 
 def guide(state: CompletionState) -> CompletionState:
-    """The fit after it has looked at inpainted pictures of the scan, where they are asked for."""
+    """The fit after it has looked at inpainted images of the scan, where they are asked for."""
     fitted, model = known(state.fit, "fit"), known(state.model, "load model")
     found, warnings = render_guidance(state)
     record = None if found is None else GuidanceRecord(state.guidance_source, found, fitted)

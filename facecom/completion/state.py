@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class GuidanceRecord:
-    """What inpainted pictures told a fit.
+    """What inpainted images told a fit.
 
     source : what they were asked of; found : Guidance; before : Fit, the fit before it looked at them
     """
@@ -60,7 +60,7 @@ class CompletionState:
         scan : Scan, cleaned
         hypothesis : the pose that the fit starts from
         fit : Fit, pose and code
-        guidance : what pictures told the fit, where any did
+        guidance : what images told the fit, where any did
         in_face : FaceFrameScan
         coarse_vertices : (V2, 3) mm, face frame, of the guidance level, to project in place of the fitted code's
         projection, coverage, sigma_mm : the face on the scan; how much of it was observed; (V,) standard deviations

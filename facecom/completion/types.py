@@ -25,7 +25,7 @@ RIM_MM = 10.0
 """Width of the rim of the face proper."""
 DetailChoice = Literal["none", "own", "synthetic"]
 GuidanceSource: TypeAlias = "str | PipelineSettings | GuidanceSettings"
-"""Where inpainted pictures come from: "auto", "none", "shipped" (or `GuidanceSettings`, where networks of your own can
+"""Where inpainted images come from: "auto", "none", "shipped" (or `GuidanceSettings`, where networks of your own can
 stand), or a diffusers pipeline, by its settings, its folder, or owner/name@commit."""
 
 
@@ -36,18 +36,18 @@ class AcceptanceThresholds:
     least_score: float = 0.17
     """Share of the face proper that must be explained by the rough fit."""
     least_observed: float = 0.3
-    """Share of the face proper that must be measured in the end."""
+    """Share of the face proper that must be observed in the end."""
     least_piece: float = 0.15
     """The same for a piece of a face and nothing else: a scan of which `piece_share` lies on the face proper."""
     piece_share: float = 0.25
     """Share of the scan. A head whose face was cut away shows little of one too, but much besides."""
     most_shrinkage: float = 1.6
-    """How many times smaller, by area, what was measured may be than on the mean face: a fit that settles on something
+    """How many times smaller, by area, what was observed may be than on the mean face: a fit that settles on something
     else draws the face together. A face of four fifths the size has 1.56."""
     on_mm: float = 2.0
     """A triangle of the scan this near to the face in the end lies on it."""
     plainly_observed: float = 0.6
-    """With this share of the face measured the shrinkage is not asked for."""
+    """With this share of the face observed the shrinkage does not matter."""
     most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0
@@ -98,7 +98,7 @@ class CompletionSettings:
 
     @property
     def inner_radius_mm(self) -> float:
-        """The same without the rim, where hair and collars begin: what must be seen, and what pictures fill in."""
+        """The same without the rim, where hair and collars begin: what must be observed, and what images fill in."""
         return self.face_radius_mm - RIM_MM
 
 
@@ -129,8 +129,8 @@ class Report:
     sigma_made_up_mm : mean standard deviation of what was made up
     removed : what cleaning took out
     detail : what skin relief was made, and from what; None unless asked for
-    guidance_mm : how far inpainted pictures moved the fitted face, mean by region; None where none were used
-    parsed_share : share of each region that the face parser saw in the pictures of the scan; None without pictures
+    guidance_mm : how far inpainted images moved the fitted face, mean by region; None where none were used
+    parsed_share : share of each class of the face parser that the scan shows, in its images; None without images
     kind : "most likely", or how a sample or a refit came about
     """
 

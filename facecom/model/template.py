@@ -67,7 +67,7 @@ LANDMARK_ALIASES: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Template:
     """Mean face of the template; vertex i of a level is vertex i of each finer level.
 

@@ -22,6 +22,7 @@ from facecom.errors import FacecomError
 from facecom.geometry.mesh import Mesh
 from facecom.io.conversion import as_mesh
 from facecom.model.expressions import ExpressionBasis
+from facecom.model.landmark_points import LandmarkPoints
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
@@ -163,7 +164,7 @@ def _registration(name: str, state: CompletionState, settings: RegistrationSetti
         sigma_mm=known(state.sigma_mm, "uncertainty"),
         coverage=coverage,
         scan_to_face_mm=by_region,
-        landmarks={landmark: vertices[at] for landmark, at in template.landmarks.items()},
+        landmarks=LandmarkPoints.of(template, vertices),
         pose=to_scan.inverse(),
         unit=scan.unit,
         mm_per_unit=scan.mm_per_unit,
@@ -194,7 +195,7 @@ def _neutral(
         found,
         vertices=vertices,
         in_face_frame=in_face_frame,
-        landmarks={landmark: vertices[at] for landmark, at in template.landmarks.items()},
+        landmarks=LandmarkPoints.of(template, vertices),
         expression=named,
     )
 

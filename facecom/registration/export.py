@@ -79,6 +79,7 @@ def report(results: Sequence[Registration]) -> dict[str, Any]:
                 "unit": result.unit,
                 "mm_per_unit": result.mm_per_unit,
                 "pose": result.pose.matrix().tolist(),
+                "warnings": list(result.warnings),
             }
             for result in results
         },

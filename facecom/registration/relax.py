@@ -26,7 +26,7 @@ class RelaxSettings:
     """How far the vertices may slide; lengths in mm."""
 
     iterations: int = 3
-    """Rounds of looking for partners; none leaves the fit as it is."""
+    """Rounds of searching correspondences; 0 leaves the fit as it is."""
     noise_mm: float = 0.07
     """Standard deviation of the distance to the scan, along its normal, of a vertex of average area."""
     slide_mm: float = 2.2
@@ -36,7 +36,7 @@ class RelaxSettings:
     bending: float = 0.014
     """Standard deviation of the displacement's Laplacian, 1/mm, averaged over 1 mm2: lower is stiffer."""
     reach_mm: float = 6.0
-    """A partner farther away is not believed."""
+    """A correspondence farther away is rejected."""
 
 
 def relax(
@@ -49,7 +49,7 @@ def relax(
     fitted : (V, 3) float, mm, vertices where the model put them
     rest : (V, 3) float, mm, vertices of the template
     faces : (F, 3) int
-    find : answers the partners of vertices with normals within a reach in mm
+    find : gives the correspondences of vertices with normals within a reach in mm
     settings : RelaxSettings
 
     Returns

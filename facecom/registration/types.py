@@ -53,7 +53,7 @@ class Registration(Convertible):
     sigma_mm : (V,) standard deviation along the normal
     coverage : share of the face proper that was observed
     scan_to_face_mm : mean distance of the scan's vertices to the registered face by region, and of `all`
-    landmarks : name -> (3,), in the scan's own frame and unit
+    landmarks : name or alias -> (3,), in the scan's own frame and unit
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     unit, mm_per_unit : of the scan
     expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then

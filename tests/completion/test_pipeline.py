@@ -317,6 +317,7 @@ def test_what_can_be_asked_of_a_completion(done, partial, model):
     assert np.array_equal(done.merged.vertices[: len(done.scan.vertices)], done.scan.vertices)
     areas = [hole.area_mm2 for hole in done.holes]
     assert areas == sorted(areas, reverse=True) and areas[-1] > 0
+    assert all(len(repr(value)) < 200 for value in (done, done.holes[0], done.face, done.model, done.template))
     (nose,) = (hole for hole in done.holes if hole.region == "nose")
     assert np.linalg.norm(done.pose.apply(nose.centre[None])) < 25.0
     assert (nose.faces >= len(done.scan.faces)).all()

@@ -87,7 +87,7 @@ def test_auto_goes_on_with_a_warning_and_a_named_source_does_not(model, fitted, 
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
     after, problems = guided(scan, model, fitted, "auto")
     assert after is fitted
-    assert problems == ("no guidance by pictures: the mask covers the whole face",)
+    assert problems == ("no guidance by images: the mask covers the whole face",)
     with pytest.raises(ValueError, match="covers the whole face"):
         guided(scan, model, fitted, "shipped")
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", False)
@@ -102,7 +102,7 @@ def test_missing_weights_stop_a_job_that_named_them_and_warn_one_that_left_it_op
     monkeypatch.setattr(module, "AUTO_USES_PICTURES", True)
     after, problems = guided(scan, model, fitted, "auto")
     assert after is fitted
-    assert problems == ("no guidance by pictures: assets/inpainter/config.json: is missing; the inpainter needs it",)
+    assert problems == ("no guidance by images: assets/inpainter/config.json: is missing; the inpainter needs it",)
     with pytest.raises(CheckpointError, match="is missing"):
         guided(scan, model, fitted, "shipped")
 

@@ -122,7 +122,10 @@ def test_a_registration_converts_to_other_packages(registered):
 
 
 def test_all_files_of_a_set_are_written(registered, model, tmp_path):
-    more = [*registered, replace(registered[0], name="third", in_face_frame=model.sample(1).vertices)]
+    more = [
+        *registered,
+        replace(registered[0], name="third", warnings=("a word",), in_face_frame=model.sample(1).vertices),
+    ]
     write_registrations(more, tmp_path, model=model)
     names = {p.name for p in tmp_path.iterdir()}
     each = {f"{n}.{e}" for n in ("scan_1", "scan_2", "third") for e in ("ply", "csv", "json", "mrk.json")}
@@ -138,6 +141,7 @@ def test_all_files_of_a_set_are_written(registered, model, tmp_path):
     np.testing.assert_allclose(stored["residual_mm"], registered[1].residual_mm, atol=1e-5)
     np.testing.assert_allclose(stored["sigma_mm"], registered[1].sigma_mm, rtol=1e-5)
     assert written["scans"]["scan_2"]["verdict"] == registered[1].verdict
+    assert written["scans"]["third"]["warnings"] == ["a word"]
 
 
 @pytest.mark.parametrize("scans", ["scan.ply", [], Mesh(np.eye(3), [[0, 1, 2]]), (np.eye(3), np.array([[0, 1, 2]]))])

@@ -24,7 +24,7 @@ ENCODE_STEPS = 5
 """Gauss-Newton steps of `encode` for a source that is not linear."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TransferredGenerator:
     """A source's faces on our template; takes the place of `LinearGenerator` in `complete(scan, model=...)`.
 

@@ -20,7 +20,7 @@ ENCODE_STEPS = 5
 """Gauss-Newton steps of `encode` where the model of people is not linear."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExpressiveGenerator:
     """An identity model with expressions added: takes its place in `complete(scan, model=...)`.
 

@@ -61,6 +61,9 @@ class LinearGenerator:
         for name, dtype in (("modes", np.float32), ("fields", np.float32), ("mode_odd", bool), ("field_odd", bool)):
             object.__setattr__(self, name, read_only(getattr(self, name), dtype))
 
+    def __repr__(self) -> str:
+        return f"LinearGenerator({len(self.modes)} modes, {len(self.fields)} discrepancy fields)"
+
     @property
     def code_size(self) -> int:
         """Number of code entries, modes and discrepancy."""
