@@ -49,9 +49,6 @@ class LinearGenerator:
     field_odd: Bools
     description: dict[str, Any]
 
-    def __repr__(self) -> str:
-        return f"LinearGenerator({self.identity_size} modes, {self.code_size} code entries)"
-
     def __post_init__(self) -> None:
         counts = self.template.counts
         if self.modes.ndim != 3 or self.modes.shape[1:] != (counts[SHAPE_LEVEL], 3):
