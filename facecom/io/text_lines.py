@@ -142,13 +142,13 @@ def one_separator(rows: list[bytes], what: str, numbers: Sequence[int]) -> list[
     if not comma and not semicolon:
         return rows
     if semicolon:
-        rows = [_blanks(row, b";") for row in rows]
+        rows = _blanks(rows, b";")
     if comma and not any(b"." in row for row in rows) and all(map(_decimal_commas, rows)):
         return [row.replace(b",", b".") for row in rows]
     for k, row in enumerate(rows):
         if b"," in row and (semicolon or (b"." not in row and _LEADING_ZERO.search(row))):
             raise bad_line(row, numbers[k], f"as a {what}, with commas whose meaning is not plain")
-    return [_blanks(row, b",") for row in rows] if comma else rows
+    return _blanks(rows, b",") if comma else rows
 
 
 def _decimal_commas(row: bytes) -> bool:
@@ -161,10 +161,11 @@ def _decimal_commas(row: bytes) -> bool:
     )
 
 
-def _blanks(row: bytes, mark: bytes) -> bytes:
-    """A row with blanks for a separator; an empty field is not a number."""
-    if mark not in row:
-        return row
-    fields = [field.strip() for field in row.split(mark)]
-    fields = fields[:-1] if len(fields) > 1 and not fields[-1] else fields
-    return b" ".join(field or b"nan" for field in fields)
+def _blanks(rows: list[bytes], mark: bytes) -> list[bytes]:
+    """Rows with blanks for a separator; an empty field is not a number, but for one behind the last of each row."""
+    ended = all(row.rstrip().endswith(mark) for row in rows)
+    out = []
+    for row in rows:
+        fields = [field.strip() for field in row.split(mark)] if mark in row else [row]
+        out.append(b" ".join(field or b"nan" for field in (fields[:-1] if ended else fields)))
+    return out
