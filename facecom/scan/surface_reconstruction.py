@@ -30,7 +30,7 @@ MIN_NORMALS_SHARE = 0.99
 """Share of the points that must have a normal for a cloud's own normals to be used."""
 OPPOSED_COSINE, MAX_OPPOSED_SHARE = -0.5, 0.1
 """Cosine below which the normals of two neighbours are opposed, and the share of such pairs that is no accident."""
-ISOLATED_SPACINGS, DENSE_SHARE = 30.0, 0.25
+ISOLATED_SPACINGS, DENSE_SHARE = 300.0, 0.25
 """A point is isolated when its sixth neighbour is farther than this many times that of the densest share of points."""
 CROWD_CELL, MAX_CROWD, CROWD_SPACING = 2.0, 400, 0.25
 """A cell this many spacings wide with more points than these is a crowd, on which balls roll without end; an even
