@@ -51,7 +51,8 @@ WHOLE = {
 }  # fmt: skip
 TOKENS = [
     b"-1", b"0", b"999999999999999999999", b"1e400", b"nan(ind)", b"inf", b"\n", b"\0", b" ", b",", b";", b"#", b"[",
-    b"{", b"\xff\xff\xff\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"list", b"uint", b"double", b"f 1 2", b"v", b"/", b"<UDIM>",
+    b"{", b"\xff\xff\xff\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"list", b"uint", b"double", b"f 1 2", b"v",
+    b"/", b"<UDIM>",
 ]  # fmt: skip
 
 
