@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
-from facecom.io import archives, obj, pcd, ply, point_tables, scene_formats, text_formats, writers
+from facecom.io import archives, obj, pcd, ply, point_tables, scene_formats, text_formats, vtk_legacy, vtk_xml, writers
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, fits_float32, sibling_file
 from facecom.io.texture_images import MAX_TEXTURE_PIXELS, colors_of_textures, load_image
 
@@ -27,6 +27,8 @@ _READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".glb": scene_formats.read_gltf,
     ".gltf": scene_formats.read_gltf,
     ".3mf": lambda data, path: archives.read_3mf(data),
+    ".vtk": lambda data, path: vtk_legacy.read_vtk(data),
+    ".vtp": lambda data, path: vtk_xml.read_vtp(data),
     ".pcd": lambda data, path: pcd.read_pcd(data),
     **dict.fromkeys(point_tables.SUFFIXES, lambda data, path: point_tables.read_points(data)),
 }

@@ -1,8 +1,10 @@
 """Damaged files of every format: a mesh or one sentence, in bounded time, whatever the bytes are."""
 
+import io
 import json
 import random
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -33,6 +35,31 @@ PCD_HEAD = (
 PCD_BODY = np.arange(8, dtype="<f4").tobytes()
 PACKED = bytes([len(PCD_BODY) - 1]) + PCD_BODY
 CLOUD = b"x,y,z,r,g,b\n1.5,2,3,10,20,30\n4,5,6,70,80,90\n"
+VTK_HEAD = b"# vtk DataFile Version 5.1\na\nASCII\nDATASET POLYDATA\nPOINTS 3 float\n0 0 0 1 0 0 0 1 0\n"
+VTK_CELLS = b"POLYGONS 2 3\nOFFSETS vtktypeint64\n0 3\nCONNECTIVITY vtktypeint64\n0 1 2\n"
+VTP = (
+    b'<VTKFile type="PolyData"><PolyData><Piece NumberOfPoints="3" NumberOfPolys="1"><Points>'
+    b'<DataArray type="Float32" format="ascii">0 0 0 1 0 0 0 1 0</DataArray></Points><Polys>'
+    b'<DataArray type="Int32" Name="connectivity" format="appended" offset="0"/>'
+    b'<DataArray type="Int32" Name="offsets" format="ascii">3</DataArray></Polys></Piece></PolyData>'
+    b'<AppendedData encoding="raw">_' + np.array([12, 0, 1, 2], "<i4").tobytes() + b"</AppendedData></VTKFile>"
+)
+MODEL_3MF = (
+    b'<model><resources><object id="1"><mesh><vertices><vertex x="0" y="0" z="0"/><vertex x="1" y="0" z="0"/>'
+    b'<vertex x="0" y="1" z="0"/></vertices><triangles><triangle v1="0" v2="1" v3="2"/></triangles></mesh></object>'
+    b'<object id="2"><components><component objectid="1"/></components></object></resources>'
+    b'<build><item objectid="2" transform="1 0 0 0 1 0 0 0 1 0 0 0"/></build></model>'
+)
+
+
+def archive(text: bytes, method: int) -> bytes:
+    """A 3MF archive of one model."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as packed:
+        packed.writestr(zipfile.ZipInfo("3D/3dmodel.model"), text, method)
+    return stream.getvalue()
+
+
 WHOLE = {
     ".ply": [ply_bytes(SQUARE), PLY_TEXT.encode()],
     ".obj": [
@@ -41,6 +68,9 @@ WHOLE = {
     ],
     ".stl": [stl_bytes(SQUARE), STL_TEXT.encode()],
     ".off": [off_bytes(SQUARE), b"COFF\n3 1 0\n0 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 3\n3 0 1 2 5\n"],
+    ".vtk": [VTK_HEAD + b"POLYGONS 1 4\n3 0 1 2\n", VTK_HEAD + VTK_CELLS],
+    ".vtp": [VTP],
+    ".3mf": [archive(MODEL_3MF, zipfile.ZIP_STORED), archive(MODEL_3MF, zipfile.ZIP_DEFLATED)],
     ".glb": [glb_bytes(SQUARE)],
     ".gltf": [json.dumps({"asset": {"version": "2.0"}, "nodes": [{"children": [0]}], "accessors": [{}]}).encode()],
     ".pcd": [
@@ -65,6 +95,13 @@ def damaged(data: bytes, seed: int, edits: int) -> bytes:
         piece = rng.choice([rng.choice(TOKENS), rng.choice(TOKENS), rng.randbytes(4), bytes(out[at : at + 40]) * 3])
         out[at : at + length] = piece
     return bytes(out)
+
+
+@pytest.mark.parametrize("extension", [e for e in WHOLE if e != ".gltf"])
+def test_the_files_are_read_before_they_are_damaged(tmp_path, extension):
+    for whole in WHOLE[extension]:
+        (tmp_path / f"a{extension}").write_bytes(whole)
+        assert len(read_scan(tmp_path / f"a{extension}").vertices) >= 2
 
 
 def read_within_bounds(path, data: bytes) -> None:
