@@ -23,6 +23,8 @@ MAX_PRIMITIVES = 2_000
 """Pieces of meshes at most, as often as nodes show them; scans have a few."""
 MAX_SCENE_VERTICES, MAX_SCENE_CORNERS = 8_000_000, 48_000_000
 """Vertices and corners of triangles at most, as often as nodes show them."""
+MAX_REPEATED_VERTICES, VERTEX_BYTES = 2_000_000, 12
+"""Vertices at most that are shown and not stored but repeated, and the least bytes of one that is stored."""
 MAX_ACCESSOR_BYTES = 2**30
 """Bytes of all accessors together at most."""
 _COMPRESSION = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
@@ -52,7 +54,7 @@ def check_gltf(data: bytes, path: Path) -> None:
         _check_compression(tree)
         views = _views(tree, _buffers(tree, chunk, path.parent))
         counts = _accessors(tree, views)
-        _check_scene(tree, counts)
+        _check_scene(tree, counts, sum(length for length, _, _ in views) // VERTEX_BYTES)
         _check_images(tree, views, path.parent)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {str(error)[:40]}"
@@ -186,8 +188,8 @@ def _accessors(tree: dict[str, Any], views: list[View]) -> list[int]:
     return counts
 
 
-def _check_scene(tree: dict[str, Any], counts: list[int]) -> None:
-    """Hold the nodes, and what they show, against the limits."""
+def _check_scene(tree: dict[str, Any], counts: list[int], stored: int) -> None:
+    """Hold the nodes, and what they show, against the limits and the number of vertices that the file can hold."""
     nodes = tree.get("nodes", [])
     if len(nodes) > MAX_NODES:
         raise FileFormatError(f"has {len(nodes):,} nodes, more than {MAX_NODES:,}; export the mesh alone")
@@ -195,7 +197,11 @@ def _check_scene(tree: dict[str, Any], counts: list[int]) -> None:
     sizes = [_mesh_size(mesh, tree, counts) for mesh in tree.get("meshes", ())]
     shown = [sizes[_index(node["mesh"])] for node in nodes if "mesh" in node]
     for k, (what, most) in enumerate(
-        (("pieces", MAX_PRIMITIVES), ("vertices", MAX_SCENE_VERTICES), ("corners", MAX_SCENE_CORNERS))
+        (
+            ("pieces", MAX_PRIMITIVES),
+            ("vertices", min(MAX_SCENE_VERTICES, MAX_REPEATED_VERTICES + stored)),
+            ("corners", MAX_SCENE_CORNERS),
+        )
     ):
         total = max(sum(size[k] for size in shown), sum(size[k] for size in sizes))
         if total > most:

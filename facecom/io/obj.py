@@ -12,6 +12,7 @@ from facecom.io.obj_materials import face_textures
 from facecom.io.parsed_mesh import (
     FileFormatError,
     ParsedMesh,
+    check_mixed,
     color_columns,
     no_faces,
     triangulate,
@@ -110,6 +111,7 @@ def _references(rows: list[bytes], numbers: list[int]) -> tuple[Ints, Ints]:
 
 def _mixed_references(rows: list[bytes], numbers: list[int]) -> tuple[Ints, Ints]:
     """The same for faces of different sizes or spellings, line by line."""
+    check_mixed(len(rows))
     index: list[list[int]] = []
     sizes = []
     for row, number in zip(rows, numbers, strict=True):

@@ -17,6 +17,10 @@ MAX_POLYGON_CORNERS = 10_000
 """A polygon with more corners is no piece of a scanned surface, and a fan of triangles over it would be none either."""
 
 
+MAX_MIXED_POLYGONS = 5_000_000
+"""Polygons of different sizes at most: they are read one by one, at some two microseconds and a hundred bytes each."""
+
+
 @dataclass(frozen=True, eq=False)
 class ParsedMesh:
     """The content of one file; every array as stored, in the file's order.
@@ -47,6 +51,14 @@ def cut_short(what: str, declared: int, found: int) -> FileFormatError:
     return FileFormatError(
         f"is cut short: it declares {declared:,} {what} and holds {found:,}; copy or export it again"
     )
+
+
+def check_mixed(count: int) -> None:
+    """Refuse more polygons of different sizes than are read one by one."""
+    if count > MAX_MIXED_POLYGONS:
+        raise FileFormatError(
+            f"has {count:,} polygons of different sizes, more than {MAX_MIXED_POLYGONS:,}; split them into triangles"
+        )
 
 
 def no_faces() -> Ints:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facecom.io.parsed_mesh import (
     FileFormatError,
     ParsedMesh,
+    check_mixed,
     cut_short,
     no_faces,
     triangulate,
@@ -161,6 +162,7 @@ def _list_length(data: bytes, at: int, kind: str, element: _Element) -> int:
 
 def _ragged_element(data: bytes, at: int, element: _Element, order: str) -> tuple[dict[str, Column], int]:
     """Records of different lengths (triangles and quads mixed), one by one."""
+    check_mixed(element.count)
     size = [np.dtype(p.kind).itemsize for p in element.properties]
     head = [np.dtype(p.length).itemsize if p.length else 0 for p in element.properties]
     endian: Literal["little", "big"] = "little" if order == "<" else "big"
@@ -228,6 +230,7 @@ def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
 
 def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
     """Lines of different lengths, one by one."""
+    check_mixed(len(rows))
     counts: list[list[int]] = [[] for _ in element.properties]
     values: list[list[float]] = [[] for _ in element.properties]
     for done, row in enumerate(rows):

@@ -19,6 +19,8 @@ UNIT_NORMAL_TOLERANCE = 0.02
 """How far from one the length of three numbers may be that are read as a normal: files round to two digits."""
 MAX_HEADER_LINES = 20
 """Lines without numbers before the first point; more are no header."""
+MAX_COUNT_DIGITS = 12
+"""Digits of the number of points in a line of its own; more are no count."""
 MAX_COLUMNS = 100
 """Columns of a table at most."""
 COLOR_16_BIT = 65535
@@ -53,7 +55,9 @@ def read_points(data: bytes) -> ParsedMesh:
     FileFormatError
         When a line is not a row of numbers like the others, or they have fewer than three.
     """
-    rows, numbers, names, declared = _rows(text_lines(data))
+    lines = text_lines(data)
+    begin, names, declared = _before_points(lines)
+    rows, numbers = _rows(lines, begin)
     table = number_table(rows, "point", numbers)
     if declared is not None and declared > len(table):
         raise cut_short("points", declared, len(table))
@@ -71,30 +75,36 @@ def read_points(data: bytes) -> ParsedMesh:
     return ParsedMesh(table[:, found.points], no_faces(), colors=colors, normals=normals)
 
 
-def _rows(lines: list[bytes]) -> tuple[list[bytes], list[int], list[str], int | None]:
-    """Rows of numbers and their lines; the words of the line before them; the number of points that one declares."""
-    rows: list[bytes] = []
-    numbers: list[int] = []
+def _before_points(lines: list[bytes]) -> tuple[int, list[str], int | None]:
+    """Where the first point stands, the words of the line before it, and the number of points that one declares."""
     names: list[str] = []
     declared, skipped = None, 0
     for k, raw in enumerate(lines):
         line = raw.strip()
         is_comment = line.startswith((b"#", b"//"))
-        if not line or (is_comment and rows):
-            continue
         row = b"" if is_comment else without_comment(line)
-        if not rows and (is_comment or not _begins_with_a_number(row)):
+        if line and (is_comment or not _begins_with_a_number(row)):
             names = _words(line.lstrip(b"#/")) or names
             skipped += not is_comment
             if skipped > MAX_HEADER_LINES:
                 raise FileFormatError(f"has more than {MAX_HEADER_LINES} lines before its first point; export it again")
-            continue
-        if not rows and declared is None and row.isdigit() and len(row) < 12:
+        elif declared is None and row.isdigit() and len(row) < MAX_COUNT_DIGITS:
             declared = int(row)
-            continue
-        rows.append(row)
-        numbers.append(k)
-    return rows, numbers, names, declared
+        elif line:
+            return k, names, declared
+    return len(lines), names, declared
+
+
+def _rows(lines: list[bytes], begin: int) -> tuple[list[bytes], list[int]]:
+    """Rows of numbers from a line on, and the line of each; comments are left out."""
+    rows: list[bytes] = []
+    numbers: list[int] = []
+    for number in range(begin, len(lines)):
+        line = lines[number]
+        if line and line[:1] != b"#" and line[:2] != b"//":
+            rows.append(without_comment(line) if b"#" in line else line)
+            numbers.append(number)
+    return rows, numbers
 
 
 def _begins_with_a_number(row: bytes) -> bool:

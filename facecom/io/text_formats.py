@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.weld import weld
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, triangulate, unit_colors
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, check_mixed, cut_short, triangulate, unit_colors
 from facecom.io.text_lines import number_table, text_lines, without_comment
 
 STL_RECORD = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -62,6 +62,7 @@ def _off_faces(lines: list[bytes]) -> Ints:
             return table[:, 1:4]
     except ValueError:
         pass  # faces of different sizes or with colours, one by one
+    check_mixed(len(lines))
     try:
         rows = [list(map(int, line.split()[: 1 + int(line.split(None, 1)[0])])) for line in lines]
     except (ValueError, IndexError):

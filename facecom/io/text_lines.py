@@ -95,7 +95,8 @@ def number_table(rows: Sequence[bytes], what: str, numbers: Sequence[int]) -> ND
     """
     if not rows:
         raise FileFormatError(f"holds no {what}; export it again")
-    plain = one_separator([plain_numbers(row) for row in rows], what, numbers)
+    odd = any(b"#" in row or b"(" in row for row in rows)
+    plain = one_separator([plain_numbers(row) for row in rows] if odd else list(rows), what, numbers)
     try:
         if all(map(bytes.strip, plain)):  # NumPy skips blank rows, which would shift all that follow
             return np.loadtxt(plain, np.float64, comments=None, ndmin=2)

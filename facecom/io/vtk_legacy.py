@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, triangulate
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, check_mixed, cut_short, no_faces, triangulate
 
 HEADER_BYTES = 1000
 """Bytes in which the four lines before the first section end: a title has 256 at most."""
@@ -139,6 +139,9 @@ def _counted(entries: NDArray, count: int) -> tuple[NDArray, NDArray]:
     """The same of a list in which each cell begins with the number of its corners."""
     if count and len(entries) == 4 * count and (entries[::4] == 3).all():
         return np.full(count, 3), entries.reshape(-1, 4)[:, 1:].ravel()
+    if count > len(entries):
+        raise cut_short("cells", count, len(entries))
+    check_mixed(count)
     starts, at = [], 0
     for _ in range(count):
         if at >= len(entries) or entries[at] < 0:

@@ -64,7 +64,7 @@ WHOLE = {
     ".ply": [ply_bytes(SQUARE), PLY_TEXT.encode()],
     ".obj": [
         obj_bytes(SQUARE),
-        b"mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\nf -1//1 -2 -3/1\n",
+        b"mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\nf -1//1 -2 -3/-1\n",
     ],
     ".stl": [stl_bytes(SQUARE), STL_TEXT.encode()],
     ".off": [off_bytes(SQUARE), b"COFF\n3 1 0\n0 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 3\n3 0 1 2 5\n"],
