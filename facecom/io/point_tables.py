@@ -97,14 +97,12 @@ def _before_points(lines: list[bytes]) -> tuple[int, list[str], int | None]:
 
 def _rows(lines: list[bytes], begin: int) -> tuple[list[bytes], list[int]]:
     """Rows of numbers from a line on, and the line of each; comments are left out."""
-    rows: list[bytes] = []
-    numbers: list[int] = []
-    for number in range(begin, len(lines)):
-        line = lines[number]
-        if line and line[:1] != b"#" and line[:2] != b"//":
-            rows.append(without_comment(line) if b"#" in line else line)
-            numbers.append(number)
-    return rows, numbers
+    numbers = [
+        number
+        for number in range(begin, len(lines))
+        if (line := lines[number]) and line[:1] != b"#" and line[:2] != b"//"
+    ]
+    return [without_comment(lines[number]) for number in numbers], numbers
 
 
 def _begins_with_a_number(row: bytes) -> bool:

@@ -95,7 +95,8 @@ def number_table(rows: Sequence[bytes], what: str, numbers: Sequence[int]) -> ND
     """
     if not rows:
         raise FileFormatError(f"holds no {what}; export it again")
-    odd = any(b"#" in row or b"(" in row for row in rows)
+    whole = b"\n".join(rows)
+    odd = b"#" in whole or b"(" in whole
     plain = one_separator([plain_numbers(row) for row in rows] if odd else list(rows), what, numbers)
     try:
         if all(map(bytes.strip, plain)):  # NumPy skips blank rows, which would shift all that follow
@@ -139,7 +140,8 @@ def one_separator(rows: list[bytes], what: str, numbers: Sequence[int]) -> list[
     FileFormatError
         When commas stand both between numbers and in them.
     """
-    comma, semicolon = (any(mark in row for row in rows) for mark in (b",", b";"))
+    whole = b"\n".join(rows)
+    comma, semicolon = b"," in whole, b";" in whole
     if not comma and not semicolon:
         return rows
     if semicolon:
