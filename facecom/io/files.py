@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +15,22 @@ from numpy.typing import NDArray
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
-from facecom.io import ply, scene_formats, text_formats, writers
+from facecom.io import archives, obj, pcd, ply, point_tables, scene_formats, text_formats, vtk_legacy, vtk_xml, writers
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, fits_float32, sibling_file
+from facecom.io.texture_images import MAX_TEXTURE_PIXELS, colors_of_textures, load_image
 
 _READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".ply": lambda data, path: ply.read_ply(data),
-    ".obj": lambda data, path: text_formats.read_obj(data, path.parent),
+    ".obj": lambda data, path: obj.read_obj(data, path.parent),
     ".stl": lambda data, path: text_formats.read_stl(data),
     ".off": lambda data, path: text_formats.read_off(data),
     ".glb": scene_formats.read_gltf,
     ".gltf": scene_formats.read_gltf,
-    ".pcd": lambda data, path: scene_formats.read_pcd(data),
-    ".xyz": lambda data, path: text_formats.read_xyz(data),
+    ".3mf": lambda data, path: archives.read_3mf(data),
+    ".vtk": lambda data, path: vtk_legacy.read_vtk(data),
+    ".vtp": lambda data, path: vtk_xml.read_vtp(data),
+    ".pcd": lambda data, path: pcd.read_pcd(data),
+    **dict.fromkeys(point_tables.SUFFIXES, lambda data, path: point_tables.read_points(data)),
 }
 READABLE = tuple(_READERS)
 _WRITERS: dict[str, Callable[[Mesh], bytes]] = {
@@ -34,6 +40,12 @@ _WRITERS: dict[str, Callable[[Mesh], bytes]] = {
     ".glb": writers.glb_bytes,
 }
 WRITABLE = (".ply", *_WRITERS)
+MAX_FILE_BYTES = 2**31
+"""Size of a scan file at most."""
+SHOWN_ERROR_CHARACTERS = 80
+"""Characters of another library's error that a sentence quotes."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +75,7 @@ class ScanFile:
 
 
 def read_scan(path: str | os.PathLike[str]) -> Mesh:
-    """Read a mesh or a point cloud: PLY, OBJ, STL, OFF, GLB, glTF, PCD or XYZ, by its extension.
+    """Read a mesh or a point cloud by the extension of its file: `READABLE` lists them.
 
     Returns
     -------
@@ -94,11 +106,17 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is left to cleaning
             parsed = _READERS[where.suffix.lower()](data, where)
-            mesh = Mesh(parsed.vertices, parsed.faces, uv=parsed.uv, colors=parsed.colors, normals=parsed.normals)
+            colors = parsed.colors if parsed.colors is not None else _colors_of_several_textures(parsed, where)
+            mesh = Mesh(parsed.vertices, parsed.faces, uv=parsed.uv, colors=colors, normals=parsed.normals)
     except FileFormatError as error:
         raise ScanError(f"{where} {error}") from None
-    except (ValueError, IndexError, OverflowError, MemoryError) as error:
-        raise ScanError(f"{where} is damaged ({error}); copy or export it again") from None
+    except MemoryError:
+        raise ScanError(f"{where} needs more memory than there is; decimate the scan") from None
+    except RecursionError:
+        raise ScanError(f"{where} is nested too deeply; export it again") from None
+    except (ValueError, IndexError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:SHOWN_ERROR_CHARACTERS]
+        raise ScanError(f"{where} is damaged ({reason}); copy or export it again") from None
     if not len(mesh.vertices):
         raise ScanError(f"{where} holds no vertices; export the scan again")
     if not np.isfinite(mesh.vertices).all(axis=1).any():
@@ -120,6 +138,11 @@ def _bytes(where: Path) -> bytes:
     if where.suffix.lower() not in _READERS:
         raise ScanError(f"{where} has the unknown extension {where.suffix!r}; save the scan as one of {known}")
     try:
+        status = where.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ScanError(f"{where} is a device or a pipe; name a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise ScanError(f"{where} has {status.st_size:,} bytes, more than {MAX_FILE_BYTES:,}; decimate the scan")
         data = where.read_bytes()
     except OSError as error:
         raise ScanError(f"{where} cannot be read ({error.strerror}); check its permissions") from None
@@ -129,19 +152,49 @@ def _bytes(where: Path) -> bytes:
 
 
 def _texture(parsed: ParsedMesh, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
-    """The image and its file; a missing or broken image leaves the scan usable."""
-    if isinstance(parsed.texture, np.ndarray):
-        return parsed.texture, None
-    found = sibling_file(where.parent, parsed.texture) if parsed.texture else None
-    if found is None:
+    """The image and its file, where one lies on all faces; a missing or broken image leaves the scan usable."""
+    if len(parsed.textures) != 1 or parsed.face_texture is not None:
         return None, None
-    from PIL import Image
+    (texture,) = parsed.textures
+    if isinstance(texture, np.ndarray):
+        return texture, None
+    found = sibling_file(where.parent, texture)
+    if found is None:
+        log.warning("%s names the texture %s, which is not beside it, so it gives no colours", where, texture)
+        return None, None
+    return load_image(found), found
 
-    try:
-        with Image.open(found) as image:
-            return np.asarray(image.convert("RGB"), np.uint8), found
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return None, found
+
+def _colors_of_several_textures(parsed: ParsedMesh, where: Path) -> Floats | None:
+    """Colours of the vertices under several textures; None, logged, where no texture lies on a known place."""
+    if parsed.face_texture is None and len(parsed.textures) < 2:
+        return None
+    corner_uv = parsed.corner_uv
+    if corner_uv is None and parsed.uv is not None and len(parsed.faces):
+        corner_uv = parsed.uv[parsed.faces]
+    if parsed.face_texture is None or corner_uv is None:
+        log.warning("%s names several textures but not where each lies, so it has no colours", where)
+        return None
+    used = set(np.unique(parsed.face_texture).tolist())
+    left = MAX_TEXTURE_PIXELS
+    images: list[NDArray[np.uint8] | None] = []
+    for k, texture in enumerate(parsed.textures):
+        images.append(_image(texture, where, left) if k in used else None)
+        left -= 0 if (last := images[-1]) is None else last.shape[0] * last.shape[1]
+    if not any(image is not None for image in images):
+        log.warning("%s names textures, none of which is there and readable, so it has no colours", where)
+        return None
+    return colors_of_textures(images, parsed.faces, parsed.face_texture, corner_uv, len(parsed.vertices))
+
+
+def _image(texture: str | NDArray[np.uint8], where: Path, pixels: int) -> NDArray[np.uint8] | None:
+    if isinstance(texture, np.ndarray):
+        return texture
+    found = sibling_file(where.parent, texture)
+    if found is None:
+        log.warning("%s names the texture %s, which is not beside it: its faces have no colours", where, texture)
+        return None
+    return load_image(found, pixels=pixels)
 
 
 def write_mesh(

@@ -13,6 +13,12 @@ from facecom.geometry.mesh import Floats, Ints
 
 MAX_COORDINATE = 1e30
 """A larger coordinate is damage, and in single precision its square would overflow."""
+MAX_POLYGON_CORNERS = 10_000
+"""A polygon with more corners is no piece of a scanned surface, and a fan of triangles over it would be none either."""
+
+
+MAX_MIXED_POLYGONS = 5_000_000
+"""Polygons of different sizes at most: they are read one by one, at some two microseconds and a hundred bytes each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +27,8 @@ class ParsedMesh:
 
     vertices : (V, 3); faces : (F, 3); uv : (V, 2); corner_uv : (F, 3, 2) where one vertex has several coordinates;
     colors : (V, 3) in 0..1; normals : (V, 3); attributes : other numbers of each vertex, (V,) by name;
-    texture : name of a file in the scan's folder, or the (H, W, 3) uint8 image itself.
+    textures : names of files in the scan's folder, or (H, W, 3) uint8 images themselves; face_texture : (F,) which of
+    them lies on each face, -1 for none; None where one lies on all.
     """
 
     vertices: Floats
@@ -31,7 +38,8 @@ class ParsedMesh:
     colors: Floats | None = None
     normals: Floats | None = None
     attributes: Mapping[str, NDArray] = field(default_factory=dict)
-    texture: str | NDArray[np.uint8] | None = None
+    textures: tuple[str | NDArray[np.uint8], ...] = ()
+    face_texture: Ints | None = None
 
 
 class FileFormatError(ValueError):
@@ -43,6 +51,14 @@ def cut_short(what: str, declared: int, found: int) -> FileFormatError:
     return FileFormatError(
         f"is cut short: it declares {declared:,} {what} and holds {found:,}; copy or export it again"
     )
+
+
+def check_mixed(count: int) -> None:
+    """Refuse more polygons of different sizes than are read one by one."""
+    if count > MAX_MIXED_POLYGONS:
+        raise FileFormatError(
+            f"has {count:,} polygons of different sizes, more than {MAX_MIXED_POLYGONS:,}; split them into triangles"
+        )
 
 
 def no_faces() -> Ints:
@@ -63,11 +79,20 @@ def triangulate(corners: Ints, flat: Ints) -> tuple[Ints, Ints]:
     faces : (F, 3) int
     corner : (F, 3) int, which entry of `flat` each corner came from
 
+    Raises
+    ------
+    FileFormatError
+        When a polygon has more than `MAX_POLYGON_CORNERS` corners.
+
     Examples
     --------
     >>> triangulate(np.array([4]), np.array([5, 6, 7, 8]))[0].tolist()
     [[5, 6, 7], [5, 7, 8]]
     """
+    if len(corners) and corners.max() > MAX_POLYGON_CORNERS:
+        raise FileFormatError(
+            f"has a polygon of {corners.max():,} corners, more than {MAX_POLYGON_CORNERS:,}; split it into triangles"
+        )
     if len(corners) and (corners == 3).all():
         corner = np.arange(len(flat)).reshape(-1, 3)
         return flat.reshape(-1, 3), corner
@@ -104,6 +129,21 @@ def unit_colors(values: NDArray) -> Floats:
     return np.clip(out / (255.0 if known.size and known.max() > 1.0 else 1.0), 0.0, 1.0)
 
 
+def color_columns(values: Floats) -> Floats | None:
+    """Colours in 0..1 of three columns of a text file; None where their range is not one of colours.
+
+    Examples
+    --------
+    >>> color_columns(np.array([[0.0, 51.0, 255.0]])).tolist()
+    [[0.0, 0.2, 1.0]]
+    >>> color_columns(np.array([[-1.0, 0.0, 0.0]])) is None
+    True
+    """
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
+        return None
+    return unit_colors(values)
+
+
 def color_bytes(colors: Floats) -> NDArray[np.uint8]:
     """Colours in 0..1 as bytes; what is not a number becomes 0.
 
@@ -118,7 +158,10 @@ def color_bytes(colors: Floats) -> NDArray[np.uint8]:
 def sibling_file(folder: Path, name: str) -> Path | None:
     """The file `name` in `folder`, or None; never one outside it."""
     found = folder / Path(name.replace("\\", "/")).name
-    return found if found.is_file() else None
+    try:
+        return found if found.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def fits_float32(values: NDArray) -> bool:

@@ -12,18 +12,24 @@ from numpy.typing import NDArray
 from facecom.io.parsed_mesh import (
     FileFormatError,
     ParsedMesh,
+    check_mixed,
     cut_short,
     no_faces,
     triangulate,
     unit_colors,
     vertex_uv_from_corners,
 )
+from facecom.io.text_lines import plain_numbers, text_lines
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
     "float": "f4", "double": "f8", "float32": "f4", "float64": "f8",
 }  # fmt: skip
+
+
+MAX_HEADER_BYTES = 1_000_000
+"""Bytes in which a header ends, its comments included."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,14 @@ def read_ply(data: bytes) -> ParsedMesh:
         raise FileFormatError("declares no vertices; export it as a mesh or a point cloud")
     if "tristrips" in tables and "face" not in tables:
         raise FileFormatError("stores triangle strips, which are not read; save it with plain triangles")
-    return _assemble(tables["vertex"], tables.get("face", {}), textures[0] if textures else None)
+    return _assemble(tables["vertex"], tables.get("face", {}), tuple(textures))
 
 
 def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
     """Encoding ("ascii" or NumPy's byte order), elements, names of textures, and where the body begins."""
     if data[:3] != b"ply":
         raise FileFormatError("does not begin like a PLY file; check its extension or export it again")
-    end = data.find(b"end_header")
+    end = data.find(b"end_header", 0, MAX_HEADER_BYTES)
     body = data.find(b"\n", end) + 1
     if end < 0 or not body:
         raise FileFormatError("has no complete PLY header; copy or export it again")
@@ -103,6 +109,10 @@ def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
 
 def _binary_element(data: bytes, at: int, element: _Element, order: str) -> tuple[dict[str, Column], int]:
     """Read one element; lists of one length all through are read as one block."""
+    if not element.properties:
+        return {}, at
+    if element.count > len(data) - at:  # a record has a byte or more
+        raise cut_short(_plural(element.name), element.count, 0)
     lengths = _first_lengths(data, at, element, order)
     fields = []
     for k, p in enumerate(element.properties):
@@ -152,6 +162,7 @@ def _list_length(data: bytes, at: int, kind: str, element: _Element) -> int:
 
 def _ragged_element(data: bytes, at: int, element: _Element, order: str) -> tuple[dict[str, Column], int]:
     """Records of different lengths (triangles and quads mixed), one by one."""
+    check_mixed(element.count)
     size = [np.dtype(p.kind).itemsize for p in element.properties]
     head = [np.dtype(p.length).itemsize if p.length else 0 for p in element.properties]
     endian: Literal["little", "big"] = "little" if order == "<" else "big"
@@ -178,9 +189,12 @@ def _ragged_element(data: bytes, at: int, element: _Element, order: str) -> tupl
 
 
 def _ascii_body(text: bytes, elements: list[_Element], tables: dict[str, dict[str, Column]]) -> None:
-    lines = [line for line in text.splitlines() if line.strip()]
+    """Read all elements of a text body into `tables`."""
+    lines = [plain_numbers(line) for line in text_lines(text) if line.strip()]
     at = 0
     for element in elements:
+        if not element.properties:
+            continue
         rows = lines[at : at + element.count]
         if len(rows) < element.count:
             raise cut_short(_plural(element.name), element.count, len(rows))
@@ -216,6 +230,7 @@ def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
 
 def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
     """Lines of different lengths, one by one."""
+    check_mixed(len(rows))
     counts: list[list[int]] = [[] for _ in element.properties]
     values: list[list[float]] = [[] for _ in element.properties]
     for done, row in enumerate(rows):
@@ -269,7 +284,7 @@ def _columns(table: Mapping[str, Column], *choices: tuple[str, ...]) -> tuple[ND
     return None, ()
 
 
-def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture: str | None) -> ParsedMesh:
+def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], textures: tuple[str, ...]) -> ParsedMesh:
     """The mesh of a file's vertex and face tables."""
     positions, used = _columns(vertex, ("x", "y", "z"))
     if positions is None:
@@ -290,8 +305,12 @@ def _assemble(vertex: Mapping[str, Column], face: Mapping[str, Column], texture:
     if isinstance(lists, tuple) and isinstance(lists_uv, tuple) and (lists_uv[0] == 2 * lists[0]).all():
         corner_uv = lists_uv[1].astype(np.float64).reshape(-1, 2)[corner]
         uv, consistent = vertex_uv_from_corners(corner_uv, faces, len(positions))
-        corner_uv = None if consistent else corner_uv
+        corner_uv = None if consistent and len(textures) <= 1 else corner_uv
+    face_texture, number = None, face.get("texnumber")
+    if len(textures) > 1 and isinstance(lists, tuple) and isinstance(number, np.ndarray):
+        polygon = np.repeat(np.arange(len(lists[0])), np.maximum(lists[0].astype(np.int64) - 2, 0))
+        face_texture = number[polygon].astype(np.int64)
     return ParsedMesh(
         positions, faces, uv=uv, corner_uv=corner_uv, colors=None if colors is None else unit_colors(colors),
-        normals=normals, attributes=attributes, texture=texture,
+        normals=normals, attributes=attributes, textures=textures, face_texture=face_texture,
     )  # fmt: skip

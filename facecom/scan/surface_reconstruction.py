@@ -30,6 +30,13 @@ MIN_NORMALS_SHARE = 0.99
 """Share of the points that must have a normal for a cloud's own normals to be used."""
 OPPOSED_COSINE, MAX_OPPOSED_SHARE = -0.5, 0.1
 """Cosine below which the normals of two neighbours are opposed, and the share of such pairs that is no accident."""
+ISOLATED_SPACINGS, DENSE_SHARE = 300.0, 0.25
+"""A point is isolated when its sixth neighbour is farther than this many times that of the densest share of points."""
+CROWD_CELL, MAX_CROWD, CROWD_SPACING = 2.0, 400, 0.25
+"""A cell this many spacings wide with more points than these is a crowd, on which balls roll without end; an even
+surface has six in it, a noisy one some fifty. Of a crowd one point stays in each cell of the last, in spacings."""
+CROWD_PERIOD = 2.0**17
+"""Spacings after which the grid of crowds begins anew."""
 FIRST_CELL_SHARE, MIN_CELL_GROWTH = 0.5, 1.05
 """First cell of the grid that thins a cloud, in units of the spacing, and the least factor from try to try."""
 
@@ -84,6 +91,9 @@ def surface_from_points(
     chosen = _distinct_points(cloud)
     if method == "pivot" and len(chosen) > max_points:
         chosen = chosen[_thinning(cloud.vertices[chosen], max_points)]
+    if method == "pivot":
+        chosen = chosen[_without_isolated(cloud.vertices[chosen])]
+        chosen = chosen[_without_crowds(cloud.vertices[chosen])]
     points = cloud.vertices[chosen]
     centre, scale = np.median(points, axis=0), point_spacing(points)
     local = (points - centre) / scale
@@ -175,6 +185,28 @@ def _thinning(points: Floats, wanted: int) -> Ints:
         if len(chosen) <= wanted:
             return np.sort(chosen)
         cell *= max(MIN_CELL_GROWTH, np.sqrt(len(chosen) / wanted))
+
+
+def _without_isolated(points: Floats) -> Ints:
+    """Indices of the points that are not far from all others: the spacing is one of surface, not of stray points."""
+    distance = cKDTree(points).query(points, k=min(SPACING_NEIGHBOUR, len(points)))[0][:, -1]
+    limit = ISOLATED_SPACINGS * float(np.quantile(distance, DENSE_SHARE))
+    kept = np.flatnonzero(distance <= limit)
+    return kept if len(kept) >= MIN_POINTS else np.arange(len(points))
+
+
+def _without_crowds(points: Floats) -> Ints:
+    """Indices of the points, thinned where more than `MAX_CROWD` of them lie within the reach of a ball."""
+    spacing = point_spacing(points)
+    folded = np.mod(points - points.min(axis=0), CROWD_PERIOD * spacing)  # places too far apart for whole numbers
+    cell = grid_cells(folded, size=CROWD_CELL * spacing)
+    _, inverse, number = np.unique(cell, return_inverse=True, return_counts=True)
+    crowded = number[inverse] > MAX_CROWD
+    if not crowded.any():
+        return np.arange(len(points))
+    crowd = np.flatnonzero(crowded)
+    first = np.unique(grid_cells(folded[crowd], size=CROWD_SPACING * spacing), return_index=True)[1]
+    return np.sort(np.concatenate([np.flatnonzero(~crowded), crowd[first]]))
 
 
 def _ball_pivoting(points: Floats, normals: Floats, radii: tuple[float, ...]) -> Ints:

@@ -1,5 +1,7 @@
 """Reading and writing by extension: what comes back, and the one sentence that refuses what is no scan."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import READABLE, WRITABLE, read_scan, write_mesh
+from facecom.io.files import _READERS, MAX_FILE_BYTES, READABLE, WRITABLE, read_scan, write_mesh
 from facecom.io.ply import read_ply
 from facecom.io.writers import ply_bytes
 
@@ -160,3 +162,37 @@ def test_a_folder_that_cannot_be_written_says_so_and_nothing_stays(tmp_path, bal
     with pytest.raises(ScanError, match="cannot be written"):
         write_mesh(tmp_path / "b.ply", ball)
     assert [p.name for p in tmp_path.iterdir()] == ["b.ply"]
+
+
+def test_a_pipe_or_a_device_is_no_scan(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ply")
+    (tmp_path / "device.obj").symlink_to("/dev/zero")
+    for name in ("pipe.ply", "device.obj"):
+        with pytest.raises(ScanError, match=rf"{name} is a device or a pipe; name a regular file"):
+            read_scan(tmp_path / name)
+
+
+def test_a_file_larger_than_is_read_is_refused_unread(tmp_path):
+    with open(tmp_path / "a.ply", "wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(ScanError, match="2,147,483,649 bytes, more than"):
+        read_scan(tmp_path / "a.ply")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "needs more memory than there is"),
+        (RecursionError("maximum"), "nested too deeply"),
+        (OverflowError("too large"), r"damaged \(too large\)"),
+        (ValueError("one\ntwo" + 200 * "x"), r"damaged \(one twox{1,80}\)"),
+    ],
+)
+def test_whatever_a_reader_ends_in_is_one_sentence(written, monkeypatch, error, words):
+    def fail(data, path):
+        raise error
+
+    monkeypatch.setitem(_READERS, ".ply", fail)
+    with pytest.raises(ScanError, match=words) as caught:
+        read_scan(written("a.ply", "ply"))
+    assert "\n" not in str(caught.value)

@@ -1,11 +1,16 @@
 """What readers of all formats share: polygons, texture coordinates of corners, colours, names of files."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facecom.io import parsed_mesh
+from facecom.io.obj import read_obj
 from facecom.io.parsed_mesh import (
+    FileFormatError,
     color_bytes,
     cut_short,
     fits_float32,
@@ -14,6 +19,8 @@ from facecom.io.parsed_mesh import (
     unit_colors,
     vertex_uv_from_corners,
 )
+from facecom.io.ply import read_ply
+from facecom.io.text_formats import read_off
 
 
 @given(st.lists(st.integers(0, 7), max_size=12))
@@ -82,3 +89,22 @@ def test_float32_numbers_fit_and_others_do_not(short, long):
     with np.errstate(over="ignore"):
         back = float(np.float64(np.float32(long)))
     assert fits_float32(np.array([long])) == (back == long or np.isnan(long))
+
+
+def test_more_polygons_of_different_sizes_than_are_read_one_by_one_are_refused(monkeypatch):
+    polygons = [[0, 1, 2], [0, 1, 2, 3]] * 3
+    points = "".join(f"v {k} 0 {k * k}\n" for k in range(4))
+    obj = (points + "".join(f"f {' '.join(str(k + 1) for k in polygon)}\n" for polygon in polygons)).encode()
+    rows = "".join(f"{len(polygon)} {' '.join(map(str, polygon))}\n" for polygon in polygons)
+    off = ("OFF\n4 6 0\n" + points.replace("v ", "") + rows).encode()
+    head = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+    head += "element face 6\nproperty list uchar int vertex_indices\nend_header\n"
+    text = (head + points.replace("v ", "") + rows).encode()
+    binary = head.replace("ascii", "binary_little_endian").encode() + bytes(48)
+    binary += b"".join(bytes([len(polygon)]) + np.array(polygon, "<i4").tobytes() for polygon in polygons)
+    readers = [lambda: read_obj(obj, Path()), lambda: read_off(off), lambda: read_ply(text), lambda: read_ply(binary)]
+    assert [len(read().faces) for read in readers] == [9] * 4
+    monkeypatch.setattr(parsed_mesh, "MAX_MIXED_POLYGONS", 5)
+    for read in readers:
+        with pytest.raises(FileFormatError, match="6 polygons of different sizes, more than 5"):
+            read()

@@ -72,3 +72,49 @@ def test_a_truncated_ply_names_what_it_declares_and_holds(ball, refused):
     data = ply_bytes(Mesh(ball.vertices, ball.faces))
     assert "declares 320 faces and holds 319" in refused("a.ply", data[:-1])
     assert "declares 162 vertices" in refused("b.ply", data[: data.index(b"end_header") + 100])
+
+
+POINT = "property float x\nproperty float y\nproperty float z\n"
+
+
+def test_one_huge_polygon_is_refused_before_it_is_split(refused):
+    count = 200_000
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex 3\n{POINT}"
+    head += "element face 1\nproperty list uint int vertex_indices\nend_header\n"
+    data = head.encode() + bytes(36) + count.to_bytes(4, "little") + bytes(4 * count)
+    assert "a polygon of 200,000 corners" in refused("a.ply", data)
+
+
+@pytest.mark.parametrize("kind", ["ascii", "binary_little_endian"])
+@pytest.mark.parametrize("count", [10**9, 10**30, -1])
+def test_counts_that_the_file_cannot_hold_are_refused(kind, count, refused):
+    head = f"ply\nformat {kind} 1.0\nelement vertex 3\n{POINT}element face {count}\n"
+    refused("a.ply", f"{head}property list uchar int vertex_indices\nend_header\n".encode() + bytes(36))
+    refused("b.ply", f"ply\nformat {kind} 1.0\nelement nothing {count}\nelement vertex 3\n{POINT}end_header\n")
+
+
+@pytest.mark.parametrize("token", ["-nan(ind)", "1.#QNAN", "nan"])
+def test_a_number_that_is_none_is_one_vertex_that_cleaning_drops(token, written):
+    head = f"ply\nformat ascii 1.0\nelement vertex 2\n{POINT}end_header\n"
+    vertices = read_scan_file(written("a.ply", f"{head}{token} {token} 0\n1 2 3\n")).mesh.vertices
+    assert np.isnan(vertices[0, :2]).all() and vertices[1].tolist() == [1, 2, 3]
+
+
+def two_textures(numbered: bool) -> str:
+    """Two triangles, each under a picture of its own."""
+    head = "ply\nformat ascii 1.0\ncomment TextureFile red.png\ncomment TextureFile blue.png\nelement vertex 6\n"
+    head += POINT + "element face 2\nproperty list uchar int vertex_indices\nproperty list uchar float texcoord\n"
+    head += "property int texnumber\n" if numbered else ""
+    body = "0 0 0\n1 0 0\n0 1 0\n5 0 0\n6 0 0\n5 1 0\n"
+    faces = [f"3 {3 * k} {3 * k + 1} {3 * k + 2} 6 0 0 1 0 0 1" + (f" {k}" if numbered else "") for k in range(2)]
+    return head + "end_header\n" + body + "\n".join(faces) + "\n"
+
+
+def test_several_textures_lie_where_the_file_says_or_nowhere(tmp_path, written, caplog):
+    Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / "red.png")
+    Image.new("RGB", (4, 4), (0, 0, 255)).save(tmp_path / "blue.png")
+    colors = read_scan_file(written("a.ply", two_textures(True))).mesh.colors
+    assert colors.tolist() == [[1, 0, 0]] * 3 + [[0, 0, 1]] * 3
+    assert not caplog.text
+    assert read_scan_file(written("b.ply", two_textures(False))).mesh.colors is None
+    assert "names several textures but not where each lies" in caplog.text

@@ -1,26 +1,11 @@
-"""glTF scenes and PCD clouds."""
+"""glTF scenes."""
 
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from facecom.io.files import read_scan, read_scan_file
-
-
-def pcd(points: np.ndarray, encoding: str) -> bytes:
-    head = f"VERSION .7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH {len(points)}\nHEIGHT 1\n"
-    head += f"VIEWPOINT 0 0 0 1 0 0 0\nPOINTS {len(points)}\nDATA {encoding}\n"
-    if encoding == "ascii":
-        return (head + "".join(f"{x!r} {y!r} {z!r}\n" for x, y, z in points.tolist())).encode()
-    return head.encode() + points.astype("<f4").tobytes()
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "binary"])
-def test_pcd_points_come_back(ball, encoding, written):
-    mesh = read_scan(written("a.pcd", pcd(ball.vertices, encoding)))
-    assert np.array_equal(mesh.vertices.astype(np.float32), ball.vertices.astype(np.float32))
 
 
 def test_a_scene_of_several_meshes_is_one_mesh_with_transforms_applied(ball, written):
@@ -48,17 +33,3 @@ def test_a_glb_with_an_image_keeps_it(ball, written):
     scan = read_scan_file(written("a.glb", data))
     assert scan.texture.shape == (4, 8, 3)
     assert scan.mesh.uv.shape == (len(scan.mesh.vertices), 2)
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "binary"])
-def test_a_truncated_pcd_is_refused(ball, encoding, refused):
-    data = pcd(ball.vertices, encoding)
-    assert "cut short" in refused("a.pcd", data[: len(data) // 2])
-
-
-def test_a_pcd_that_open3d_reads_in_part_is_refused(ball, monkeypatch, refused):
-    import open3d as o3d
-
-    some = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(ball.vertices[:100].copy()))
-    monkeypatch.setattr(o3d.io, "read_point_cloud", lambda *_, **__: some)
-    assert "declares 162 points and holds 100" in refused("a.pcd", pcd(ball.vertices, "binary"))

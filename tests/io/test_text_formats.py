@@ -1,66 +1,10 @@
-"""OBJ, OFF, STL and XYZ as other programs write them."""
+"""OFF and STL as other programs write them."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from facecom.io.files import read_scan, read_scan_file, write_mesh
-
-OBJ = """# a square with a texture seam
-mtllib square.mtl
-v 0.1 0 0
-v 1 0 0
-v 1 1 0
-v 0 1 0
-vt 0 0
-vt 1 0
-vt 1 1
-vt 0 1
-vt 0.5 0.5
-vn 0 0 1
-f 1/1/1 2/2/1 3/3/1
-f 1/5/1 3/3/1 4/4/1
-"""
-
-
-def test_obj_vertices_keep_their_order_and_number_over_a_texture_seam(tmp_path, written):
-    written("square.mtl", "newmtl a\nmap_Kd C:\\scans\\skin.png\n")
-    Image.new("RGB", (3, 3), (1, 2, 3)).save(tmp_path / "skin.png")
-    scan = read_scan_file(written("a.obj", OBJ))
-    assert scan.mesh.vertices.tolist() == [[0.1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
-    assert scan.mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3]]
-    assert scan.mesh.uv[0].tolist() == [0, 0]
-    assert scan.corner_uv[1, 0].tolist() == [0.5, 0.5]
-    assert scan.texture.shape == (3, 3, 3)
-    assert scan.precision == "float64"
-
-
-def test_obj_without_a_seam_has_texture_coordinates_by_vertex_alone(written):
-    scan = read_scan_file(written("a.obj", OBJ.replace("1/5/1", "1/1/1")))
-    assert scan.corner_uv is None
-    assert scan.texture is None
-
-
-@pytest.mark.parametrize(
-    "faces",
-    [
-        "f 1 2 3\nf 1 3 4",
-        "f 1//1 2//1 3//1\nf 1//1 3//1 4//1",
-        "f 1/1 2/2 3/3\nf 1//1 3/3/1 4",
-        "f -4 -3 -2\nf -4 -2 -1",
-        "f 1 2 3 4",
-        "f 1 2 \\\n3\nf 1 3 4",
-        "f\t1 2 3\r\nf 1 3 4\r",
-    ],
-)
-def test_obj_face_lines_of_every_spelling_mean_the_same(faces, written):
-    text = OBJ[: OBJ.index("f 1/")] + faces + "\n"
-    assert read_scan(written("a.obj", text)).faces.tolist() == [[0, 1, 2], [0, 2, 3]]
-
-
-def test_obj_negative_numbers_count_from_where_they_stand(written):
-    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf -3 -2 -1\nv 5 0 0\nv 6 0 0\nv 5 1 0\nf -3 -2 -1\n"
-    assert read_scan(written("a.obj", text)).faces.tolist() == [[0, 1, 2], [3, 4, 5]]
+from facecom.io.files import read_scan, write_mesh
+from facecom.io.writers import stl_bytes
 
 
 def test_text_and_binary_stl_hold_the_same(tmp_path, ball, written):
@@ -84,17 +28,49 @@ def test_off_with_comments_colours_and_quads_is_read(written):
     assert mesh.colors[1].tolist() == [0, 1, 0]
 
 
-def test_xyz_columns_after_the_point_are_normals_and_colours(written):
-    mesh = read_scan(written("a.xyz", "# scan\n0 0 0 0 0 1 255 0 0\n1,2,3 0 1 0 0 0 51\n"))
-    assert mesh.vertices.tolist() == [[0, 0, 0], [1, 2, 3]]
-    assert mesh.normals.tolist() == [[0, 0, 1], [0, 1, 0]]
-    assert mesh.colors[1].tolist() == [0, 0, 0.2]
+@pytest.fixture
+def text_stl(ball) -> str:
+    """The ball as a text STL."""
+    rows = "".join(
+        "facet normal 0 0 0\nouter loop\n"
+        + "".join(f"vertex {x} {y} {z}\n" for x, y, z in corners)
+        + "endloop\nendfacet\n"
+        for corners in ball.vertices[ball.faces].tolist()
+    )
+    return f"solid face\n{rows}endsolid face\n"
 
 
-@pytest.mark.parametrize("line", ["v ", "v", "f ", "vt ", "v 1 2", "f 1 2 x"])
-def test_an_obj_line_without_its_numbers_is_refused_or_no_vertex(line, written, refused):
-    text = OBJ.replace("v 1 1 0\n", f"v 1 1 0\n{line}\n")
-    if line == "v":  # a lone word means nothing
-        assert len(read_scan(written("b.obj", text)).vertices) == 4
-    else:
-        refused("a.obj", text)
+@pytest.mark.parametrize(
+    "change",
+    [str.upper, lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n  "), lambda t: "\n\n" + t],
+    ids=["upper case", "byte order mark", "indented", "blank lines before"],
+)
+def test_a_text_stl_of_any_spelling_is_read(ball, text_stl, change, written):
+    assert np.array_equal(
+        read_scan(written("a.stl", change(text_stl))).vertices, read_scan(written("b.stl", text_stl)).vertices
+    )
+
+
+@pytest.mark.parametrize("header", [b"solid Artec facet export", b"solid", b"SOLID facet", b"facet"])
+def test_a_binary_stl_is_told_by_its_size_whatever_its_header_says(ball, header, written):
+    data = stl_bytes(ball)
+    mesh = read_scan(written("a.stl", header.ljust(80) + data[80:]))
+    assert np.array_equal(mesh.vertices[mesh.faces], ball.vertices[ball.faces])
+
+
+@pytest.mark.parametrize("count", [0, 2**32 - 1])
+def test_a_count_that_was_never_filled_in_is_told_by_the_size(ball, count, written, refused):
+    data = stl_bytes(ball)
+    unfilled = data[:80] + count.to_bytes(4, "little") + data[84:]
+    assert len(read_scan(written("a.stl", unfilled)).faces) == len(ball.faces)
+    assert "cut short" in refused("b.stl", unfilled[:-7])
+
+
+def test_an_stl_line_that_is_no_corner_is_named(text_stl, refused):
+    lines = text_stl.split("\n")
+    lines[3] = "vertex 1 2 oops"
+    assert "'1 2 oops' in line 4 as a corner" in refused("a.stl", "\n".join(lines))
+
+
+def test_an_off_line_that_is_no_vertex_is_named(refused):
+    assert "'1 0 x' in line 5 as a vertex" in refused("a.off", "OFF # face\n\n3 1 0\n0 0 0\n1 0 x\n0 1 0\n3 0 1 2\n")

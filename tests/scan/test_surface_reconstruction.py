@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -138,3 +140,27 @@ def test_what_cannot_be_a_surface_is_refused():
         surface_from_points(Mesh(np.ones((50, 3)), []))
     with pytest.raises(ValueError, match="pivot, poisson"):
         surface_from_points(Mesh(np.eye(3), []), method="magic")
+
+
+def timed_surface(points: np.ndarray) -> Mesh:
+    """The surface, in a bounded time."""
+    begin = time.process_time()
+    surface = surface_from_points(Mesh(points, []))
+    assert time.process_time() - begin < 20
+    return surface
+
+
+def test_stray_points_up_to_the_end_of_the_world_are_left_out_and_change_no_face(cap):
+    rng = np.random.default_rng(0)
+    way = rng.normal(size=cap.shape)
+    stray = CENTRE + way / np.linalg.norm(way, axis=1, keepdims=True) * 10.0 ** rng.uniform(3.5, 7, (len(cap), 1))
+    surface = timed_surface(np.concatenate([cap, stray]))
+    assert surface.faces.max() < len(cap)
+    assert len(surface.faces) > 0.95 * len(surface_from_points(Mesh(cap, [])).faces)
+
+
+def test_a_crowd_of_points_within_one_ball_is_thinned(cap):
+    crowd = CENTRE + [0, 0, 80] + np.random.default_rng(0).normal(scale=0.2, size=(3000, 3))
+    surface = timed_surface(np.concatenate([cap, crowd]))
+    assert len(np.unique(surface.faces)) > 0.9 * len(cap)
+    assert np.isin(np.arange(len(cap), len(cap) + 3000), surface.faces).mean() < 0.2
