@@ -59,3 +59,17 @@ def test_a_scan_that_turning_leaves_as_it_is_has_no_pose(icosphere):
     stage = FitStage(level=0, iterations=2, modes=3, reach_mm=60.0, robust_mm=1e6, noise_mm=1.0)
     with pytest.raises(FitError, match="looks the same"):
         fit(scan, model, Similarity(), settings=FitSettings(stages=(stage,), normal_limit_rad=3.0))
+
+
+def test_what_is_added_to_a_matrix_goes_by_its_own_size():
+    """Rounding of a large matrix is large: a jitter that does not know that would never help."""
+    matrix = 1e18 * (np.ones((4, 4)) - 1e-12 * np.eye(4))
+    root = cholesky_lower(matrix)
+    assert np.allclose(root @ root.T, matrix, rtol=1e-5)
+
+
+def test_a_code_that_the_scan_says_nothing_of_is_no_undetermined_motion():
+    """Only the six entries of the motion are asked; the code has its prior."""
+    rows = np.random.default_rng(0).normal(size=(60, SIZE)) * ([1e3] * 3 + [1.0] * 6)
+    rows[:, 2] = rows[:, 1]
+    assert motion_is_determined(information(rows))

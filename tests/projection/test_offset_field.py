@@ -79,6 +79,25 @@ def test_outliers_from_the_trend_are_not_followed(square):
     assert np.abs(followed - clean)[spike].min() > 0.4
 
 
+def test_lengths_in_another_unit_give_the_same_field(square):
+    """Ten times all lengths, a hundredth of all weights: ten times the field."""
+    precision = matern_precision(square.vertices, square.faces, correlation_mm=14.0, sigma_mm=0.5)
+    residual = np.random.default_rng(0).normal(size=len(square.vertices))
+    weight, loose = np.full(len(residual), 40.0), np.full(len(residual), 0.25)
+    field = robust_posterior_field(
+        precision, residual, weight, trend_weight=loose, trend_basis=sp.eye(len(residual)), robust_mm=0.7
+    )
+    scaled = robust_posterior_field(
+        precision / 100,
+        10 * residual,
+        weight / 100,
+        trend_weight=loose / 100,
+        trend_basis=sp.eye(len(residual)),
+        robust_mm=7.0,
+    )
+    assert np.allclose(scaled, 10 * field, rtol=1e-6)
+
+
 def test_a_trend_on_the_level_above_is_as_good(levels):
     ((vertices, faces), _), (basis, _) = levels
     precision = matern_precision(vertices, faces, correlation_mm=14.0, sigma_mm=0.5)
