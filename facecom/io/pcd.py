@@ -94,7 +94,7 @@ def _header_words(data: bytes) -> tuple[dict[str, list[str]], int, int]:
     at = 0
     for number, line in enumerate(data[:HEADER_BYTES].split(b"\n")):
         at += len(line) + 1
-        parts = line.decode("latin-1").removeprefix("ï»¿").split()
+        parts = line.decode("latin-1").removeprefix("\xef\xbb\xbf").split()
         if parts:
             words[parts[0]] = parts[1:]
         if parts[:1] == ["DATA"]:
