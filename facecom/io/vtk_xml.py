@@ -45,10 +45,13 @@ class _Document:
         self.counts: list[dict[str, str]] = []
         self._section = ""
         self._array: _Array | None = None
+        self._inside = 0  # elements within the array, whose text is none of its numbers
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Take in the begin of an element."""
-        if name == "VTKFile":
+        if self._array is not None:
+            self._inside += 1
+        elif name == "VTKFile":
             self.root = attributes
         elif name == "AppendedData":
             self.is_base64 = attributes.get("encoding") == "base64"
@@ -66,11 +69,14 @@ class _Document:
 
     def text(self, characters: str) -> None:
         """Take in characters between elements."""
-        if self._array is not None:
+        if self._array is not None and not self._inside:
             self._array.text.append(characters)
 
     def end(self, name: str) -> None:
         """Take in the end of an element."""
+        if self._inside:
+            self._inside -= 1
+            return
         self._section = "" if name in _SECTIONS else self._section
         self._array = None if name == "DataArray" else self._array
 
