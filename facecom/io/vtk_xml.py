@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, triangulate
 from facecom.io.vtk_legacy import corners_of_offsets
 
-MAX_ARRAY_BYTES = 2**29
-"""Size of one unpacked array at most."""
-ZLIB_MAX_GROWTH = 1100
-"""zlib unpacks a byte to 1032 at most."""
+MAX_ARRAY_BYTES = 2**27
+"""Size of one unpacked array at most: eleven million points."""
+MAX_GROWTH = 100
+"""How many times its packed size an array may have: points and corners pack to a tenth at best."""
 MAX_PIECES = 1000
 """Pieces of a surface at most."""
 _COMPRESSOR = "vtkZLibDataCompressor"
@@ -222,7 +222,7 @@ def _unpacked(stream: _Stream, size: str) -> bytes:
     full, last, packed = int(header[1]), int(header[2]), [int(length) for length in header[3:]]
     content = stream.peek(sum(packed))
     total = (blocks - 1) * full + (last or full)
-    if total > min(MAX_ARRAY_BYTES, ZLIB_MAX_GROWTH * max(len(content), 1)):
+    if total > min(MAX_ARRAY_BYTES, MAX_GROWTH * max(len(content), 1)):
         raise FileFormatError(f"declares an array of {total:,} bytes, more than it can hold or than is read")
     out, at = [], 0
     for length in packed:
