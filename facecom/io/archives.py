@@ -20,6 +20,8 @@ from facecom.io.parsed_mesh import FileFormatError, ParsedMesh
 
 MAX_MODEL_BYTES = 300_000_000
 """Size of the unpacked XML at most: some four million vertices and their triangles."""
+MAX_GROWTH = 100
+"""How many times the size of the archive the XML may have: text of a mesh packs to a fifth or a twentieth."""
 MAX_PARTS, MAX_DEPTH, MAX_VERTICES = 2_000, 20, 8_000_000
 """Meshes that are put together at most, objects within objects, and vertices of them all."""
 _DEFAULT_MODEL = "3D/3dmodel.model"
@@ -85,6 +87,7 @@ def read_3mf(data: bytes) -> ParsedMesh:
 
 def _model_text(data: bytes) -> bytes:
     """The XML of the archive's model, unpacked no further than it may be."""
+    most = min(MAX_MODEL_BYTES, MAX_GROWTH * len(data))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = {name.lstrip("/").lower(): name for name in archive.namelist()}
@@ -93,13 +96,13 @@ def _model_text(data: bytes) -> bytes:
             if wanted is None and len(models) != 1:
                 raise FileFormatError("holds no 3D model, or several; export it again")
             with archive.open(wanted or models[0]) as member:
-                text = member.read(MAX_MODEL_BYTES + 1)
+                text = member.read(most + 1)
     except FileFormatError:
         raise
     except _BROKEN as error:
         raise FileFormatError(f"is no readable archive ({str(error)[:60]}); export it again") from None
-    if len(text) > MAX_MODEL_BYTES:
-        raise FileFormatError(f"unpacks to more than {MAX_MODEL_BYTES:,} bytes; decimate the mesh")
+    if len(text) > most:
+        raise FileFormatError(f"unpacks to more than {most:,} bytes; decimate the mesh")
     return text
 
 

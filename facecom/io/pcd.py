@@ -20,6 +20,8 @@ COMPRESSED_SIZES_BYTES = 8
 """Two sizes before the compressed points."""
 MAX_RECORD_BYTES = 65_536
 """Bytes of one point at most; descriptors of features have some thousand."""
+MAX_UNPACKED_BYTES = 2**28
+"""Size of unpacked points at most: twenty million of them."""
 LZF_MAX_GROWTH = 88
 """LZF writes at most 264 bytes for three."""
 _SIZES = {"F": (4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}
@@ -94,7 +96,7 @@ def _header_words(data: bytes) -> tuple[dict[str, list[str]], int, int]:
     at = 0
     for number, line in enumerate(data[:HEADER_BYTES].split(b"\n")):
         at += len(line) + 1
-        parts = line.decode("latin-1").removeprefix("ï»¿").split()
+        parts = line.decode("latin-1").removeprefix("\xef\xbb\xbf").split()
         if parts:
             words[parts[0]] = parts[1:]
         if parts[:1] == ["DATA"]:
@@ -169,9 +171,9 @@ def _binary_compressed(header: _Header) -> dict[str, NDArray]:
     held = len(header.body) - COMPRESSED_SIZES_BYTES
     if packed > max(held, 0):
         raise cut_short("compressed bytes", packed, max(held, 0))
-    if plain != header.points * header.record or plain > LZF_MAX_GROWTH * packed:
+    if plain != header.points * header.record or plain > min(MAX_UNPACKED_BYTES, LZF_MAX_GROWTH * packed):
         raise FileFormatError(
-            f"declares {header.points:,} points, which its compressed data cannot hold; export it again"
+            f"declares {header.points:,} points, which its data cannot hold, or are too many; export it again"
         )
     body = lzf_decompress(header.body[COMPRESSED_SIZES_BYTES : COMPRESSED_SIZES_BYTES + packed], plain)
     out: dict[str, NDArray] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,32 +18,8 @@ from facecom.io.parsed_mesh import (
     unit_colors,
     vertex_uv_from_corners,
 )
-from facecom.io.text_lines import plain_numbers, text_lines
-
-_TYPES = {
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
-    "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
-    "float": "f4", "double": "f8", "float32": "f4", "float64": "f8",
-}  # fmt: skip
-
-
-MAX_HEADER_BYTES = 1_000_000
-"""Bytes in which a header ends, its comments included."""
-
-
-@dataclass(frozen=True)
-class _Property:
-    name: str
-    kind: str
-    length: str | None = None  # the type of a list's length
-
-
-@dataclass(frozen=True)
-class _Element:
-    name: str
-    count: int
-    properties: tuple[_Property, ...]
-
+from facecom.io.ply_header import PlyElement, PlyProperty, read_header
+from facecom.io.text_lines import UTF8_MARK, plain_numbers, text_lines
 
 Column = NDArray | tuple[NDArray, NDArray]  # (n,) values, or a list property's lengths and values one after another
 
@@ -57,7 +32,8 @@ def read_ply(data: bytes) -> ParsedMesh:
     FileFormatError
         When the header is not one of PLY, or the body is shorter than it declares.
     """
-    order, elements, textures, body = _header(data)
+    data = data.removeprefix(UTF8_MARK)
+    order, elements, textures, body = read_header(data)
     tables: dict[str, dict[str, Column]] = {}
     if order == "ascii":
         _ascii_body(data[body:], elements, tables)
@@ -72,47 +48,15 @@ def read_ply(data: bytes) -> ParsedMesh:
     return _assemble(tables["vertex"], tables.get("face", {}), tuple(textures))
 
 
-def _header(data: bytes) -> tuple[str, list[_Element], list[str], int]:
-    """Encoding ("ascii" or NumPy's byte order), elements, names of textures, and where the body begins."""
-    if data[:3] != b"ply":
-        raise FileFormatError("does not begin like a PLY file; check its extension or export it again")
-    end = data.find(b"end_header", 0, MAX_HEADER_BYTES)
-    body = data.find(b"\n", end) + 1
-    if end < 0 or not body:
-        raise FileFormatError("has no complete PLY header; copy or export it again")
-    order = ""
-    textures: list[str] = []
-    elements: list[tuple[str, int, list[_Property]]] = []
-    for line in data[:end].decode("latin-1").splitlines()[1:]:
-        words = line.split()
-        if not words or words[0] == "obj_info":
-            continue
-        try:
-            if words[0] == "comment":
-                textures += [" ".join(words[2:])] if words[1:2] == ["TextureFile"] else []
-            elif words[0] == "format":
-                order = {"ascii": "ascii", "binary_little_endian": "<", "binary_big_endian": ">"}[words[1]]
-            elif words[0] == "element":
-                elements.append((words[1], int(words[2]), []))
-            elif words[0] == "property" and words[1] == "list":
-                elements[-1][2].append(_Property(words[4], _TYPES[words[3]], _TYPES[words[2]]))
-            elif words[0] == "property":
-                elements[-1][2].append(_Property(words[2], _TYPES[words[1]]))
-            else:
-                raise KeyError(words[0])
-        except (KeyError, IndexError, ValueError):
-            raise FileFormatError(f"has the PLY header line {line.strip()[:60]!r}, which is not understood") from None
-    if not order or any(count < 0 for _, count, _ in elements):
-        raise FileFormatError("has a PLY header without a format or with a negative count; export it again")
-    return order, [_Element(name, count, tuple(properties)) for name, count, properties in elements], textures, body
-
-
-def _binary_element(data: bytes, at: int, element: _Element, order: str) -> tuple[dict[str, Column], int]:
+def _binary_element(data: bytes, at: int, element: PlyElement, order: str) -> tuple[dict[str, Column], int]:
     """Read one element; lists of one length all through are read as one block."""
     if not element.properties:
         return {}, at
     if element.count > len(data) - at:  # a record has a byte or more
-        raise cut_short(_plural(element.name), element.count, 0)
+        raise FileFormatError(
+            f"is cut short: it declares {element.count:,} {_plural(element.name)} and has {len(data) - at:,} bytes for "
+            "them; copy or export it again"
+        )
     lengths = _first_lengths(data, at, element, order)
     fields = []
     for k, p in enumerate(element.properties):
@@ -135,7 +79,7 @@ def _binary_element(data: bytes, at: int, element: _Element, order: str) -> tupl
     return columns, at + element.count * record.itemsize
 
 
-def _first_lengths(data: bytes, at: int, element: _Element, order: str) -> dict[int, int]:
+def _first_lengths(data: bytes, at: int, element: PlyElement, order: str) -> dict[int, int]:
     """Length of each list of the first record, by property; 0 for what is no list."""
     lengths = {}
     for k, p in enumerate(element.properties):
@@ -148,7 +92,7 @@ def _first_lengths(data: bytes, at: int, element: _Element, order: str) -> dict[
     return lengths
 
 
-def _list_length(data: bytes, at: int, kind: str, element: _Element) -> int:
+def _list_length(data: bytes, at: int, kind: str, element: PlyElement) -> int:
     """The length of a list, as it stands before it."""
     if at + np.dtype(kind).itemsize > len(data):
         raise cut_short(_plural(element.name), element.count, 0)
@@ -160,7 +104,7 @@ def _list_length(data: bytes, at: int, kind: str, element: _Element) -> int:
     return value
 
 
-def _ragged_element(data: bytes, at: int, element: _Element, order: str) -> tuple[dict[str, Column], int]:
+def _ragged_element(data: bytes, at: int, element: PlyElement, order: str) -> tuple[dict[str, Column], int]:
     """Records of different lengths (triangles and quads mixed), one by one."""
     check_mixed(element.count)
     size = [np.dtype(p.kind).itemsize for p in element.properties]
@@ -188,7 +132,7 @@ def _ragged_element(data: bytes, at: int, element: _Element, order: str) -> tupl
     return columns, at
 
 
-def _ascii_body(text: bytes, elements: list[_Element], tables: dict[str, dict[str, Column]]) -> None:
+def _ascii_body(text: bytes, elements: list[PlyElement], tables: dict[str, dict[str, Column]]) -> None:
     """Read all elements of a text body into `tables`."""
     lines = [plain_numbers(line) for line in text_lines(text) if line.strip()]
     at = 0
@@ -202,7 +146,7 @@ def _ascii_body(text: bytes, elements: list[_Element], tables: dict[str, dict[st
         at += element.count
 
 
-def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
+def _ascii_element(rows: list[bytes], element: PlyElement) -> dict[str, Column]:
     if not rows:
         empty = np.zeros(0, np.int64)
         return {p.name: (empty, empty) if p.length else empty for p in element.properties}
@@ -228,7 +172,7 @@ def _ascii_element(rows: list[bytes], element: _Element) -> dict[str, Column]:
     return columns
 
 
-def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
+def _ascii_ragged(rows: list[bytes], element: PlyElement) -> dict[str, Column]:
     """Lines of different lengths, one by one."""
     check_mixed(len(rows))
     counts: list[list[int]] = [[] for _ in element.properties]
@@ -258,7 +202,7 @@ def _ascii_ragged(rows: list[bytes], element: _Element) -> dict[str, Column]:
     return columns
 
 
-def _typed(values: NDArray, p: _Property) -> NDArray:
+def _typed(values: NDArray, p: PlyProperty) -> NDArray:
     """Values in the type of their property; an integer beyond it is an error."""
     if p.kind[0] == "f":
         with np.errstate(over="ignore"):

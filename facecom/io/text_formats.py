@@ -10,7 +10,7 @@ import numpy as np
 from facecom.geometry.mesh import Floats, Ints
 from facecom.geometry.weld import weld
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, check_mixed, cut_short, triangulate, unit_colors
-from facecom.io.text_lines import number_table, text_lines, without_comment
+from facecom.io.text_lines import UTF8_MARK, number_table, text_lines, without_comment
 
 STL_RECORD = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 STL_HEADER_BYTES = 80
@@ -103,7 +103,7 @@ def read_stl(data: bytes) -> ParsedMesh:
 
 def _is_stl_text(data: bytes) -> bool:
     """Whether the begin of a file is that of a text STL."""
-    begin = data[:STL_PROBE_BYTES].lower().removeprefix(b"\xef\xbb\xbf").lstrip()
+    begin = data[:STL_PROBE_BYTES].lower().removeprefix(UTF8_MARK).lstrip()
     return begin.startswith(b"solid") and b"facet" in begin and b"\0" not in begin
 
 

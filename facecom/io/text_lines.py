@@ -17,7 +17,7 @@ TEXT_PROBE_BYTES = 4096
 """Bytes from the begin in which text has no zero byte."""
 SHOWN_CHARACTERS = 40
 """Characters of a line that an error message shows."""
-_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 # Bounded repeats: a line of a million brackets must not cost its square.
 _NOT_A_NUMBER = re.compile(rb"[-+]?(?:1\.#(?:QNAN|SNAN|IND)\d{0,20}|nan\(\w{0,20}\))", re.I)
 _INFINITE = re.compile(rb"1\.#(?:INF|J)\d{0,20}", re.I)
@@ -44,7 +44,7 @@ def text_lines(data: bytes) -> list[bytes]:
         raise FileFormatError("is text in UTF-16; save it as UTF-8 or plain text")
     if b"\0" in data[:TEXT_PROBE_BYTES]:
         raise FileFormatError("is binary where text was expected; check its extension or export it again")
-    data = data.removeprefix(_UTF8_MARK).replace(b"\t", b" ")
+    data = data.removeprefix(UTF8_MARK).replace(b"\t", b" ")
     data = data.replace(b"\r", b"" if b"\n" in data else b"\n")
     count = data.count(b"\n")
     if count > MAX_LINES:

@@ -142,7 +142,8 @@ def _counted(entries: NDArray, count: int) -> tuple[NDArray, NDArray]:
     if count > len(entries):
         raise cut_short("cells", count, len(entries))
     check_mixed(count)
-    starts, at = [], 0
+    starts: list[int] = []
+    at = 0
     for _ in range(count):
         if at >= len(entries) or entries[at] < 0:
             raise cut_short("cells", count, len(starts))

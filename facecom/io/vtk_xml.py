@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, triangulate
 from facecom.io.vtk_legacy import corners_of_offsets
 
-MAX_ARRAY_BYTES = 2**29
-"""Size of one unpacked array at most."""
-ZLIB_MAX_GROWTH = 1100
-"""zlib unpacks a byte to 1032 at most."""
+MAX_ARRAY_BYTES = 2**27
+"""Size of one unpacked array at most: eleven million points."""
+MAX_GROWTH = 100
+"""How many times its packed size an array may have: points and corners pack to a tenth at best."""
 MAX_PIECES = 1000
 """Pieces of a surface at most."""
 _COMPRESSOR = "vtkZLibDataCompressor"
@@ -45,10 +45,13 @@ class _Document:
         self.counts: list[dict[str, str]] = []
         self._section = ""
         self._array: _Array | None = None
+        self._inside = 0  # elements within the array, whose text is none of its numbers
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Take in the begin of an element."""
-        if name == "VTKFile":
+        if self._array is not None:
+            self._inside += 1
+        elif name == "VTKFile":
             self.root = attributes
         elif name == "AppendedData":
             self.is_base64 = attributes.get("encoding") == "base64"
@@ -66,11 +69,14 @@ class _Document:
 
     def text(self, characters: str) -> None:
         """Take in characters between elements."""
-        if self._array is not None:
+        if self._array is not None and not self._inside:
             self._array.text.append(characters)
 
     def end(self, name: str) -> None:
         """Take in the end of an element."""
+        if self._inside:
+            self._inside -= 1
+            return
         self._section = "" if name in _SECTIONS else self._section
         self._array = None if name == "DataArray" else self._array
 
@@ -216,7 +222,7 @@ def _unpacked(stream: _Stream, size: str) -> bytes:
     full, last, packed = int(header[1]), int(header[2]), [int(length) for length in header[3:]]
     content = stream.peek(sum(packed))
     total = (blocks - 1) * full + (last or full)
-    if total > min(MAX_ARRAY_BYTES, ZLIB_MAX_GROWTH * max(len(content), 1)):
+    if total > min(MAX_ARRAY_BYTES, MAX_GROWTH * max(len(content), 1)):
         raise FileFormatError(f"declares an array of {total:,} bytes, more than it can hold or than is read")
     out, at = [], 0
     for length in packed:

@@ -100,6 +100,13 @@ def test_archives_that_unpack_to_more_than_is_read_are_refused(monkeypatch, refu
     assert "unpacks to more than 100,000 bytes" in refused("a.3mf", bomb)
 
 
+def test_an_archive_grows_no_more_than_a_hundredfold(refused):
+    bomb = archive(b" " * 5_000_000)
+    begin = time.process_time()
+    assert f"unpacks to more than {100 * len(bomb):,} bytes" in refused("a.3mf", bomb)
+    assert time.process_time() - begin < 2
+
+
 def test_entities_are_refused(refused):
     text = '<!DOCTYPE m [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + model(mesh_object(1), "")[21:]
     assert "document type" in refused("a.3mf", archive(text))

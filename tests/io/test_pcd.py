@@ -101,7 +101,7 @@ def test_a_header_that_cannot_be_is_named(change, reason, encoding, refused):
     data = pcd(xyz("<f4"), encoding)
     assert change[0].encode() in data
     sentence = refused("a.pcd", data.replace(change[0].encode(), change[1].encode(), 1))
-    assert reason in sentence or "compressed data cannot hold" in sentence
+    assert reason in sentence or "data cannot hold" in sentence
 
 
 def test_a_compressed_body_that_claims_more_than_it_can_hold_is_refused(refused):

@@ -118,3 +118,8 @@ def test_several_textures_lie_where_the_file_says_or_nowhere(tmp_path, written, 
     assert not caplog.text
     assert read_scan_file(written("b.ply", two_textures(False))).mesh.colors is None
     assert "names several textures but not where each lies" in caplog.text
+
+
+def test_a_byte_order_mark_changes_nothing(written):
+    text = f"\ufeffply\nformat ascii 1.0\nelement vertex 1\n{POINT}end_header\n1 2 3\n"
+    assert read_scan_file(written("a.ply", text)).mesh.vertices.tolist() == [[1, 2, 3]]

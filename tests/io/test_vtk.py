@@ -14,6 +14,7 @@ FACES = [[0, 1, 2], [2, 3, 4], [2, 4, 5], [5, 0, 3]]
 FLAT = np.concatenate(POLYGONS)
 ENDS = np.cumsum([len(polygon) for polygon in POLYGONS])
 COUNTED = np.concatenate([[len(polygon), *polygon] for polygon in POLYGONS])
+INFORMATION = b'<InformationKey name="L2_NORM_RANGE" length="2"><Value index="0">80</Value></InformationKey>'
 BEHIND = b"\nPOINT_DATA 6\nNORMALS Normals float\n"
 
 
@@ -101,6 +102,7 @@ def vtp(layout: str, *, wide: bool = False, packed: bool = False, big: bool = Fa
             xml[name] = (
                 f'<DataArray {kind} format="{layout}">\n'.encode()
                 + (words(values) if layout == "ascii" else text)
+                + INFORMATION
                 + b"\n</DataArray>"
             )
         else:
