@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -74,29 +73,6 @@ class ProgressBar:
         """Erase the bar."""
         if not self._quiet:
             print("\r\033[K", end="", file=sys.stderr)
-
-
-def read_landmarks(path: Path) -> dict[str, list[float]]:
-    """Read landmarks from a JSON file: an object of name -> [x, y, z], in the scan's own frame and unit.
-
-    Raises
-    ------
-    ScanError
-        When the file cannot be read or holds something else.
-    """
-    try:
-        landmarks = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScanError(f"{path}: the landmarks cannot be read ({error.strerror}); check the path") from None
-    except ValueError as error:
-        raise ScanError(f"{path} is not JSON ({error}); write an object of name: [x, y, z]") from None
-    if not (isinstance(landmarks, dict) and all(map(_is_point, landmarks.values()))):
-        raise ScanError(f"{path} does not hold landmarks; write an object of name: [x, y, z]")
-    return landmarks
-
-
-def _is_point(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) for x in value)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facecom.commands.running import ProgressBar, completed, output_folder, read_landmarks, table, write_results
+from facecom.commands.running import ProgressBar, completed, output_folder, table, write_results
 from facecom.errors import ScanError
+from facecom.io.landmarks import read_landmarks
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
+from facecom.io.landmark_names import LANDMARK_ALIASES as LANDMARK_ALIASES
+from facecom.io.landmark_names import LANDMARK_NAMES as LANDMARK_NAMES
+from facecom.io.landmark_names import unknown_landmark
 from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 
 COARSEST_LEVEL = 0
@@ -29,42 +31,6 @@ FINEST_LEVEL = 3
 """About 48k vertices: what is projected onto a scan, stitched and written."""
 LEVEL_COUNT = FINEST_LEVEL + 1
 KIND = StorageFormat("facecom-template", 1, "template.npz", "template.json")
-
-LANDMARK_NAMES = (
-    *(f"jaw_{k}" for k in range(1, 18)),
-    *(f"right_brow_{k}" for k in range(1, 6)),
-    *(f"left_brow_{k}" for k in range(1, 6)),
-    *(f"nose_bridge_{k}" for k in range(1, 5)),
-    *(f"nose_base_{k}" for k in range(1, 6)),
-    *(f"right_eye_{k}" for k in range(1, 7)),
-    *(f"left_eye_{k}" for k in range(1, 7)),
-    *(f"outer_lip_{k}" for k in range(1, 13)),
-    *(f"inner_lip_{k}" for k in range(1, 9)),
-)
-"""The 68 points in iBUG (Multi-PIE) order; right is the subject's right."""
-
-LANDMARK_ALIASES: Mapping[str, str] = MappingProxyType(
-    {
-        "nasion": "nose_bridge_1",
-        "sellion": "nose_bridge_1",
-        "nose_tip": "nose_bridge_4",
-        "pronasale": "nose_bridge_4",
-        "subnasale": "nose_base_3",
-        "right_alare": "nose_base_1",
-        "left_alare": "nose_base_5",
-        "right_exocanthion": "right_eye_1",
-        "right_endocanthion": "right_eye_4",
-        "left_endocanthion": "left_eye_1",
-        "left_exocanthion": "left_eye_4",
-        "right_cheilion": "outer_lip_1",
-        "left_cheilion": "outer_lip_7",
-        "labiale_superius": "outer_lip_4",
-        "labiale_inferius": "outer_lip_10",
-        "stomion": "inner_lip_3",
-        "gnathion": "jaw_9",
-        "menton": "jaw_9",
-    }
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +119,7 @@ class Template:
         Raises
         ------
         ValueError
-            When the name is unknown; the message lists the nearest names.
+            When the name is unknown; the message lists the nearest names and all that are known.
 
         Examples
         --------
@@ -163,9 +129,7 @@ class Template:
         """
         full = LANDMARK_ALIASES.get(name, name)
         if full not in self.landmarks:
-            known = [*self.landmarks, *LANDMARK_ALIASES]
-            near = difflib.get_close_matches(name, known, n=4, cutoff=0.0)
-            raise ValueError(f"there is no landmark {name!r}; the nearest names are {', '.join(near)}")
+            raise ValueError(unknown_landmark(name))
         return self.landmarks[full]
 
     def prolong(

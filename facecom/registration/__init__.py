@@ -1,8 +1,8 @@
 """Many scans in one topology: register them, carry landmarks over, and make a model of the set."""
 
+from facecom.io.landmark_writers import write_landmarks as write_landmarks
 from facecom.registration.correspondence import register as register
 from facecom.registration.export import write_registrations as write_registrations
-from facecom.registration.landmarks import write_landmarks as write_landmarks
 from facecom.registration.population import Superposed as Superposed
 from facecom.registration.population import linear_model as linear_model
 from facecom.registration.population import procrustes as procrustes

@@ -1,30 +1,10 @@
-"""Landmark files, output folders and the progress bar."""
+"""Output folders and the progress bar."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from facecom.commands.running import ProgressBar, output_folder, read_landmarks
-from facecom.errors import ScanError
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [("{", "JSON"), ("[1, 2]", "landmarks"), ('{"nose_tip": [1, 2]}', "landmarks"), ('{"nose_tip": "left"}', "name")],
-)
-def test_bad_landmark_files(tmp_path, text, word):
-    (tmp_path / "points.json").write_text(text)
-    with pytest.raises(ScanError, match=word):
-        read_landmarks(tmp_path / "points.json")
-
-
-def test_landmarks_are_read_as_written(tmp_path):
-    points = {"nose_tip": [1, 2.5, -3], "gnathion": [0, 0, 0]}
-    (tmp_path / "points.json").write_text(json.dumps(points))
-    assert read_landmarks(tmp_path / "points.json") == points
-    with pytest.raises(ScanError, match="cannot be read"):
-        read_landmarks(tmp_path / "nowhere.json")
+from facecom.commands.running import ProgressBar, output_folder
 
 
 def test_files_appear_when_the_block_succeeds_and_replace_folders(tmp_path):
