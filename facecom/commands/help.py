@@ -28,7 +28,7 @@ def add_verb(
     verbs: Any,
     name: str,
     *,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], bool | None],
     about: str,
     example: str,
     files: Mapping[str, str],
@@ -39,7 +39,7 @@ def add_verb(
     ----------
     verbs : argparse's subparsers
     name : str, of the verb
-    run : called with the parsed options
+    run : called with the parsed options; False where some of several inputs failed
     about : str, one sentence
     example : str, a command that can be copied
     files : name -> content of the files that the verb writes into --out; none for a verb that writes nothing

@@ -231,6 +231,10 @@ def _guidance(text: str) -> str:
 def _add_common_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
-    verb.add_argument("--landmarks", type=Path, help="named points in the scan's own frame and unit: JSON, Slicer, MeshLab, CSV or npy")
+    verb.add_argument(
+        "--landmarks",
+        type=Path,
+        help="named points in the scan's own frame and unit: JSON, Slicer, MeshLab, CSV or npy",
+    )
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")

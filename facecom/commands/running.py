@@ -1,18 +1,13 @@
-"""What the verbs share: a completion with its progress bar, atomic output folders, tables."""
+"""What the verbs share: a completion with its progress bar, files and tables."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from facecom.errors import ScanError
 
 if TYPE_CHECKING:
     from facecom.completion import Completion
@@ -73,34 +68,6 @@ class ProgressBar:
         """Erase the bar."""
         if not self._quiet:
             print("\r\033[K", end="", file=sys.stderr)
-
-
-@contextmanager
-def output_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder in `out` whose files are moved into `out` when the block succeeds; else nothing is left."""
-    created = [p for p in (out, *out.parents) if not p.exists()]
-    partial = out / f".partial-{os.getpid()}"
-    succeeded = False
-    try:
-        _make_folder(partial, out)
-        yield partial
-        for file in sorted(partial.iterdir()):
-            if file.is_dir():
-                shutil.rmtree(out / file.name, ignore_errors=True)
-            os.replace(file, out / file.name)
-        succeeded = True
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        for folder in [] if succeeded else created:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
-def _make_folder(partial: Path, out: Path) -> None:
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
 
 
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:

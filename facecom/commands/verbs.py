@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facecom.commands.running import ProgressBar, completed, output_folder, table, write_results
+from facecom.commands.output_folder import output_folder
+from facecom.commands.running import ProgressBar, completed, table, write_results
 from facecom.errors import ScanError
 from facecom.io.landmarks import read_landmarks
 
@@ -22,7 +23,7 @@ DEMO_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off", ".xyz")
 def complete(options: argparse.Namespace) -> None:
     """Complete one scan."""
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
         result = completed(options.scan, landmarks, options)
         write_results(result, partial, name=options.scan.name)
     print(table({options.scan.name: result}))
@@ -41,23 +42,31 @@ def prosthesis(options: argparse.Namespace) -> None:
     if options.samples < 0:
         raise ValueError(f"--samples must not be negative, got {options.samples}")
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    result = completed(options.scan, landmarks, options)
-    parts = design_all(result, settings=settings)
-    for k, part in enumerate(parts):
-        folder = options.out / f"part_{k + 1}" if len(parts) > 1 else options.out
-        others = alternatives(result, options.samples, settings=replace(settings, part=k)) if options.samples else []
-        _write_designs(folder, part, others)
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
+        result = completed(options.scan, landmarks, options)
+        parts = design_all(result, settings=settings)
+        names = [f"part_{k + 1}" if len(parts) > 1 else "" for k in range(len(parts))]
+        designs = []
+        for k, (name, part) in enumerate(zip(names, parts, strict=True)):
+            chosen = replace(settings, part=k)
+            others = alternatives(result, options.samples, settings=chosen) if options.samples else []
+            _write_designs(partial / name, part, others)
+            designs.append((options.out / name, part, others))
+    for folder, part, others in designs:
+        _print_designs(folder, part, others)
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
     from facecom.prosthesis import save_comparison
 
-    with output_folder(folder) as partial:
-        part.save(partial)
-        for k, other in enumerate(others):
-            other.save(partial / f"sample_{k + 1}")
-        if others:
-            save_comparison([part, *others], partial / "samples.png")
+    part.save(folder)
+    for k, other in enumerate(others):
+        other.save(folder / f"sample_{k + 1}")
+    if others:
+        save_comparison([part, *others], folder / "samples.png")
+
+
+def _print_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
     for name, one in [("", part), *((f"/sample_{k + 1}", other) for k, other in enumerate(others))]:
         i = one.inspection
         print(
@@ -83,7 +92,7 @@ def demo(options: argparse.Namespace) -> None:
     results = {}
     for scan in scans:
         folder = options.out / scan.stem
-        with output_folder(folder) as partial:
+        with output_folder(folder, inputs=(scan, options.model)) as partial:
             results[scan.name] = completed(scan, None, options)
             write_results(results[scan.name], partial, name=scan.name)
     print(table(results))
@@ -99,7 +108,7 @@ def sample(options: argparse.Namespace) -> None:
     from facecom.model.sampling import sample_meshes
 
     faces = sample_meshes(load_model(options.model or SHIPPED), options.number, seed=options.seed, level=options.level)
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.model,)) as partial:
         for k, mesh in enumerate(faces):
             write_mesh(partial / f"face_{k:04d}.ply", mesh)
     print(f"{len(faces)} faces written to {options.out}")
@@ -131,7 +140,7 @@ def explain(options: argparse.Namespace) -> None:
     from facecom.report.explain import explain_html, explain_json, explain_text
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
         result = completed(options.scan, landmarks, options)
         write_results(result, partial, name=options.scan.name)
         bar = ProgressBar("without", quiet=options.quiet or not sys.stderr.isatty())

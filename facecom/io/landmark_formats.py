@@ -78,8 +78,8 @@ def _in_order(rows: Sequence[Any]) -> Named:
     if len(rows) != LIST_LENGTH or not all(_is_row(row) for row in rows):
         sizes = sorted({len(row) if isinstance(row, list) else 0 for row in rows})[:3]
         raise LandmarkFormatError(
-            f"holds a list of {len(rows)} entries of {' or '.join(map(str, sizes)) or 'no'} numbers and no landmarks by "
-            f"name; a list without names must hold the {LIST_LENGTH} points of dlib, each [x, y, z], else {HOW}"
+            f"holds a list of {len(rows)} entries of {' or '.join(map(str, sizes)) or 'no'} numbers and no "
+            f"names; a list without names must hold the {LIST_LENGTH} points of dlib, each [x, y, z], else {HOW}"
         )
     return list(zip(LANDMARK_NAMES, rows, strict=True))
 

@@ -53,8 +53,8 @@ READ = {
     "bare.csv": rows(POINTS, ","),
     "comma.csv": rows(POINTS, ";").replace(".", ","),
     "space.txt": "# by hand\n\n" + rows(POINTS, "  "),
-    "spelled.json": json.dumps({"Nose tip": POINTS["nose_tip"], "RIGHT-EYE-1": POINTS["right_eye_1"], "jaw_9": POINTS["jaw_9"]}),
-}  # fmt: skip
+    "spelled.json": json.dumps(dict(zip(("Nose tip", "RIGHT-EYE-1", "Jaw_9"), POINTS.values(), strict=True))),
+}
 
 
 @pytest.mark.parametrize("name", READ)
