@@ -22,6 +22,23 @@ DETAIL_FILES: Mapping[str, str] = {
     "normal.png": "with --detail: normals in the template's uv",
     "provenance.png": "with --detail: provenance in the template's uv",
 }
+EXPLAIN_FILES: Mapping[str, str] = {
+    "explain.json": "the effect of each stage on this scan",
+    "explain.html": "the same with pictures, for a browser",
+}
+PROSTHESIS_FILES: Mapping[str, str] = {
+    "shell.stl": "the prosthesis, for printing",
+    "shell.3mf": "the same with its unit",
+    "shell.ply": "the same with provenance and sigma_mm of each vertex",
+    "mould_a.stl": "one half of the mould",
+    "mould_b.stl": "the other half",
+    "inspection.json": "thickness, volume, mass and checks",
+    "inspection.png": "pictures of the design",
+    "prosthesis.json": "settings, axis and pose",
+    "samples.png": "with --samples: all designs side by side",
+    "sample_1/": "with --samples: the same files for each further design",
+    "part_1/": "where several parts are missing: the same files for each",
+}
 
 
 def add_verb(

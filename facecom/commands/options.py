@@ -9,7 +9,7 @@ from typing import Any
 from facecom import __version__
 from facecom.commands import training
 from facecom.commands import verbs as run
-from facecom.commands.help import DETAIL_FILES, RESULT_FILES, add_verb
+from facecom.commands.help import DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES, add_verb
 from facecom.commands.serving import add_serve
 
 UNITS = ("mm", "cm", "m", "auto")
@@ -56,17 +56,13 @@ def _add_complete(verbs: Any) -> None:
 
 
 def _add_explain(verbs: Any) -> None:
-    explanation = {
-        "explain.json": "the effect of each stage on this scan",
-        "explain.html": "the same with pictures, for a browser",
-    }
     verb = add_verb(
         verbs,
         "explain",
         run=run.explain,
         about="Complete a scan, then repeat the fit with each stage left out in turn, and say what each is worth.",
         example="facecom explain data/demo/nose.ply --out out/nose",
-        files={**explanation, **RESULT_FILES, **DETAIL_FILES},
+        files={**EXPLAIN_FILES, **RESULT_FILES, **DETAIL_FILES},
     )
     verb.add_argument("scan", type=Path, help="the scan; any pose")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
@@ -81,19 +77,7 @@ def _add_prosthesis(verbs: Any) -> None:
         run=run.prosthesis,
         about="Design a facial prosthesis and its mould: a design aid, not a medical device; a clinician decides.",
         example="facecom prosthesis data/demo/nose.ply --out out/nose_prosthesis",
-        files={
-            "shell.stl": "the prosthesis, for printing",
-            "shell.3mf": "the same with its unit",
-            "shell.ply": "the same with provenance and sigma_mm of each vertex",
-            "mould_a.stl": "one half of the mould",
-            "mould_b.stl": "the other half",
-            "inspection.json": "thickness, volume, mass and checks",
-            "inspection.png": "pictures of the design",
-            "prosthesis.json": "settings, axis and pose",
-            "samples.png": "with --samples: all designs side by side",
-            "sample_1/": "with --samples: the same files for each further design",
-            "part_1/": "where several parts are missing: the same files for each",
-        },
+        files=PROSTHESIS_FILES,
     )
     verb.add_argument("scan", type=Path, help="scan of the face with the part missing, or with the wound as a surface")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)

@@ -1,15 +1,13 @@
 """Folders of results: whole or not there, of one run alone, and written by one run at a time.
 
 A run writes into a hidden folder beside its results. At its end the results of the run before are moved out and the new
-ones in, by renaming, so that old and new never stand side by side. A hidden list names what facecom wrote, and that
-alone is ever removed.
+ones in, by renaming, so that old and new never stand side by side.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import secrets
 import shutil
@@ -17,12 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from facecom.commands.earlier_results import earlier_results
 from facecom.errors import ScanError
 
-WRITTEN = ".facecom.json"
-"""The list of the files that facecom wrote into a folder."""
-PARTIAL, ASIDE = ".partial-", ".before"
-MOST_LIST_BYTES = 10_000_000
+PARTIAL, ASIDE, OLD_IS_OUT = ".partial-", ".before", ".out"
 LAST = "report.json"
 """Is moved last: where it stands, all the others do."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -50,7 +46,7 @@ def output_folder(out: Path, *, inputs: Sequence[Path | None] = ()) -> Iterator[
         with _told(out, partial):
             out.mkdir(parents=True, exist_ok=True)
             lock = _locked(out)
-            _refuse_inputs(out, _written(out), inputs)
+            _refuse_inputs(out, earlier_results(out), inputs)
             partial.mkdir()
             yield partial
             _replace(partial, out, inputs)
@@ -89,18 +85,9 @@ def _locked(out: Path) -> int:
     except OSError:  # a network disk without locks: nobody can tell whose the remains are
         return folder
     for remains in out.glob(f"{PARTIAL}*"):
+        _end_swap(remains, out)
         shutil.rmtree(remains, ignore_errors=True)
     return folder
-
-
-def _written(out: Path) -> set[str]:
-    """Names that an earlier run wrote into a folder, as far as they are names of its own entries."""
-    try:
-        with open(out / WRITTEN, "rb") as file:
-            names = json.loads(file.read(MOST_LIST_BYTES))["files"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return set()
-    return {n for n in names if isinstance(n, str) and n == Path(n).name and not n.startswith(".")}
 
 
 def _refuse_inputs(out: Path, going: set[str], inputs: Sequence[Path | None]) -> None:
@@ -122,31 +109,37 @@ def _replace(partial: Path, out: Path, inputs: Sequence[Path | None]) -> None:
         there = out / name
         if there.is_file() and (partial / name).is_dir() or there.is_dir() and not (partial / name).is_dir():
             raise ScanError(f"{there} is in the way of a result of that name; move it or choose another folder")
-    before = _written(out)
-    _refuse_inputs(out, before | set(new), inputs)
-    _write_list(partial, out, before | set(new))
+    before = earlier_results(out) | {name for name in new if (out / name).exists()}
+    _refuse_inputs(out, before, inputs)
     aside, undo = partial / ASIDE, []
     aside.mkdir()
-    moves = [(out / name, aside / name) for name in sorted(before | set(new), key=lambda name: (name != LAST, name))]
+    moves = [(out / name, aside / name) for name in sorted(before, key=lambda name: (name != LAST, name))]
+    moves += [(partial / OLD_IS_OUT, aside / OLD_IS_OUT)]
     moves += [(partial / name, out / name) for name in new]
+    (partial / OLD_IS_OUT).touch()
     try:
         for source, target in moves:
-            if source.exists() or source.is_symlink():
-                undo.append((target, source))
-                os.rename(source, target)
+            undo.append((target, source))
+            os.rename(source, target)
     except BaseException:
         for source, target in reversed(undo):
-            with suppress(OSError):
+            with suppress(FileNotFoundError):
                 os.rename(source, target)
-        _write_list(partial, out, before)
         raise
-    _write_list(partial, out, set(new))
 
 
-def _write_list(partial: Path, out: Path, names: set[str]) -> None:
-    if not names:
-        (out / WRITTEN).unlink(missing_ok=True)
+def _end_swap(remains: Path, out: Path) -> None:
+    """End what a kill broke off between the moves: old results come back where one was still there, else new ones in.
+
+    The old ones are all out when the mark lies beside them.
+    """
+    aside = remains / ASIDE
+    if not aside.is_dir():
         return
-    text = json.dumps({"about": "what facecom wrote here; its next run replaces it", "files": sorted(names)}, indent=1)
-    (partial / WRITTEN).write_text(text + "\n", encoding="utf-8")
-    os.replace(partial / WRITTEN, out / WRITTEN)
+    if (aside / OLD_IS_OUT).exists():
+        going = [path for path in remains.iterdir() if path != aside]
+    else:
+        going = list(aside.iterdir())
+    for path in sorted(going, key=lambda path: (path.name == LAST, path.name)):
+        if not (out / path.name).exists():
+            os.rename(path, out / path.name)
