@@ -19,7 +19,7 @@ from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
 from facecom.io.landmark_names import LANDMARK_ALIASES as LANDMARK_ALIASES
 from facecom.io.landmark_names import LANDMARK_NAMES as LANDMARK_NAMES
 from facecom.io.landmark_names import unknown_landmark
-from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
+from facecom.model.storage import StorageFormat, check_finite, checkpoint_errors, read_stored, write_stored
 
 COARSEST_LEVEL = 0
 """About 0.8k vertices: where many starting poses are tried at once."""
@@ -80,6 +80,14 @@ class Template:
             raise ValueError(f"{', '.join(wrong)} must have one row for each of the {count} vertices")
         if len(self.faces) != LEVEL_COUNT or self.counts[-1] != count:
             raise ValueError(f"expected {LEVEL_COUNT} levels of faces, the finest one using all {count} vertices")
+        if any(level.min() < 0 for level in self.faces) or list(self.counts) != sorted(self.counts):
+            raise ValueError("the faces of some level name vertices that are not there")
+        ends = {"mirror": count, "region": len(self.region_names)}
+        named = {name: (rows[name], end) for name, end in ends.items()}
+        named["landmarks"] = (np.array([*self.landmarks.values()], np.int64), count)
+        wrong = [name for name, (k, end) in named.items() if len(k) and not 0 <= k.min() <= k.max() < end]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} name what is not there")
 
     @functools.cached_property
     def counts(self) -> tuple[int, ...]:
@@ -249,8 +257,9 @@ def _read(folder: Path) -> Template:
 
 def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:
     names = description["landmark_names"]
+    check_finite(arrays, "vertices", "uv")
     masks = {name.removeprefix("mask_"): value for name, value in arrays.items() if name.startswith("mask_")}
-    return Template(
+    template = Template(
         vertices=arrays["vertices"],
         faces=tuple(arrays[f"faces_{level}"] for level in range(LEVEL_COUNT)),
         mirror=arrays["mirror"],
@@ -260,3 +269,8 @@ def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> 
         landmarks=dict(zip(names, arrays["landmarks"].tolist(), strict=True)),
         masks=masks,
     )
+    for level in range(FINEST_LEVEL):
+        made, counts = len(unique_edges(template.faces[level])[0]), template.counts
+        if counts[level] + made != counts[level + 1]:
+            raise ValueError(f"level {level + 1} is not level {level} with a vertex on each edge")
+    return template
