@@ -10,6 +10,7 @@ from facecom.completion.alignment import align_scan, prepare_scan, vertex_weight
 from facecom.completion.assembly import make_report
 from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
 from facecom.completion.guidance import apply_guidance, render_guidance
+from facecom.completion.landmark_check import check_landmarks
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
 from facecom.errors import FitError
@@ -55,8 +56,11 @@ def align(state: CompletionState) -> CompletionState:
     ------
     AlignmentError
         When no pose makes the scan look like a face.
+    ValueError
+        When landmarks do not belong to the scan.
     """
     scan, model = known(state.scan, "clean"), known(state.model, "load model")
+    check_landmarks(state.landmarks_mm, scan, model.template)
     hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
     return replace(state, hypothesis=hypothesis, scan=scan)
 
