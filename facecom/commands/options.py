@@ -18,6 +18,7 @@ LEVEL_COUNT = 4
 """Levels of the template, 0 coarse to 3 fine."""
 TRAINING_FACES, CODE_SIZE, EPOCHS = 2000, 128, 40
 """Defaults of the training: faces drawn where no folder is given, entries of the code, passes over the faces."""
+BASE_SHARE_HELP = "share of the shipped model's variance kept in the new one; from 10 faces on none, of fewer 1 - N/10"
 OUT_HELP = "folder for the results; made where it is missing"
 
 
@@ -119,7 +120,7 @@ def _add_register(verbs: Any) -> None:
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scans")
     verb.add_argument("--model", type=Path, help="folder of a linear face model; the shipped one unless given")
     verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
-    verb.add_argument("--base-share", type=float, default=0.0, help="share of the shipped model kept in the new one")
+    verb.add_argument("--base-share", type=float, help=BASE_SHARE_HELP)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -114,23 +114,57 @@ def sample(options: argparse.Namespace) -> None:
     print(f"{len(faces)} faces written to {options.out}")
 
 
-def register(options: argparse.Namespace) -> None:
-    """Register scans to one topology."""
+def register(options: argparse.Namespace) -> bool:
+    """Register scans to one topology; False where some of them could not be."""
     from facecom.model.linear.generator import LinearGenerator
-    from facecom.registration import register, write_registrations
+    from facecom.registration import Registration, register_each, write_registrations
 
-    model: Any = LinearGenerator.load(options.model) if options.model else None
-    bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
-    try:
+    if options.base_share is not None and not options.base_share >= 0.0:
+        raise ValueError(f"--base-share must not be negative, got {options.base_share}")
+    inputs = (*options.scans, options.model)
+    with output_folder(options.out, inputs=inputs) as partial:
+        model: Any = LinearGenerator.load(options.model) if options.model else None
+        bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
         relax = options.relax_expression
-        results = register(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
-    finally:
-        bar.close()
-    with output_folder(options.out) as partial:
-        write_registrations(results, partial, model=model, base_share=options.base_share)
+        try:
+            found = list(
+                register_each(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
+            )
+        finally:
+            bar.close()
+        results = [one for one in found if isinstance(one, Registration)]
+        errors = {one.name: one.error for one in found if not isinstance(one, Registration)}
+        if not results:
+            raise _all_failed(list(errors.values()))
+        failed = {name: " ".join(str(error).split()) for name, error in errors.items()}
+        write_registrations(results, partial, model=model, base_share=options.base_share, failed=failed)
     for result in results:
         print(f"{result.name}: {result.verdict}")
-    print(f"written to {options.out}")
+    for text in failed.values():
+        print(f"failed: {text}")
+    _print_model(len(results), options.base_share)
+    print(f"written to {options.out}" + (f"; {len(failed)} of {len(found)} scans failed" if failed else ""))
+    return not failed
+
+
+def _all_failed(errors: list[Exception]) -> Exception:
+    """One error for scans of which none could be registered: the first, and how many there were."""
+    if len(errors) == 1:
+        return errors[0]
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else ScanError
+    return kind("none of the scans could be registered: " + "; ".join(map(str, errors)))
+
+
+def _print_model(faces: int, base_share: float | None) -> None:
+    from facecom.registration import default_base_share
+    from facecom.registration.population import LEAST_FACES
+
+    if faces < LEAST_FACES:
+        print(f"no model: it needs {LEAST_FACES} faces")
+        return
+    share = default_base_share(faces) if base_share is None else base_share
+    print(f"model of {faces} faces, with {share:.0%} of the variance of the model they were registered with added")
 
 
 def explain(options: argparse.Namespace) -> None:
