@@ -166,7 +166,7 @@ def _add_train(verbs: Any) -> None:
         "train",
         run=training.train,
         about="Train the network generator on registered faces.",
-        example="facecom train out/registered_faces --out out/model --epochs 40",
+        example="facecom train out/registered --out out/model --epochs 40",
         files={
             "model.json": "settings and description of the model",
             "weights.safetensors": "its weights",
@@ -174,10 +174,13 @@ def _add_train(verbs: Any) -> None:
             "log/": "losses, for tensorboard",
         },
     )
-    verb.add_argument("data", type=Path, nargs="?", help="folder of registered faces of one topology")
+    verb.add_argument(
+        "data", type=Path, nargs="?", help="folder that `facecom register` wrote, or one of faces of one topology"
+    )
     verb.add_argument("--out", type=Path, required=True, help="folder for the model; an interrupted run is resumed")
-    drawn = "without a folder: number of faces drawn from the shipped model"
+    drawn = "without a folder, or with few faces in it: number of faces that are drawn"
     verb.add_argument("--faces", type=int, default=TRAINING_FACES, help=drawn)
+    verb.add_argument("--base-share", type=float, help=BASE_SHARE_HELP)
     verb.add_argument("--code", type=int, default=CODE_SIZE, help="entries of the code")
     verb.add_argument("--epochs", type=int, default=EPOCHS)
     verb.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from facecom.commands.running import ProgressBar
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Ints, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 
 if TYPE_CHECKING:
+    from facecom.model.linear.generator import LinearGenerator
     from facecom.model.template import Template
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off")
@@ -35,7 +37,9 @@ def train(options: argparse.Namespace) -> None:
     bar = ProgressBar("train", quiet=options.quiet or not is_main or not sys.stderr.isatty())
     bar.show("faces", 0.0)
     if options.data:
-        faces = on_template(*read_faces(options.data), model.template)
+        faces, about = training_faces(options, model)
+        if is_main:
+            print(about)
     else:
         faces = augmented_faces(model, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
     for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
@@ -43,6 +47,56 @@ def train(options: argparse.Namespace) -> None:
     bar.close()
     if is_main:
         print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
+
+
+def training_faces(options: argparse.Namespace, model: LinearGenerator) -> tuple[np.ndarray, str]:
+    """The faces to train on, mm, face frame, on a level of the template, and a sentence about them.
+
+    A network learns nothing of a few faces: of fewer than ten, others like them are drawn, from a linear model of them
+    that keeps a share of the shipped one.
+
+    Raises
+    ------
+    ScanError
+        When the folder holds no set of registered faces, or too few.
+    """
+    from facecom.model.augmentation import augmented_faces
+    from facecom.model.expressions import ExpressionBasis
+    from facecom.registration import default_base_share, linear_model
+    from facecom.registration.population import FEW_FACES, LEAST_FACES
+    from facecom.registration.reading import read_registered, registration_report
+
+    if not options.data.is_dir():
+        raise ScanError(f"{options.data} is not a folder; give a folder of registered faces")
+    if registration_report(options.data) is not None:
+        faces = read_registered(options.data, model.template).astype(np.float32)
+    else:
+        names = [str(path) for path in face_files(options.data)]
+        faces = on_template(*read_faces(options.data), model.template, names=names)
+    if len(faces) < LEAST_FACES:
+        raise ScanError(f"{options.data} holds {len(faces)} faces; a model needs {LEAST_FACES} at least")
+    share = default_base_share(len(faces)) if options.base_share is None else options.base_share
+    if len(faces) >= FEW_FACES and not share:
+        return faces, f"{len(faces)} faces from {options.data}"
+    mixed = linear_model([on_finest_level(face, model.template) for face in faces], model, base_share=share)
+    drawn = augmented_faces(mixed, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
+    return drawn, (
+        f"{len(faces)} faces from {options.data}: {len(drawn)} are drawn from a linear model of them, with {share:.0%} "
+        "of the shipped model's variance added"
+    )
+
+
+def on_finest_level(face: np.ndarray, template: Template) -> Floats:
+    """A face (V, 3) of any level from `SHAPE_LEVEL` on, on the finest one: what it lacks is smooth."""
+    from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
+
+    count = len(face)
+    if count == template.counts[FINEST_LEVEL]:
+        return np.asarray(face, float)
+    moved = np.asarray(face, float) - template.vertices[:count]
+    fine = template.vertices + template.prolong(moved, from_level=SHAPE_LEVEL, to_level=FINEST_LEVEL, scheme="loop")
+    fine[:count] = face
+    return fine
 
 
 def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
@@ -60,9 +114,7 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
     """
     from facecom.io.files import read_scan
 
-    if not folder.is_dir():
-        raise ScanError(f"{folder} is not a folder; give a folder of registered faces")
-    files = sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES)
+    files = face_files(folder)
     if not files:
         raise ScanError(f"{folder} holds no meshes; give a folder of registered faces")
     first = read_scan(files[0])
@@ -75,11 +127,29 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
     return out, first.faces
 
 
-def on_template(faces: np.ndarray, triangles: Ints, template: Template) -> np.ndarray:
-    """Faces (N, V, 3) in the template's topology: those of another one are transferred, by completing their mean."""
+def face_files(folder: Path) -> list[Path]:
+    """The meshes of a folder, in the order of their names."""
+    return sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES)
+
+
+def on_template(
+    faces: np.ndarray, triangles: Ints, template: Template, *, names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Faces (N, V, 3) in the template's topology: those of another one are transferred, by completing their mean.
+
+    names : of their files, for messages
+
+    Raises
+    ------
+    ScanError
+        When a face on the template is not in the face frame in mm.
+    """
     from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL
+    from facecom.registration.reading import check_face_frame
 
     if any(np.array_equal(triangles, template.faces[level]) for level in (SHAPE_LEVEL, FINEST_LEVEL)):
+        for k, face in enumerate(faces):
+            check_face_frame(face, template, Path(names[k] if names else f"face {k + 1}"))
         return faces
     from facecom.completion import complete
     from facecom.model.adapters.registered_faces import faces_on_template, procrustes_aligned
