@@ -36,21 +36,26 @@ def train(options: argparse.Namespace) -> None:
     is_main = os.environ.get("RANK", "0") == "0"  # of several processes one prints
     bar = ProgressBar("train", quiet=options.quiet or not is_main or not sys.stderr.isatty())
     bar.show("faces", 0.0)
+    description: dict[str, int] = {}
     if options.data:
-        faces, about = training_faces(options, model)
+        faces, real, about = training_faces(options, model)
+        description["faces"] = real
         if is_main:
             print(about)
     else:
         faces = augmented_faces(model, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
-    for state in iterate_training(faces, model.template, options.out, settings=settings, resume=not options.fresh):
+    run = iterate_training(
+        faces, model.template, options.out, settings=settings, resume=not options.fresh, description=description
+    )
+    for state in run:
         bar.show(f"{state.error_mm:.3f} mm", (state.epoch + 1) / state.epochs)
     bar.close()
     if is_main:
         print(f"model of {options.code} entries from {len(faces)} faces written to {options.out}")
 
 
-def training_faces(options: argparse.Namespace, model: LinearGenerator) -> tuple[np.ndarray, str]:
-    """The faces to train on, mm, face frame, on a level of the template, and a sentence about them.
+def training_faces(options: argparse.Namespace, model: LinearGenerator) -> tuple[np.ndarray, int, str]:
+    """The faces to train on, mm, face frame, on a level of the template; of how many they are made, and a sentence.
 
     A network learns nothing of a few faces: of fewer than ten, others like them are drawn, from a linear model of them
     that keeps a share of the shipped one.
@@ -77,12 +82,16 @@ def training_faces(options: argparse.Namespace, model: LinearGenerator) -> tuple
         raise ScanError(f"{options.data} holds {len(faces)} faces; a model needs {LEAST_FACES} at least")
     share = default_base_share(len(faces)) if options.base_share is None else options.base_share
     if len(faces) >= FEW_FACES and not share:
-        return faces, f"{len(faces)} faces from {options.data}"
+        return faces, len(faces), f"{len(faces)} faces from {options.data}"
     mixed = linear_model([on_finest_level(face, model.template) for face in faces], model, base_share=share)
     drawn = augmented_faces(mixed, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
-    return drawn, (
-        f"{len(faces)} faces from {options.data}: {len(drawn)} are drawn from a linear model of them, with {share:.0%} "
-        "of the shipped model's variance added"
+    return (
+        drawn,
+        len(faces),
+        (
+            f"{len(faces)} faces from {options.data}: {len(drawn)} are drawn from a linear model of them, with {share:.0%} "
+            "of the shipped model's variance added"
+        ),
     )
 
 

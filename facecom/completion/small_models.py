@@ -10,8 +10,20 @@ from facecom.model.protocol import FaceModel
 
 FEW_FACES = 10
 """A model of fewer faces spans few others."""
+FEW_ENTRIES = 20
+"""A code of fewer entries gives one part of a face no shape of its own."""
 BLAMES_THE_SCAN = ("the scan does not look like a face", "no pose makes the scan look like a face", "only ")
 """How the sentences begin that a model may be to blame for."""
+
+
+def limit_of(model: FaceModel) -> str | None:
+    """What makes a model too small for faces that it was not made of; None where it is not."""
+    faces = few_faces(model)
+    if faces is not None:
+        return f"it was made of {faces} faces, too few for others"
+    if model.identity_size < FEW_ENTRIES:
+        return f"its code has {model.identity_size} entries, too few for faces that it was not made of"
+    return None
 
 
 def few_faces(model: FaceModel) -> int | None:
@@ -39,11 +51,11 @@ def model_blamed(model: FaceModel) -> Iterator[None]:
     try:
         yield
     except (AlignmentError, FitError) as error:
-        count, said = few_faces(model), str(error)
-        if count is None or not said.startswith(BLAMES_THE_SCAN):
+        limit, said = limit_of(model), str(error)
+        if limit is None or not said.startswith(BLAMES_THE_SCAN):
             raise
         figures = (said.partition(": ")[2] or said).partition(";")[0]
         raise type(error)(
-            f"the model does not explain this face: it was made of {count} faces, too few for others ({figures}); "
+            f"the model does not explain this face: {limit} ({figures}); "
             "complete with the shipped model, or make one of more faces or with a larger base share"
         ) from error

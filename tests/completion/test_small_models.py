@@ -39,6 +39,11 @@ def test_other_models_change_no_sentence(shipped, error):
         assert caught.value is error
 
 
+def test_a_short_code_takes_the_blame_too(leading_model):
+    with pytest.raises(AlignmentError, match="its code has 6 entries"), model_blamed(leading_model(6, 2)):
+        raise SENTENCES[0]
+
+
 def test_what_no_model_can_help_stays(shipped):
     small = replace(shipped, description={**shipped.description, "faces": 3})
     with pytest.raises(AlignmentError, match="^the scan shows two faces"), model_blamed(small):
