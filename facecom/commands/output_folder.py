@@ -92,8 +92,10 @@ def _locked(out: Path) -> int:
 
 def _refuse_inputs(out: Path, going: set[str], inputs: Sequence[Path | None]) -> None:
     for path in inputs:
-        found = None if path is None else path.resolve()
-        for name in sorted(going) if found else []:
+        if path is None:
+            continue
+        found = path.resolve()
+        for name in sorted(going):
             result = (out / name).resolve()
             if found == result or result in found.parents:
                 raise ScanError(

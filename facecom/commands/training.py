@@ -85,14 +85,9 @@ def training_faces(options: argparse.Namespace, model: LinearGenerator) -> tuple
         return faces, len(faces), f"{len(faces)} faces from {options.data}"
     mixed = linear_model([on_finest_level(face, model.template) for face in faces], model, base_share=share)
     drawn = augmented_faces(mixed, options.faces, seed=options.seed, expressions=ExpressionBasis.load())
-    return (
-        drawn,
-        len(faces),
-        (
-            f"{len(faces)} faces from {options.data}: {len(drawn)} are drawn from a linear model of them, with {share:.0%} "
-            "of the shipped model's variance added"
-        ),
-    )
+    about = f"{len(faces)} faces from {options.data}: {len(drawn)} are drawn from a linear model of them, "
+    about += f"with {share:.0%} of the shipped model's variance added"
+    return drawn, len(faces), about
 
 
 def on_finest_level(face: np.ndarray, template: Template) -> Floats:

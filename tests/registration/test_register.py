@@ -13,6 +13,7 @@ from facecom.errors import FitError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan_file, write_mesh
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import LinearGenerator
 from facecom.registration import RegistrationSettings, write_registrations
 from facecom.registration.correspondence import scan_names
@@ -210,6 +211,27 @@ def test_the_command_line_keeps_the_good_ones_and_lists_the_bad(tmp_path, scans,
         assert sentence.startswith(name) and f"failed: {sentence}" in said
     assert "3 of 4 scans failed" in said and "good: registered" in said
     assert {p.name for p in (tmp_path / "out").glob("*.ply")} == {"good.ply", "mean.ply"}
+
+
+@pytest.mark.slow
+def test_a_registered_set_trains_a_network_that_knows_how_few_its_faces_were(
+    registered, model, scans, tmp_path, capsys
+):
+    """register -> train -> complete --model: three faces, in metres and in millimetres, in poses of their own."""
+    turned = replace(registered[0], name="third")
+    write_registrations([*registered, turned], tmp_path / "set", model=model)
+    sizes = ["--code", "4", "--epochs", "1", "--faces", "24", "--quiet"]
+    assert main(["train", str(tmp_path / "set"), "--out", str(tmp_path / "net"), *sizes]) == 0
+    assert "3 faces" in (said := capsys.readouterr().out) and "70% of the shipped model's variance" in said
+    trained = load_model(tmp_path / "net")
+    assert trained.description["faces"] == 3
+    mean = np.mean([result.in_face_frame for result in registered], axis=0)
+    count = trained.template.counts[2]
+    assert np.abs(trained.template.vertices[:count] - mean[:count]).mean() < 3.0
+    write_mesh(tmp_path / "scan.ply", scans[1].scan)
+    options = ["--model", str(tmp_path / "net"), "--out", str(tmp_path / "done"), "--quiet"]
+    status, said = main(["complete", str(tmp_path / "scan.ply"), *options]), capsys.readouterr().err
+    assert status == 0 or (status == 3 and "made of 3 faces" in said and "look like a face" not in said)
 
 
 @pytest.mark.parametrize("names", [["bad"], ["bad", "gone"]], ids=len)

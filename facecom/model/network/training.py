@@ -256,9 +256,8 @@ class _TrainingRun:
             rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(ENCODED_AT_ONCE)]
         plain.calibrate(torch.cat(rows))
         minutes = {"minutes": round(self.seconds / 60, 2), "processor_minutes": round(self.processor / 60, 2)}
-        plain.description = self.description | {
-            "training": asdict(self.settings) | {"faces": len(self.faces)} | minutes
-        }
+        training = asdict(self.settings) | {"faces": len(self.faces)} | minutes
+        plain.description = self.description | {"training": training}
         plain.cpu().save(self.folder)
 
     def close(self) -> None:
