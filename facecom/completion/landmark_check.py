@@ -204,4 +204,4 @@ def _lies(points: Floats, surface: Surface) -> bool:
 def _farthest(names: tuple[str, ...], distance: Floats) -> str:
     worst = np.argsort(-distance, kind="stable")[:NAMED]
     told = ", ".join(f"{names[k]} {distance[k]:.0f} mm" for k in worst)
-    return f"off its surface lie {told}"
+    return f"farthest off its surface lie {told}"
