@@ -22,13 +22,30 @@ DETAIL_FILES: Mapping[str, str] = {
     "normal.png": "with --detail: normals in the template's uv",
     "provenance.png": "with --detail: provenance in the template's uv",
 }
+EXPLAIN_FILES: Mapping[str, str] = {
+    "explain.json": "the effect of each stage on this scan",
+    "explain.html": "the same with pictures, for a browser",
+}
+PROSTHESIS_FILES: Mapping[str, str] = {
+    "shell.stl": "the prosthesis, for printing",
+    "shell.3mf": "the same with its unit",
+    "shell.ply": "the same with provenance and sigma_mm of each vertex",
+    "mould_a.stl": "one half of the mould",
+    "mould_b.stl": "the other half",
+    "inspection.json": "thickness, volume, mass and checks",
+    "inspection.png": "pictures of the design",
+    "prosthesis.json": "settings, axis and pose",
+    "samples.png": "with --samples: all designs side by side",
+    "sample_1/": "with --samples: the same files for each further design",
+    "part_1/": "where several parts are missing: the same files for each",
+}
 
 
 def add_verb(
     verbs: Any,
     name: str,
     *,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], bool | None],
     about: str,
     example: str,
     files: Mapping[str, str],
@@ -39,7 +56,7 @@ def add_verb(
     ----------
     verbs : argparse's subparsers
     name : str, of the verb
-    run : called with the parsed options
+    run : called with the parsed options; False where some of several inputs failed
     about : str, one sentence
     example : str, a command that can be copied
     files : name -> content of the files that the verb writes into --out; none for a verb that writes nothing

@@ -9,7 +9,7 @@ from typing import Any
 from facecom import __version__
 from facecom.commands import training
 from facecom.commands import verbs as run
-from facecom.commands.help import DETAIL_FILES, RESULT_FILES, add_verb
+from facecom.commands.help import DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES, add_verb
 from facecom.commands.serving import add_serve
 
 UNITS = ("mm", "cm", "m", "auto")
@@ -18,6 +18,7 @@ LEVEL_COUNT = 4
 """Levels of the template, 0 coarse to 3 fine."""
 TRAINING_FACES, CODE_SIZE, EPOCHS = 2000, 128, 40
 """Defaults of the training: faces drawn where no folder is given, entries of the code, passes over the faces."""
+BASE_SHARE_HELP = "share of the shipped model's variance kept in the new one; from 10 faces on none, of fewer 1 - N/10"
 OUT_HELP = "folder for the results; made where it is missing"
 
 
@@ -56,17 +57,13 @@ def _add_complete(verbs: Any) -> None:
 
 
 def _add_explain(verbs: Any) -> None:
-    explanation = {
-        "explain.json": "the effect of each stage on this scan",
-        "explain.html": "the same with pictures, for a browser",
-    }
     verb = add_verb(
         verbs,
         "explain",
         run=run.explain,
         about="Complete a scan, then repeat the fit with each stage left out in turn, and say what each is worth.",
         example="facecom explain data/demo/nose.ply --out out/nose",
-        files={**explanation, **RESULT_FILES, **DETAIL_FILES},
+        files={**EXPLAIN_FILES, **RESULT_FILES, **DETAIL_FILES},
     )
     verb.add_argument("scan", type=Path, help="the scan; any pose")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
@@ -81,19 +78,7 @@ def _add_prosthesis(verbs: Any) -> None:
         run=run.prosthesis,
         about="Design a facial prosthesis and its mould: a design aid, not a medical device; a clinician decides.",
         example="facecom prosthesis data/demo/nose.ply --out out/nose_prosthesis",
-        files={
-            "shell.stl": "the prosthesis, for printing",
-            "shell.3mf": "the same with its unit",
-            "shell.ply": "the same with provenance and sigma_mm of each vertex",
-            "mould_a.stl": "one half of the mould",
-            "mould_b.stl": "the other half",
-            "inspection.json": "thickness, volume, mass and checks",
-            "inspection.png": "pictures of the design",
-            "prosthesis.json": "settings, withdrawal path, pose and warnings",
-            "samples.png": "with --samples: all designs side by side",
-            "sample_1/": "with --samples: the same files for each further design",
-            "part_1/": "where several parts are missing: the same files for each",
-        },
+        files=PROSTHESIS_FILES,
     )
     verb.add_argument("scan", type=Path, help="scan of the face with the part missing, or with the wound as a surface")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
@@ -135,8 +120,7 @@ def _add_register(verbs: Any) -> None:
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scans")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
-    kept = "share of the variance of the old model that the new one keeps"
-    verb.add_argument("--base-share", type=float, default=0.0, help=kept)
+    verb.add_argument("--base-share", type=float, help=BASE_SHARE_HELP)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -190,11 +174,13 @@ def _add_train(verbs: Any) -> None:
             "log/": "losses, for tensorboard",
         },
     )
-    meshes = "folder of meshes of one topology, such as registered faces; any pose and unit"
-    verb.add_argument("data", type=Path, nargs="?", help=meshes)
+    verb.add_argument(
+        "data", type=Path, nargs="?", help="folder that `facecom register` wrote, or one of faces of one topology"
+    )
     verb.add_argument("--out", type=Path, required=True, help="folder for the model; an interrupted run is resumed")
-    drawn = "without a folder: how many faces are drawn from the shipped model"
+    drawn = "without a folder, or with few faces in it: number of faces that are drawn"
     verb.add_argument("--faces", type=int, default=TRAINING_FACES, help=drawn)
+    verb.add_argument("--base-share", type=float, help=BASE_SHARE_HELP)
     verb.add_argument("--code", type=int, default=CODE_SIZE, help="entries of the code")
     verb.add_argument("--epochs", type=int, default=EPOCHS)
     verb.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
@@ -233,7 +219,10 @@ def _guidance(text: str) -> str:
 def _add_common_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
-    points = "JSON: name -> [x, y, z] in the scan's own frame and unit; none are needed"
-    verb.add_argument("--landmarks", type=Path, help=points)
+    verb.add_argument(
+        "--landmarks",
+        type=Path,
+        help="named points in the scan's own frame and unit: JSON, Slicer, MeshLab, CSV or npy",
+    )
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -1,19 +1,13 @@
-"""What the verbs share: a completion with its progress bar, atomic output folders, tables."""
+"""What the verbs share: a completion with its progress bar, files and tables."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from facecom.errors import ScanError
 
 if TYPE_CHECKING:
     from facecom.completion import Completion
@@ -74,57 +68,6 @@ class ProgressBar:
         """Erase the bar."""
         if not self._quiet:
             print("\r\033[K", end="", file=sys.stderr)
-
-
-def read_landmarks(path: Path) -> dict[str, list[float]]:
-    """Read landmarks from a JSON file: an object of name -> [x, y, z], in the scan's own frame and unit.
-
-    Raises
-    ------
-    ScanError
-        When the file cannot be read or holds something else.
-    """
-    try:
-        landmarks = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScanError(f"{path}: the landmarks cannot be read ({error.strerror}); check the path") from None
-    except ValueError as error:
-        raise ScanError(f"{path} is not JSON ({error}); write an object of name: [x, y, z]") from None
-    if not (isinstance(landmarks, dict) and all(map(_is_point, landmarks.values()))):
-        raise ScanError(f"{path} does not hold landmarks; write an object of name: [x, y, z]")
-    return landmarks
-
-
-def _is_point(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) for x in value)
-
-
-@contextmanager
-def output_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder in `out` whose files are moved into `out` when the block succeeds; else nothing is left."""
-    created = [p for p in (out, *out.parents) if not p.exists()]
-    partial = out / f".partial-{os.getpid()}"
-    succeeded = False
-    try:
-        _make_folder(partial, out)
-        yield partial
-        for file in sorted(partial.iterdir()):
-            if file.is_dir():
-                shutil.rmtree(out / file.name, ignore_errors=True)
-            os.replace(file, out / file.name)
-        succeeded = True
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        for folder in [] if succeeded else created:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
-def _make_folder(partial: Path, out: Path) -> None:
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise ScanError(f"{out} cannot be written ({error.strerror}); choose another folder") from None
 
 
 def write_results(result: Completion, folder: Path, *, name: str = "scan") -> None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facecom.commands.running import ProgressBar, completed, output_folder, read_landmarks, table, write_results
+from facecom.commands.output_folder import output_folder
+from facecom.commands.running import ProgressBar, completed, table, write_results
 from facecom.errors import ScanError
+from facecom.io.landmarks import read_landmarks
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def complete(options: argparse.Namespace) -> None:
     """Complete one scan."""
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
         result = completed(options.scan, landmarks, options)
         write_results(result, partial, name=options.scan.name)
     print(table({options.scan.name: result}))
@@ -38,23 +40,31 @@ def prosthesis(options: argparse.Namespace) -> None:
     if options.samples < 0:
         raise ValueError(f"--samples must not be negative, got {options.samples}")
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    result = completed(options.scan, landmarks, options)
-    parts = design_all(result, settings=settings)
-    for k, part in enumerate(parts):
-        folder = options.out / f"part_{k + 1}" if len(parts) > 1 else options.out
-        others = alternatives(result, options.samples, settings=replace(settings, part=k)) if options.samples else []
-        _write_designs(folder, part, others)
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
+        result = completed(options.scan, landmarks, options)
+        parts = design_all(result, settings=settings)
+        names = [f"part_{k + 1}" if len(parts) > 1 else "" for k in range(len(parts))]
+        designs = []
+        for k, (name, part) in enumerate(zip(names, parts, strict=True)):
+            chosen = replace(settings, part=k)
+            others = alternatives(result, options.samples, settings=chosen) if options.samples else []
+            _write_designs(partial / name, part, others)
+            designs.append((options.out / name, part, others))
+    for folder, part, others in designs:
+        _print_designs(folder, part, others)
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
     from facecom.prosthesis import save_comparison
 
-    with output_folder(folder) as partial:
-        part.save(partial)
-        for k, other in enumerate(others):
-            other.save(partial / f"sample_{k + 1}")
-        if others:
-            save_comparison([part, *others], partial / "samples.png")
+    part.save(folder)
+    for k, other in enumerate(others):
+        other.save(folder / f"sample_{k + 1}")
+    if others:
+        save_comparison([part, *others], folder / "samples.png")
+
+
+def _print_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
     for name, one in [("", part), *((f"/sample_{k + 1}", other) for k, other in enumerate(others))]:
         i = one.inspection
         print(
@@ -80,7 +90,7 @@ def demo(options: argparse.Namespace) -> None:
     results = {}
     for scan in scans:
         folder = options.out / scan.stem
-        with output_folder(folder) as partial:
+        with output_folder(folder, inputs=(scan, options.model)) as partial:
             results[scan.name] = completed(scan, None, options)
             write_results(results[scan.name], partial, name=scan.name)
     print(table(results))
@@ -103,31 +113,65 @@ def sample(options: argparse.Namespace) -> None:
     from facecom.model.sampling import sample_meshes
 
     faces = sample_meshes(load_model(options.model or SHIPPED), options.number, seed=options.seed, level=options.level)
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.model,)) as partial:
         for k, mesh in enumerate(faces):
             write_mesh(partial / f"face_{k:04d}.ply", mesh)
     print(f"{len(faces)} faces written to {options.out}")
 
 
-def register(options: argparse.Namespace) -> None:
-    """Register scans to one topology."""
+def register(options: argparse.Namespace) -> bool:
+    """Register scans to one topology; False where some of them could not be."""
     from facecom.model.checkpoint import load_model
-    from facecom.registration import register, write_registrations
+    from facecom.registration import Registration, register_each, write_registrations
 
-    model = load_model(options.model) if options.model else None
-    bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
-    try:
+    if options.base_share is not None and not options.base_share >= 0.0:
+        raise ValueError(f"--base-share must not be negative, got {options.base_share}")
+    inputs = (*options.scans, options.model)
+    with output_folder(options.out, inputs=inputs) as partial:
+        model: Any = load_model(options.model) if options.model else None
+        bar = ProgressBar("register", quiet=options.quiet or not sys.stderr.isatty())
         relax = options.relax_expression
-        results = register(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
-    finally:
-        bar.close()
-    with output_folder(options.out) as partial:
-        write_registrations(results, partial, model=model, base_share=options.base_share)
+        try:
+            found = list(
+                register_each(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
+            )
+        finally:
+            bar.close()
+        results = [one for one in found if isinstance(one, Registration)]
+        errors = {one.name: one.error for one in found if not isinstance(one, Registration)}
+        if not results:
+            raise _all_failed(list(errors.values()))
+        failed = {name: " ".join(str(error).split()) for name, error in errors.items()}
+        write_registrations(results, partial, model=model, base_share=options.base_share, failed=failed)
     for result in results:
         print(f"{result.name}: {result.verdict}")
         for text in result.warnings:
             print(f"  warning: {text}")
-    print(f"written to {options.out}")
+    for text in failed.values():
+        print(f"failed: {text}")
+    _print_model(len(results), options.base_share)
+    print(f"written to {options.out}" + (f"; {len(failed)} of {len(found)} scans failed" if failed else ""))
+    return not failed
+
+
+def _all_failed(errors: list[Exception]) -> Exception:
+    """One error for scans of which none could be registered: the first, and how many there were."""
+    if len(errors) == 1:
+        return errors[0]
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else ScanError
+    return kind("none of the scans could be registered: " + "; ".join(map(str, errors)))
+
+
+def _print_model(faces: int, base_share: float | None) -> None:
+    from facecom.registration import default_base_share
+    from facecom.registration.population import LEAST_FACES
+
+    if faces < LEAST_FACES:
+        print(f"no model: it needs {LEAST_FACES} faces")
+        return
+    share = default_base_share(faces) if base_share is None else base_share
+    print(f"model of {faces} faces, with {share:.0%} of the variance of the model they were registered with added")
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -137,7 +181,7 @@ def explain(options: argparse.Namespace) -> None:
     from facecom.report.explain import explain_html, explain_json, explain_text
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    with output_folder(options.out) as partial:
+    with output_folder(options.out, inputs=(options.scan, options.model, options.landmarks)) as partial:
         result = completed(options.scan, landmarks, options)
         write_results(result, partial, name=options.scan.name)
         bar = ProgressBar("without", quiet=options.quiet or not sys.stderr.isatty())

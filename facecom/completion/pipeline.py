@@ -14,6 +14,7 @@ from typing import Any, TypedDict, get_args
 from threadpoolctl import threadpool_limits
 
 from facecom.completion import stages
+from facecom.completion.landmark_check import checked_landmarks
 from facecom.completion.result import Completion
 from facecom.completion.state import CompletionState, known
 from facecom.completion.types import CompletionSettings, DetailChoice, GuidanceSource
@@ -176,7 +177,8 @@ def complete(
     ScanError
         When there is no usable surface or the unit is not clear.
     ValueError
-        For an unknown word in `unit`, `guidance` or `detail`, and for unknown landmarks.
+        For an unknown word in `unit`, `guidance` or `detail`, for unknown landmarks, and for landmarks that do not
+        belong to the scan: of another unit, RAS for LPS, or with the sides swapped.
     AlignmentError, FitError
         When the scan shows no face, or too little of one; with the figures.
     """
@@ -187,7 +189,7 @@ def complete(
     state = CompletionState(
         source=scan,
         unit=unit,
-        landmarks=landmarks or {},
+        landmarks=checked_landmarks(landmarks),
         model=model,
         guidance_source=guidance,
         detail_choice=detail,

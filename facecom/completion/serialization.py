@@ -75,10 +75,12 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
         )
     arrays, text = read_stored(folder, kind=FORMAT)
     model = model or LinearGenerator.load()
-    if text["report"]["model"] != _plain(model.description) or len(arrays["code"]) != model.code_size:
-        made_with = text["report"]["model"].get("name", "another one")
-        raise CheckpointError(f"{folder}: was made with the model {made_with!r}; pass it as model=load_model(FOLDER)")
     with checkpoint_errors(folder, kind=FORMAT):
+        if text["report"]["model"] != _plain(model.description) or len(arrays["code"]) != model.code_size:
+            made_with = text["report"]["model"].get("name", "another one")
+            raise CheckpointError(
+                f"{folder}: was made with the model {made_with!r}; pass it as model=load_model(FOLDER)"
+            )
         settings = from_plain(CompletionSettings, text["settings"])
         fitted = Fit(
             code=arrays["code"],
@@ -106,7 +108,7 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
             report=report,
             seconds=report.seconds,
         )
-    return stitch(enter_face_frame(state))
+        return stitch(enter_face_frame(state))
 
 
 def _scan(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], settings: CompletionSettings) -> Scan:

@@ -10,6 +10,8 @@ from facecom.completion.alignment import align_scan, prepare_scan, vertex_weight
 from facecom.completion.assembly import make_report
 from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
 from facecom.completion.guidance import apply_guidance, render_guidance
+from facecom.completion.landmark_check import check_landmarks
+from facecom.completion.small_models import model_blamed
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
 from facecom.errors import FitError
@@ -55,9 +57,13 @@ def align(state: CompletionState) -> CompletionState:
     ------
     AlignmentError
         When no pose makes the scan look like a face.
+    ValueError
+        When landmarks do not belong to the scan.
     """
     scan, model = known(state.scan, "clean"), known(state.model, "load model")
-    hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
+    check_landmarks(state.landmarks_mm, scan, model.template)
+    with model_blamed(model):
+        hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
     return replace(state, hypothesis=hypothesis, scan=scan)
 
 
@@ -88,13 +94,18 @@ def fit(state: CompletionState) -> CompletionState:
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
         mirror=template.mirror,
     )
+    with model_blamed(model):
+        _check_shape(fitted, model, settings)
+    return replace(state, fit=fitted)
+
+
+def _check_shape(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> None:
     odd, acceptance = mean_squared_code(fitted, model, settings), settings.acceptance
     if odd > acceptance.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
             f"(at most {acceptance.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
         )
-    return replace(state, fit=fitted)
 
 
 def mean_squared_code(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> float:
@@ -165,7 +176,8 @@ def check_coverage(state: CompletionState) -> CompletionState:
         With the figures.
     """
     coverage, acceptance = known(state.coverage, "measure coverage"), state.settings.acceptance
-    check_acceptance(coverage, acceptance)
+    with model_blamed(known(state.model, "load model")):
+        check_acceptance(coverage, acceptance)
     return replace(state, warnings=state.warnings + coverage_warnings(coverage, acceptance))
 
 

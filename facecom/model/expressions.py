@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from facecom.geometry.mesh import Floats, read_only
-from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, to_int16, write_stored
+from facecom.model.storage import (
+    StorageFormat,
+    check_finite,
+    check_rows,
+    checkpoint_errors,
+    read_stored,
+    to_int16,
+    write_stored,
+)
 
 KIND = StorageFormat("facecom-expressions", 1)
 CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence: expression modes"
@@ -79,4 +87,6 @@ def _shipped() -> ExpressionBasis:
 def _read(folder: Path) -> ExpressionBasis:
     arrays, text = read_stored(folder, kind=KIND)
     with checkpoint_errors(folder, kind=KIND):
+        check_finite(arrays, "modes", "scale")
+        check_rows(arrays["modes"], arrays["scale"], ndim=3)
         return ExpressionBasis(tuple(text["names"]), arrays["modes"] * arrays["scale"][:, None, None])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,10 @@ from numpy.typing import ArrayLike
 
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, unique_edges
 from facecom.geometry.subdivision import loop_matrix, midpoint_matrix
-from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
+from facecom.io.landmark_names import LANDMARK_ALIASES as LANDMARK_ALIASES
+from facecom.io.landmark_names import LANDMARK_NAMES as LANDMARK_NAMES
+from facecom.io.landmark_names import unknown_landmark
+from facecom.model.storage import StorageFormat, check_finite, checkpoint_errors, read_stored, write_stored
 
 COARSEST_LEVEL = 0
 """About 0.8k vertices: where many starting poses are tried at once."""
@@ -29,42 +31,6 @@ FINEST_LEVEL = 3
 """About 48k vertices: what is projected onto a scan, stitched and written."""
 LEVEL_COUNT = FINEST_LEVEL + 1
 KIND = StorageFormat("facecom-template", 1, "template.npz", "template.json")
-
-LANDMARK_NAMES = (
-    *(f"jaw_{k}" for k in range(1, 18)),
-    *(f"right_brow_{k}" for k in range(1, 6)),
-    *(f"left_brow_{k}" for k in range(1, 6)),
-    *(f"nose_bridge_{k}" for k in range(1, 5)),
-    *(f"nose_base_{k}" for k in range(1, 6)),
-    *(f"right_eye_{k}" for k in range(1, 7)),
-    *(f"left_eye_{k}" for k in range(1, 7)),
-    *(f"outer_lip_{k}" for k in range(1, 13)),
-    *(f"inner_lip_{k}" for k in range(1, 9)),
-)
-"""The 68 points in iBUG (Multi-PIE) order; right is the subject's right."""
-
-LANDMARK_ALIASES: Mapping[str, str] = MappingProxyType(
-    {
-        "nasion": "nose_bridge_1",
-        "sellion": "nose_bridge_1",
-        "nose_tip": "nose_bridge_4",
-        "pronasale": "nose_bridge_4",
-        "subnasale": "nose_base_3",
-        "right_alare": "nose_base_1",
-        "left_alare": "nose_base_5",
-        "right_exocanthion": "right_eye_1",
-        "right_endocanthion": "right_eye_4",
-        "left_endocanthion": "left_eye_1",
-        "left_exocanthion": "left_eye_4",
-        "right_cheilion": "outer_lip_1",
-        "left_cheilion": "outer_lip_7",
-        "labiale_superius": "outer_lip_4",
-        "labiale_inferius": "outer_lip_10",
-        "stomion": "inner_lip_3",
-        "gnathion": "jaw_9",
-        "menton": "jaw_9",
-    }
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,6 +83,14 @@ class Template:
             raise ValueError(f"{', '.join(wrong)} must have one row for each of the {count} vertices")
         if len(self.faces) != LEVEL_COUNT or self.counts[-1] != count:
             raise ValueError(f"expected {LEVEL_COUNT} levels of faces, the finest one using all {count} vertices")
+        if any(level.min() < 0 for level in self.faces) or list(self.counts) != sorted(self.counts):
+            raise ValueError("the faces of some level name vertices that are not there")
+        ends = {"mirror": count, "region": len(self.region_names)}
+        named = {name: (rows[name], end) for name, end in ends.items()}
+        named["landmarks"] = (np.array([*self.landmarks.values()], np.int64), count)
+        wrong = [name for name, (k, end) in named.items() if len(k) and not 0 <= k.min() <= k.max() < end]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} name what is not there")
 
     @functools.cached_property
     def counts(self) -> tuple[int, ...]:
@@ -156,7 +130,7 @@ class Template:
         Raises
         ------
         ValueError
-            When the name is unknown; the message lists the nearest names.
+            When the name is unknown; the message lists the nearest names and all that are known.
 
         Examples
         --------
@@ -166,9 +140,7 @@ class Template:
         """
         full = LANDMARK_ALIASES.get(name, name)
         if full not in self.landmarks:
-            known = [*self.landmarks, *LANDMARK_ALIASES]
-            near = difflib.get_close_matches(name, known, n=4, cutoff=0.0)
-            raise ValueError(f"there is no landmark {name!r}; the nearest names are {', '.join(near)}")
+            raise ValueError(unknown_landmark(name))
         return self.landmarks[full]
 
     def prolong(
@@ -288,8 +260,9 @@ def _read(folder: Path) -> Template:
 
 def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Template:
     names = description["landmark_names"]
+    check_finite(arrays, "vertices", "uv")
     masks = {name.removeprefix("mask_"): value for name, value in arrays.items() if name.startswith("mask_")}
-    return Template(
+    template = Template(
         vertices=arrays["vertices"],
         faces=tuple(arrays[f"faces_{level}"] for level in range(LEVEL_COUNT)),
         mirror=arrays["mirror"],
@@ -299,3 +272,8 @@ def _from_arrays(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> 
         landmarks=dict(zip(names, arrays["landmarks"].tolist(), strict=True)),
         masks=masks,
     )
+    for level in range(FINEST_LEVEL):
+        made, counts = len(unique_edges(template.faces[level])[0]), template.counts
+        if counts[level] + made != counts[level + 1]:
+            raise ValueError(f"level {level + 1} is not level {level} with a vertex on each edge")
+    return template

@@ -7,16 +7,18 @@ little (see `relax`), and lays it onto the scan.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from facecom.completion import COMPLETION, CompletionState, FaceFrameScan, Progress, Stage, known
 from facecom.completion.alignment import face_mask
 from facecom.completion.assembly import scan_to_face
+from facecom.completion.landmark_check import checked_landmarks
 from facecom.completion.stages import correspondence_finder
 from facecom.errors import FacecomError
 from facecom.geometry.mesh import Mesh
@@ -35,6 +37,9 @@ REGISTRATION = COMPLETION.without("read", "load model", "guide").up_to("uncertai
 """What registration shares with completion; `slide_stage` comes after the fit."""
 SLIDE_SHARE = 0.1
 """Of the time of a registration, about."""
+OnError = Literal["raise", "skip"]
+RESERVED_NAMES = ("report", "mean", "model")
+"""Of files that a set of registrations has beside those of its scans."""
 
 
 def register(
@@ -46,9 +51,10 @@ def register(
     seed: int = 0,
     settings: RegistrationSettings | None = None,
     relax_expression: bool = False,
+    on_error: OnError = "raise",
     progress: Progress | None = None,
 ) -> list[Registration]:
-    """Bring scans to one topology.
+    """Bring scans to one topology; all are read before the work on the first begins.
 
     Parameters
     ----------
@@ -59,19 +65,65 @@ def register(
     seed : of every random step
     settings : RegistrationSettings
     relax_expression : whether each face is brought to a neutral expression; for linear models
+    on_error : "raise" ends at the first scan that fails; "skip" leaves it out, with a warning that names it
     progress : called with the name of the scan and the share done before it
 
     Returns
     -------
-    list of Registration, one for each scan, in their order
+    list of Registration, one for each scan, in their order; with "skip" for each that could be registered
 
     Raises
     ------
     ValueError
-        When `scans` is a single scan instead of a list of them, or empty, when landmarks are not as many, or when an
-        expression is to be taken out of a model that is not linear.
+        When `scans` is a single scan instead of a list of them, or empty, when landmarks are not as many or do not
+        belong to their scan, or when an expression is to be taken out of a model that is not linear.
     ScanError, AlignmentError, FitError
         As `complete` does, with the name of the scan.
+    """
+    if on_error not in get_args(OnError):
+        raise ValueError(f"on_error must be one of {', '.join(get_args(OnError))}, got {on_error!r}")
+    results = []
+    for found in register_each(
+        scans,
+        unit=unit,
+        landmarks=landmarks,
+        model=model,
+        seed=seed,
+        settings=settings,
+        relax_expression=relax_expression,
+        progress=progress,
+    ):
+        if isinstance(found, Registration):
+            results.append(found)
+        elif on_error == "raise":
+            raise found.error
+        else:
+            warnings.warn(str(found.error), stacklevel=2)
+    return results
+
+
+@dataclass(frozen=True, eq=False)
+class FailedRegistration:
+    """A scan that could not be registered, and the error, whose sentence begins with its name."""
+
+    name: str
+    error: FacecomError | ValueError
+
+
+def register_each(
+    scans: Sequence[Any],
+    *,
+    unit: UnitChoice = "auto",
+    landmarks: Sequence[Mapping[str, Any] | None] | None = None,
+    model: FaceModel | None = None,
+    seed: int = 0,
+    settings: RegistrationSettings | None = None,
+    relax_expression: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Registration | FailedRegistration]:
+    """What `register` does, one scan at a time: each good one, and each that failed; those that cannot be read first.
+
+    Parameters and errors are those of `register`, but for errors of single scans, which are yielded.
     """
     if unit not in get_args(UnitChoice):
         raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
@@ -84,24 +136,47 @@ def register(
     settings, model = settings or RegistrationSettings(), model or LinearGenerator.load()
     if relax_expression and not isinstance(model, LinearGenerator):
         raise ValueError(f"an expression is taken out with a linear model, not with a {type(model).__name__}")
+    names, failed = scan_names(scans), {}
+    for k, scan in enumerate(scans):
+        try:
+            _check_readable(scan, (landmarks[k] if landmarks else None) or {})
+        except (FacecomError, ValueError) as error:
+            failed[k] = FailedRegistration(names[k], _named(names[k], error))
+            yield failed[k]
     pipeline = REGISTRATION.insert_after("fit", slide_stage(settings))
     moves = ExpressionBasis.load() if relax_expression else None
-    results = []
-    for k, (scan, name) in enumerate(zip(scans, scan_names(scans), strict=True)):
+    for k, (scan, name) in enumerate(zip(scans, names, strict=True)):
+        if k in failed:
+            continue
         if progress:
             progress(name, k / len(scans))
-        named = (landmarks[k] if landmarks else None) or {}
         try:
+            named = checked_landmarks(landmarks[k] if landmarks else None)
             start = CompletionState(
                 raw=as_mesh(scan), unit=unit, landmarks=named, model=model, seed=seed, settings=settings.completion
             )
             found = _registration(name, pipeline.run(start), settings)
             if moves is not None and isinstance(model, LinearGenerator):
                 found = _neutral(found, model, moves, settings)
-            results.append(found)
-        except FacecomError as error:
-            raise type(error)(f"{name}: {error}") from error
-    return results
+        except (FacecomError, ValueError) as error:
+            yield FailedRegistration(name, _named(name, error))
+        else:
+            yield found
+
+
+def _check_readable(scan: Any, landmarks: Mapping[str, Any]) -> None:
+    """Read a file and drop it: the last of many scans is not to fail after an hour for a slip in its name."""
+    checked_landmarks(landmarks)
+    if isinstance(scan, str | os.PathLike):
+        as_mesh(scan)
+
+
+def _named(name: str, error: FacecomError | ValueError) -> FacecomError | ValueError:
+    """The same error, its sentence with the name of the scan."""
+    kind = type(error) if isinstance(error, FacecomError) else ValueError
+    named = kind(f"{name}: {error}")
+    named.__cause__ = error
+    return named
 
 
 def _is_arrays(scans: Sequence[Any]) -> bool:
@@ -119,14 +194,14 @@ def scan_names(scans: Sequence[Any]) -> list[str]:
     >>> scan_names(["a/face.ply", "b/face.ply", None])
     ['face', 'face_2', 'scan_3']
     """
-    names: list[str] = []
+    names: list[str] = list(RESERVED_NAMES)
     for k, scan in enumerate(scans, start=1):
         stem = Path(scan).stem if isinstance(scan, str | os.PathLike) else f"scan_{k}"
         twin, name = 2, stem
         while name in names:
             name, twin = f"{stem}_{twin}", twin + 1
         names.append(name)
-    return names
+    return names[len(RESERVED_NAMES) :]
 
 
 def slide_stage(settings: RegistrationSettings) -> Stage:

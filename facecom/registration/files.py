@@ -8,7 +8,7 @@ from typing import Any
 
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.io.files import write_mesh
-from facecom.registration.landmarks import write_landmarks
+from facecom.io.landmark_writers import write_landmarks
 
 LANDMARK_ENDINGS = ("csv", "json", "mrk.json")
 

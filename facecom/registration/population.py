@@ -20,6 +20,8 @@ SETTLED = 1e-6
 """The mean of a set has settled when a round moves it by less than this share of a face's size."""
 LEAST_SCALE = 1e-6
 """Modes smaller than this share of the largest are rounding."""
+FEW_FACES = 10
+"""Fewer faces than this span too few others to complete a stranger's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,19 @@ def _size(face: Floats, weights: Floats | None) -> float:
     """Root mean square distance from the centre."""
     centre = np.average(face, axis=0, weights=weights)
     return float(np.sqrt(np.average(np.sum((face - centre) ** 2, axis=1), weights=weights)))
+
+
+def default_base_share(faces: int) -> float:
+    """Share of the base model's variance that a model of so many faces keeps where nobody says otherwise.
+
+    Nearly all with few faces, none from `FEW_FACES` on.
+
+    Examples
+    --------
+    >>> default_base_share(3), default_base_share(20)
+    (0.7, 0.0)
+    """
+    return max(0.0, 1.0 - faces / FEW_FACES)
 
 
 def linear_model(

@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from facecom.commands.running import read_landmarks
 from facecom.errors import CheckpointError
 from facecom.geometry.correspondence import Correspondences, OrientedSurface
 from facecom.geometry.transform import Similarity, rotation_from_vector
+from facecom.io.landmarks import read_landmarks
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL

@@ -12,9 +12,11 @@ from facecom.completion import AcceptanceThresholds, CompletionSettings
 from facecom.errors import FitError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import read_scan_file
+from facecom.io.files import read_scan_file, write_mesh
+from facecom.model.checkpoint import load_model
 from facecom.model.linear.generator import LinearGenerator
 from facecom.registration import RegistrationSettings, write_registrations
+from facecom.registration.correspondence import scan_names
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,9 @@ def test_all_files_of_a_set_are_written(registered, model, tmp_path):
     np.testing.assert_allclose(stored["sigma_mm"], registered[1].sigma_mm, rtol=1e-5)
     assert written["scans"]["scan_2"]["verdict"] == registered[1].verdict
     assert written["scans"]["third"]["warnings"] == ["a word"]
+    assert made.description["base_share"] == pytest.approx(0.7)
+    with pytest.raises(ValueError, match="no registrations"):
+        write_registrations([], tmp_path)
 
 
 @pytest.mark.parametrize("scans", ["scan.ply", [], Mesh(np.eye(3), [[0, 1, 2]]), (np.eye(3), np.array([[0, 1, 2]]))])
@@ -159,6 +164,87 @@ def test_the_command_line_writes_nothing_when_a_scan_cannot_be_read(tmp_path, ca
     (tmp_path / "bad.ply").write_text("no mesh")
     assert main(["register", str(tmp_path / "bad.ply"), "--out", str(tmp_path / "out")]) == 2
     assert "bad" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+ONE_TRIANGLE = Mesh(np.eye(3), [[0, 1, 2]])
+
+
+def test_files_are_read_before_any_work(tmp_path, scans):
+    """The second of two scans is missing: the first is not begun."""
+    calls = []
+    with pytest.raises(facecom.ScanError, match=r"gone: .*gone\.ply does not exist"):
+        facecom.register([scans[0].scan, tmp_path / "gone.ply"], progress=lambda *call: calls.append(call))
+    assert calls == []
+
+
+def test_what_fails_is_left_out_with_a_warning_when_asked(tmp_path):
+    (tmp_path / "bad.ply").write_text("no mesh")
+    with pytest.warns(UserWarning) as told:
+        assert facecom.register([ONE_TRIANGLE, tmp_path / "bad.ply"], on_error="skip") == []
+    assert [str(one.message).split(":")[0] for one in told] == ["bad", "scan_1"]
+    with pytest.raises(ValueError, match="raise, skip"):
+        facecom.register([ONE_TRIANGLE], on_error="ignore")
+
+
+def test_landmarks_that_do_not_belong_to_a_scan_name_it(scans):
+    with pytest.raises(ValueError, match=r"scan_1: landmark jaw_9 must be three finite numbers"):
+        facecom.register([scans[0].scan], landmarks=[{"jaw_9": [0, np.nan, 0]}])
+
+
+def test_names_of_scans_stay_clear_of_the_files_of_the_set():
+    assert scan_names(["report.ply", "a/model.ply", "mean.obj", "report.obj"]) == [
+        "report_2",
+        "model_2",
+        "mean_2",
+        "report_3",
+    ]
+
+
+@pytest.mark.slow
+def test_the_command_line_keeps_the_good_ones_and_lists_the_bad(tmp_path, scans, icosphere, capsys):
+    write_mesh(tmp_path / "good.ply", scans[1].scan)
+    write_mesh(tmp_path / "ball.ply", icosphere(4, radius=90.0))
+    (tmp_path / "bad.ply").write_text("no mesh")
+    files = [str(tmp_path / f"{name}.ply") for name in ("bad", "ball", "good", "gone")]
+    assert main(["register", *files, "--out", str(tmp_path / "out"), "--unit", "mm", "--quiet"]) == 4
+    said = capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert list(report["scans"]) == ["good"] and set(report["failed"]) == {"bad", "ball", "gone"}
+    for name, sentence in report["failed"].items():
+        assert sentence.startswith(name) and f"failed: {sentence}" in said
+    assert "3 of 4 scans failed" in said and "good: registered" in said
+    assert {p.name for p in (tmp_path / "out").glob("*.ply")} == {"good.ply", "mean.ply"}
+
+
+@pytest.mark.slow
+def test_a_registered_set_trains_a_network_that_knows_how_few_its_faces_were(
+    registered, model, scans, tmp_path, capsys
+):
+    """register -> train -> complete --model: three faces, in metres and in millimetres, in poses of their own."""
+    turned = replace(registered[0], name="third")
+    write_registrations([*registered, turned], tmp_path / "set", model=model)
+    sizes = ["--code", "4", "--epochs", "1", "--faces", "24", "--quiet"]
+    assert main(["train", str(tmp_path / "set"), "--out", str(tmp_path / "net"), *sizes]) == 0
+    assert "3 faces" in (said := capsys.readouterr().out) and "70% of the shipped model's variance" in said
+    trained = load_model(tmp_path / "net")
+    assert trained.description["faces"] == 3
+    mean = np.mean([result.in_face_frame for result in registered], axis=0)
+    count = trained.template.counts[2]
+    assert np.abs(trained.template.vertices[:count] - mean[:count]).mean() < 3.0
+    write_mesh(tmp_path / "scan.ply", scans[1].scan)
+    options = ["--model", str(tmp_path / "net"), "--out", str(tmp_path / "done"), "--quiet"]
+    status, said = main(["complete", str(tmp_path / "scan.ply"), *options]), capsys.readouterr().err
+    assert status == 0 or (status == 3 and "made of 3 faces" in said and "look like a face" not in said)
+
+
+@pytest.mark.parametrize("names", [["bad"], ["bad", "gone"]], ids=len)
+def test_when_all_fail_nothing_is_written(tmp_path, names, capsys):
+    (tmp_path / "bad.ply").write_text("no mesh")
+    files = [str(tmp_path / f"{name}.ply") for name in names]
+    assert main(["register", *files, "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and all(name in said.err for name in names)
     assert not (tmp_path / "out").exists()
 
 

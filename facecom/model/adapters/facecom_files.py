@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,18 @@ from torch import Tensor
 
 from facecom.errors import CheckpointError, need
 from facecom.geometry.mesh import Floats, Ints, read_only
+from facecom.io.arrays import read_npz
+from facecom.io.regular_files import regular_bytes
 from facecom.model.adapters.facecom_network import FaceComDecoder
 from facecom.model.adapters.source import fan_triangles
-from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
+from facecom.model.storage import (
+    MOST_FILE_BYTES,
+    StorageFormat,
+    check_widths,
+    checkpoint_errors,
+    read_stored,
+    write_stored,
+)
 
 KIND = StorageFormat("facecom-cvpr2024-decoder", 1)
 CREDIT = "FaceCom (dragonylee/FaceCom, CVPR 2024), MIT licence"
@@ -95,9 +105,10 @@ class FaceComSource:
         with checkpoint_errors(folder, kind=KIND):
             steps = range(len(text["wide"]) - 1)
             around, ups = ([_stored(arrays, f"{name}_{k}") for k in steps] for name in ("around", "up"))
-            decoder = FaceComDecoder(text["code"], text["wide"], text["narrow"], around=around, ups=ups)
             prefix = "network."
             state = {k[len(prefix) :]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
+            _check_sizes(text, state, around=around, ups=ups, vertices=len(arrays["offset"]))
+            decoder = FaceComDecoder(text["code"], text["wide"], text["narrow"], around=around, ups=ups)
             decoder.load_state_dict(state)
             return cls(decoder, arrays["triangles"], arrays["offset"], arrays["scale"])
 
@@ -105,8 +116,23 @@ class FaceComSource:
 def _stored(arrays: dict[str, np.ndarray], name: str) -> Tensor:
     index, values = torch.from_numpy(arrays[f"{name}.index"]), torch.from_numpy(arrays[f"{name}.values"])
     return torch.sparse_coo_tensor(
-        index, values, tuple(arrays[f"{name}.shape"].tolist()), check_invariants=False
+        index, values, tuple(arrays[f"{name}.shape"].tolist()), check_invariants=True
     ).coalesce()
+
+
+def _check_sizes(
+    text: dict[str, Any], state: dict[str, Tensor], *, around: list[Tensor], ups: list[Tensor], vertices: int
+) -> None:
+    """Refuse matrices and widths that do not belong together, before memory is taken for them."""
+    widths = [*text["wide"], *text["narrow"], text["code"]]
+    check_widths(**{f"width {k + 1}": width for k, width in enumerate(widths)})
+    counts = [vertices, *(matrix.shape[1] for matrix in ups)]
+    fits = all(matrix.shape[0] == count for matrix, count in zip(ups, counts[:-1], strict=True))
+    fits &= all(matrix.shape == (count, count) for matrix, count in zip(around, counts[:-1], strict=True))
+    if not ups or not fits or counts != sorted(counts, reverse=True):
+        raise ValueError("its levels do not follow one another")
+    if state["decoder_local_lin.weight"].shape != (text["narrow"][-1] * vertices, text["code"]):
+        raise ValueError("its local branch has another size than its description says")
 
 
 def convert_facecom(
@@ -130,10 +156,10 @@ def convert_facecom(
     state, scales = _tensors(Path(decoder)), _tensors(Path(norm))
     triangles = _ply_triangles(Path(template))
     try:
-        with np.load(levels, allow_pickle=False) as stored:
-            steps = sum(name.startswith("up_") for name in stored.files)
-            ups = [_dense(stored[f"up_{k}"]) for k in range(steps)]
-            around = [self_and_neighbour_average(stored[f"edges_{k}"], ups[k].shape[0]) for k in range(steps)]
+        stored = read_npz(regular_bytes(levels, most_bytes=MOST_FILE_BYTES))
+        steps = sum(name.startswith("up_") for name in stored)
+        ups = [_dense(stored[f"up_{k}"]) for k in range(steps)]
+        around = [self_and_neighbour_average(stored[f"edges_{k}"], ups[k].shape[0]) for k in range(steps)]
         wide, narrow = (_widths(state, branch, steps) for branch in ("global", "local"))
         network = FaceComDecoder(state["decoder_lin.weight"].shape[1], wide, narrow, around=around, ups=ups)
         network.load_state_dict(state)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Floats, Ints
+from facecom.io.arrays import read_npz
+from facecom.io.regular_files import regular_bytes
 from facecom.model.adapters.source import LinearSource, fan_triangles
+from facecom.model.storage import MOST_FILE_BYTES
 
 ICT_CREDIT = "ICT-FaceKit (USC Institute for Creative Technologies), MIT licence"
 MM_PER_CM, M = 10.0, 1000.0
@@ -100,14 +101,13 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             from safetensors.numpy import load
 
             try:
-                return dict(load(path.read_bytes()))
+                return dict(load(regular_bytes(path, most_bytes=MOST_FILE_BYTES)))
             except SafetensorError as error:
                 raise CheckpointError(f"{path}: damaged, not a safetensors file ({error})") from error
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
-            return {name: found[name] for name in found.files if found[name].dtype != object}
+        return read_npz(regular_bytes(path, most_bytes=MOST_FILE_BYTES))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, MemoryError) as error:
         raise CheckpointError(f"{path}: not an npz file of plain arrays ({error}); {HOW_TO_CONVERT}") from error
 
 

@@ -16,7 +16,7 @@ from facecom.geometry.transform import Similarity
 from facecom.model.adapters.source import LinearSource, SourceModel, mean_mesh
 from facecom.model.encoding import encode
 from facecom.model.sampling import sample_mesh
-from facecom.model.storage import StorageFormat, checkpoint_errors, write_stored
+from facecom.model.storage import StorageFormat, check_finite, checked_csr, checkpoint_errors, write_stored
 from facecom.model.template import COARSEST_LEVEL, FINEST_LEVEL, SHAPE_LEVEL, Template, read_with_template
 
 KIND = StorageFormat("facecom-carried", 1)
@@ -156,16 +156,17 @@ class TransferredGenerator:
         arrays, text, template = read_with_template(directory, kind=KIND)
         with checkpoint_errors(directory, kind=KIND):
             source = _stored_source(Path(directory), arrays, text["credit"])
-            parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-            interpolation = sp.csr_matrix(parts, shape=(template.counts[SHAPE_LEVEL], text["vertices"]))
-            pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
             if text["vertices"] != len(source.mean):
                 raise ValueError(f"the source has {len(source.mean)} vertices, not {text['vertices']}")
+            shape = (template.counts[SHAPE_LEVEL], len(source.mean))
+            interpolation = checked_csr(arrays["data"], arrays["indices"], arrays["indptr"], shape=shape)
+            pose = Similarity(arrays["rotation"], arrays["translation"], float(arrays["scale"][0]))
         return cls(template, source, interpolation, pose)
 
 
 def _stored_source(folder: Path, arrays: dict[str, np.ndarray], credit: str) -> SourceModel:
     if "source.modes" in arrays:
+        check_finite(arrays, "source.mean", "source.modes")
         return LinearSource(arrays["source.mean"], arrays["source.triangles"], arrays["source.modes"], credit)
     from facecom.model.adapters.facecom_files import FaceComSource
 

@@ -13,7 +13,15 @@ import numpy as np
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, read_only, vertex_normals
 from facecom.model.encoding import SIGMA_MM, encode, gram_matrix
 from facecom.model.population import MIRROR
-from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, to_int16, write_stored
+from facecom.model.storage import (
+    StorageFormat,
+    check_finite,
+    check_rows,
+    checkpoint_errors,
+    read_stored,
+    to_int16,
+    write_stored,
+)
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, Template
 
 KIND = StorageFormat("facecom-linear", 1)
@@ -55,6 +63,8 @@ class LinearGenerator:
             raise ValueError(f"modes must be (M, {counts[SHAPE_LEVEL]}, 3), got {self.modes.shape}")
         if self.fields.ndim != 2 or self.fields.shape[1] != counts[FIT_LEVEL]:
             raise ValueError(f"fields must be (R, {counts[FIT_LEVEL]}), got {self.fields.shape}")
+        if self.mode_odd.shape != (len(self.modes),) or self.field_odd.shape != (len(self.fields),):
+            raise ValueError(f"parities must be ({len(self.modes)},) and ({len(self.fields)},)")
         for name, dtype in (("modes", np.float32), ("fields", np.float32), ("mode_odd", bool), ("field_odd", bool)):
             object.__setattr__(self, name, read_only(getattr(self, name), dtype))
 
@@ -223,6 +233,9 @@ def _read(folder: Path) -> LinearGenerator:
     stored, text = read_stored(folder, kind=KIND)
     template = Template.load(folder / "template") if (folder / "template").is_dir() else Template.load()
     with checkpoint_errors(folder, kind=KIND):
+        check_finite(stored, "modes", "mode_scale", "fields", "field_scale")
+        for name in ("mode", "field"):
+            check_rows(stored[f"{name}s"], stored[f"{name}_scale"], ndim=2)
         odd, field_odd = stored["mode_odd"].astype(bool), stored["field_odd"].astype(bool)
         modes = stored["modes"].astype(np.float32) * stored["mode_scale"][:, None].astype(np.float32)
         fields = stored["fields"].astype(np.float32) * stored["field_scale"][:, None].astype(np.float32)

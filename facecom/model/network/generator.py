@@ -21,8 +21,16 @@ from facecom.model.hub import hub_mixin, snapshot
 from facecom.model.model_card import model_card
 from facecom.model.network.mesh_network import FaceNetwork, Sizes
 from facecom.model.sampling import interpolate, sample_meshes
-from facecom.model.storage import StorageFormat, checkpoint_errors, to_int16, write_stored
-from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, read_with_template
+from facecom.model.storage import (
+    StorageFormat,
+    check_finite,
+    check_rows,
+    check_widths,
+    checkpoint_errors,
+    to_int16,
+    write_stored,
+)
+from facecom.model.template import COARSEST_LEVEL, FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL, read_with_template
 
 KIND = StorageFormat("facecom-generator", 2)
 ENCODE_STEPS = 5
@@ -159,8 +167,13 @@ class FaceGenerator(FaceNetwork, hub_mixin()):  # type: ignore[misc]
         """
         arrays, text, template = read_with_template(directory, kind=KIND)
         with checkpoint_errors(directory, kind=KIND):
-            modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
+            check_finite(arrays, *arrays)
+            check_rows(arrays["modes"], arrays["mode_scale"], ndim=2)
+            check_widths(**text["sizes"])
             sizes = Sizes(**text["sizes"])
+            if arrays["scatter.weight"].shape != (template.counts[COARSEST_LEVEL] * sizes.channels, sizes.hidden):
+                raise ValueError("its layers have other sizes than its description says")
+            modes = arrays.pop("modes") * arrays.pop("mode_scale")[:, None]
             kept = {k: v for k, v in text.items() if k not in ("format", "version", "sha256", "sizes")}
             shape, weights = (len(modes), -1, 3), arrays["weights"]
             model = cls(template, modes.reshape(shape), sizes=sizes, weights=weights, description=kept)

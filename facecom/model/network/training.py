@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,16 +72,28 @@ class TrainState:
 
 
 def train(
-    faces: Floats, template: Template, out: str | Path, *, settings: TrainSettings | None = None, resume: bool = True
+    faces: Floats,
+    template: Template,
+    out: str | Path,
+    *,
+    settings: TrainSettings | None = None,
+    resume: bool = True,
+    description: Mapping[str, Any] | None = None,
 ) -> FaceGenerator:
     """Drain `iterate_training` (same parameters and errors) and return the model that it wrote into `out`."""
-    for _ in iterate_training(faces, template, out, settings=settings, resume=resume):
+    for _ in iterate_training(faces, template, out, settings=settings, resume=resume, description=description):
         pass
     return FaceGenerator.load(out)
 
 
 def iterate_training(
-    faces: Floats, template: Template, out: str | Path, *, settings: TrainSettings | None = None, resume: bool = True
+    faces: Floats,
+    template: Template,
+    out: str | Path,
+    *,
+    settings: TrainSettings | None = None,
+    resume: bool = True,
+    description: Mapping[str, Any] | None = None,
 ) -> Iterator[TrainState]:
     """Train a generator, one state for each epoch; when it ends, `out` holds the model.
 
@@ -91,6 +103,7 @@ def iterate_training(
     template : Template
     out : folder for the model, for `state_…/` to resume from, and for `log/` that TensorBoard reads
     resume : go on from the last state of the same settings and faces, where there is one
+    description : further entries of the model's description: where its faces come from
 
     Raises
     ------
@@ -103,6 +116,7 @@ def iterate_training(
     """
     settings, folder = settings or TrainSettings(), Path(out)
     run = _TrainingRun(_on_shape_level(faces, template), template, folder, settings)
+    run.description = dict(description or {})
     try:
         first = run.resume() if resume else run.forget()
         for epoch in range(first, settings.epochs):
@@ -147,6 +161,7 @@ class _TrainingRun:
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.weights = self.accelerator.unwrap_model(self.model).weights
         self.log: SummaryWriter | None = None
+        self.description: dict[str, Any] = {}
         if self.accelerator.is_main_process:
             self.log = board.SummaryWriter(str(folder / "log"))
         self.seconds, self.processor, self.fingerprint = 0.0, 0.0, float(np.abs(faces, dtype=np.float64).sum())
@@ -241,7 +256,8 @@ class _TrainingRun:
             rows = [plain.encode_raw(part.to(self.accelerator.device)) for part in self.faces.split(ENCODED_AT_ONCE)]
         plain.calibrate(torch.cat(rows))
         minutes = {"minutes": round(self.seconds / 60, 2), "processor_minutes": round(self.processor / 60, 2)}
-        plain.description = {"training": asdict(self.settings) | {"faces": len(self.faces)} | minutes}
+        training = asdict(self.settings) | {"faces": len(self.faces)} | minutes
+        plain.description = self.description | {"training": training}
         plain.cpu().save(self.folder)
 
     def close(self) -> None:

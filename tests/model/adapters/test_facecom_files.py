@@ -1,8 +1,12 @@
 """FaceCom's own files against its published arithmetic, written out vertex by vertex."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load, save
 
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
@@ -139,3 +143,40 @@ def test_files_that_hold_more_than_tensors_are_refused(published, tmp_path):
             convert_facecom(tmp_path / name, *rest, levels=folder / "levels.npz")
     with pytest.raises(CheckpointError, match="not FaceCom"):
         convert_facecom(folder / "norm.pt", *rest, levels=folder / "levels.npz")
+
+
+def with_arrays(folder, edit):
+    """Change stored arrays, with the hash that they then ask for."""
+    path = folder / "weights.safetensors"
+    arrays = load(path.read_bytes())
+    edit(arrays)
+    data = save(arrays)
+    path.write_bytes(data)
+    text = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**text, "sha256": hashlib.sha256(data).hexdigest()}))
+
+
+HOSTILE = {
+    "index beyond": lambda a: a["up_0.index"].__setitem__((0, 0), 10**9),
+    "index below": lambda a: a["around_1.index"].__setitem__((1, 0), -3),
+    "huge level": lambda a: a["up_2.shape"].__setitem__(1, 10**12),
+    "another level": lambda a: a["around_0.shape"].__setitem__(0, 10**12),
+    "no level": lambda a: a.pop("up_1.index"),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE)
+def test_matrices_that_point_outside_are_refused(source, tmp_path, fault):
+    source.save(tmp_path)
+    with_arrays(tmp_path, HOSTILE[fault])
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        FaceComSource.load(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"code": 10**9}, {"wide": [3, 10**7, 5, 7]}, {"narrow": [3, 2]}, {"wide": "abcd"}])
+def test_sizes_that_are_not_the_weights_are_refused_before_memory_is_taken(source, tmp_path, change):
+    source.save(tmp_path)
+    text = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(text | change))
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        FaceComSource.load(tmp_path)

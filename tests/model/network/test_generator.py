@@ -206,3 +206,14 @@ def test_the_second_order_fit_finds_the_face_that_the_network_made(model):
     back = found.pose.inverse().apply(model.decode(found.code, level=2))
     start = np.linalg.norm(model.decode(np.zeros(CODE), level=2) - truth, axis=1).mean()
     assert np.linalg.norm(back - truth, axis=1).mean() < 0.2 * start
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"hidden": 10**9}, {"channels": 4000, "hidden": 4000}, {"code": -1}, {"code": "six"}]
+)
+def test_sizes_that_are_not_the_weights_are_refused_before_memory_is_taken(model, tmp_path, sizes):
+    model.save(tmp_path)
+    text = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(text | {"sizes": text["sizes"] | sizes}))
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        load_model(tmp_path)

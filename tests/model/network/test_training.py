@@ -88,7 +88,18 @@ def test_the_command_trains_on_a_folder_of_meshes(curved_faces, template, tmp_pa
     (tmp_path / "data").mkdir()
     for k, face in enumerate(curved_faces[::4]):
         write_mesh(tmp_path / "data" / f"{k}.ply", Mesh(face, template.faces[2]))
-    arguments = ["train", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--code", "2", "--epochs", "1"]
+    arguments = [
+        "train",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / "out"),
+        "--code",
+        "2",
+        "--epochs",
+        "1",
+        "--faces",
+        "12",
+    ]
     assert main(arguments) == 0
     assert FaceGenerator.load(tmp_path / "out").code_size == 2
     write_mesh(tmp_path / "data" / "z.ply", Mesh(template.vertices, template.faces[3]))
