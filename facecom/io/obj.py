@@ -98,6 +98,8 @@ def _references(rows: list[bytes], numbers: list[int]) -> tuple[Ints, Ints]:
             raise bad_line(b"f", number, "as a face, which names no vertices")
     text = b"\n".join(rows)
     slashes = rows[0].split(None, 1)[0].count(b"/")
+    if slashes == 1 and b"//" in text:  # as many slashes in all can stand where they mean something else
+        return _mixed_references(rows, numbers)
     try:
         table = np.loadtxt(text.replace(b"//", b"/0/").replace(b"/", b" ").split(b"\n"), np.int64, ndmin=2)
         corners = table.shape[1] // (slashes + 1)

@@ -50,6 +50,7 @@ def test_obj_without_a_seam_has_texture_coordinates_by_vertex_alone(written):
         "f 1//1 2//1 3//1\nf 1//1 3//1 4//1",
         "f 1/1 2/2 3/3\nf 1//1 3/3/1 4",
         "f -4 -3 -2\nf -4 -2 -1",
+        "f 1/1 2/2 3/3\nf 1//1 3 4/4",
         "f 1 2 3 4",
         "f 1 2 \\\n3\nf 1 3 4",
         "f\t1 2 3\r\nf 1 3 4\r",
