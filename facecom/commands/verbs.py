@@ -87,16 +87,17 @@ def demo(options: argparse.Namespace) -> None:
     scans = scans_in(options.scans)
     if not scans:
         raise ScanError(f"{options.scans} holds no scans; run this from the project's folder or give --scans")
+    stems = [scan.stem for scan in scans]
+    folders = [options.out / (scan.stem if stems.count(scan.stem) == 1 else scan.name) for scan in scans]
     results = {}
-    for scan in scans:
-        folder = options.out / scan.stem
+    for scan, folder in zip(scans, folders, strict=True):
         with output_folder(folder, inputs=(scan, options.model)) as partial:
             results[scan.name] = completed(scan, None, options)
             write_results(results[scan.name], partial, name=scan.name)
     print(table(results))
     print("open in a browser:")
-    for scan in scans:
-        print(f"  {options.out / scan.stem / 'report.html'}")
+    for folder in folders:
+        print(f"  {folder / 'report.html'}")
 
 
 def scans_in(folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def test_the_demo_ends_with_the_paths_of_its_reports(tmp_path, monkeypatch, caps
     """One line a scan, each the path of a page that exists."""
     scans = tmp_path / "scans"
     scans.mkdir()
-    for name in ("a.ply", "b.obj"):
+    for name in ("a.ply", "b.obj", "b.ply"):
         write_mesh(scans / name, sheet(2, 2))
     monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
     monkeypatch.setattr("facecom.commands.verbs.table", lambda results: f"table of {len(results)}")
@@ -89,10 +89,10 @@ def test_the_demo_ends_with_the_paths_of_its_reports(tmp_path, monkeypatch, caps
     )
     assert main(["demo", "--scans", str(scans), "--out", str(tmp_path / "out"), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "table of 2"
-    pages = [line.strip() for line in lines[-2:]]
-    assert pages == [str(tmp_path / "out" / stem / "report.html") for stem in "ab"]
-    assert [Path(page).read_text(encoding="utf-8") for page in pages] == ["a.ply", "b.obj"]
+    assert lines[0] == "table of 3"
+    pages = [line.strip() for line in lines[-3:]]
+    assert pages == [str(tmp_path / "out" / name / "report.html") for name in ("a", "b.obj", "b.ply")]
+    assert [Path(page).read_text(encoding="utf-8") for page in pages] == ["a.ply", "b.obj", "b.ply"]
 
 
 def test_unknown_guidance_is_refused_before_any_work(capsys):

@@ -5,6 +5,8 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facecom.errors import ScanError
 from facecom.io.landmark_names import LANDMARK_ALIASES, LANDMARK_NAMES
@@ -168,3 +170,18 @@ def test_arrays_that_are_no_points(tmp_path, what):
         assert b"6800000000" in (tmp_path / "a.npy").read_bytes()
     with pytest.raises(ScanError, match=r"a\.npy"):
         read_landmarks(tmp_path / "a.npy")
+
+
+@given(st.sampled_from(sorted(READ)), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.binary(max_size=9))
+@settings(max_examples=300)
+def test_damaged_files_are_read_or_refused_and_nothing_else(tmp_path_factory, name, start, share, put):
+    data = READ[name].encode()
+    k = int(start * len(data))
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(data[:k] + put + data[k + int(share * 20) :])
+    try:
+        found = read_landmarks(path)
+    except ScanError as error:
+        assert name in str(error) and "\n" not in str(error)
+    else:
+        assert found and all(np.isfinite(point).all() for point in found.values())
