@@ -249,7 +249,7 @@ def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
         if optional:
             return {}
         raise CheckpointError(f"{path}: is missing") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
     if not isinstance(text, dict):
         raise CheckpointError(f"{path}: holds no table")

@@ -25,7 +25,7 @@ from facecom.model.face_region import face_weights
 from facecom.model.network.generator import FaceGenerator
 from facecom.model.network.mesh_network import Sizes
 from facecom.model.principal_modes import principal_modes
-from facecom.model.storage import StorageFormat, read_stored, write_stored
+from facecom.model.storage import StorageFormat, checkpoint_errors, read_stored, write_stored
 from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 
 if TYPE_CHECKING:
@@ -236,13 +236,14 @@ class _TrainingRun:
         if text.get("settings") != same or text.get("fingerprint") != self.fingerprint:
             raise CheckpointError(f"{folder}: belongs to a run with other settings or faces; use another folder")
         plain = self.accelerator.unwrap_model(self.model)
-        for name, value in plain.named_parameters():
-            value.data.copy_(torch.from_numpy(arrays[f"model.{name}"]))
-        state = self.optimizer.state_dict()
-        state["state"] = _moments(arrays)
-        self.optimizer.load_state_dict(state)
-        self.seconds, self.processor = float(text["seconds"]), float(text["processor"])
-        return int(text["epoch"]) + 1
+        with checkpoint_errors(folder, kind=STATE):
+            for name, value in plain.named_parameters():
+                value.data.copy_(torch.from_numpy(arrays[f"model.{name}"]))
+            state = self.optimizer.state_dict()
+            state["state"] = _moments(arrays)
+            self.optimizer.load_state_dict(state)
+            self.seconds, self.processor = float(text["seconds"]), float(text["processor"])
+            return int(text["epoch"]) + 1
 
     def finish(self) -> None:
         """Calibrate the prior on the training faces and write the model."""

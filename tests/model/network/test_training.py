@@ -1,5 +1,7 @@
 """Training is deterministic, goes on after a kill as if nothing had happened, and learns what a linear model cannot."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,17 @@ def test_a_state_of_another_run_is_refused_and_fresh_begins_anew(curved_faces, t
     with pytest.raises(CheckpointError, match="other settings"):
         next(iterate_training(curved_faces + 1.0, template, tmp_path, settings=SMALL))
     assert next(iterate_training(curved_faces + 1.0, template, tmp_path, settings=SMALL, resume=False)).epoch == 0
+
+
+@pytest.mark.slow
+def test_a_state_that_lacks_an_entry_is_refused(curved_faces, template, tmp_path):
+    next(iterate_training(curved_faces, template, tmp_path, settings=SMALL))
+    path = tmp_path / "state_00000" / "model.json"
+    text = json.loads(path.read_text())
+    del text["processor"]
+    path.write_text(json.dumps(text))
+    with pytest.raises(CheckpointError, match="state_00000.*'processor'"):
+        next(iterate_training(curved_faces, template, tmp_path, settings=SMALL))
 
 
 @pytest.mark.slow
