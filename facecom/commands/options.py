@@ -50,7 +50,11 @@ def _add_complete(verbs: Any) -> None:
         example="facecom complete data/demo/nose.ply --out out/nose",
         files={**RESULT_FILES, **DETAIL_FILES},
     )
-    verb.add_argument("scan", type=Path, help="PLY, OBJ, STL, OFF, GLB, PCD or XYZ; any pose")
+    verb.add_argument(
+        "scan",
+        type=Path,
+        help="mesh or point cloud, such as PLY, OBJ, STL, GLB, PCD or XYZ (docs/files.md lists all); any pose",
+    )
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
     _add_stage_options(verb)
     _add_common_options(verb)
