@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, longest_edges
 from facecom.geometry.weld import identical_rows, weld
 from facecom.io.parsed_mesh import MAX_COORDINATE
 from facecom.scan.topology import consistent_surface
 
 DEGENERATE_HEIGHT_SHARE = 1e-7
 """Height of a face over its longest side below which it has no area: the resolution of float32."""
+SPIKE_STRETCH = 10.0
+"""A face to the origin that is so many times longer than the scan's others leads to an invalid pixel: depth cameras write
+0, 0, 0 where they see nothing, and some exports join those pixels with their neighbours."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class CleanReport:
     welded_vertices : at exactly the position of an earlier vertex, and joined with it
     loose_vertices : without a face, where the scan has faces
     nonfinite_faces : at such a vertex
+    spike_faces : that lead far away to a vertex at exactly 0, 0, 0, which depth cameras write for invalid pixels
     degenerate_faces : without area, or naming a vertex twice
     duplicate_faces : of the same three vertices as an earlier face
     stretched_faces : much longer than the edges around them, removed where that was asked for
@@ -45,6 +49,7 @@ class CleanReport:
     welded_vertices: int = 0
     loose_vertices: int = 0
     nonfinite_faces: int = 0
+    spike_faces: int = 0
     degenerate_faces: int = 0
     duplicate_faces: int = 0
     stretched_faces: int = 0
@@ -112,6 +117,7 @@ def clean_scan(
         return _result(scan, kept, to_first, np.zeros((0, 3), np.int64), np.zeros(0, np.int64), counts)
     left = _RemainingFaces(to_first[scan.faces], counts)
     left.drop("nonfinite_faces", np.asarray(~finite[scan.faces].all(axis=1)))
+    left.drop("spike_faces", _spikes(scan.vertices, left.faces))
     floating, counts["floating_components"] = _floating_faces(scan.vertices, left.faces, min_faces, min_area_share)
     counts["floating_vertices"] = len(np.unique(left.faces[floating]))
     left.drop("floating_faces", floating)
@@ -145,6 +151,18 @@ def _named(faces: Ints, count: int) -> Bools:
     out = np.zeros(count, bool)
     out[faces] = True
     return out
+
+
+def _spikes(vertices: Floats, faces: Ints) -> Bools:
+    """Faces (F,) that join an invalid pixel at the origin with the surface, far away."""
+    at_origin = (vertices == 0.0).all(axis=1)
+    spikes = np.zeros(len(faces), bool)
+    touching = at_origin[faces].any(axis=1)
+    if not touching.any() or touching.all():
+        return spikes
+    length = longest_edges(vertices, faces)
+    spikes[touching] = length[touching] > SPIKE_STRETCH * np.median(length[~touching])
+    return spikes
 
 
 def _first_at_position(vertices: Floats, finite: Bools) -> Ints:

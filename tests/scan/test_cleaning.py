@@ -205,3 +205,22 @@ def test_whatever_comes_in_a_manifold_comes_out_and_the_maps_hold(seed):
     assert (np.linalg.norm(face_cross(clean.mesh.vertices, faces), axis=1) > 0).all()
     again = clean_scan(clean.mesh, min_faces=0)
     assert changes(again) == {}
+
+
+def test_spikes_to_an_invalid_pixel_at_the_origin_are_dropped(icosphere):
+    """A depth frame far from the camera, some of whose triangles lead to pixels without depth."""
+    ball = icosphere(3)
+    front = ball.submesh((ball.vertices[ball.faces][..., 2] < 0.2).all(axis=1))[0]
+    vertices = np.concatenate([50.0 * front.vertices + [10.0, -20.0, 600.0], np.zeros((1, 3))])
+    origin = len(vertices) - 1
+    spikes = np.array([[0, 1, origin], [5, 9, origin], [20, origin, 31]])
+    cleaned = clean_scan(Mesh(vertices, np.concatenate([front.faces, spikes])))
+    assert cleaned.report.spike_faces == 3
+    assert len(cleaned.mesh.faces) == len(front.faces)
+
+
+def test_a_vertex_of_the_surface_may_lie_at_the_origin(icosphere):
+    ball = icosphere(3)
+    moved = ball.with_vertices(50.0 * (ball.vertices - ball.vertices[7]))
+    assert (moved.vertices == 0).all(axis=1).any()
+    assert clean_scan(moved).report.spike_faces == 0
