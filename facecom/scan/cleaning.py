@@ -18,8 +18,8 @@ from facecom.scan.topology import consistent_surface
 DEGENERATE_HEIGHT_SHARE = 1e-7
 """Height of a face over its longest side below which it has no area: the resolution of float32."""
 SPIKE_STRETCH = 10.0
-"""A face to the origin that is so many times longer than the scan's others leads to an invalid pixel: depth cameras write
-0, 0, 0 where they see nothing, and some exports join those pixels with their neighbours."""
+"""A face to the origin that is so many times longer than the scan's others leads to an invalid pixel: depth cameras
+write 0, 0, 0 where they see nothing, and some exports join those pixels with their neighbours."""
 
 
 @dataclass(frozen=True)
