@@ -111,6 +111,10 @@ dist: setup
 	  $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check -c constraints.txt dist/*.whl
 	cd build && clean/bin/facecom --version && clean/bin/facecom demo --scans ../data/demo --out demo --quiet
+	# The sdist holds all that a build needs: it is built and installed there in the wheel's place.
+	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check --no-deps --force-reinstall \
+	  --no-build-isolation dist/*.tar.gz
+	cd build && clean/bin/facecom sample --number 1 --level 0 --out sample
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py $(BENCH)
