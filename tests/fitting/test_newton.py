@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from facecom.fitting.fit import fit, iterate_fit
 from facecom.fitting.newton import FitProblem, newton_steps
@@ -131,3 +132,18 @@ def test_trusted_weights_of_zero_take_vertices_out(dome, dome_scan, dome_setting
         for mesh in (clean, dented)
     )
     np.testing.assert_allclose(one.code, two.code, atol=1e-6)
+
+
+def test_comparing_the_sides_adds_information_and_takes_none(dome, scan, dome_settings):
+    """From the same start, the information with the mirror less that without it has no negative direction."""
+    stage = replace(dome_settings.stages[0], iterations=1)
+    once = replace(dome_settings, stages=(stage,))
+    vertices = dome.decode(np.zeros(3), level=0)
+    mirror = cKDTree(vertices[:, :2]).query(vertices[:, :2] * [-1.0, 1.0])[1]
+    precisions = [
+        next(newton_steps(FitProblem(scan, dome, once, mirror=sides), Similarity()))[0].precision
+        for sides in (None, mirror)
+    ]
+    added = np.linalg.eigvalsh(precisions[1] - precisions[0])
+    assert added.max() > 1.0
+    assert added.min() > -1e-6 * added.max()
