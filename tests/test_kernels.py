@@ -12,6 +12,8 @@ SCRIPT = """
 import numpy as np
 from facecom import AlignmentError, FitError, Mesh, complete
 
+pytestmark = pytest.mark.slow
+
 
 def grid(shape, rows=60, columns=60):
     u, v = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")

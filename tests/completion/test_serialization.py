@@ -15,6 +15,8 @@ from facecom.model.linear.generator import LinearGenerator
 from facecom.skin.detail import Detail
 from facecom.skin.noise_bands import BandReport
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():

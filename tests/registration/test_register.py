@@ -18,6 +18,8 @@ from facecom.model.linear.generator import LinearGenerator
 from facecom.registration import RegistrationSettings, write_registrations
 from facecom.registration.correspondence import scan_names
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():
