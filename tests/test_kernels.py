@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 KERNELS = ("Nehalem", "Haswell", "Zen")  # SSE, AVX2 and AMD's: any x86-64 of the last ten years runs them
 SCRIPT = """
 import numpy as np
 from facecom import AlignmentError, FitError, Mesh, complete
-
-pytestmark = pytest.mark.slow
 
 
 def grid(shape, rows=60, columns=60):
