@@ -16,7 +16,7 @@ from xml.parsers import expat
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, refuse_doctype
 
 MAX_MODEL_BYTES = 300_000_000
 """Size of the unpacked XML at most: some four million vertices and their triangles."""
@@ -111,7 +111,7 @@ def _parsed(text: bytes) -> _Model:
     model = _Model()
     parser = expat.ParserCreate(namespace_separator="}")
     parser.StartElementHandler = model.start
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(text, True)
     except (expat.ExpatError, ValueError, KeyError) as error:
@@ -120,10 +120,6 @@ def _parsed(text: bytes) -> _Model:
         reason = f"{type(error).__name__}: {str(error)[:60]}"
         raise FileFormatError(f"holds no readable 3D model ({reason}); export it again") from None
     return model
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise FileFormatError("declares a document type, which no scan needs; export it again")
 
 
 def _transform(words: str | None) -> Floats:

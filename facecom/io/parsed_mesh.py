@@ -53,6 +53,11 @@ def cut_short(what: str, declared: int, found: int) -> FileFormatError:
     )
 
 
+def refuse_doctype(*_: object) -> None:
+    """Refuse a file of XML that declares a document type, through which entities could grow; a handler of expat."""
+    raise FileFormatError("declares a document type, which no scan needs; export it again")
+
+
 def check_mixed(count: int) -> None:
     """Refuse more polygons of different sizes than are read one by one."""
     if count > MAX_MIXED_POLYGONS:

@@ -14,7 +14,7 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, triangulate
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, refuse_doctype, triangulate
 from facecom.io.vtk_legacy import corners_of_offsets
 
 MAX_ARRAY_BYTES = 2**27
@@ -136,16 +136,12 @@ def _parsed(text: bytes) -> _Document:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = document.start, document.end
     parser.CharacterDataHandler = document.text
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise FileFormatError(f"is no XML of VTK ({str(error)[:60]}); copy or export it again") from None
     return document
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise FileFormatError("declares a document type, which no scan needs; export it again")
 
 
 def _piece(piece: dict[str, _Array], root: dict[str, str], appended: _Stream) -> tuple[NDArray, NDArray]:

@@ -17,23 +17,6 @@ from facecom.io.writers import ply_bytes
 EXACT = (".ply", ".obj", ".off")
 
 
-OBJ = """# a square with a texture seam
-mtllib square.mtl
-v 0.1 0 0
-v 1 0 0
-v 1 1 0
-v 0 1 0
-vt 0 0
-vt 1 0
-vt 1 1
-vt 0 1
-vt 0.5 0.5
-vn 0 0 1
-f 1/1/1 2/2/1 3/3/1
-f 1/5/1 3/3/1 4/4/1
-"""
-
-
 @pytest.mark.parametrize("extension", WRITABLE)
 def test_a_mesh_comes_back_in_its_order_from_every_format(tmp_path, ball, extension):
     path = tmp_path / f"ball{extension}"
