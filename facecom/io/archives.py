@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import posixpath
 import zipfile
-import zlib
 from array import array
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -25,7 +24,6 @@ MAX_GROWTH = 100
 MAX_PARTS, MAX_DEPTH, MAX_VERTICES = 2_000, 20, 8_000_000
 """Meshes that are put together at most, objects within objects, and vertices of them all."""
 _DEFAULT_MODEL = "3D/3dmodel.model"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, KeyError)
 
 
 @dataclass(eq=False)
@@ -99,7 +97,7 @@ def _model_text(data: bytes) -> bytes:
                 text = member.read(most + 1)
     except FileFormatError:
         raise
-    except _BROKEN as error:
+    except Exception as error:  # zlib, lzma, an unknown compression, encryption: zipfile has no one family
         raise FileFormatError(f"is no readable archive ({str(error)[:60]}); export it again") from None
     if len(text) > most:
         raise FileFormatError(f"unpacks to more than {most:,} bytes; decimate the mesh")

@@ -30,9 +30,9 @@ def model(resources: str, build: str) -> str:
 SELF = '<object id="1"><components><component objectid="1"/></components></object>'
 
 
-def archive(text: str | bytes, name: str = "3D/3dmodel.model") -> bytes:
+def archive(text: str | bytes, name: str = "3D/3dmodel.model", *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(stream, "w", packing) as packed:
         packed.writestr("[Content_Types].xml", "<Types/>")
         packed.writestr(name, text)
     return stream.getvalue()
@@ -118,3 +118,11 @@ def test_a_damaged_archive_is_refused(share, refused):
     refused("a.3mf", data[: int(share * len(data))])
     middle = data.index(b"3dmodel.model") + 40
     refused("b.3mf", data[:middle] + bytes(8) + data[middle + 8 :])
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_within_any_packing_is_refused(packing, refused):
+    data = archive(model(mesh_object(1), '<item objectid="1"/>'), packing=packing)
+    begin = data.index(b"3dmodel.model") + len("3dmodel.model")
+    for place in range(begin + 9, begin + 100):  # behind the properties that LZMA begins with
+        refused("a.3mf", data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
