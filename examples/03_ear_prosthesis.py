@@ -14,7 +14,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_meshes
-from facecom.prosthesis.defect.regions import region_mask
+from facecom.completion.regions import region_mask
 
 OUT = Path("out/ear_prosthesis")
 GRID_MM = 0.7  # tests: 1.4

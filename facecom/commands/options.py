@@ -200,6 +200,17 @@ def _add_stage_options(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--guidance", type=_guidance, metavar="HOW", default="auto", help=guidance)
     _add_detail_option(verb, "skin relief on the made-up part")
+    _add_mark_options(verb)
+
+
+def _add_mark_options(verb: argparse.ArgumentParser) -> None:
+    forms = (
+        "a painted mesh or cloud, JSON, an image in the texture's coordinates, attribute:NAME, color:RRGGBB or a region"
+    )
+    missing = f"what of the scan is no face, such as a wound's bed: auto (it is looked for), none, or {forms}"
+    verb.add_argument("--missing", metavar="MARKS", action="append", help=missing)
+    verb.add_argument("--doubted", metavar="MARKS", action="append", help=f"skin not to be believed, swelling: {forms}")
+    verb.add_argument("--no-snap", action="store_true", help="leave borders of marks where they were painted")
 
 
 def _add_detail_option(verb: argparse.ArgumentParser, about: str) -> None:

@@ -7,10 +7,18 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from facecom.completion import Completion
+
+
+class MarkOptions(TypedDict):
+    """The options of `complete` that are about marks."""
+
+    missing: Any
+    doubted: Any
+    snap_marks: bool
 
 
 def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse.Namespace) -> Completion:
@@ -32,10 +40,21 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
             model=model,
             detail=getattr(options, "detail", None) or "none",
             seed=options.seed,
+            **mark_options(options),
             progress=bar.show,
         )
     finally:
         bar.close()
+
+
+def mark_options(options: argparse.Namespace) -> MarkOptions:
+    """What `complete` is told of the scan's marks."""
+    missing, doubted = getattr(options, "missing", None), getattr(options, "doubted", None)
+    return {
+        "missing": "auto" if not missing else missing[0] if len(missing) == 1 else missing,
+        "doubted": doubted,
+        "snap_marks": not getattr(options, "no_snap", False),
+    }
 
 
 BAR_WIDTH = 24

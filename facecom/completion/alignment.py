@@ -49,29 +49,81 @@ def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, s
     return scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
 
 
-def scan_of(mesh: Mesh, unit: str, mm_per_unit: float, *, removed: CleanReport, settings: CompletionSettings) -> Scan:
+def scan_of(
+    mesh: Mesh,
+    unit: str,
+    mm_per_unit: float,
+    *,
+    removed: CleanReport,
+    settings: CompletionSettings,
+    doubted: Bools | None = None,
+    defect: Mesh | None = None,
+) -> Scan:
     """A cleaned mesh in its own unit, ready for queries and with the coarser copy for the fit."""
-    fine, for_fit = _surfaces(Mesh(mesh.vertices * mm_per_unit, mesh.faces, colors=mesh.colors), settings)
-    return Scan(mesh, fine, for_fit, unit, mm_per_unit, False, removed)
+    doubted = np.zeros(len(mesh.faces), bool) if doubted is None else doubted
+    in_mm = Mesh(mesh.vertices * mm_per_unit, mesh.faces, colors=mesh.colors)
+    fine, for_fit = _surfaces(in_mm, doubted, settings)
+    defect = Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int64)) if defect is None else defect
+    return Scan(mesh, fine, for_fit, unit, mm_per_unit, False, removed, doubted, defect)
 
 
-def _surfaces(in_mm: Mesh, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
+def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: CompletionSettings) -> Scan:
+    """The scan without its defect, whose triangles become `Scan.defect`, and with more of it doubted.
+
+    defect, doubted : (F,) bool, triangles of `scan.mesh`
+
+    Raises
+    ------
+    ScanError
+        When next to nothing is left.
+    """
+    if not (defect.any() or doubted.any()):
+        return scan
+    if len(defect) - defect.sum() < LEAST_TRIANGLES:
+        raise ScanError("all of the scan is marked as missing; mark the defect alone, and not the face around it")
+    kept, _ = scan.mesh.submesh(~defect)
+    gone = defect.any()
+    bed = _joined(scan.defect, scan.mesh.submesh(defect)[0]) if gone else scan.defect
+    parted = scan_of(
+        kept if gone else scan.mesh,
+        scan.unit,
+        scan.mm_per_unit,
+        removed=scan.removed,
+        settings=settings,
+        doubted=(scan.doubted | doubted)[~defect],
+        defect=bed,
+    )
+    return flip_orientation(parted, settings) if scan.inside_out else parted
+
+
+def _joined(first: Mesh, second: Mesh) -> Mesh:
+    """Both meshes as one; colours only where both have them."""
+    if not len(first.faces):
+        return second
+    colors = None if first.colors is None or second.colors is None else np.concatenate([first.colors, second.colors])
+    faces = np.concatenate([first.faces, second.faces + len(first.vertices)])
+    return Mesh(np.concatenate([first.vertices, second.vertices]), faces, colors=colors)
+
+
+def _surfaces(in_mm: Mesh, doubted: Bools, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:
     """The scan ready for queries, and the coarser copy for the fit, which is the same where the scan is coarse."""
     some = in_mm.faces[:: max(1, len(in_mm.faces) // SPACING_SAMPLE)]
     spacing = float(np.median(np.linalg.norm(in_mm.vertices[some[:, 0]] - in_mm.vertices[some[:, 1]], axis=1)))
-    coarse = (
-        in_mm
-        if spacing > COARSE_SHARE * settings.fit_cell_mm
-        else cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)[0]
-    )
-    fine = OrientedSurface(in_mm)
-    return fine, fine if coarse is in_mm else OrientedSurface(coarse)
+    not_believed = np.zeros(len(in_mm.vertices), bool)
+    not_believed[in_mm.faces[doubted]] = True
+    fine = OrientedSurface(in_mm, doubted=not_believed)
+    if spacing > COARSE_SHARE * settings.fit_cell_mm:
+        return fine, fine
+    coarse, cell = cluster_vertices(in_mm, cell_mm=settings.fit_cell_mm)
+    in_cell = np.zeros(len(coarse.vertices), bool)
+    in_cell[cell[not_believed]] = True
+    return fine, OrientedSurface(coarse, doubted=in_cell)
 
 
 def flip_orientation(scan: Scan, settings: CompletionSettings) -> Scan:
     """The same scan with its triangles facing the other way."""
     flipped = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[:, ::-1], colors=scan.mm.mesh.colors)
-    fine, for_fit = _surfaces(flipped, settings)
+    fine, for_fit = _surfaces(flipped, scan.doubted, settings)
     return replace(scan, mm=fine, for_fit=for_fit, inside_out=not scan.inside_out)
 
 

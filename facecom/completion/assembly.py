@@ -12,7 +12,7 @@ from facecom.completion.state import CompletionState, FaceFrameScan, known
 from facecom.completion.types import Report
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh, face_areas
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, Template
@@ -24,6 +24,8 @@ NEAR_FACE_MM = 5.0
 """What of the scan lies farther from the completed face is hair, collar or clutter, and no residual of the face."""
 MOST_REPORTED = 40_000
 """So many vertices of the scan tell the mean distance well enough."""
+LEAST_REPORTED_MM2 = 0.5
+"""Smaller areas are rounding."""
 PACKAGES = ("facecom", "numpy", "scipy", "open3d", "torch")
 
 
@@ -116,8 +118,21 @@ def make_report(state: CompletionState) -> Report:
         warnings=stitched.warnings + state.warnings,
         detail=_detail_report(state.detail),
         guidance_mm=_guidance_change(state),
+        defect_mm2=_defect_report(state),
         parsed_share=None if state.guidance is None else dict(state.guidance.found.observed_share),
     )
+
+
+def _defect_report(state: CompletionState) -> dict[str, float]:
+    """Areas of what was not believed, mm2; none where all of the scan was."""
+    scan = known(state.scan, "clean")
+    left_out = float(face_areas(scan.defect).sum()) * scan.mm_per_unit**2
+    areas = {
+        "marked": left_out - state.found_mm2,
+        "found": state.found_mm2,
+        "doubted": float(face_areas(scan.mm.mesh) @ scan.doubted),
+    }
+    return {name: area for name, area in areas.items() if area > LEAST_REPORTED_MM2}
 
 
 def _guidance_change(state: CompletionState) -> dict[str, float] | None:

@@ -49,9 +49,9 @@ class Pipeline:
     Examples
     --------
     >>> COMPLETION.up_to("clean").names
-    ('read', 'load model', 'clean')
+    ('read', 'load model', 'read marks', 'clean')
     >>> COMPLETION.without("guide", "detail").starting_at("fit").up_to("project").names
-    ('fit', 'enter face frame', 'project')
+    ('fit', 'find defects', 'check shape', 'enter face frame', 'project')
     """
 
     stages: tuple[Stage, ...]
@@ -108,9 +108,14 @@ COMPLETION = Pipeline(
     (
         Stage("read", stages.read, 0.10),
         Stage("load model", stages.load_model, 0.10),
+        Stage("read marks", stages.read_marks),
         Stage("clean", stages.clean, 0.10),
+        Stage("apply marks", stages.apply_marks),
         Stage("align", stages.align, 0.15),
+        Stage("apply outlines", stages.apply_outlines),
         Stage("fit", stages.fit, 0.10),
+        Stage("find defects", stages.find_defects, 0.05),
+        Stage("check shape", stages.check_shape),
         Stage("guide", stages.guide, 0.05),
         Stage("enter face frame", stages.enter_face_frame),
         Stage("project", stages.project, 0.15),
@@ -132,6 +137,9 @@ class CompletionOptions(TypedDict, total=False):
     model: FaceModel | None
     guidance: GuidanceSource
     detail: DetailChoice
+    missing: Any
+    doubted: Any
+    snap_marks: bool
     seed: int
     settings: CompletionSettings | None
     pipeline: Pipeline
@@ -146,6 +154,9 @@ def complete(
     model: FaceModel | None = None,
     guidance: GuidanceSource = "auto",
     detail: DetailChoice = "none",
+    missing: Any = "auto",
+    doubted: Any = None,
+    snap_marks: bool = True,
     seed: int = 0,
     settings: CompletionSettings | None = None,
     pipeline: Pipeline = COMPLETION,
@@ -163,6 +174,13 @@ def complete(
         guide the fit; "auto" means none, which the measurements of docs/guidance.md find best
     detail : "own" makes skin relief for the hole from this person's own skin, where the scan carries any; "synthetic"
         falls back to a generic skin
+    missing : what of the scan is not the person's face, and is left out of it: the bed of a wound, a remnant to be
+        covered, a membrane over a hole, a dressing. "auto" looks for such places, "none" believes all of the scan.
+        Else marks: (N, 3) painted points, a mask (V,) of the scan's vertices, a painted mesh, `Marks`, the path of a
+        mesh, cloud or JSON, an image in the scan's texture coordinates, "attribute:NAME" of the scan's vertices,
+        "color:RRGGBB" painted on them, the name of a region such as "nose", or a list of such
+    doubted : marks on skin that is kept and not believed, such as swelling or a scar, in any of these forms
+    snap_marks : whether borders of marks move by some mm to creases and steps of depth or colour
     seed : of every random step
     settings : CompletionSettings
     pipeline : the stages, `COMPLETION` or a changed one
@@ -193,6 +211,9 @@ def complete(
         model=model,
         guidance_source=guidance,
         detail_choice=detail,
+        missing=missing,
+        doubted=doubted,
+        snap_marks=snap_marks,
         seed=seed,
         settings=settings or CompletionSettings(),
     )

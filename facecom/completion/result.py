@@ -120,6 +120,14 @@ class Completion(Convertible):
         return self.context.scan.mesh
 
     @property
+    def defect(self) -> Mesh:
+        """What the scan shows where the face is missing, such as a wound's bed, in its own frame and unit.
+
+        It was marked or found, and is no part of `scan` and `merged`. Without triangles where there is none.
+        """
+        return self.context.scan.defect
+
+    @property
     def landmarks(self) -> dict[str, Floats]:
         """Name or alias -> (3,) on the completed face, in the scan's own frame and unit."""
         return LandmarkPoints.of(self.template, self.face.vertices)
@@ -140,7 +148,7 @@ class Completion(Convertible):
         return FitContext(self.state)
 
     def save(self, directory: str | os.PathLike[str], *, keep: bool = False) -> None:
-        """Write face.ply, merged.ply, patch.ply and report.json, and with detail its mesh and maps; the folder is made.
+        """Write the meshes and report.json into a folder, which is made; defect.ply and detail where there is any.
 
         Parameters
         ----------
@@ -161,6 +169,8 @@ class Completion(Convertible):
         write_mesh(folder / "patch.ply", self.patch)
         if self.detail is not None and self.state.detail is not None:
             save_detail(folder, self.detail, self.state.detail)
+        if len(self.defect.faces):
+            write_mesh(folder / "defect.ply", self.defect)
         save_report(folder / "report.json", self.report)
         if keep:
             save_state(self.state, folder)

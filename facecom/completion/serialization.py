@@ -29,7 +29,7 @@ from facecom.scan.cleaning import CleanReport
 from facecom.skin.detail import Detail
 from facecom.skin.noise_bands import BandReport
 
-FORMAT = StorageFormat("facecom completion", 2, arrays="state.safetensors", description="state.json")
+FORMAT = StorageFormat("facecom completion", 3, arrays="state.safetensors", description="state.json")
 MESH_PARTS = ("vertices", "faces", "uv", "colors", "normals")
 
 
@@ -38,6 +38,8 @@ def save_state(state: CompletionState, directory: str | os.PathLike[str]) -> Non
     scan, fitted, projected = known(state.scan, "clean"), known(state.fit, "fit"), known(state.projection, "project")
     arrays = {
         **_mesh_arrays("scan", scan.mesh),
+        **_mesh_arrays("defect", scan.defect),
+        "doubted": scan.doubted,
         "code": fitted.code,
         "rotation": fitted.pose.rotation,
         "translation": fitted.pose.translation,
@@ -113,7 +115,15 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
 
 def _scan(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], settings: CompletionSettings) -> Scan:
     removed = CleanReport(**text["removed"])
-    made = scan_of(_mesh("scan", arrays), text["unit"], text["mm_per_unit"], removed=removed, settings=settings)
+    made = scan_of(
+        _mesh("scan", arrays),
+        text["unit"],
+        text["mm_per_unit"],
+        removed=removed,
+        settings=settings,
+        doubted=arrays["doubted"],
+        defect=_mesh("defect", arrays),
+    )
     return flip_orientation(made, settings) if text["inside_out"] else made
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from facecom.completion.marking import ScanMarks
 from facecom.completion.types import CompletionSettings, Coverage, DetailChoice, GuidanceSource, Report, Scan
 from facecom.fitting.fit import Fit
 from facecom.fitting.pose_hypotheses import PoseHypothesis
@@ -54,12 +55,15 @@ class CompletionState:
         source : the scan as the caller gave it; None once it was read
         unit, landmarks : as `complete` takes them, landmarks in the scan's own frame and unit
         guidance_source, detail_choice, seed, settings : as `complete` takes them
+        missing, doubted, snap_marks : as `complete` takes them
     Found, None until its stage ran
         raw : Mesh, as it was read; dropped once it was cleaned
+        marks : ScanMarks, what the caller says of the scan
         model : the face model
         scan : Scan, cleaned
         hypothesis : the pose that the fit starts from
         fit : Fit, pose and code
+        found_mm2 : area of the defect that was found and left out of the scan, mm2
         guidance : what images told the fit, where any did
         in_face : FaceFrameScan
         coarse_vertices : (V2, 3) mm, face frame, of the guidance level, to project in place of the fitted code's
@@ -78,12 +82,17 @@ class CompletionState:
     guidance_source: GuidanceSource = "none"
     detail_choice: DetailChoice = "none"
     seed: int = 0
+    missing: Any = "none"
+    doubted: Any = None
+    snap_marks: bool = True
     settings: CompletionSettings = field(default_factory=CompletionSettings)
     raw: Mesh | None = None
+    marks: ScanMarks = field(default_factory=ScanMarks)
     model: FaceModel | None = None
     scan: Scan | None = None
     hypothesis: PoseHypothesis | None = None
     fit: Fit | None = None
+    found_mm2: float = 0.0
     guidance: GuidanceRecord | None = None
     in_face: FaceFrameScan | None = None
     coarse_vertices: Floats | None = None

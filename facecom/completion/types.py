@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from facecom.fitting.defect_search import DefectSearchSettings
 from facecom.fitting.fit import FitSettings
 from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
 from facecom.geometry.correspondence import OrientedSurface
-from facecom.geometry.mesh import Mesh
+from facecom.geometry.mesh import Bools, Mesh
 from facecom.projection.settings import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
@@ -74,6 +75,7 @@ class CompletionSettings:
     align: AlignSettings = field(default_factory=AlignSettings)
     start: PoseHypothesisSettings = field(default_factory=PoseHypothesisSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    defects: DefectSearchSettings = field(default_factory=DefectSearchSettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
     stitch: StitchSettings = field(default_factory=StitchSettings)
@@ -131,6 +133,8 @@ class Report:
     detail : what skin relief was made, and from what; None unless asked for
     guidance_mm : how far inpainted images moved the fitted face, mean by region; None where none were used
     parsed_share : share of each class of the face parser that the scan shows, in its images; None without images
+    defect_mm2 : area of what was left out of the scan as no face: marked by the caller, found, and of skin that is
+        kept and not believed
     kind : "most likely", or how a sample or a refit came about
     """
 
@@ -154,12 +158,17 @@ class Report:
     detail: Mapping[str, Any] | None = None
     guidance_mm: Mapping[str, float] | None = None
     parsed_share: Mapping[str, float] | None = None
+    defect_mm2: Mapping[str, float] = field(default_factory=dict)
     kind: str = "most likely"
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit."""
+    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit.
+
+    doubted : (F,) bool, triangles of `mesh` that are kept, and believed by neither fit nor projection
+    defect : what the scan shows where the face is missing, such as a wound's bed, in its own unit; not part of `mesh`
+    """
 
     mesh: Mesh
     mm: OrientedSurface
@@ -168,3 +177,5 @@ class Scan:
     mm_per_unit: float
     inside_out: bool
     removed: CleanReport
+    doubted: Bools
+    defect: Mesh

@@ -22,7 +22,7 @@ from facecom.geometry.mesh import (
 from facecom.geometry.transform import Similarity
 
 INTERIOR_SHARE = 1e-3
-"""Least barycentric weight off the boundary vertices for a closest point to count as inside the surface."""
+"""Least barycentric weight off boundary and doubted vertices for a closest point to count as inside the surface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Correspondences:
     """Correspondences of N query points.
 
     points, normals : (N, 3), in the frame of the query; distance : (N,), mm;
-    valid : (N,), False on the boundary, on back sides and beyond reach.
+    valid : (N,), False on the boundary, on what is doubted, on back sides and beyond reach.
     """
 
     points: Floats
@@ -46,12 +46,13 @@ class OrientedSurface:
     ----------
     mesh : Mesh with faces, mm
     inside_out : bool, whether its triangles face inwards
+    doubted : (V,) bool, vertices on which no correspondence may rest
     """
 
-    def __init__(self, mesh: Mesh, *, inside_out: bool = False) -> None:
+    def __init__(self, mesh: Mesh, *, inside_out: bool = False, doubted: Bools | None = None) -> None:
         self.surface = Surface(mesh)
         self.normals = vertex_normals(mesh.vertices, mesh.faces) * (-1.0 if inside_out else 1.0)
-        self.on_boundary = np.zeros(len(mesh.vertices), bool)
+        self.on_boundary = np.zeros(len(mesh.vertices), bool) if doubted is None else doubted.copy()
         self.on_boundary[boundary_edges(mesh.faces).ravel()] = True
 
     @functools.cached_property

@@ -15,7 +15,7 @@ from facecom.prosthesis.defect.design_surface import DesignSurface, select_defec
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
 from facecom.prosthesis.defect.neighbourhood import Defect, Neighbourhood, neighbourhood
-from facecom.prosthesis.defect.regions import EARS, region_mask
+from facecom.completion.regions import EARS, region_mask
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.settings import DesignSettings

@@ -15,7 +15,7 @@ from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface
-from facecom.prosthesis.defect.regions import FINEST_LEVEL
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.face_kinds import INNER, SIDE, classify_faces, wall_thickness

@@ -16,7 +16,7 @@ from facecom.model.template import Template
 from facecom.prosthesis import DesignSettings, Prosthesis, design
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood, neighbourhood
-from facecom.prosthesis.defect.regions import FINEST_LEVEL, auricle, region_mask
+from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
 from facecom.prosthesis.shell.margin import cut_margin, smooth_border_surface
 from facecom.prosthesis.shell.margin_outline import ShellSurfaces, lift_off_skin

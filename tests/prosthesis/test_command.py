@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.__main__ import main
-from facecom.prosthesis.defect.regions import region_mask
+from facecom.completion.regions import region_mask
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from facecom.prosthesis import DesignSettings, design
-from facecom.prosthesis.defect.regions import region_mask
+from facecom.completion.regions import region_mask
 
 
 @pytest.mark.slow

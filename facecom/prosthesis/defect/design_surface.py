@@ -19,7 +19,7 @@ from facecom.model.template import Template
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Defect
 from facecom.prosthesis.defect.recomplete import recomplete
-from facecom.prosthesis.defect.regions import FINEST_LEVEL, auricle, region_mask
+from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.solid.clipping import clip_faces
 from facecom.provenance import Provenance
 from facecom.skin.detail import Detail

@@ -14,7 +14,7 @@ from facecom.geometry.mesh import Bools, Floats
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.design_surface import DesignSurface
-from facecom.prosthesis.defect.regions import FINEST_LEVEL
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.provenance import Provenance
 
 MIN_RING_VERTICES = 50

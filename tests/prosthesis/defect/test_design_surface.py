@@ -9,7 +9,7 @@ import pytest
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_region
-from facecom.prosthesis.defect.regions import FINEST_LEVEL, region_mask
+from facecom.completion.regions import FINEST_LEVEL, region_mask
 
 
 def test_a_design_moves_with_its_sample(template, left_ear, completion_of):

@@ -5,7 +5,7 @@ import numpy as np
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.defect.mirroring import mirror_region
-from facecom.prosthesis.defect.regions import FINEST_LEVEL
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.provenance import Provenance
 
 

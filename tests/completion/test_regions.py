@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facecom.prosthesis.defect.regions import auricle, region_mask
+from facecom.completion.regions import auricle, region_mask
 
 
 def test_regions_have_names_and_unknown_ones_are_listed(template):
