@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 import facecom
+from facecom.completion.regions import region_mask
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.sampling import sample_meshes
-from facecom.completion.regions import region_mask
 
 OUT = Path("out/ear_prosthesis")
 GRID_MM = 0.7  # tests: 1.4

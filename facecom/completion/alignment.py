@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facecom.completion.types import AcceptanceThresholds, CompletionSettings, Scan
 from facecom.errors import AlignmentError, ScanError
@@ -83,6 +84,7 @@ def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: Completio
         raise ScanError("all of the scan is marked as missing; mark the defect alone, and not the face around it")
     kept, _ = scan.mesh.submesh(~defect)
     gone = defect.any()
+    doubted = doubted | _rim(scan.mesh, defect, settings.doubted_rim_mm / scan.mm_per_unit)
     bed = _joined(scan.defect, scan.mesh.submesh(defect)[0]) if gone else scan.defect
     parted = scan_of(
         kept if gone else scan.mesh,
@@ -94,6 +96,15 @@ def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: Completio
         defect=bed,
     )
     return flip_orientation(parted, settings) if scan.inside_out else parted
+
+
+def _rim(mesh: Mesh, defect: Bools, width: float) -> Bools:
+    """Triangles (F,) beside a defect: a wound's border swells, and no mark of it is exact."""
+    if not defect.any() or width <= 0:
+        return np.zeros(len(defect), bool)
+    centres = mesh.vertices[mesh.faces].mean(axis=1)
+    near = cKDTree(centres[defect]).query(centres, distance_upper_bound=width)[0] < width
+    return np.asarray(near & ~defect)
 
 
 def _joined(first: Mesh, second: Mesh) -> Mesh:

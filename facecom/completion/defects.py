@@ -18,7 +18,7 @@ from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
 from facecom.scan.marks import filled_islands
 
 OUTER_WEIGHT = 0.2
-"""Vertices that the fit trusts less than this, ears, scalp, neck and nostrils, are no part of a defect that is found."""
+"""Vertices that the fit trusts less, ears, scalp, neck and nostrils, are no part of a defect that is found."""
 HALF = 0.5
 """A triangle belongs to what more than this share of its place on the face belongs to."""
 WEAK_MM, WEAK_SIGMA = 0.8, 1.2
@@ -42,7 +42,9 @@ class FoundDefect:
     pose: Similarity
 
 
-def find_defect(scan: Scan, model: FaceModel, code: Floats, *, pose: Similarity, settings: CompletionSettings) -> FoundDefect | None:
+def find_defect(
+    scan: Scan, model: FaceModel, code: Floats, *, pose: Similarity, settings: CompletionSettings
+) -> FoundDefect | None:
     """Where a scan shows a defect; None where all of it may be a face.
 
     Parameters
@@ -69,7 +71,7 @@ def _triangles(scan: Scan, model: FaceModel, found: Contradiction, scope: Bools)
     faces = template.faces[SHAPE_LEVEL]
     face = model.decode(found.code, level=SHAPE_LEVEL)
 
-    def prolonged(values: Floats) -> Floats:
+    def prolonged(values: Floats | Bools) -> Floats:
         return template.prolong(values.astype(float), from_level=FIT_LEVEL, to_level=SHAPE_LEVEL)
 
     centres = found.pose.apply(mesh.vertices[mesh.faces].mean(axis=1))

@@ -1,4 +1,4 @@
-"""Which triangles of a scan are healthy skin, which are doubted, and which show a defect, from what the caller marked."""
+"""Which triangles of a scan are skin, which are doubted, and which show a defect, from what the caller marked."""
 
 from __future__ import annotations
 
@@ -72,7 +72,13 @@ def read_scan_marks(
 
 
 def marked_triangles(
-    scan: Scan, marks: Marks, *, snap: bool, pose: Similarity | None = None, face: Floats | None = None, template: Template
+    scan: Scan,
+    marks: Marks,
+    *,
+    snap: bool,
+    pose: Similarity | None = None,
+    face: Floats | None = None,
+    template: Template,
 ) -> Bools:
     """Triangles (F,) of `scan.mesh` under marks: painted ones without a pose; outlines and regions with one.
 

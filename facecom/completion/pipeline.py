@@ -13,7 +13,7 @@ from typing import Any, TypedDict, get_args
 
 from threadpoolctl import threadpool_limits
 
-from facecom.completion import stages
+from facecom.completion import defect_stages, stages
 from facecom.completion.landmark_check import checked_landmarks
 from facecom.completion.result import Completion
 from facecom.completion.state import CompletionState, known
@@ -108,13 +108,13 @@ COMPLETION = Pipeline(
     (
         Stage("read", stages.read, 0.10),
         Stage("load model", stages.load_model, 0.10),
-        Stage("read marks", stages.read_marks),
+        Stage("read marks", defect_stages.read_marks),
         Stage("clean", stages.clean, 0.10),
-        Stage("apply marks", stages.apply_marks),
+        Stage("apply marks", defect_stages.apply_marks),
         Stage("align", stages.align, 0.15),
-        Stage("apply outlines", stages.apply_outlines),
+        Stage("apply outlines", defect_stages.apply_outlines),
         Stage("fit", stages.fit, 0.10),
-        Stage("find defects", stages.find_defects, 0.05),
+        Stage("find defects", defect_stages.find_defects, 0.05),
         Stage("check shape", stages.check_shape),
         Stage("guide", stages.guide, 0.05),
         Stage("enter face frame", stages.enter_face_frame),

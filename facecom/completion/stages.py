@@ -7,13 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from facecom.completion.alignment import align_scan, split_scan, prepare_scan, vertex_weights
+from facecom.completion.alignment import align_scan, prepare_scan, vertex_weights
 from facecom.completion.assembly import make_report
 from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
-from facecom.completion.defects import find_defect
 from facecom.completion.guidance import apply_guidance, render_guidance
 from facecom.completion.landmark_check import check_landmarks
-from facecom.completion.marking import marked_triangles, read_scan_marks
 from facecom.completion.small_models import model_blamed
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
@@ -48,55 +46,10 @@ def load_model(state: CompletionState) -> CompletionState:
     return replace(state, model=state.model or LinearGenerator.load())
 
 
-def read_marks(state: CompletionState) -> CompletionState:
-    """What the caller marked as missing or doubted.
-
-    Raises
-    ------
-    ScanError, ValueError
-        When marks cannot be read or are none.
-    """
-    raw, template = known(state.raw, "read"), state.template
-    marks = read_scan_marks(
-        state.missing, state.doubted, raw, source=state.source, template=template, snap=state.snap_marks
-    )
-    return replace(state, marks=marks, missing=None, doubted=None)
-
-
 def clean(state: CompletionState) -> CompletionState:
     """A surface in mm, without what is none, and its coarser copy for the fit."""
     raw = known(state.raw, "read")
     return replace(state, scan=prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed), raw=None)
-
-
-def apply_marks(state: CompletionState) -> CompletionState:
-    """The scan split into skin, doubted skin and defect where it was painted, so that the search sees skin alone.
-
-    Raises
-    ------
-    ValueError
-        When the marks do not belong to the scan.
-    """
-    scan, marks = known(state.scan, "clean"), state.marks
-    template = state.template
-    missing, doubted = (
-        marked_triangles(scan, part, snap=marks.snap, template=template) for part in (marks.missing, marks.doubted)
-    )
-    return replace(state, scan=split_scan(scan, defect=missing, doubted=doubted & ~missing, settings=state.settings))
-
-
-def apply_outlines(state: CompletionState) -> CompletionState:
-    """The same where marks are outlines or regions, which need a pose."""
-    marks, scan, model = state.marks, known(state.scan, "clean"), known(state.model, "load model")
-    if not (marks.missing.need_pose or marks.doubted.need_pose):
-        return state
-    start = known(state.hypothesis, "align")
-    face = model.decode(start.code, level=FINEST_LEVEL)
-    missing, doubted = (
-        marked_triangles(scan, part, snap=marks.snap, template=model.template, pose=start.pose, face=face)
-        for part in (marks.missing, marks.doubted)
-    )
-    return replace(state, scan=split_scan(scan, defect=missing, doubted=doubted & ~missing, settings=state.settings))
 
 
 def align(state: CompletionState) -> CompletionState:
@@ -144,33 +97,6 @@ def fit(state: CompletionState) -> CompletionState:
         mirror=template.mirror,
     )
     return replace(state, fit=fitted)
-
-
-def find_defects(state: CompletionState) -> CompletionState:
-    """Where the scan shows a wound, a membrane or a dressing, the scan without it and the fit to that.
-
-    Only where nothing was marked as missing.
-
-    Raises
-    ------
-    FitError
-        As of `fit`.
-    """
-    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
-    if not state.marks.find:
-        return state
-    found = find_defect(scan, model, fitted.code, pose=fitted.pose, settings=state.settings)
-    if found is None:
-        return state
-    nothing = np.zeros(len(found.triangles), bool)
-    healthy = split_scan(scan, defect=found.triangles, doubted=nothing, settings=state.settings)
-    start = replace(known(state.hypothesis, "align"), pose=found.pose)
-    warning = (
-        f"{found.area_mm2:.0f} mm2 of the scan show no face where one must be, such as a wound, a membrane or a "
-        "dressing, and were left out; look at defect.ply, and mark the place yourself (--missing) if it is wrong"
-    )
-    parted = replace(state, scan=healthy, hypothesis=start, found_mm2=found.area_mm2)
-    return fit(replace(parted, warnings=(*state.warnings, warning)))
 
 
 def check_shape(state: CompletionState) -> CompletionState:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from facecom.fitting.defect_search import DefectSearchSettings
+from facecom.fitting.defect_settings import DefectSearchSettings
 from facecom.fitting.fit import FitSettings
 from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
@@ -91,6 +91,8 @@ class CompletionSettings:
     """How far they are turned about each axis (standard deviation)."""
     near_shift_mm: float = 2.0
     """How far they are moved along each axis (standard deviation)."""
+    doubted_rim_mm: float = 3.0
+    """Width of the strip about a defect, marked or found, that is kept and not believed."""
     outer_trust: float = 0.05
     """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
     head_radius_mm: float = 150.0

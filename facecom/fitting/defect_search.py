@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy import linalg
+from scipy.sparse import csgraph
 
+from facecom.fitting.defect_settings import DefectSearchSettings
 from facecom.fitting.normal_equations import MOTION_SIZE, cholesky_lower, solve_step
 from facecom.fitting.posterior import motion_jacobian
 from facecom.fitting.terms import geman_mcclure
@@ -27,50 +29,6 @@ from facecom.geometry.transform import Similarity, rotation_from_vector
 
 FLOW_UNITS = 1000.0
 """Integer units of flow for a unit of energy: the solver counts in integers."""
-
-
-@dataclass(frozen=True)
-class DefectSearchSettings:
-    """How contradicted parts of a scan are found; lengths in mm."""
-
-    noise_mm: float = 0.6
-    """Standard deviation of what neither model nor scan explain, for each vertex."""
-    prior_precision: float = 3.0
-    """Of each entry of the code. The posterior of a fit is 0.58 times as wide as the prior has it
-    (`PosteriorSettings.scale`), and so is the prior."""
-    discs: tuple[tuple[float, float, float], ...] = ((26.0, 16.0, 1.6), (40.0, 20.0, 1.15))
-    """Radius and spacing of the discs that are left out, and the mean squared residual, in units of what is expected,
-    from which one is looked at more closely."""
-    compared_mm: float = 15.0
-    compared_limit_rad: float = 1.4
-    """Surface within this distance and angle of the face is held against what the rest predicts."""
-    usual_shape: float = 0.8
-    unusual_modes: int = 60
-    """Mean square of so many leading entries of the code above which a fit may have bent to a defect, so that it is
-    looked for even where no disc is contradicted: a nose that a membrane closes."""
-    disc_modes: int = 120
-    """Leading entries of the code that discs are predicted by."""
-    reach_mm: float = 30.0
-    """How far from the face the bed of a wound is looked for."""
-    matched_mm: float = 8.0
-    """Correspondences farther away do not move the face."""
-    normal_limit_rad: float = 1.0
-    """Nor do those whose normal differs by a larger angle."""
-    robust_mm: float = 1.5
-    """Residual at which a correspondence counts a quarter."""
-    defect_cost: float = 1.0
-    """Energy of a vertex in a defect: half a squared residual, in standard deviations, from which that is cheaper."""
-    cut_cost: float = 1.2
-    """Energy of each edge between defect and skin."""
-    most_gain: float = 4.0
-    """Energy that a single residual can tell at most."""
-    iterations: int = 8
-    least_vertices: int = 26
-    least_gain: float = 100.0
-    """Defects of fewer vertices, or whose residuals tell less energy together, are not told from what faces differ by:
-    closed eyes, nostrils, a beard."""
-    most_share: float = 0.3
-    """A larger share of what the scan shows of the face is no defect, but a face that was not found well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,13 +174,11 @@ class _Search:
         unusual = np.mean(code[: self.settings.unusual_modes] ** 2) > self.settings.usual_shape
         out = []
         for radius, spacing, least in self.settings.discs:
-            ratios = []
-            for disc in _discs(vertices, self.scope, radius=radius, spacing=spacing):
-                ratio = self._ratio(rows, seen.residual, evidence, disc=disc, compared=compared, whole=whole, pull=pull)
-                ratios.append((ratio, disc))
-            ratio, disc = max(ratios, key=lambda one: one[0], default=(0.0, None))
-            if disc is not None and (unusual or ratio > least):
-                out.append(disc)
+            ratios = [
+                (self._ratio(rows, seen.residual, evidence, disc=disc, compared=compared, whole=whole, pull=pull), disc)
+                for disc in _discs(vertices, self.scope, radius=radius, spacing=spacing)
+            ]
+            out += [disc for ratio, disc in sorted(ratios, key=lambda one: -one[0])[:1] if unusual or ratio > least]
         return out
 
     def _ratio(
@@ -308,7 +264,7 @@ class _Search:
         settings = self.settings
         ratio = np.minimum(seen.distance / settings.noise_mm, settings.most_gain)[open_to & ~defect]
         parted = np.count_nonzero(defect[self.edges[:, 0]] != defect[self.edges[:, 1]])
-        costs = settings.defect_cost * np.count_nonzero(defect & open_to) + settings.cut_cost * parted
+        costs = settings.compared_cost * np.count_nonzero(defect & open_to) + settings.cut_cost * parted
         return float(0.5 * settings.prior_precision * code @ code + 0.5 * ratio @ ratio + costs)
 
 
@@ -325,6 +281,6 @@ def _sure_components(mask: Bools, gain: Floats, edges: Ints, settings: DefectSea
     """The mask without connected parts that are too small or tell too little."""
     inside = edges[mask[edges].all(axis=1)]
     graph = sp.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), shape=(len(mask),) * 2)
-    label = sp.csgraph.connected_components(graph, directed=False)[1]
+    label = csgraph.connected_components(graph, directed=False)[1]
     sizes, gains = (np.bincount(label, weights, len(mask)) for weights in (mask, np.where(mask, gain, 0.0)))
     return mask & ((sizes >= settings.least_vertices) & (gains >= settings.least_gain))[label]

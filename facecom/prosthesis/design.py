@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facecom.completion import Completion, CompletionOptions, complete
+from facecom.completion.regions import EARS, region_mask
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
@@ -15,7 +16,6 @@ from facecom.prosthesis.defect.design_surface import DesignSurface, select_defec
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
 from facecom.prosthesis.defect.neighbourhood import Defect, Neighbourhood, neighbourhood
-from facecom.completion.regions import EARS, region_mask
 from facecom.prosthesis.inspection import Inspection, inspect_part
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.settings import DesignSettings

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface
-from facecom.completion.regions import FINEST_LEVEL
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.face_kinds import INNER, SIDE, classify_faces, wall_thickness

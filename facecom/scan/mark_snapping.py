@@ -56,7 +56,9 @@ def snapped_border(scan: Mesh, marked: Bools, *, mm_per_unit: float, growth_mm: 
 def _minimum_cut(scan: Mesh, marked: Bools, distance: Floats, growth_mm: float) -> Bools:
     pairs, cost = _cut_costs(scan)
     count = len(marked)
-    to_sink = np.where(distance > growth_mm, MAX_CAPACITY, UNITS_PER_MM * FARTHER_COST_PER_MM * face_areas(scan) * distance)
+    to_sink = np.where(
+        distance > growth_mm, MAX_CAPACITY, UNITS_PER_MM * FARTHER_COST_PER_MM * face_areas(scan) * distance
+    )
     from_source = np.where(marked, MAX_CAPACITY, 0.0)
     number = np.arange(count)
     rows = np.concatenate([pairs[:, 0], pairs[:, 1], np.full(count, count), number])

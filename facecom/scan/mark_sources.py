@@ -21,9 +21,7 @@ MARK_JSON, MASK_IMAGES = ".json", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".b
 MOST_JSON_BYTES = 50_000_000
 """Painted points of a million vertices as text; what is larger is something else."""
 JSON_KEYS = ("points", "spheres", "outlines", "regions")
-JSON_HOW = (
-    'write {"spheres": [{"center": [x, y, z], "radius": r}], "outlines": [[[x, y, z], ...]], "points": [[x, y, z], ...]}'
-)
+JSON_HOW = 'write {"points": [[x, y, z], ...]}, {"spheres": [{"center": [x, y, z], "radius": r}]} or "outlines"'
 COLOR_TOLERANCE = 0.15
 """Distance of a colour (0..1) to the one that was painted: exports and interpolation change colours a little."""
 PAINTED = 0.5
@@ -107,9 +105,11 @@ def _named_marks(text: str, scan: Mesh, source: Any, regions: Collection[str]) -
         return _texture_marks(path, scan)
     if suffix in READABLE:
         painted = read_scan_file(path).mesh
-        return Marks(points=painted.vertices[np.isfinite(painted.vertices).all(axis=1)]) if not len(
-            painted.faces
-        ) else Marks(points=painted.vertices, faces=painted.faces)
+        return (
+            Marks(points=painted.vertices[np.isfinite(painted.vertices).all(axis=1)])
+            if not len(painted.faces)
+            else Marks(points=painted.vertices, faces=painted.faces)
+        )
     raise ValueError(
         f"{text!r} marks nothing: it must be a file ({', '.join((MARK_JSON, *MASK_IMAGES[:2], *READABLE))}), "
         f"attribute:NAME, color:RRGGBB or a region ({', '.join(regions)})"

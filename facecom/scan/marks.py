@@ -11,7 +11,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, edge_lengths, face_areas, face_components, read_only
 from facecom.geometry.transform import Similarity
 
-SPACING_REACH = 1.2
+SPACING_REACH = 0.75
 """A painted point marks what lies within this many times the distance to its neighbour."""
 EDGE_REACH = 0.75
 """And at least what lies within this share of an edge of the scan."""
@@ -97,7 +97,7 @@ def painted_faces(scan: Mesh, marks: Marks, *, mm_per_unit: float) -> Bools:
     --------
     >>> k = np.arange(4)
     >>> strip = Mesh([[x, y, 0] for x in range(5) for y in (0, 1)], [[2 * n, 2 * n + 2, 2 * n + 1] for n in k])
-    >>> painted_faces(strip, Marks(points=[[0, 0, 0], [0, 1, 0], [1, 0, 0]]), mm_per_unit=1.0).tolist()
+    >>> painted_faces(strip, Marks(points=[[0, 0, 0], [0, 1, 0], [1, 0, 0]]), mm_per_unit=30.0).tolist()
     [True, False, False, False]
     """
     chosen = np.zeros(len(scan.vertices), bool)
@@ -168,5 +168,7 @@ def outlined_faces(scan: Mesh, outlines: tuple[Floats, ...], pose: Similarity) -
     for outline in outlines:
         line = pose.apply(outline)
         area = polygons(line[:, :2]).buffer(0.0)
-        marked |= contains_xy(area, centres[:, 0], centres[:, 1]) & (centres[:, 2] > line[:, 2].min() - OUTLINE_DEPTH_MM)
+        marked |= contains_xy(area, centres[:, 0], centres[:, 1]) & (
+            centres[:, 2] > line[:, 2].min() - OUTLINE_DEPTH_MM
+        )
     return marked

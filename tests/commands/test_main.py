@@ -185,7 +185,10 @@ def stopped(*_, **__):
 
 @pytest.mark.parametrize("stage", ["align", "stitch"])
 def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
-    skipped = ("fit", "guide", "project", "measure coverage", "check coverage", "uncertainty", "enter face frame")
+    skipped = (
+        *("fit", "find defects", "check shape", "guide", "project", "measure coverage", "check coverage", "uncertainty"),
+        *("apply outlines", "enter face frame"),
+    )
     known = COMPLETION.without(*skipped) if stage == "align" else COMPLETION.without("align", *skipped)
     monkeypatch.setitem(complete.__kwdefaults__, "pipeline", known.replace_stage(stage, stopped))
     refused(scan_file, 130, "stopped")

@@ -273,8 +273,8 @@ def test_a_shape_that_no_face_has_is_refused_after_the_fit(partial, model):
     search = COMPLETION.without("read", "load model").up_to("align")
     found = search.run(CompletionState(raw=partial.scan, model=model, settings=picky))
     with pytest.raises(FitError, match=r"a shape \d\.\d times as unusual as a face \(at most 0.01\), 0\.\d\d mm from"):
-        fit(found)
-    assert fit(replace(found, settings=CompletionSettings())).fit.converged
+        check_shape(fit(found))
+    assert check_shape(fit(replace(found, settings=CompletionSettings()))).fit.converged
 
 
 def test_stages_are_named_timed_left_out_replaced_and_joined(partial, model):

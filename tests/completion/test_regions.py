@@ -1,9 +1,20 @@
-"""Regions of the template that a part can replace."""
+"""Regions of the template that can be marked or replaced."""
 
 import numpy as np
 import pytest
 
 from facecom.completion.regions import auricle, region_mask
+from facecom.model.template import Template
+
+
+@pytest.fixture(scope="module")
+def template():
+    return Template.load()
+
+
+@pytest.fixture(scope="module")
+def left_ear(template):
+    return auricle(template, "l_ear")
 
 
 def test_regions_have_names_and_unknown_ones_are_listed(template):

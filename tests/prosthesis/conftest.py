@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from facecom.completion import Completion
+from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.geometry.fairing import remove_self_intersections
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -16,7 +17,6 @@ from facecom.model.template import Template
 from facecom.prosthesis import DesignSettings, Prosthesis, design
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Neighbourhood, neighbourhood
-from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
 from facecom.prosthesis.shell.margin import cut_margin, smooth_border_surface
 from facecom.prosthesis.shell.margin_outline import ShellSurfaces, lift_off_skin

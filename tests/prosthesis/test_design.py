@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from facecom.prosthesis import DesignSettings, design
 from facecom.completion.regions import region_mask
+from facecom.prosthesis import DesignSettings, design
 
 
 @pytest.mark.slow

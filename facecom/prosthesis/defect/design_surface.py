@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from facecom.completion import Completion
+from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
@@ -19,7 +20,6 @@ from facecom.model.template import Template
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.neighbourhood import Defect
 from facecom.prosthesis.defect.recomplete import recomplete
-from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.prosthesis.solid.clipping import clip_faces
 from facecom.provenance import Provenance
 from facecom.skin.detail import Detail

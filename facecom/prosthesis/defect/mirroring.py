@@ -9,12 +9,12 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.geometry.laplacian import cotangent_stiffness, vertex_areas
 from facecom.geometry.mesh import Bools, Floats
 from facecom.geometry.transform import fit_similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.design_surface import DesignSurface
-from facecom.completion.regions import FINEST_LEVEL
 from facecom.provenance import Provenance
 
 MIN_RING_VERTICES = 50

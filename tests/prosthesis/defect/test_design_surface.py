@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from facecom.completion.regions import FINEST_LEVEL, region_mask
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_region
-from facecom.completion.regions import FINEST_LEVEL, region_mask
 
 
 def test_a_design_moves_with_its_sample(template, left_ear, completion_of):

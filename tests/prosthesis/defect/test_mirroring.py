@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from facecom.completion.regions import FINEST_LEVEL
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.defect.mirroring import mirror_region
-from facecom.completion.regions import FINEST_LEVEL
 from facecom.provenance import Provenance
 
 

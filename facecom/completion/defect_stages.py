@@ -1,0 +1,86 @@
+"""The stages that say what of a scan is skin, doubted skin or defect: marked, or contradicted by the rest of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from facecom.completion import stages
+from facecom.completion.alignment import split_scan
+from facecom.completion.defects import find_defect
+from facecom.completion.marking import marked_triangles, read_scan_marks
+from facecom.completion.state import CompletionState, known
+from facecom.model.template import FINEST_LEVEL
+
+
+def read_marks(state: CompletionState) -> CompletionState:
+    """What the caller marked as missing or doubted.
+
+    Raises
+    ------
+    ScanError, ValueError
+        When marks cannot be read or are none.
+    """
+    raw, template = known(state.raw, "read"), state.template
+    marks = read_scan_marks(
+        state.missing, state.doubted, raw, source=state.source, template=template, snap=state.snap_marks
+    )
+    return replace(state, marks=marks, missing=None, doubted=None)
+
+
+def apply_marks(state: CompletionState) -> CompletionState:
+    """The scan split into skin, doubted skin and defect where it was painted, so that the search sees skin alone.
+
+    Raises
+    ------
+    ValueError
+        When the marks do not belong to the scan.
+    """
+    scan, marks = known(state.scan, "clean"), state.marks
+    template = state.template
+    missing, doubted = (
+        marked_triangles(scan, part, snap=marks.snap, template=template) for part in (marks.missing, marks.doubted)
+    )
+    return replace(state, scan=split_scan(scan, defect=missing, doubted=doubted & ~missing, settings=state.settings))
+
+
+def apply_outlines(state: CompletionState) -> CompletionState:
+    """The same where marks are outlines or regions, which need a pose."""
+    marks, scan, model = state.marks, known(state.scan, "clean"), known(state.model, "load model")
+    if not (marks.missing.need_pose or marks.doubted.need_pose):
+        return state
+    start = known(state.hypothesis, "align")
+    face = model.decode(start.code, level=FINEST_LEVEL)
+    missing, doubted = (
+        marked_triangles(scan, part, snap=marks.snap, template=model.template, pose=start.pose, face=face)
+        for part in (marks.missing, marks.doubted)
+    )
+    return replace(state, scan=split_scan(scan, defect=missing, doubted=doubted & ~missing, settings=state.settings))
+
+
+def find_defects(state: CompletionState) -> CompletionState:
+    """Where the scan shows a wound, a membrane or a dressing, the scan without it and the fit to that.
+
+    Only where nothing was marked as missing.
+
+    Raises
+    ------
+    FitError
+        As of `fit`.
+    """
+    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+    if not state.marks.find:
+        return state
+    found = find_defect(scan, model, fitted.code, pose=fitted.pose, settings=state.settings)
+    if found is None:
+        return state
+    nothing = np.zeros(len(found.triangles), bool)
+    healthy = split_scan(scan, defect=found.triangles, doubted=nothing, settings=state.settings)
+    start = replace(known(state.hypothesis, "align"), pose=found.pose)
+    warning = (
+        f"{found.area_mm2:.0f} mm2 of the scan show no face where one must be, such as a wound, a membrane or a "
+        "dressing, and were left out; look at defect.ply, and mark the place yourself (--missing) if it is wrong"
+    )
+    parted = replace(state, scan=healthy, hypothesis=start, found_mm2=found.area_mm2)
+    return stages.fit(replace(parted, warnings=(*state.warnings, warning)))

@@ -1,0 +1,51 @@
+"""Settings of the search for defects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DefectSearchSettings:
+    """How contradicted parts of a scan are found; lengths in mm."""
+
+    noise_mm: float = 0.6
+    """Standard deviation of what neither model nor scan explain, for each vertex."""
+    prior_precision: float = 4.0
+    """Of each entry of the code. The errors of fits are 0.58 times as wide as the prior has them
+    (`PosteriorSettings.scale`), and faces narrower still."""
+    discs: tuple[tuple[float, float, float], ...] = ((26.0, 16.0, 1.6), (40.0, 20.0, 1.15), (52.0, 26.0, 1.15))
+    """Radius and spacing of the discs that are left out, and the mean squared residual, in units of what is expected,
+    from which one is looked at more closely."""
+    compared_mm: float = 15.0
+    compared_limit_rad: float = 1.4
+    """Surface within this distance and angle of the face is held against what the rest predicts."""
+    usual_shape: float = 0.8
+    unusual_modes: int = 60
+    """Mean square of so many leading entries of the code above which a fit may have bent to a defect, so that it is
+    looked for even where no disc is contradicted: a nose that a membrane closes."""
+    disc_modes: int = 120
+    """Leading entries of the code that discs are predicted by."""
+    reach_mm: float = 30.0
+    """How far from the face the bed of a wound is looked for."""
+    matched_mm: float = 8.0
+    """Correspondences farther away do not move the face."""
+    normal_limit_rad: float = 1.0
+    """Nor do those whose normal differs by a larger angle."""
+    robust_mm: float = 1.5
+    """Residual at which a correspondence counts a quarter."""
+    defect_cost: float = 1.0
+    """Energy of a vertex in a defect: half a squared residual, in standard deviations, from which that is cheaper."""
+    compared_cost: float = 0.5
+    """The same where outcomes are compared: neighbours in a defect tell much the same, and count for less there."""
+    cut_cost: float = 1.2
+    """Energy of each edge between defect and skin."""
+    most_gain: float = 4.0
+    """Energy that a single residual can tell at most."""
+    iterations: int = 8
+    least_vertices: int = 26
+    least_gain: float = 150.0
+    """Defects of fewer vertices, or whose residuals tell less energy together, are not told from what faces differ by:
+    closed eyes, nostrils, a beard."""
+    most_share: float = 0.3
+    """A larger share of what the scan shows of the face is no defect, but a face that was not found well."""
