@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facecom.completion import COMPLETION, AcceptanceThresholds, CompletionSettings, CompletionState, Stage, complete
-from facecom.completion.stages import completed_face, fit
+from facecom.completion.stages import check_shape, completed_face, fit
 from facecom.errors import AlignmentError, FitError, ScanError
 from facecom.evaluation.partial_scans import ScanSettings, partial_scan
 from facecom.geometry.closest_points import Surface
