@@ -221,7 +221,7 @@ def _guidance(text: str) -> str:
 
 
 def _add_unit_options(verb: argparse.ArgumentParser, whose: str) -> None:
-    about = f"unit {whose}; free where nobody knows it, as with photogrammetry: the face then tells it to some 5 %%"
+    about = f"unit {whose}; free where nobody knows it, as with photogrammetry: the face then tells it to some 6 %%"
     verb.add_argument("--unit", choices=UNITS, default="auto", help=about)
     verb.add_argument("--mm-per-unit", type=float, metavar="MM", help=f"length of the unit {whose}, in place of --unit")
 

@@ -45,13 +45,13 @@ ROUGH_CELL_MM = 1.8
 """Cells over which a scan is averaged while its size is sought."""
 NEAR_FACTORS = (1.0, 1.2, 1 / 1.2)
 """Sizes that are tried about one that two landmarks tell."""
-SIGMA_FACTOR = 1.4
+SIGMA_FACTOR = 1.6
 """On the standard deviation that the posterior gives the size, from heads of populations that the model has not seen;
 of faces drawn from the model it would be 1."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Reading:
+class Reading:
     """A rough fit to the scan read at one size.
 
     start : its pose has a scale; factor : of the scan as it was prepared; inside_out : whether its triangles face
@@ -78,7 +78,7 @@ def align_free(
     AlignmentError
         When the scan shows no face at any size, or two.
     """
-    best: _Reading | None = None
+    best: Reading | None = None
     for reading in _readings(scan, model, landmarks, settings):
         if best is None or reading.start.score > best.start.score:
             best = reading
@@ -117,7 +117,7 @@ def _resized(scan: Scan, pose: Similarity, factor: float, settings: CompletionSe
 
 def _readings(
     scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
-) -> Iterator[_Reading]:
+) -> Iterator[Reading]:
     """Rough fits at the sizes that landmarks tell, else at all sizes, the front of the face before its sides."""
     template, names = model.template, sorted(landmarks)
     target = np.array([template.vertices[template.landmark_index(name)] for name in names])
@@ -125,7 +125,7 @@ def _readings(
     if len(names) >= 3:
         pose = align_landmarks(points, target, with_scale=True)
         poses = [PoseCandidate(Similarity(pose.rotation, pose.translation), 1.0, side) for side in (False, True)]
-        yield from _rough_fits(_read_at(scan, pose.scale, settings), model, poses, pose.scale, settings)
+        yield from rough_fits(read_at(scan, pose.scale, settings), model, poses, pose.scale, settings)
         return
     factors = [size / TYPICAL_SIZE_MM for size in SIZES_MM]
     if len(names) == 2 and np.linalg.norm(points[1] - points[0]) > 0.0:
@@ -133,23 +133,24 @@ def _readings(
         factors = [ratio * factor for factor in NEAR_FACTORS]
     for reference in pose_references(template, radius_mm=settings.face_radius_mm - REFERENCE_INSET_MM):
         for factor in factors:
-            read = _read_at(scan, factor, settings)
+            read = read_at(scan, factor, settings)
             poses = near_best(candidate_poses(read.for_fit.mesh, reference, settings=settings.align), settings)[0]
-            yield from _rough_fits(read, model, poses, factor, settings)
+            yield from rough_fits(read, model, poses, factor, settings)
 
 
-def _read_at(scan: Scan, factor: float, settings: CompletionSettings) -> Scan:
+def read_at(scan: Scan, factor: float, settings: CompletionSettings) -> Scan:
     """The scan as it was prepared, so many times as large, and coarse."""
     larger = scan.mm.mesh.with_vertices(scan.mm.mesh.vertices * factor)
     coarse = cluster_vertices(replace(larger, colors=None), cell_mm=ROUGH_CELL_MM)[0]
     return scan_of(coarse, "mm", 1.0, removed=scan.removed, settings=settings)
 
 
-def _rough_fits(
+def rough_fits(
     read: Scan, model: FaceModel, poses: list[PoseCandidate], factor: float, settings: CompletionSettings
-) -> Iterator[_Reading]:
+) -> Iterator[Reading]:
+    """The best rough fit from these poses for each orientation of the triangles, the face's size free."""
     for start, side in pose_hypotheses(read, model, poses, settings, with_scale=True):
-        yield _Reading(start, factor, side.inside_out)
+        yield Reading(start, factor, side.inside_out)
 
 
 def _fit_with_scale(

@@ -159,7 +159,7 @@ def complete(
     ----------
     scan : path, Mesh, or any form that `as_mesh` takes; any pose
     unit : "mm", "cm", "m", "inch", "free", or "auto", which reads it off the scan's size; "free" is for a scan without
-        scale, as photogrammetry gives it: its size is found from the face, or from landmarks, to some 5 %
+        scale, as photogrammetry gives it: its size is found from the face, or from landmarks, to some 6 %
     mm_per_unit : length of the scan's unit, in place of `unit`
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
     model : any FaceModel; the shipped one unless given

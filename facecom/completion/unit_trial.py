@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from facecom.completion.alignment import refuse_second_face, scan_of, search_face
-from facecom.completion.face_size import face_size, is_usual_size
+from facecom.completion.face_size import face_size, is_usual_size, size_remark
 from facecom.completion.free_scale import align_free, scale_warning
 from facecom.completion.landmark_check import check_landmarks
+from facecom.completion.other_sizes import face_of_other_size, start_from
 from facecom.completion.state import CompletionState, known
 from facecom.errors import AlignmentError, FacecomError
 from facecom.fitting.pose_hypotheses import PoseHypothesis
@@ -34,14 +35,11 @@ def align_in_likely_unit(state: CompletionState) -> CompletionState:
         start, found = align_free(scan, model, state.landmarks_mm, state.settings)
         return replace(state, hypothesis=start, scan=found, warnings=(*state.warnings, scale_warning(found)))
     try:
-        found_state = _searched(state)
+        chosen = _searched(state)
+        if not is_usual_size(_size_of(known(chosen.hypothesis, "align"), model)):
+            chosen = _in_other_unit(state) or chosen
     except AlignmentError as error:
-        other = _in_other_unit(state)
-        if other is None:
-            raise AlignmentError(f"{error}{_unit_advice(state)}") from error
-        return other
-    usual = is_usual_size(_size_of(known(found_state.hypothesis, "align"), model))
-    chosen = found_state if usual else _in_other_unit(state) or found_state
+        chosen = _in_other_unit(state) or _of_other_size(state, error)
     if len(state.landmarks) < 3:
         start, side = known(chosen.hypothesis, "align"), known(chosen.scan, "clean")
         refuse_second_face(start, side, model, state.settings)
@@ -68,6 +66,25 @@ def _in_other_unit(state: CompletionState) -> CompletionState | None:
             said = f"the unit was taken as {candidate.unit}: read in {scan.unit} the scan shows no face of a usual size"
             return replace(found, warnings=(*found.warnings, said))
     return None
+
+
+def _of_other_size(state: CompletionState, error: AlignmentError) -> CompletionState:
+    """The state with the pose of a face of another size than a mean face's; else the error, which then names the size.
+
+    Raises
+    ------
+    AlignmentError
+        When there is none, or one of an impossible size.
+    """
+    scan, model = known(state.scan, "clean"), known(state.model, "load model")
+    found = None if len(state.landmarks) >= 3 else face_of_other_size(scan, model, state.settings)
+    if found is None:
+        raise AlignmentError(f"{error}{_unit_advice(state)}") from error
+    pair = start_from(found, scan, model, state.settings)
+    if pair is None:
+        remark = size_remark(found.size)
+        raise AlignmentError(f"{error}; {remark}" if remark else f"{error}{_unit_advice(state)}") from error
+    return replace(state, hypothesis=pair[0], scan=pair[1])
 
 
 def _size_of(start: PoseHypothesis, model: FaceModel) -> float:
