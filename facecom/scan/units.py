@@ -23,8 +23,9 @@ USUAL_SIZE_MM = (90.0, 480.0)
 """Sizes that are clear: a mask from cheek to cheek .. head and shoulders."""
 POSSIBLE_SIZE_MM = (50.0, 900.0)
 """Sizes that can be: a piece of a face .. a bust; a tenth or ten times of a usual size lies outside."""
-ACCEPTED_SIZE_MM = (30.0, 1200.0)
-"""Sizes beyond which a unit that the caller gives is taken for a slip."""
+ACCEPTED_SIZE_MM = (30.0, 1900.0)
+"""Sizes beyond which a unit that the caller gives is taken for a slip. The largest are scenes: a person on a chair
+before a wall; ten times a head is more."""
 TYPICAL_SIZE_MM = 200.0
 """Size of a scan of a head; of two units the one nearer to it is the likelier."""
 KEPT_SHARES = (0.02, 0.98)
@@ -111,8 +112,9 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     """Guess the unit of a scan of a face or a head from its size.
 
     A face scan is anything from a mask of some 110 mm from cheek to cheek to head and shoulders of 450 mm, so the size
-    mostly fits one of mm, cm and m alone; where it fits two, or none well, `clear` is False. Inches are guessed only
-    where no other unit makes it a face; elsewhere they are a candidate, and the face decides.
+    mostly fits one of mm, cm and m alone; where it fits two, or none well, `clear` is False. What is larger, up to a
+    scene of 1.9 m, has the one unit that makes it no larger. Inches are guessed only where no other unit makes it a
+    face; elsewhere they are a candidate, and the face decides.
 
     Raises
     ------
@@ -132,7 +134,12 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     )
     possible = tuple(c for c in readings if _within(c.size_mm, POSSIBLE_SIZE_MM))
     inches = UnitCandidate("inch", MM_PER_UNIT["inch"], size * MM_PER_UNIT["inch"])
-    best = readings[0] if possible or not _within(inches.size_mm, USUAL_SIZE_MM) else inches
+    scenes = tuple(c for c in readings if POSSIBLE_SIZE_MM[1] < c.size_mm <= ACCEPTED_SIZE_MM[1])
+    best = readings[0]
+    if not possible and _within(inches.size_mm, USUAL_SIZE_MM):
+        best = inches
+    elif not possible and scenes:
+        best, possible = scenes[0], scenes
     clear = _within(best.size_mm, USUAL_SIZE_MM) or [c.unit for c in possible] == [best.unit]
     candidates = (*possible, inches) if _within(inches.size_mm, POSSIBLE_SIZE_MM) else possible
     return UnitGuess(best.unit, best.scale_to_mm, best.size_mm, clear, candidates)

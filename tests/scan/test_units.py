@@ -140,4 +140,13 @@ def test_a_unit_and_a_length_exclude_each_other(unit, length, why):
 
 def test_a_size_that_no_unit_explains_names_cropping_and_the_free_scale(head):
     with pytest.raises(ScanError, match=r"cut away what is not the head.*--mm-per-unit.*--unit free"):
-        resolve_unit(head.with_vertices(head.vertices * 7.0))
+        resolve_unit(head.with_vertices(head.vertices * 12.0))
+
+
+@pytest.mark.parametrize("unit", ["mm", "m"])
+def test_a_scene_of_a_person_before_a_wall_tells_its_unit(head, unit):
+    scene = head.with_vertices(head.vertices * 7.0 / MM_PER_UNIT[unit])
+    assert 1300 < scan_size(scene) * MM_PER_UNIT[unit] < 1900
+    guess = resolve_unit(scene)
+    assert (guess.unit, guess.clear) == (unit, True)
+    assert resolve_unit(scene, unit).unit == unit
