@@ -161,7 +161,7 @@ def _values(data: DisplayData) -> Iterator[str]:
     yield tag("h3", "This run")
     yield pairs(
         {
-            "unit of scan and results": _unit(report),
+            "unit of scan and results": unit_text(report),
             **({} if report.face_size is None else {"size of the face, mean adult 100 %": percent(report.face_size)}),
             "triangles of the scan": f"{len(data.result.scan.faces):,}",
             "removed by cleaning": _removed(report.removed),
@@ -182,7 +182,8 @@ def _values(data: DisplayData) -> Iterator[str]:
     yield "</div></div>"
 
 
-def _unit(report: Report) -> str:
+def unit_text(report: Report) -> str:
+    """The unit of scan and results, and how well its length is known."""
     if report.mm_per_unit_sigma is None:
         return f"{report.unit} ({report.mm_per_unit:g} mm each)"
     return f"none; {report.mm_per_unit:.4g} ± {report.mm_per_unit_sigma:.2g} mm each, from the size of the face"

@@ -189,6 +189,12 @@ def resolve_unit(scan: Mesh, unit: UnitChoice = "auto", *, mm_per_unit: float | 
         As `check_unit` does.
     ScanError
         When a given unit makes the scan too small or too large for a face, or the guess is not clear.
+
+    Examples
+    --------
+    >>> cube = Mesh(np.random.default_rng(0).random((500, 3)) * 8.0, [])
+    >>> resolve_unit(cube, "inch").scale_to_mm, resolve_unit(cube, mm_per_unit=25.0).unit
+    (25.4, 'custom')
     """
     check_unit(unit, mm_per_unit)
     guess = guess_unit(scan)
