@@ -134,7 +134,14 @@ def register(options: argparse.Namespace) -> bool:
         relax = options.relax_expression
         try:
             found = list(
-                register_each(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
+                register_each(
+                    options.scans,
+                    unit=options.unit,
+                    mm_per_unit=options.mm_per_unit,
+                    model=model,
+                    relax_expression=relax,
+                    progress=bar.show,
+                )
             )
         finally:
             bar.close()

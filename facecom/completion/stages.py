@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from facecom.completion.alignment import align_scan, prepare_scan, vertex_weights
+from facecom.completion.alignment import prepare_scan, vertex_weights
 from facecom.completion.assembly import make_report
 from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
+from facecom.completion.face_size import face_size, size_remark
 from facecom.completion.guidance import apply_guidance, render_guidance
-from facecom.completion.landmark_check import check_landmarks
 from facecom.completion.small_models import model_blamed
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
+from facecom.completion.unit_trial import align_in_likely_unit
 from facecom.errors import FitError
 from facecom.fitting.fit import Fit, fit_from_several, near_poses
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
@@ -47,11 +48,14 @@ def load_model(state: CompletionState) -> CompletionState:
 def clean(state: CompletionState) -> CompletionState:
     """A surface in mm, without what is none, and its coarser copy for the fit."""
     raw = known(state.raw, "read")
-    return replace(state, scan=prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed), raw=None)
+    scan = prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed, mm_per_unit=state.mm_per_unit)
+    return replace(state, scan=scan, raw=None)
 
 
 def align(state: CompletionState) -> CompletionState:
     """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards.
+
+    Of a scan without a unit also its size.
 
     Raises
     ------
@@ -60,11 +64,8 @@ def align(state: CompletionState) -> CompletionState:
     ValueError
         When landmarks do not belong to the scan.
     """
-    scan, model = known(state.scan, "clean"), known(state.model, "load model")
-    check_landmarks(state.landmarks_mm, scan, model.template)
-    with model_blamed(model):
-        hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
-    return replace(state, hypothesis=hypothesis, scan=scan)
+    with model_blamed(known(state.model, "load model")):
+        return align_in_likely_unit(state)
 
 
 def fit(state: CompletionState) -> CompletionState:
@@ -94,17 +95,20 @@ def fit(state: CompletionState) -> CompletionState:
         landmark_vertices={name: template.landmark_index(name) for name in landmarks},
         mirror=template.mirror,
     )
+    # of a scan without a unit the size is what an adult's face makes it
+    remark = None if scan.unit == "free" else size_remark(face_size(fitted.vertices, template))
     with model_blamed(model):
-        _check_shape(fitted, model, settings)
-    return replace(state, fit=fitted)
+        _check_shape(fitted, model, settings, remark)
+    return replace(state, fit=fitted, warnings=state.warnings + ((remark,) if remark else ()))
 
 
-def _check_shape(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> None:
+def _check_shape(fitted: Fit, model: FaceModel, settings: CompletionSettings, remark: str | None) -> None:
     odd, acceptance = mean_squared_code(fitted, model, settings), settings.acceptance
     if odd > acceptance.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
             f"(at most {acceptance.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
+            + (f"; {remark}" if remark else "")
         )
 
 

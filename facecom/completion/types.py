@@ -14,6 +14,7 @@ from facecom.geometry.mesh import Mesh
 from facecom.projection.settings import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
+from facecom.scan.units import UnitCandidate
 from facecom.skin.detail import DetailSettings
 from facecom.stitching.stitch import StitchSettings
 
@@ -61,6 +62,10 @@ class AcceptanceThresholds:
     """A start as good as this in both ends the search."""
     plain_score: float = 0.5
     """And so does one with this score, however unusual the shape (a mannequin): wrong poses come nowhere near."""
+
+    def accepts(self, start: PoseHypothesis) -> bool:
+        """Whether a rough fit counts as a face."""
+        return start.score >= self.least_score and start.rms_mm <= self.most_rms_mm and start.prior <= self.most_prior
 
     def convinces(self, start: PoseHypothesis) -> bool:
         """Whether to look no further."""
@@ -122,6 +127,8 @@ class Report:
     """What was done and what it showed; lengths in mm.
 
     unit, mm_per_unit : of the scan and of every output
+    mm_per_unit_sigma : standard deviation of `mm_per_unit` where the face told it ("free"); None where it is known
+    face_size : of the fitted face, in units of the mean adult's; of a "free" scan about 1 by construction
     pose : 4x4 matrix, the scan's own frame and unit -> face frame, mm
     score, coverage : share of the face explained by the rough fit, and observed in the end
     scan_to_face_mm : mean distance of the scan to the completed face by region
@@ -155,11 +162,17 @@ class Report:
     guidance_mm: Mapping[str, float] | None = None
     parsed_share: Mapping[str, float] | None = None
     kind: str = "most likely"
+    mm_per_unit_sigma: float | None = None
+    face_size: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit."""
+    """A cleaned scan: `mesh` in its own unit, `mm` the same in mm with triangles outwards, and coarser for the fit.
+
+    mm_per_unit_sigma : standard deviation of `mm_per_unit` where the face told it; None where it is known
+    other_units : what else its numbers may be, to be tried where no face is found
+    """
 
     mesh: Mesh
     mm: OrientedSurface
@@ -168,3 +181,5 @@ class Scan:
     mm_per_unit: float
     inside_out: bool
     removed: CleanReport
+    mm_per_unit_sigma: float | None = None
+    other_units: tuple[UnitCandidate, ...] = ()

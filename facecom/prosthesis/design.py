@@ -161,7 +161,7 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
         settings=settings,
         input_sha256=source.sha256(),
         versions=package_versions(*PACKAGES),
-        warnings=(*shell.warnings, *_warnings(found.inspection, settings)),
+        warnings=(*_size_warnings(source), *shell.warnings, *_warnings(found.inspection, settings)),
     )
 
 
@@ -220,6 +220,16 @@ def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> Mesh:
     """A manifold3d solid in the axis frame as a mesh in the scan's frame."""
     mesh = to_mesh(solid)
     return mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation))
+
+
+def _size_warnings(source: DesignSurface) -> list[str]:
+    if source.mm_per_unit_sigma is None:
+        return []
+    share = source.mm_per_unit_sigma / source.mm_per_unit
+    return [
+        f"the size of the part is known to {100 * share:.1f} % (standard deviation), as the scan has no unit; measure "
+        "a distance on the person and give --mm-per-unit before it is made"
+    ]
 
 
 def _warnings(found: Inspection, settings: DesignSettings) -> list[str]:

@@ -68,8 +68,8 @@ def _alignment(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
     cosine = (np.trace(context.fit.pose.rotation) - 1) / 2
     return StageSummary(
         "Alignment",
-        f"The cleaned scan of {len(context.scan.mesh.faces):,} triangles, in an arbitrary pose; its unit was "
-        f"taken as {report.unit}.",
+        f"The cleaned scan of {len(context.scan.mesh.faces):,} triangles, in an arbitrary pose; "
+        + ("its size was found from the face." if report.unit == "free" else f"its unit was taken as {report.unit}."),
         "The model's mean face. Many starting poses are compared, the best are fitted roughly with a few shape modes, "
         "and the pose that explains the largest share of a face is kept.",
         "The pose that takes the scan to the face frame, as it stands after the fit.",

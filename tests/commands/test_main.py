@@ -266,7 +266,7 @@ def test_unknown_landmark_is_wrong_use(tmp_path, refused, scan_file):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["complete"], ["complete", "x.ply"], ["complete", "x", "--out", "y", "--unit", "inch"]]
+    "arguments", [[], ["complete"], ["complete", "x.ply"], ["complete", "x", "--out", "y", "--unit", "furlong"]]
 )
 def test_wrong_use_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -55,6 +55,13 @@ def test_comes_back_bit_for_bit(done, folder, model):
     )
 
 
+def test_the_standard_deviation_of_a_free_scale_comes_back(done, model, tmp_path):
+    scan = replace(done.state.scan, unit="free", mm_per_unit_sigma=0.4)
+    replace(done, state=replace(done.state, scan=scan)).save(tmp_path, keep=True)
+    back = Completion.load(tmp_path, model=model).state.scan
+    assert (back.unit, back.mm_per_unit_sigma) == ("free", 0.4)
+
+
 def test_is_sampled_and_refitted_alike(done, folder, model):
     back = Completion.load(folder, model=model)
     assert np.array_equal(done.samples(1, seed=3)[0].face.vertices, back.samples(1, seed=3)[0].face.vertices)

@@ -176,7 +176,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
             detail=None,
             template=template,
             stitched=SimpleNamespace(merged=merged, weights=weights),
-            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0),
+            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0, mm_per_unit_sigma=None),
             projection=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),

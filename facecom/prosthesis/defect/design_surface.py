@@ -47,6 +47,7 @@ class DesignSurface:
     detail : Detail or None, skin relief of the patch
     cavities : whether the surface may show a mouth or a socket from within, as scans do
     mm_per_unit : unit of the scan as it was given
+    mm_per_unit_sigma : its standard deviation where the face told it; None where it is known
     """
 
     completion: Completion
@@ -60,6 +61,7 @@ class DesignSurface:
     detail: Detail | None = None
     cavities: bool = True
     mm_per_unit: float = 1.0
+    mm_per_unit_sigma: float | None = None
 
     @property
     def template(self) -> Template:
@@ -92,10 +94,13 @@ class DesignSurface:
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
         face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
-        unit = evidence.scan.mm_per_unit
-        return cls(
-            completion, merged, in_patch, provenance, sigma, face, weights, bed, completion.detail, mm_per_unit=unit
-        )
+        made = cls(completion, merged, in_patch, provenance, sigma, face, weights, bed, completion.detail)
+        return made.in_unit_of(completion)
+
+    def in_unit_of(self, completion: Completion) -> DesignSurface:
+        """The same surface, of a scan in the unit that a completion found."""
+        scan = completion.context.scan
+        return replace(self, mm_per_unit=scan.mm_per_unit, mm_per_unit_sigma=scan.mm_per_unit_sigma)
 
     def with_completion(self, other: Completion) -> DesignSurface:
         """The same surface with the patch of another completion of the same scan, such as a posterior sample."""
@@ -127,8 +132,8 @@ class DesignSurface:
         provenance = completion.provenance
         in_patch = np.asarray(mask[template.faces[FINEST_LEVEL]].all(1))
         weights = sp.identity(len(face), format="csr")
-        unit, sigma = evidence.scan.mm_per_unit, completion.sigma_mm
-        return cls(completion, whole, in_patch, provenance, sigma, face, weights, cavities=False, mm_per_unit=unit)
+        made = cls(completion, whole, in_patch, provenance, completion.sigma_mm, face, weights, cavities=False)
+        return made.in_unit_of(completion)
 
 
 def _grow_mask(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
@@ -165,7 +170,7 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     completed = recomplete(completion, ~taken)
     bed, _ = completion.context.scan.mm.mesh.submesh(taken)
     source = DesignSurface.from_completion(completed, bed=_in_face_frame(bed, completed))
-    return replace(source, mm_per_unit=completion.context.scan.mm_per_unit)
+    return source.in_unit_of(completion)
 
 
 def without_ear(
@@ -199,11 +204,8 @@ def without_ear(
         return DesignSurface.from_face(completion, mask)
     completed = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, IN_REGION - share, 0.0)
-    return replace(
-        DesignSurface.from_face(completed, mask),
-        bed=_in_face_frame(bed, completed),
-        mm_per_unit=completion.context.scan.mm_per_unit,
-    )
+    made = replace(DesignSurface.from_face(completed, mask), bed=_in_face_frame(bed, completed))
+    return made.in_unit_of(completion)
 
 
 def _in_face_frame(bed: Mesh, completion: Completion) -> Mesh:
