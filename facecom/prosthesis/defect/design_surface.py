@@ -45,6 +45,7 @@ class DesignSurface:
     weights : (V, T) sparse, each vertex of the patch as a weighted mean of vertices of the face; others have none
     bed : Mesh or None, the wound bed: surface of the scan that the part covers
     detail : Detail or None, skin relief of the patch
+    tissue : Mesh, all that the raw scan shows, wound bed and remnants included, faces outwards
     cavities : whether the surface may show a mouth or a socket from within, as scans do
     mm_per_unit : unit of the scan as it was given
     """
@@ -56,6 +57,7 @@ class DesignSurface:
     sigma_mm: Floats
     face: Floats
     weights: sp.csr_matrix
+    tissue: Mesh
     bed: Mesh | None = None
     detail: Detail | None = None
     cavities: bool = True
@@ -93,9 +95,11 @@ class DesignSurface:
         face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
         unit = evidence.scan.mm_per_unit
+        tissue = _scanned_tissue(completion, completion)
         return cls(
-            completion, merged, in_patch, provenance, sigma, face, weights, bed, completion.detail, mm_per_unit=unit
-        )
+            completion, merged, in_patch, provenance, sigma, face, weights, tissue, bed, completion.detail,
+            mm_per_unit=unit,
+        )  # fmt: skip
 
     def with_completion(self, other: Completion) -> DesignSurface:
         """The same surface with the patch of another completion of the same scan, such as a posterior sample."""
@@ -128,7 +132,10 @@ class DesignSurface:
         in_patch = np.asarray(mask[template.faces[FINEST_LEVEL]].all(1))
         weights = sp.identity(len(face), format="csr")
         unit, sigma = evidence.scan.mm_per_unit, completion.sigma_mm
-        return cls(completion, whole, in_patch, provenance, sigma, face, weights, cavities=False, mm_per_unit=unit)
+        tissue = _scanned_tissue(completion, completion)
+        return cls(
+            completion, whole, in_patch, provenance, sigma, face, weights, tissue, cavities=False, mm_per_unit=unit
+        )
 
 
 def _grow_mask(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
@@ -165,7 +172,8 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     completed = recomplete(completion, ~taken)
     bed, _ = completion.context.scan.mm.mesh.submesh(taken)
     source = DesignSurface.from_completion(completed, bed=_in_face_frame(bed, completed))
-    return replace(source, mm_per_unit=completion.context.scan.mm_per_unit)
+    tissue = _scanned_tissue(completion, completed)
+    return replace(source, tissue=tissue, mm_per_unit=completion.context.scan.mm_per_unit)
 
 
 def without_ear(
@@ -201,6 +209,7 @@ def without_ear(
     bed, _ = clip_faces(scan, IN_REGION - share, 0.0)
     return replace(
         DesignSurface.from_face(completed, mask),
+        tissue=_scanned_tissue(completion, completed),
         bed=_in_face_frame(bed, completed),
         mm_per_unit=completion.context.scan.mm_per_unit,
     )
@@ -208,6 +217,11 @@ def without_ear(
 
 def _in_face_frame(bed: Mesh, completion: Completion) -> Mesh:
     return bed.with_vertices(completion.context.fit.pose.apply(bed.vertices))
+
+
+def _scanned_tissue(scanned: Completion, completed: Completion) -> Mesh:
+    """The scan of one completion in the face frame of another of it, faces outwards."""
+    return _in_face_frame(scanned.context.scan.mm.mesh, completed)
 
 
 def _base_area_mm2(template: Template, mask: Bools) -> float:
