@@ -17,6 +17,10 @@ from facecom.prosthesis.checks.thickness import thinnest_place
 from facecom.prosthesis.checks.tissue import TissueOverlap, check_tissue
 from facecom.prosthesis.settings import CheckBounds
 
+RESOLVED_MM = 2e-3
+"""An edge pierces a triangle where both its ends lie farther than this from its plane: rounding to float32 makes long
+walls of slivers cross by a thousandth of a millimetre, which no printer resolves."""
+
 
 @dataclass(frozen=True)
 class PartCheck:
@@ -27,7 +31,7 @@ class PartCheck:
     tissue : TissueOverlap, with the raw scan
     thinnest_mm : the shortest ray through the part, from its surface straight inwards
     thinnest_at : where that is, in the frame of the part
-    self_intersections : edges that pierce a triangle
+    self_intersections : edges that pierce a triangle, by more than rounding
     watertight : whether the file, read again, is closed and wound outwards throughout
     volume_mm3 : of the file's mesh
     broken : what is beyond the bounds, a sentence each
@@ -83,7 +87,7 @@ def check_part(
         tissue=overlap,
         thinnest_mm=thinnest.mm,
         thinnest_at=thinnest.at,
-        self_intersections=len(intersecting_edges(written)),
+        self_intersections=len(intersecting_edges(written, tolerance_mm=RESOLVED_MM)),
         watertight=is_watertight(written),
         volume_mm3=abs(volume),
         broken=(),

@@ -1,4 +1,4 @@
-"""The tissue along the scan's borders and on steep skin, triangle by triangle."""
+"""The tissue along the scan's borders, triangle by triangle."""
 
 import numpy as np
 import pytest
