@@ -215,7 +215,7 @@ def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings
         rotation=rotation,
         grid_mm=settings.grid_mm,
         bed=source.bed,
-        raw_tissue=source.tissue,
+        raw_tissue=source.obstacle,
         relief=None if source.detail is None else Relief(source.detail, rotation, settings.relief_edge_mm),
         outline=outline,
     )

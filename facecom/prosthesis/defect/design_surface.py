@@ -48,6 +48,7 @@ class DesignSurface:
     tissue : Mesh, all that the raw scan shows, wound bed and remnants included, faces outwards
     cavities : whether the surface may show a mouth or a socket from within, as scans do
     mm_per_unit : unit of the scan as it was given
+    removed : (F of tissue,) bool or None, faces of it that the part does not keep off: what it replaces
     """
 
     completion: Completion
@@ -62,6 +63,12 @@ class DesignSurface:
     detail: Detail | None = None
     cavities: bool = True
     mm_per_unit: float = 1.0
+    removed: Bools | None = None
+
+    @property
+    def obstacle(self) -> Mesh:
+        """The tissue that the part keeps off, face frame."""
+        return self.tissue if self.removed is None else self.tissue.submesh(~self.removed)[0]
 
     @property
     def template(self) -> Template:
@@ -204,7 +211,7 @@ def without_ear(
     taken_mm2 = face_areas(scan)[taken].sum()
     has_ear = (completion.provenance[standing_off] == Provenance.OBSERVED).mean() > least_observed
     if has_ear or taken_mm2 < least_bed * _base_area_mm2(template, mask):
-        return DesignSurface.from_face(completion, mask)
+        return replace(DesignSurface.from_face(completion, mask), removed=taken)
     completed = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, IN_REGION - share, 0.0)
     return replace(

@@ -1,4 +1,4 @@
-"""The tissue where a height field blurs it, along the scan's borders: triangle by triangle."""
+"""The tissue where a height field blurs it, along the scan's borders and on steep skin: triangle by triangle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from facecom.geometry.mesh import Bools, Floats, Mesh, boundary_edges, face_norm
 
 RIM_MM = 1.5
 """The height field is exact farther from the scan's border than this."""
-STEEPEST = 0.05
-"""Faces steeper than this (cosine to the axis) are left out: what is under them is all but nothing."""
+STEEP, STEEPEST = 0.6, 0.05
+"""Faces steeper (cosine to the axis) than the first are taken wherever they are, none steeper than the second."""
 MOST_COLUMNS, COARSE_MM = 3000, 0.5
 """Of more faces than that, corners closer together than this are joined first: a fine scan has a million faces."""
 BESIDE_MM = 2.0
@@ -22,7 +22,7 @@ BESIDE_MM = 2.0
 
 
 def rim_tissue_solid(scan: Mesh, outer: Mesh, *, floor: float, clearance_mm: float) -> Any:
-    """The manifold3d solid under those faces of a scan that lie at its border, where a height field is too low.
+    """The manifold3d solid under those faces of a scan that a height field shows too low.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def rim_tissue_solid(scan: Mesh, outer: Mesh, *, floor: float, clearance_mm: flo
         away, _ = cKDTree(border).query(scan.vertices[used, :2], distance_upper_bound=RIM_MM)
         at_border[used] = np.isfinite(away)
     upward = face_normals(scan)[:, 2]
-    chosen = near & (upward > STEEPEST) & at_border[scan.faces].any(1)
+    chosen = near & (upward > STEEPEST) & (at_border[scan.faces].any(1) | (upward < STEEP))
     rim = Mesh(scan.vertices, scan.faces[chosen])
     if chosen.sum() > MOST_COLUMNS:
         rim, _ = cluster_vertices(rim, cell_mm=COARSE_MM)
@@ -69,6 +69,11 @@ def columns_under(triangles: Floats, *, floor: float, around_mm: float) -> Any:
     feet = tops * [1.0, 1.0, 0.0] + [0.0, 0.0, floor]
     columns = [m3.Manifold.hull_points(corners) for corners in np.concatenate([tops, feet], axis=1)]
     return m3.Manifold.batch_boolean(columns, m3.OpType.Add)
+
+
+def faces_near(scan: Mesh, outer: Mesh) -> Mesh:
+    """Those faces of a scan that lie under a part with this outer face or a little beside it; axis frame, mm."""
+    return scan.submesh(_near_part(scan, outer))[0]
 
 
 def _near_part(scan: Mesh, outer: Mesh) -> Bools:

@@ -17,7 +17,7 @@ from facecom.prosthesis.shell.margin_outline import MarginOutline, ShellSurfaces
 from facecom.prosthesis.shell.min_thickness import raise_to_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
-from facecom.prosthesis.shell.rim_tissue import rim_tissue_solid
+from facecom.prosthesis.shell.rim_tissue import faces_near, rim_tissue_solid
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.shell.tissue import height_over_bed, tissue_heightfield, wound_bed_solid
 from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
@@ -154,14 +154,11 @@ class _Workpiece:
         bed = None if bed is None or not len(bed.faces) else _rotated(bed, rotation)
         lowest = float(min(extended.vertices[:, 2].min(), tissue.vertices[:, 2].min()))
         self._floor = lowest - thickness.wall - FLOOR_BELOW_MM
-        self._tissue = self._tissue_solid(tissue, bed)
-        if raw_tissue is not None:
-            self._tissue += rim_tissue_solid(
-                _rotated(raw_tissue, rotation),
-                self.outer.mesh,
-                floor=self._floor - TISSUE_BELOW_MM,
-                clearance_mm=RIM_CLEARANCE_MM,
-            )
+        raw = None if raw_tissue is None else faces_near(_rotated(raw_tissue, rotation), self.outer.mesh)
+        self._tissue = self._tissue_solid(tissue if raw is None else _joined(tissue, raw), bed)
+        if raw is not None:
+            floor = self._floor - TISSUE_BELOW_MM
+            self._tissue += rim_tissue_solid(raw, self.outer.mesh, floor=floor, clearance_mm=RIM_CLEARANCE_MM)
         wanted = thickness.at(surfaces.extended.border_distance) + grid_allowance_mm(grid_mm)
         if bed is not None:
             room = height_over_bed(extended, surfaces.extended.defect_distance, bed)
@@ -204,6 +201,12 @@ class _Workpiece:
             if not thin.any() and not len(intersecting_edges(to_mesh(carved.part))):
                 return replace(built, face=rough, carved=carved), rms
         return built, float("nan")
+
+
+def _joined(first: Mesh, second: Mesh) -> Mesh:
+    """Two surfaces as one mesh."""
+    faces = np.concatenate([first.faces, second.faces + len(first.vertices)])
+    return Mesh(np.concatenate([first.vertices, second.vertices]), faces)
 
 
 def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
