@@ -74,8 +74,8 @@ def check_part(
     >>> from facecom.prosthesis.solid.booleans import heightfield_solid
     >>> bed = Mesh([[-9, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0]], [[0, 1, 2], [0, 2, 3]])
     >>> block = heightfield_solid(np.full((9, 9), 1.0), origin=np.array([-4.0, -4.0]), spacing=1.0, floor=-1.0)
-    >>> check_part(block, bed, axis=[0, 0, 1], edge_mm=0.3).broken
-    ('the part runs into the tissue: 64.0 mm3, 1.00 mm deep, where 5 mm3 and 0.3 mm are allowed',)
+    >>> check_part(block, bed, axis=[0, 0, 1], edge_mm=0.3).broken[0]
+    'the part runs into the tissue: 64.1 mm3, 1.00 mm deep, where 5 mm3 and 0.3 mm are allowed'
     """
     bounds = bounds or CheckBounds()
     written = as_written(part)

@@ -143,13 +143,13 @@ class _Fitting:
         if not len(inside):
             return 0.0, None
         spacing = max(self._column_mm, float(length.sum()) / most)
-        # One point in the middle of short spans, both ends and points between of longer ones.
-        count = np.where(length[inside] < spacing, 1, np.ceil(length[inside] / spacing).astype(np.int64) + 1)
-        if count.sum() > 2 * most:
-            inside, count = inside[:: int(count.sum() // most)], count[:: int(count.sum() // most)]
+        # Both ends and points between them: either may be the deepest.
+        count = np.maximum(np.ceil(length[inside] / spacing).astype(np.int64) + 1, 3)
+        every = int(np.ceil(count.sum() / (2 * most)))
+        inside, count = inside[::every], count[::every]
         span = np.repeat(inside, count)
         number = np.arange(len(span)) - np.repeat(np.cumsum(count) - count, count)
-        share = np.where(np.repeat(count, count) == 1, 0.5, number / np.maximum(np.repeat(count, count) - 1, 1))
+        share = number / np.repeat(count - 1, count)
         bottom = np.maximum(pairs.part_bottom[span] + lift, pairs.tissue_bottom[span])
         points = np.column_stack([self._places[pairs.column[span]], bottom + share * length[span]])
         return _farthest(self._tissue.depth(points), points - [0.0, 0.0, lift])

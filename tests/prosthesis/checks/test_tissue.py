@@ -46,6 +46,7 @@ def test_a_part_that_runs_into_a_flat_bed_is_as_deep_and_as_large_as_it_is(works
     assert found.tissue_overlap_mm3 == pytest.approx(100.0 * depth, rel=0.01)
     assert found.tissue_overlap_at[2] == pytest.approx(-depth, abs=0.02)
     assert found.withdrawal_free_mm == pytest.approx(depth, abs=0.02)
+    assert found.withdrawal_overlap_deepest_mm == pytest.approx(depth - 0.25, abs=0.02)  # lifted by one step
     found = check_tissue(ball(icosphere, 8.0, (0, 0, 8.0 - depth)), flat, axis=UP)
     assert found.tissue_overlap_deepest_mm == pytest.approx(depth, abs=0.05)
     assert found.tissue_overlap_mm3 == pytest.approx(np.pi * depth**2 * (8.0 - depth / 3), rel=0.02)
