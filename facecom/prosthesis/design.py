@@ -11,6 +11,7 @@ from facecom.completion import Completion, CompletionOptions, complete
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
+from facecom.prosthesis.checks.part_check import check_part
 from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
@@ -30,9 +31,9 @@ from facecom.prosthesis.solid.booleans import to_mesh
 
 PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
 """The packages whose versions are recorded with a part."""
-LEAST_EDGE, LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.95, 0.9, 1.0
-"""A part is warned of when it is thinner than this share of its edge, when its margin is narrower than this share of
-what was asked for, and when more of the tissue than this is undercut."""
+LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.9, 1.0
+"""A part is warned of when its margin is narrower than this share of what was asked for, and when more of the tissue
+than this is undercut; and when its check breaks a bound."""
 
 
 def design(
@@ -145,16 +146,19 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
     rotation = axis_frame(axis)
     shell = _shell(source, near, axis, settings=settings)
     mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, rotation=rotation, least_axis=least_axis, settings=settings)
     to_face = source.completion.context.fit.pose
     face_to_scan = to_face.inverse()
+    part, axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
+    tissue = source.tissue.with_vertices(face_to_scan.apply(source.tissue.vertices))
+    check = check_part(part, tissue, axis=axis_in_scan, edge_mm=settings.edge_mm, bounds=settings.bounds)
+    found = inspect_part(source, shell, check=check, rotation=rotation, least_axis=least_axis, settings=settings)
     return Prosthesis(
-        shell=_placed(shell.solid, rotation, face_to_scan),
+        shell=part,
         mould_a=_placed(mould.face, rotation, face_to_scan),
         mould_b=_placed(mould.back, rotation, face_to_scan),
         provenance=found.provenance,
         sigma_mm=found.sigma_mm,
-        axis=face_to_scan.rotate(axis),
+        axis=axis_in_scan,
         pose=source.pose,
         to_face=to_face,
         inspection=found.inspection,
@@ -211,6 +215,7 @@ def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings
         rotation=rotation,
         grid_mm=settings.grid_mm,
         bed=source.bed,
+        raw_tissue=source.obstacle,
         relief=None if source.detail is None else Relief(source.detail, rotation, settings.relief_edge_mm),
         outline=outline,
     )
@@ -234,14 +239,7 @@ def _size_warnings(source: DesignSurface) -> list[str]:
 
 def _warnings(found: Inspection, settings: DesignSettings) -> list[str]:
     """What a laboratory must mend or a clinician must decide before the part is made, a sentence each."""
-    out = []
-    thin = min(found.wall.min, found.rim.min)
-    if thin < LEAST_EDGE * settings.edge_mm:
-        out.append(f"the part is only {thin:.2f} mm thick in places, less than the edge of {settings.edge_mm:g} mm")
-    if found.self_intersecting_edges:
-        out.append(
-            f"the part's surface intersects itself at {found.self_intersecting_edges} edges; repair it before printing"
-        )
+    out = list(found.check.broken)
     if found.margin.min < LEAST_MARGIN * settings.margin_mm:
         out.append(
             f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "
