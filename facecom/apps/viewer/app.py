@@ -11,6 +11,7 @@ from typing import Any
 
 from facecom.apps.viewer.http.access import Access, is_local, new_token
 from facecom.apps.viewer.http.limits import Limits
+from facecom.apps.viewer.http.log_limit import log_limited
 from facecom.apps.viewer.http.server import SESSION_KEY, start_server, stop_server
 from facecom.apps.viewer.scene.viser_scene import configure_initial_view
 from facecom.apps.viewer.session.client_controller import ClientController, ViewerContext
@@ -60,7 +61,7 @@ def viewer(
     Raises
     ------
     ValueError
-        When the port is taken or the token is too short.
+        When the port is none, or is taken, or the token is too short.
     MissingDependency
         When viser is not installed.
     """
@@ -72,9 +73,16 @@ def viewer(
         )
     if token is None and not is_local(host):
         token = new_token()
+    with log_limited():
+        yield from _served(host, port, token, limits, model)
+
+
+def _served(
+    host: str, port: int, token: str | None, limits: Limits, model: LinearGenerator | None
+) -> Iterator[RunningViewer]:
     server = start_server(host, port, access=Access(token, is_local(host)), limits=limits)
-    queue = JobQueue(limits.jobs)
-    context = ViewerContext(queue, model or LinearGenerator.load(), limits)
+    queue, reading = JobQueue(limits.jobs), JobQueue(limits.sessions, workers=limits.reads)
+    context = ViewerContext(queue, reading, model or LinearGenerator.load(), limits)
     store = SessionStore(lambda: ClientController(context), limits)
     try:
         _connect_clients(server, store)
@@ -83,6 +91,7 @@ def viewer(
         yield RunningViewer(f"http://{_host_name(host)}:{number}/{query}", number)
     finally:
         queue.close()
+        reading.close()
         store.close()
         stop_server(server)
 

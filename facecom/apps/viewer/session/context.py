@@ -15,9 +15,10 @@ from facecom.model.linear.generator import LinearGenerator
 
 @dataclass(frozen=True, eq=False)
 class ViewerContext:
-    """What all clients share: the job queue, the face model and the limits."""
+    """What all clients share: the queue of jobs, that of scans to read, the face model and the limits."""
 
     queue: JobQueue
+    reading: JobQueue
     model: LinearGenerator
     limits: Limits
 

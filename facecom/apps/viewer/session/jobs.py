@@ -18,7 +18,6 @@ from facecom.geometry.transform import Similarity
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.template import SHAPE_LEVEL
 from facecom.report.html import report_html
-from facecom.scan.surface_reconstruction import surface_from_points
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
@@ -33,11 +32,6 @@ COMPRESSION_LEVEL = 3
 """Of zip archives: meshes hardly shrink further, and higher levels take several times as long."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time of the format, so that the same files give the same bytes."""
-
-
-def with_surface(mesh: Mesh) -> Mesh:
-    """The scan as a surface: a point cloud is reconstructed as `complete` does it."""
-    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionState().seed)
 
 
 def find_missing(

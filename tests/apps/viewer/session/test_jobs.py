@@ -11,8 +11,8 @@ import pytest
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import jobs
 from facecom.apps.viewer.session.job_queue import CancelledError
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
-from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import Prosthesis
 
 
@@ -48,18 +48,12 @@ def test_a_job_ends_when_it_is_cancelled(scan, small_model):
         jobs.complete_session(Session().load(UploadedScan("s", scan)), model=small_model, detail=False, progress=stop)
 
 
-def test_points_get_a_surface_and_surfaces_stay(sheet):
-    flat = sheet(12, 12)
-    assert jobs.with_surface(flat) is flat
-    assert len(jobs.with_surface(Mesh(flat.vertices, np.zeros((0, 3), int))).faces) > 200
-
-
 @pytest.mark.slow
 def test_marked_parts_are_made_up(scan, small_model, completion):
     """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
     face = completion.pose.apply(scan.vertices)
     cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12
-    marked = Session().load(UploadedScan("s", scan)).mark(np.flatnonzero(cheek))
+    marked = Session().load(UploadedScan("s", scan)).paint(np.flatnonzero(cheek), Tool.MARK_MISSING)
     assert 20 < cheek.sum() < 2000
     done = jobs.complete_session(marked, model=small_model, detail=False, progress=told([]))
     kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
