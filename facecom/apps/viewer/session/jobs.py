@@ -79,8 +79,8 @@ def design_prostheses(
     """A prosthesis for each missing part of the completion."""
     from facecom.prosthesis import DesignSettings, design_all
 
-    progress("design", 0.0)
-    return tuple(design_all(completion, settings=DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)))
+    settings = DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)
+    return tuple(design_all(completion, settings=settings, progress=progress))
 
 
 def pack_results(completion: Completion, *, name: str, progress: Progress) -> bytes:

@@ -82,6 +82,17 @@ def test_the_prosthesis_is_of_the_face_that_is_shown(completion, monkeypatch):
     assert np.abs(own - completion.context.stitched.merged.vertices).max() > 1.0
 
 
+def test_the_design_tells_its_progress(completion, monkeypatch):
+    def design(face, *, settings, progress):
+        progress("shell", 0.4)
+        return []
+
+    monkeypatch.setattr("facecom.prosthesis.design_all", design)
+    stages = []
+    jobs.design_prostheses(completion, margin_mm=5.0, wall_mm=3.0, progress=told(stages))
+    assert stages == [("shell", 0.4)]
+
+
 def test_parts_are_packed_a_folder_each(tmp_path):
     class Part(Prosthesis):
         def __init__(self):
