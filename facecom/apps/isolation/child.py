@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import logging
@@ -19,6 +20,8 @@ from facecom.errors import FacecomError
 
 NICENESS = 5
 """The work of a child gives way to the server that answers others."""
+OOM_SCORE = 500
+"""Where the machine runs out of memory, a child goes before the server."""
 PR_SET_PDEATHSIG = 1
 """Of prctl (Linux): the signal that a process gets when its parent ends."""
 MEGABYTE = 1_000_000
@@ -28,6 +31,8 @@ def bound_this_process(limits: dict[str, float]) -> None:
     """Bound the memory, the time and the files of this process, which ends with its parent and leaves no core dump."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # a system without it, or one that does not let it be set
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
     seconds = int(limits["seconds"]) + 1
     bounds = {
         # what is its own and writable; libraries mapped from files and reserved addresses do not count

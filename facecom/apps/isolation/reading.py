@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecom.apps.isolation.process import ProcessLimits, run_isolated
 from facecom.errors import ScanError
@@ -121,23 +123,43 @@ def _read(folder: Path, *, name: str, max_vertices: int | None, seed: int, progr
 
 
 def save_mesh(folder: Path, mesh: Mesh) -> None:
-    """Write a mesh into a folder of a child, for `load_mesh`."""
+    """Write a mesh into the folder of a child, for `load_mesh`."""
     arrays = {part: getattr(mesh, part) for part in _PARTS}
-    out = io.BytesIO()
-    np.savez(out, **{part: array for part, array in arrays.items() if array is not None})
-    (folder / MESH_FILE).write_bytes(out.getbuffer())
+    save_arrays(folder / MESH_FILE, {part: array for part, array in arrays.items() if array is not None})
 
 
 def load_mesh(folder: Path) -> Mesh:
-    """The mesh that a child left in a folder.
+    """The mesh in the folder of a child.
 
     Raises
     ------
     ScanError
-        When it left none, or one that is damaged.
+        When there is none, or one that is damaged.
+    """
+    arrays = load_arrays(folder / MESH_FILE)
+    try:
+        return Mesh(**{part: arrays[part] for part in _PARTS if part in arrays})
+    except (ValueError, TypeError) as error:
+        raise ScanError(f"the mesh came back damaged ({error}); try again") from None
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
+    """Write arrays by name, for `load_arrays`."""
+    out = io.BytesIO()
+    named: Any = arrays
+    np.savez(out, **named)
+    path.write_bytes(out.getbuffer())
+
+
+def load_arrays(path: Path) -> dict[str, NDArray]:
+    """The arrays that a child left; no pickles, and no more than its file holds.
+
+    Raises
+    ------
+    ScanError
+        When it left none, or damaged ones.
     """
     try:
-        arrays = read_npz(regular_bytes(folder / MESH_FILE, most_bytes=MOST_BYTES))
-        return Mesh(**{part: arrays[part] for part in _PARTS if part in arrays})
-    except (OSError, ValueError, TypeError) as error:
-        raise ScanError(f"the scan was read, but its mesh came back damaged ({error}); try again") from None
+        return read_npz(regular_bytes(path, most_bytes=MOST_BYTES))
+    except (OSError, ValueError) as error:
+        raise ScanError(f"what was computed came back damaged ({error}); try again") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.log_limit import log_limited
 from facecom.apps.viewer.http.server import SESSION_KEY, start_server, stop_server
 from facecom.apps.viewer.scene.viser_scene import configure_initial_view
-from facecom.apps.viewer.session.client_controller import ClientController, ViewerContext
+from facecom.apps.viewer.session.client_controller import ClientController
+from facecom.apps.viewer.session.context import ViewerContext
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import JobQueue
 from facecom.apps.viewer.session.session_store import SessionStore
 from facecom.model.linear.generator import LinearGenerator
@@ -73,16 +76,25 @@ def viewer(
         )
     if token is None and not is_local(host):
         token = new_token()
-    with log_limited():
-        yield from _served(host, port, token, limits, model)
+    with log_limited(), _shared(model) as shared:
+        yield from _served(host, port, token, limits, shared)
 
 
-def _served(
-    host: str, port: int, token: str | None, limits: Limits, model: LinearGenerator | None
-) -> Iterator[RunningViewer]:
+@contextmanager
+def _shared(model: LinearGenerator | None) -> Iterator[SharedModel]:
+    """The model, in a folder for child processes unless it is the shipped one."""
+    if model is None:
+        yield SharedModel(LinearGenerator.load())
+        return
+    with tempfile.TemporaryDirectory(prefix="facecom-") as folder:
+        model.save(folder)
+        yield SharedModel(model, folder)
+
+
+def _served(host: str, port: int, token: str | None, limits: Limits, model: SharedModel) -> Iterator[RunningViewer]:
     server = start_server(host, port, access=Access(token, is_local(host)), limits=limits)
     queue, reading = JobQueue(limits.jobs), JobQueue(limits.sessions, workers=limits.reads)
-    context = ViewerContext(queue, reading, model or LinearGenerator.load(), limits)
+    context = ViewerContext(queue, reading, model, limits)
     store = SessionStore(lambda: ClientController(context), limits)
     try:
         _connect_clients(server, store)

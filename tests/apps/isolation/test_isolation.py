@@ -15,65 +15,10 @@ from facecom.errors import AlignmentError, ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_mesh
 
-TASKS = """
-import logging, os, signal, sys, time
 
-def write(folder, *, progress, text):
-    progress("write", 0.25)
-    print("this is no report")
-    (folder / "out.txt").write_text(text)
-
-def end(folder, *, progress, by):
-    os.kill(os.getpid(), by)
-
-def sleep(folder, *, progress, **options):
-    (folder / "pid").write_text(str(os.getpid()))
-    time.sleep(60)
-
-def close_and_sleep(folder, *, progress):
-    os.closerange(3, 20)
-    sleep(folder, progress=progress)
-
-def grow(folder, *, progress):
-    import numpy
-    held = [numpy.ones(5_000_000) for _ in range(100)]
-
-def refuse(folder, *, progress, kind):
-    from facecom import errors
-    raise getattr(errors, kind, ValueError)("the reason\\nis here")
-
-def fail(folder, *, progress):
-    raise KeyError("a bug")
-
-def lie(folder, *, progress):
-    (folder / "error.json").write_text('{"kind": "need", "text": 5}')
-    os._exit(3)
-
-def warn(folder, *, progress):
-    logging.getLogger("facecom.io.files").warning("no colours")
-
-def flood(folder, *, progress):
-    while True:
-        progress("x" * 1_000_000, 0.5)
-
-def fill(folder, *, progress):
-    with open(folder / "large", "wb") as file:
-        for _ in range(300):
-            file.write(bytes(1_000_000))
-"""
-
-
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    """A module of tasks that a child can import as well."""
-    import importlib
-    import sys
-
-    folder = tmp_path_factory.mktemp("tasks")
-    (folder / "tasks_of_this_test.py").write_text(TASKS)
-    sys.path.insert(0, str(folder))
-    yield importlib.import_module("tasks_of_this_test")
-    sys.path.remove(str(folder))
+@pytest.fixture
+def tasks(child_tasks):
+    return child_tasks
 
 
 def run(task, folder, *, progress=None, options=None, **limits):

@@ -23,6 +23,7 @@ class Limits:
     samples : posterior samples that the slider offers
     reads : scans read at the same time, each in a process of its own
     read_seconds, read_memory_mb : bounds of such a process; see `ProcessLimits`
+    job_seconds, job_memory_mb : bounds of the process that finds or completes the face
 
     Raises
     ------
@@ -46,6 +47,8 @@ class Limits:
     reads: int = 2
     read_seconds: int = 120
     read_memory_mb: int = 3000
+    job_seconds: int = 900
+    job_memory_mb: int = 12_000
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -61,3 +64,8 @@ class Limits:
     def reading(self) -> ProcessLimits:
         """Bounds of a process that reads a scan."""
         return ProcessLimits(seconds=self.read_seconds, memory_mb=self.read_memory_mb)
+
+    @property
+    def working(self) -> ProcessLimits:
+        """Bounds of a process that finds or completes the face."""
+        return ProcessLimits(seconds=self.job_seconds, memory_mb=self.job_memory_mb)

@@ -16,12 +16,12 @@ from facecom.apps.viewer.scene import panel, scene
 from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
-from facecom.apps.viewer.session import jobs
+from facecom.apps.viewer.session import face_jobs, jobs
 from facecom.apps.viewer.session.context import Page, ViewerContext
 from facecom.apps.viewer.session.job_controller import JobController
 from facecom.apps.viewer.session.job_queue import CancelledError, LatestOnlyExecutor
 from facecom.apps.viewer.session.marking_controller import MarkingController
-from facecom.apps.viewer.session.session import Session
+from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.completion import Completion, CompletionState, Progress
 from facecom.geometry.mesh import Floats, Ints
 
@@ -129,10 +129,12 @@ class ClientController:
         self._set_session(Session().load(upload))
         self._look_from_front()
 
-        def work(progress: Progress) -> jobs.FaceDetection:
-            return jobs.find_missing(upload.mesh, model=self._context.model, progress=progress)
+        session, context = self.session, self._context
 
-        def apply(detection: jobs.FaceDetection) -> None:
+        def work(progress: Progress) -> FaceDetection:
+            return face_jobs.detect_face(session, model=context.model, limits=context.limits.working, progress=progress)
+
+        def apply(detection: FaceDetection) -> None:
             self._set_session(self.session.set_detection(detection))
             self._look_from_front()
 
@@ -153,11 +155,13 @@ class ClientController:
             self._marking.show_marks()
 
     def _complete(self) -> None:
-        session, detail = self.session, bool(self._panel.detail.value)
+        session, detail, context = self.session, bool(self._panel.detail.value), self._context
         session.unmarked_scan()  # an error in the marks is shown at once
 
         def work(progress: Progress) -> Completion:
-            return jobs.complete_session(session, model=self._context.model, detail=detail, progress=progress)
+            return face_jobs.complete_session(
+                session, model=context.model, limits=context.limits.working, detail=detail, progress=progress
+            )
 
         self.jobs.submit("completion", work, lambda result: self._set_session(self.session.set_result(result)))
 

@@ -9,8 +9,8 @@ from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import JobQueue
-from facecom.model.linear.generator import LinearGenerator
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class ViewerContext:
 
     queue: JobQueue
     reading: JobQueue
-    model: LinearGenerator
+    model: SharedModel
     limits: Limits
 
 

@@ -10,9 +10,10 @@ from facecom.apps.viewer.http import uploads
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.messages import REFUSED
 from facecom.apps.viewer.scene import panel as controls
-from facecom.apps.viewer.session import jobs
+from facecom.apps.viewer.session import face_jobs
 from facecom.apps.viewer.session.client_controller import ClientController
 from facecom.apps.viewer.session.context import ViewerContext
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import CancelledError, JobQueue
 from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import FaceDetection
@@ -41,11 +42,11 @@ def reading():
 def controller(queue, reading, small_model, completion, client, monkeypatch):
     """A controller on a page; detection and completion give what was computed before."""
     missing = completion.template.mesh(1)
-    monkeypatch.setattr(jobs, "find_missing", lambda *_, **__: FaceDetection(completion.pose, missing))
-    monkeypatch.setattr(jobs, "complete_session", lambda *_, **__: completion)
+    monkeypatch.setattr(face_jobs, "detect_face", lambda *_, **__: FaceDetection(completion.pose, missing))
+    monkeypatch.setattr(face_jobs, "complete_session", lambda *_, **__: completion)
     # the tests of the reader start it; here it is one in this process
     monkeypatch.setattr(uploads, "read_isolated_bytes", lambda content, *, name, **_: read_ply_bytes(content))
-    made = ClientController(ViewerContext(queue, reading, small_model, Limits(samples=2)))
+    made = ClientController(ViewerContext(queue, reading, SharedModel(small_model), Limits(samples=2)))
     made.attach(client)
     return made
 
@@ -56,11 +57,12 @@ def read_ply_bytes(content):
 
 
 def wait_until_idle(controller):
-    """An upload is two jobs, of which the first submits the second."""
-    for _ in range(600):
-        if not controller.jobs.busy:
+    """An upload is two jobs, of which the first submits the second before it is over."""
+    queues = (controller._context.reading, controller._context.queue)
+    for _ in range(6000):
+        if not any(queue._jobs for queue in queues):
             return
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.01)
     raise AssertionError("the jobs never end")
 
 

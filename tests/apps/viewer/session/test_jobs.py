@@ -1,4 +1,4 @@
-"""The work that is done in line."""
+"""What is made of a completion."""
 
 import io
 import json
@@ -8,10 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import jobs
-from facecom.apps.viewer.session.job_queue import CancelledError
-from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
 from facecom.prosthesis import Prosthesis
 
@@ -25,40 +22,6 @@ def nothing_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
-    stages = []
-    found = jobs.find_missing(scan, model=small_model, progress=told(stages))
-    turned = found.pose @ pose
-    assert np.abs(turned.translation).max() < 6.0
-    middle = found.missing.vertices[(np.abs(found.missing.vertices[:, 0]) < 15)]
-    assert np.abs(middle[:, 1] - 8).min() < 5.0
-    nose = np.hypot(found.missing.vertices[:, 0], found.missing.vertices[:, 1] - 8) < 25
-    assert nose.mean() > 0.5
-    assert [share for _, share in stages] == sorted(share for _, share in stages)
-
-
-def test_a_job_ends_when_it_is_cancelled(scan, small_model):
-    def stop(stage, share):
-        raise CancelledError
-
-    with pytest.raises(CancelledError):
-        jobs.complete_session(Session().load(UploadedScan("s", scan)), model=small_model, detail=False, progress=stop)
-
-
-@pytest.mark.slow
-def test_marked_parts_are_made_up(scan, small_model, completion):
-    """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
-    face = completion.pose.apply(scan.vertices)
-    cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12
-    marked = Session().load(UploadedScan("s", scan)).paint(np.flatnonzero(cheek), Tool.MARK_MISSING)
-    assert 20 < cheek.sum() < 2000
-    done = jobs.complete_session(marked, model=small_model, detail=False, progress=told([]))
-    kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
-    assert not kept & set(map(tuple, scan.vertices[cheek]))
-    assert done.report.made_up_share > completion.report.made_up_share
 
 
 @pytest.mark.slow
