@@ -46,8 +46,8 @@ def refuse(folder, *, progress, kind):
 def fail(folder, *, progress):
     raise KeyError("a bug")
 
-def lie(folder, *, progress):
-    (folder / "error.json").write_text('{"kind": "need", "text": 5}')
+def lie(folder, *, progress, kind):
+    (folder / "error.json").write_text('{"kind": "%s", "text": 5}' % kind)
     os._exit(3)
 
 def warn(folder, *, progress):

@@ -89,10 +89,11 @@ def test_a_bug_is_logged_and_no_sentence_of_the_scan(tasks, tmp_path, caplog):
     assert "a bug" in caplog.text
 
 
-def test_a_sentence_of_another_kind_is_no_error_of_ours(tasks, tmp_path):
+@pytest.mark.parametrize("kind", ["need", "Any", "__doc__"])
+def test_a_sentence_of_another_kind_is_no_error_of_ours(tasks, tmp_path, kind):
     """The name of an error that a child left leads to none of the other things of that module."""
     with pytest.raises(ValueError, match="^5$"):
-        run(tasks.lie, tmp_path)
+        run(tasks.lie, tmp_path, options={"kind": kind})
 
 
 def test_warnings_of_a_child_are_in_the_log(tasks, tmp_path, caplog):
