@@ -128,12 +128,12 @@ def test_from_upload_to_download(page, scan, tmp_path):
     choose(page, "Pointer", "mark as missing")
     expect(page.get_by_text("paint on the scan")).to_be_visible()
     drag(page, missing + [45, 10], missing + [55, 14])
-    told = page.get_by_text("vertices of the scan are marked as missing")
+    told = page.get_by_text("vertices of the scan marked as missing")
     expect(told).to_be_visible()
     assert int(told.inner_text().split()[0]) > 10
     assert len(pixels(page, purple)) > 20
     page.get_by_role("button", name="Undo last stroke").click()
-    expect(page.get_by_text("0 vertices of the scan are marked as missing")).to_be_visible()
+    expect(page.get_by_text("0 vertices of the scan marked as missing")).to_be_visible()
 
     page.get_by_role("button", name="Complete", exact=True).click()
     expect(page.get_by_text("completion: done")).to_be_visible()

@@ -225,14 +225,13 @@ def _detail_meshes(completion: Completion) -> tuple[dict[str, PaintedMesh], str]
 
 
 def _sigma_colors(sigma_mm: Floats, provenance: Ints) -> tuple[Floats, str]:
-    """Colours of sigma on a scale for what is made up, of which the observed surface shows the light end."""
-    everywhere, made_up = np.ones(len(sigma_mm), bool), provenance != Provenance.OBSERVED
-    return _heat_colors(sigma_mm, everywhere, "standard deviation", scale_of=made_up if made_up.any() else everywhere)
+    high = colors.sigma_scale_end(sigma_mm, provenance)
+    return _heat_colors(sigma_mm, np.ones(len(sigma_mm), bool), "standard deviation", high=high)
 
 
-def _heat_colors(values: Floats, where: Bools, quantity: str, *, scale_of: Bools | None = None) -> tuple[Floats, str]:
-    """Colours of the values at some vertices (V,), on a scale that ends above nearly all of `scale_of`."""
-    high = colors.scale_end(values[where if scale_of is None else scale_of])
+def _heat_colors(values: Floats, where: Bools, quantity: str, *, high: float | None = None) -> tuple[Floats, str]:
+    """Colours of the values at some vertices (V,), on a scale that ends at `high`, or above nearly all of them."""
+    high = high or colors.scale_end(values[where])
     vertex_colors = colors.color_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=where)
     legend = f"{quantity}: light 0 mm, dark {high:g} mm and more"
     return vertex_colors, legend + ("" if where.all() else "; grey: no value")

@@ -110,7 +110,8 @@ def _radius_mm(controls: Panel) -> float:
 def marking_summary(session: Session) -> str:
     """How much is marked, in a sentence, and whether the result was made with other marks."""
     marks = session.marks
-    text = f"{np.count_nonzero(marks.missing)} vertices of the scan are marked as missing"
+    count = np.count_nonzero(marks.missing)
+    text = f"{count} {'vertex' if count == 1 else 'vertices'} of the scan marked as missing"
     if marks.kept_open.any():
         text += f"; {np.mean(marks.kept_open):.0%} of what was found missing is to stay open"
     if session.outdated:

@@ -153,7 +153,7 @@ def test_a_stroke_marks_the_scan_or_keeps_the_region_open(uploaded, client):
     uploaded._on_stroke(touched, True)
     marks = uploaded.session.marks
     assert np.flatnonzero(marks.missing).tolist() == [3, 7] and not marks.kept_open.any()
-    assert "2 vertices of the scan are marked" in uploaded._panel.status.content and "marked" in client.shown
+    assert "2 vertices of the scan marked" in uploaded._panel.status.content and "marked" in client.shown
     choose(uploaded, Tool.KEEP_OPEN)
     uploaded._on_stroke(touched, True)
     assert np.flatnonzero(uploaded.session.marks.kept_open).tolist() == [5]
@@ -171,7 +171,7 @@ def test_one_stroke_is_undone_however_many_parts_it_came_in(uploaded, client):
     assert np.flatnonzero(uploaded.session.marks.missing).tolist() == [3, 10, 11, 12]
     uploaded._panel.undo_stroke.fire()
     assert np.flatnonzero(uploaded.session.marks.missing).tolist() == [3]
-    assert "1 vertices" in uploaded._panel.status.content
+    assert "1 vertex of the scan" in uploaded._panel.status.content
     uploaded._panel.unmark_all.fire()
     assert not uploaded.session.marks.any
     uploaded._panel.undo_stroke.fire()
