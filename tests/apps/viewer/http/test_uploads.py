@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facecom.apps.isolation import reading
+from facecom.apps.isolation.process import run_isolated
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.uploads import SUFFIXES, clean_name, read_upload
 from facecom.errors import ScanError
@@ -29,6 +30,16 @@ def nothing_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """Starting a process for each of these files would take most of their time; the last test does."""
+
+    def call(task, folder, *, options, progress, **_):
+        task(Path(folder), progress=progress or (lambda stage, share: None), **options)
+
+    monkeypatch.setattr(reading, "run_isolated", call)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +127,10 @@ def test_points_come_with_a_surface(ball):
     cloud = Mesh(ball.vertices, np.zeros((0, 3), int))
     read = read_upload("a.ply", ply_bytes(cloud), limits=SMALL)
     assert len(read.mesh.vertices) == len(ball.vertices) and len(read.mesh.faces) > 0.9 * len(ball.faces)
+
+
+def test_a_reader_that_crashes_is_a_sentence_with_the_name_that_is_shown(ball, monkeypatch, child_tasks):
+    monkeypatch.setattr(reading, "run_isolated", run_isolated)
+    monkeypatch.setattr(reading, "_read", child_tasks.end_by_11)
+    with pytest.raises(ScanError, match=r"^reading my_face.ply ended the process that did it \(SIGSEGV\)"):
+        read_upload("C:\\my face.ply", ply_bytes(ball), limits=SMALL)
