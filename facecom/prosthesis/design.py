@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from facecom.completion import Completion, CompletionOptions, complete
+from facecom.completion import Completion, CompletionOptions, Progress, complete
 from facecom.geometry.mesh import Floats, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
@@ -34,6 +35,9 @@ PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
 LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.9, 1.0
 """A part is warned of when its margin is narrower than this share of what was asked for, and when more of the tissue
 than this is undercut; and when its check breaks a bound."""
+
+SHELL_SHARES, INSPECTION_SHARE = (0.1, 0.85), 0.88
+"""Of the work on a part: where its shell begins and ends, and where its inspection begins."""
 
 
 def design(
@@ -69,11 +73,20 @@ def design(
 
 
 def design_all(
-    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+    scan: Any,
+    *,
+    settings: DesignSettings | None = None,
+    completion_options: CompletionOptions | None = None,
+    progress: Progress | None = None,
 ) -> list[Prosthesis]:
     """Design a part for each missing part of a face, largest first; see `design`.
 
     Where a region is named there is one part.
+
+    Parameters
+    ----------
+    progress : called with what begins and the share of the work before it, once the scan is completed; what it raises
+        ends the work
     """
     settings = settings or DesignSettings()
     completion = _completed(scan, completion_options)
@@ -81,7 +94,15 @@ def design_all(
         return [design(completion, settings=settings)]
     source = DesignSurface.from_completion(completion)
     found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
-    return [design_on(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
+    return [
+        design_on(source, replace(settings, part=k), defect=defect, progress=_of_part(progress, k, len(found)))
+        for k, defect in enumerate(found)
+    ]
+
+
+def _of_part(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """The progress of one part, told as that of all."""
+    return None if progress is None else lambda step, share: progress(step, (index + share) / count)
 
 
 def alternatives(
@@ -129,7 +150,13 @@ def _prepared(completion: Completion, settings: DesignSettings) -> DesignSurface
     return mirror_region(source, region_mask(source.template, settings.region))
 
 
-def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
+def design_on(
+    source: DesignSurface,
+    settings: DesignSettings,
+    *,
+    defect: Defect | None = None,
+    progress: Progress | None = None,
+) -> Prosthesis:
     """Design the part of a prepared surface; see `design`.
 
     Parameters
@@ -137,15 +164,23 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
     source : DesignSurface
     settings : DesignSettings
     defect : Defect or None, the one that the settings name, where it is known
+    progress : called with the step that begins and the share of the work before it
     """
+    tell = progress or (lambda step, share: None)
+    tell("border", 0.0)
     defect = _named_defect(source, settings) if defect is None else defect
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     outward_normal = vector_area(source.merged, defect.faces)
     initial = initial_outer_surface(near, _thickness(settings), towards=outward_normal)
     axis, least_axis = _axes(initial, outward_normal, settings)
     rotation = axis_frame(axis)
-    shell = _shell(source, near, axis, settings=settings)
+    begin, end = SHELL_SHARES
+    shell = _shell(
+        source, near, axis, settings=settings, progress=lambda share: tell("shell", begin + share * (end - begin))
+    )
+    tell("mould", end)
     mould = build_mould(shell, settings=settings.mould)
+    tell("inspection", INSPECTION_SHARE)
     to_face = source.completion.context.fit.pose
     face_to_scan = to_face.inverse()
     part, axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
@@ -199,7 +234,14 @@ def _axes(initial: OuterSurface, outward_normal: Floats, settings: DesignSetting
     return axis, choose_axis(initial.mesh, seat, outward_normal, given="auto")
 
 
-def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings: DesignSettings) -> Shell:
+def _shell(
+    source: DesignSurface,
+    near: Neighbourhood,
+    axis: Floats,
+    *,
+    settings: DesignSettings,
+    progress: Callable[[float], None],
+) -> Shell:
     thickness, rotation = _thickness(settings), axis_frame(axis)
     outline = MarginOutline(
         near,
@@ -218,6 +260,7 @@ def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings
         raw_tissue=source.obstacle,
         relief=None if source.detail is None else Relief(source.detail, rotation, settings.relief_edge_mm),
         outline=outline,
+        progress=progress,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,6 +79,7 @@ def build_shell(
     relief: Relief | None = None,
     outline: MarginOutline | None = None,
     attempts: int = 4,
+    progress: Callable[[float], None] | None = None,
 ) -> Shell:
     """Build the part behind an outer face.
 
@@ -95,20 +97,27 @@ def build_shell(
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
     outline : MarginOutline or None, which redraws the border where it must be set back; else faces are left out
     attempts : after so many what is not sound is left as it is
+    progress : called before each attempt with the share of them that are over; it may raise to end the work
 
     Raises
     ------
     ValueError
         When the border intersects itself along the axis, or nothing of the part is left.
     """
+    left = attempts
+
+    def begin(attempt: int) -> None:
+        if progress is not None:
+            progress((attempts - left + attempt) / attempts)
+
     while True:
         workpiece = _Workpiece(
             surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed, raw_tissue=raw_tissue
         )
-        built, used = _build(workpiece, outline, attempts)
+        built, used = _build(workpiece, outline, left, begin)
         if isinstance(built, _Built):
             return workpiece.finished(built, relief)
-        surfaces, attempts = built, attempts - used
+        surfaces, left = built, left - used
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,10 +222,13 @@ def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
     return mesh.with_vertices(mesh.vertices @ rotation.T)
 
 
-def _build(workpiece: _Workpiece, outline: MarginOutline | None, attempts: int) -> tuple[_Built | ShellSurfaces, int]:
+def _build(
+    workpiece: _Workpiece, outline: MarginOutline | None, attempts: int, begin: Callable[[int], None]
+) -> tuple[_Built | ShellSurfaces, int]:
     """The part, sound or after the last attempt, or other surfaces to build it between; and attempts that it took."""
     face, attempt = _without_folds(workpiece.outer), 0
     while True:
+        begin(attempt)
         raised = workpiece.raised(face)
         attempt += 1
         # A few vertices less are no reason to build again.

@@ -11,6 +11,7 @@ from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops
 from facecom.prosthesis.checks.tissue import check_tissue
+from facecom.prosthesis.shell import shell
 from facecom.prosthesis.shell.face_kinds import INNER, classify_faces, wall_thickness
 from facecom.prosthesis.shell.mould import MouldSettings, build_mould
 from facecom.prosthesis.shell.outer_surface import OuterSurface
@@ -27,6 +28,33 @@ def _checked(built) -> Mesh:
     assert solid.volume == pytest.approx(built.shell.solid.volume(), rel=1e-9)
     assert len(solid.split(only_watertight=False)) == 1
     return part
+
+
+def test_progress_counts_attempts_over_all_borders(monkeypatch):
+    """Two attempts on the first border, after which it is drawn anew, and one on the second."""
+    made, told = object.__new__(shell._Built), []
+
+    class Workpiece:
+        def __init__(self, surfaces, **_):
+            self.surfaces = surfaces
+
+        def finished(self, built, relief):
+            return built
+
+    def build(workpiece, outline, attempts, begin):
+        begin(0)
+        if workpiece.surfaces == "second":
+            assert attempts == 2
+            return made, 1
+        begin(1)
+        return "second", 2
+
+    monkeypatch.setattr(shell, "_Workpiece", Workpiece)
+    monkeypatch.setattr(shell, "_build", build)
+    options = {"thickness": None, "rotation": None, "grid_mm": 1.0}
+    assert shell.build_shell("first", progress=told.append, **options) is made
+    assert told == [0.0, 0.25, 0.5]
+    assert shell.build_shell("first", **options) is made
 
 
 @pytest.mark.slow
