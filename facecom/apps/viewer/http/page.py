@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES
 from facecom.errors import need
+from facecom.io.files import SINGLE_FILES
 
 # viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
 # nothing may come from or go to another place, and no address may name another server for its websocket.
@@ -63,7 +63,7 @@ def _cookie_header(cookie: str | None) -> dict[str, str]:
 
 
 def _with_script(html: str, limits: Limits) -> str:
-    settings = json.dumps({"bytes": limits.upload_bytes, "suffixes": SUFFIXES}).replace("<", "\\u003c")
+    settings = json.dumps({"bytes": limits.upload_bytes, "suffixes": SINGLE_FILES}).replace("<", "\\u003c")
     code = resources.files("facecom").joinpath("assets", "viewer", "drop.js").read_text(encoding="utf-8")
     script = f"<script>window.facecomUploads = {settings};\n{code}</script>"
     return html.replace("<title>Viser</title>", f"<title>facecom</title>{script}", 1)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.errors import ScanError
+from facecom.errors import MissingDependency, ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import read_scan
+from facecom.io.files import SINGLE_FILES, read_scan
 
-SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".pcd", ".xyz")
-"""Formats of one file each; glTF with separate buffers is not among them."""
+log = logging.getLogger(__name__)
+
 MAX_NAME_LENGTH, PCD_HEADER_BYTES = 60, 4096
 """Characters of a name that are displayed, and bytes in which a PCD file states its encoding."""
 
@@ -51,8 +52,8 @@ def read_upload(name: str, content: bytes, *, limits: Limits) -> UploadedScan:
     """
     shown = clean_name(name)
     suffix = Path(shown).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ScanError(f"{shown} is none of {', '.join(SUFFIXES)}; save the scan as one of these")
+    if suffix not in SINGLE_FILES:
+        raise ScanError(f"{shown} is none of {', '.join(SINGLE_FILES)}; save the scan as one of these")
     if not content or len(content) > limits.upload_bytes:
         raise ScanError(
             f"{shown} is empty, larger than {limits.upload_mb} MB, or one of more than {limits.uploads} uploads; "
@@ -67,6 +68,9 @@ def read_upload(name: str, content: bytes, *, limits: Limits) -> UploadedScan:
             mesh = read_scan(path)
         except ScanError as error:
             raise ScanError(str(error).replace(str(path), shown)) from None
+        except MissingDependency as error:
+            log.warning("an upload could not be read: %s", error)
+            raise ScanError(f"{shown} is of a format that this server cannot read; save it as .glb or .ply") from None
     if len(mesh.vertices) > limits.vertices:
         raise ScanError(
             f"{shown} has {len(mesh.vertices):,} vertices, more than the {limits.vertices:,} allowed here; decimate it"
