@@ -23,7 +23,7 @@ from facecom.io.texture_images import MAX_TEXTURE_PIXELS, image_array
 from facecom.io.usd_stage import MAX_RESULT_BYTES, MAX_SECONDS, REFUSED
 
 SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")
-SECONDS_BEYOND = 30.0
+SECONDS_BEYOND = 240.0
 """How much longer than its processor time the process may take, on a machine that is busy."""
 MAX_IMAGE_BYTES = 1 << 28
 """Size of an image in a package at most."""
