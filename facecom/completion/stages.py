@@ -21,7 +21,7 @@ from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
-from facecom.io.conversion import as_mesh
+from facecom.io.conversion import mesh_and_warnings
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
@@ -37,7 +37,8 @@ PROJECTION_NORMAL_LIMIT_RAD = 1.1
 
 def read(state: CompletionState) -> CompletionState:
     """The scan as a mesh or a cloud, from a file or another library's object."""
-    return replace(state, raw=as_mesh(state.source), source=None)
+    mesh, said = mesh_and_warnings(state.source)
+    return replace(state, raw=mesh, source=None, warnings=state.warnings + said)
 
 
 def load_model(state: CompletionState) -> CompletionState:

@@ -22,7 +22,7 @@ from facecom.completion.landmark_check import checked_landmarks
 from facecom.completion.stages import correspondence_finder
 from facecom.errors import FacecomError
 from facecom.geometry.mesh import Mesh
-from facecom.io.conversion import as_mesh
+from facecom.io.conversion import mesh_and_warnings
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.landmark_points import LandmarkPoints
 from facecom.model.linear.generator import LinearGenerator
@@ -155,8 +155,10 @@ def register_each(
             progress(name, k / len(scans))
         try:
             named = checked_landmarks(landmarks[k] if landmarks else None)
+            mesh, said = mesh_and_warnings(scan)
             start = CompletionState(
-                raw=as_mesh(scan),
+                raw=mesh,
+                warnings=said,
                 unit=unit,
                 mm_per_unit=mm_per_unit,
                 landmarks=named,
@@ -177,7 +179,7 @@ def _check_readable(scan: Any, landmarks: Mapping[str, Any]) -> None:
     """Read a file and drop it: the last of many scans is not to fail after an hour for a slip in its name."""
     checked_landmarks(landmarks)
     if isinstance(scan, str | os.PathLike):
-        as_mesh(scan)
+        mesh_and_warnings(scan)
 
 
 def _named(name: str, error: FacecomError | ValueError) -> FacecomError | ValueError:

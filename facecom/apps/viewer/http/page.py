@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES
 from facecom.errors import need
+from facecom.io.files import SINGLE_FILES
 
 # viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
 # nothing may come from or go to another place, and no address may name another server for its websocket.
@@ -71,7 +71,7 @@ def _cookie_header(cookie: str | None) -> dict[str, str]:
 
 
 def _with_script(html: str, limits: Limits) -> str:
-    settings = {"bytes": limits.upload_bytes, "suffixes": SUFFIXES, "status": STATUS_PATH, "pages": limits.sessions}
+    settings = {"bytes": limits.upload_bytes, "suffixes": SINGLE_FILES, "status": STATUS_PATH, "pages": limits.sessions}
     text = json.dumps(settings).replace("<", "\\u003c")
     folder = resources.files("facecom").joinpath("assets", "viewer")
     code = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)

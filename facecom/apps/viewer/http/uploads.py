@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ from facecom.apps.isolation.reading import read_isolated_bytes
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.messages import REFUSED
 from facecom.completion import Progress
-from facecom.errors import ScanError
+from facecom.errors import MissingDependency, ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import READABLE
+from facecom.io.files import SINGLE_FILES
 
-SUFFIXES = tuple(suffix for suffix in READABLE if suffix != ".gltf")
-"""Formats of one file each; glTF, whose buffers are files of their own, is not among them."""
+log = logging.getLogger(__name__)
+
 MAX_NAME_LENGTH = 60
 """Characters of a name that are displayed."""
 REFUSALS = {
@@ -59,8 +60,8 @@ def check_upload(name: str, content: bytes, *, limits: Limits) -> str:
     shown = clean_name(name)
     if reason in REFUSALS:
         raise ScanError(f"{shown} {REFUSALS[reason]}")
-    if Path(shown).suffix.lower() not in SUFFIXES:
-        raise ScanError(f"{shown} is none of {', '.join(SUFFIXES)}; save the scan as one of these")
+    if Path(shown).suffix.lower() not in SINGLE_FILES:
+        raise ScanError(f"{shown} is none of {', '.join(SINGLE_FILES)}; save the scan as one of these")
     if not content:
         raise ScanError(f"{shown} is empty; copy or export the scan again")
     if len(content) > limits.upload_bytes:
@@ -85,12 +86,16 @@ def read_upload(
         As of `check_upload`; and when it is unreadable, has too many vertices, or takes too much time or memory.
     """
     shown = check_upload(name, content, limits=limits)
-    mesh = read_isolated_bytes(
-        content,
-        name=shown,
-        limits=limits.reading,
-        max_vertices=limits.vertices,
-        surface_seed=surface_seed,
-        progress=progress,
-    )
+    try:
+        mesh = read_isolated_bytes(
+            content,
+            name=shown,
+            limits=limits.reading,
+            max_vertices=limits.vertices,
+            surface_seed=surface_seed,
+            progress=progress,
+        )
+    except MissingDependency as error:
+        log.warning("an upload could not be read: %s", error)
+        raise ScanError(f"{shown} is of a format that this server cannot read; save it as .glb or .ply") from None
     return UploadedScan(shown, mesh)

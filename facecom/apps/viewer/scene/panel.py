@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES
 from facecom.apps.viewer.scene.scene import LAYERS, SURFACES
 from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
+from facecom.io.files import SINGLE_FILES
 from facecom.report.html import DISCLAIMER
 
 NO_LANDMARK = "none"
@@ -17,7 +17,7 @@ OTHER_PART = "The part that can be downloaded was designed for another face than
 ROTATE_VIEW = "turn the view"
 POINTER = (ROTATE_VIEW, *(tool.value for tool in Tool))
 """What the pointer does."""
-FORMATS = ", ".join(suffix[1:].upper() for suffix in SUFFIXES)
+FORMATS = ", ".join(suffix[1:].upper() for suffix in SINGLE_FILES)
 BRUSH_RADIUS_RANGE_MM, MARGIN_RANGE_MM, WALL_RANGE_MM = (2.0, 20.0), (1.0, 20.0), (0.6, 10.0)
 BRUSH_RADIUS_MM, BRUSH_STEP_MM = 7.0, 0.5
 MARGIN_MM, MARGIN_STEP_MM = 5.0, 0.5

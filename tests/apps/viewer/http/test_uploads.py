@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from facecom.apps.isolation import reading
 from facecom.apps.isolation.process import run_isolated
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES, clean_name, read_upload
+from facecom.apps.viewer.http.uploads import clean_name, read_upload
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
+from facecom.io.files import SINGLE_FILES
 from facecom.io.writers import glb_bytes, obj_bytes, off_bytes, ply_bytes, stl_bytes
 
 SMALL = Limits(upload_mb=1, vertices=1000)
@@ -111,7 +112,7 @@ def test_vertices_are_bounded(icosphere):
         read_upload("a.ply", ply_bytes(icosphere(4)), limits=SMALL)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", SINGLE_FILES)
 def test_what_is_no_scan_is_said_in_one_sentence_without_a_path(tmp_path, suffix):
     with pytest.raises(ScanError) as told:
         read_upload(f"letter{suffix}", b"Dear Sir or Madam,\nno mesh.\n", limits=SMALL)
