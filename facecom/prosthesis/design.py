@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facecom.completion import Completion, CompletionOptions, Progress, complete
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
 from facecom.prosthesis.checks.part_check import check_part
@@ -29,6 +29,7 @@ from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.solid.booleans import to_mesh
+from facecom.prosthesis.solid.file_precision import joined_in_float32
 
 PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
 """The packages whose versions are recorded with a part."""
@@ -183,16 +184,16 @@ def design_on(
     tell("inspection", INSPECTION_SHARE)
     to_face = source.completion.context.fit.pose
     face_to_scan = to_face.inverse()
-    part, axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
+    (part, kept), axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
     tissue = source.tissue.with_vertices(face_to_scan.apply(source.tissue.vertices))
     check = check_part(part, tissue, axis=axis_in_scan, edge_mm=settings.edge_mm, bounds=settings.bounds)
     found = inspect_part(source, shell, check=check, rotation=rotation, least_axis=least_axis, settings=settings)
     return Prosthesis(
         shell=part,
-        mould_a=_placed(mould.face, rotation, face_to_scan),
-        mould_b=_placed(mould.back, rotation, face_to_scan),
-        provenance=found.provenance,
-        sigma_mm=found.sigma_mm,
+        mould_a=_placed(mould.face, rotation, face_to_scan)[0],
+        mould_b=_placed(mould.back, rotation, face_to_scan)[0],
+        provenance=found.provenance[kept],
+        sigma_mm=found.sigma_mm[kept],
         axis=axis_in_scan,
         pose=source.pose,
         to_face=to_face,
@@ -264,10 +265,10 @@ def _shell(
     )
 
 
-def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> Mesh:
-    """A manifold3d solid in the axis frame as a mesh in the scan's frame."""
+def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> tuple[Mesh, Ints]:
+    """A solid in the axis frame as a mesh in the scan's frame, closed in float32 too; the numbers of its vertices."""
     mesh = to_mesh(solid)
-    return mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation))
+    return joined_in_float32(mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation)))
 
 
 def _size_warnings(source: DesignSurface) -> list[str]:
