@@ -101,7 +101,7 @@ def walk(page: Any, scan: Path, out: Path, *, relief: bool) -> None:
     hand.done("paint on the scan", "brush")
     middle = np.array([0.32 * WIDTH, 0.53 * HEIGHT])
     hand.drag(middle + [40, 45], middle + [70, 20])
-    hand.done("vertices of the scan are marked", "stroke of the brush")
+    hand.done("vertices of the scan marked", "stroke of the brush")
     hand.choose("Pointer", "leave open")
     hand.done("paint on the scan", "brush for what is to stay open")
     hand.drag(middle + [12, -58], middle + [20, -46])

@@ -1,7 +1,7 @@
 """The command line: `facecom complete SCAN --out DIR` and the other verbs.
 
 Exit status: 0 done; 2 wrong use or unreadable input; 3 not a face, or too little of one; 4 some of several scans
-failed; 1 a bug; 130 Ctrl-C; 143 ended from outside (SIGTERM).
+failed; 5 a part breaks a bound of its check; 1 a bug; 130 Ctrl-C; 143 ended from outside (SIGTERM).
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from facecom.commands.exit_status import BUG, DONE, INTERRUPTED, NO_FACE, TERMINATED, WRONG_USE
 from facecom.commands.options import parser
 from facecom.errors import AlignmentError, CheckpointError, FacecomError, FitError, MissingDependency, ScanError
-
-DONE, BUG, WRONG_USE, NO_FACE, SOME_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
 
 class _Terminated(KeyboardInterrupt):
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         with _sigterm_as_interrupt():
-            complete: bool | None = options.run(options)
+            status: int | None = options.run(options)
     except (AlignmentError, FitError) as error:
         return _print_error(error, NO_FACE)
     except (ScanError, CheckpointError, MissingDependency, ValueError, OSError) as error:
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_error("ended from outside; nothing was written", TERMINATED)
     except KeyboardInterrupt:
         return _print_error("stopped; nothing was written", INTERRUPTED)
-    return SOME_FAILED if complete is False else DONE
+    return DONE if status is None else status
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def add_verb(
     verbs: Any,
     name: str,
     *,
-    run: Callable[[argparse.Namespace], bool | None],
+    run: Callable[[argparse.Namespace], int | None],
     about: str,
     example: str,
     files: Mapping[str, str],

@@ -12,7 +12,7 @@ from facecom.commands import verbs as run
 from facecom.commands.help import DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES, add_verb
 from facecom.commands.serving import add_serve
 
-UNITS = ("mm", "cm", "m", "auto")
+UNITS = ("mm", "cm", "m", "inch", "free", "auto")
 DEMO_SCANS, DEMO_OUT = Path("data/demo"), Path("out/demo")
 LEVEL_COUNT = 4
 """Levels of the template, 0 coarse to 3 fine."""
@@ -121,7 +121,7 @@ def _add_register(verbs: Any) -> None:
     )
     verb.add_argument("scans", type=Path, nargs="+", help="files, such as scans/*.obj; whole or partial, any pose")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)
-    verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scans")
+    _add_unit_options(verb, "of the scans")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument("--relax-expression", action="store_true", help="bring each face to a neutral expression")
     verb.add_argument("--base-share", type=float, help=BASE_SHARE_HELP)
@@ -231,8 +231,14 @@ def _guidance(text: str) -> str:
     return text
 
 
+def _add_unit_options(verb: argparse.ArgumentParser, whose: str) -> None:
+    about = f"unit {whose}; free where nobody knows it, as with photogrammetry: the face then tells it to some 6 %%"
+    verb.add_argument("--unit", choices=UNITS, default="auto", help=about)
+    verb.add_argument("--mm-per-unit", type=float, metavar="MM", help=f"length of the unit {whose}, in place of --unit")
+
+
 def _add_common_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--unit", choices=UNITS, default="auto", help="unit of the scan")
+    _add_unit_options(verb, "of the scan")
     verb.add_argument("--model", type=Path, help="folder of a face model; the shipped one unless given")
     verb.add_argument(
         "--landmarks",

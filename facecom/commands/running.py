@@ -35,6 +35,7 @@ def completed(scan: Path, landmarks: Mapping[str, Any] | None, options: argparse
         return complete(
             scan,
             unit=options.unit,
+            mm_per_unit=options.mm_per_unit,
             landmarks=landmarks,
             guidance=getattr(options, "guidance", "auto"),
             model=model,
@@ -103,12 +104,12 @@ def write_results(result: Completion, folder: Path, *, name: str = "scan") -> No
 
 def table(results: Mapping[str, Completion]) -> str:
     """One line a scan: shares observed and made up, sigma, residual, holes, and the seconds of each stage."""
-    lines = [f"{'scan':28s} unit observed made up  sigma there  scan to face   holes  seconds by stage"]
+    lines = [f"{'scan':28s} unit   observed made up  sigma there  scan to face   holes  seconds by stage"]
     for name, result in results.items():
         r = result.report
         stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in r.seconds.items() if seconds >= SHOWN_SECONDS)
         lines.append(
-            f"{name:28s} {r.unit:4s} {r.observed_share:7.0%} {r.made_up_share:7.0%} {r.sigma_made_up_mm:8.2f} mm "
+            f"{name:28s} {r.unit:6s} {r.observed_share:7.0%} {r.made_up_share:7.0%} {r.sigma_made_up_mm:8.2f} mm "
             f"{r.scan_to_face_mm.get('all', float('nan')):9.3f} mm {r.holes_filled:7d}  {stages}"
         )
         lines += [f"  warning: {text}" for text in r.warnings]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from facecom.model.linear.generator import LinearGenerator
     from facecom.model.template import Template
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".glb", ".off")
-
 
 def train(options: argparse.Namespace) -> None:
     """Train a network generator."""
@@ -132,8 +130,10 @@ def read_faces(folder: Path) -> tuple[np.ndarray, Ints]:
 
 
 def face_files(folder: Path) -> list[Path]:
-    """The meshes of a folder, in the order of their names."""
-    return sorted(p for p in folder.glob("*") if p.suffix in MESH_SUFFIXES)
+    """The files of a folder that can hold triangles, in the order of their names."""
+    from facecom.io.files import CLOUDS, READABLE
+
+    return sorted(p for p in folder.glob("*") if p.suffix.lower() in READABLE and p.suffix.lower() not in CLOUDS)
 
 
 def on_template(

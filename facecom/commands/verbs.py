@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facecom.commands.exit_status import BOUND_BROKEN, DONE, SOME_FAILED
 from facecom.commands.output_folder import output_folder
 from facecom.commands.running import ProgressBar, completed, table, write_results
 from facecom.errors import ScanError
@@ -28,8 +29,11 @@ def complete(options: argparse.Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def prosthesis(options: argparse.Namespace) -> None:
-    """Design the prostheses of one scan: a folder for each part where there are several, in it one for each sample."""
+def prosthesis(options: argparse.Namespace) -> int:
+    """Design the prostheses of one scan: a folder for each part where there are several, in it one for each sample.
+
+    All parts are written; the status says whether one of them breaks a bound of its check.
+    """
     from facecom.prosthesis import DesignSettings, alternatives, design_all
 
     lengths = {f"{name}_mm": getattr(options, name) for name in ("margin", "edge", "lip", "wall", "clearance")}
@@ -52,6 +56,8 @@ def prosthesis(options: argparse.Namespace) -> None:
             designs.append((options.out / name, part, others))
     for folder, part, others in designs:
         _print_designs(folder, part, others)
+    written = [one for _, part, others in designs for one in (part, *others)]
+    return BOUND_BROKEN if any(one.inspection.check.broken for one in written) else DONE
 
 
 def _write_designs(folder: Path, part: Prosthesis, others: list[Prosthesis]) -> None:
@@ -120,8 +126,8 @@ def sample(options: argparse.Namespace) -> None:
     print(f"{len(faces)} faces written to {options.out}")
 
 
-def register(options: argparse.Namespace) -> bool:
-    """Register scans to one topology; False where some of them could not be."""
+def register(options: argparse.Namespace) -> int:
+    """Register scans to one topology; the status says whether some of them could not be."""
     from facecom.model.checkpoint import load_model
     from facecom.registration import Registration, register_each, write_registrations
 
@@ -134,7 +140,14 @@ def register(options: argparse.Namespace) -> bool:
         relax = options.relax_expression
         try:
             found = list(
-                register_each(options.scans, unit=options.unit, model=model, relax_expression=relax, progress=bar.show)
+                register_each(
+                    options.scans,
+                    unit=options.unit,
+                    mm_per_unit=options.mm_per_unit,
+                    model=model,
+                    relax_expression=relax,
+                    progress=bar.show,
+                )
             )
         finally:
             bar.close()
@@ -152,7 +165,7 @@ def register(options: argparse.Namespace) -> bool:
         print(f"failed: {text}")
     _print_model(len(results), options.base_share)
     print(f"written to {options.out}" + (f"; {len(failed)} of {len(found)} scans failed" if failed else ""))
-    return not failed
+    return SOME_FAILED if failed else DONE
 
 
 def _all_failed(errors: list[Exception]) -> Exception:

@@ -18,7 +18,7 @@ from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normal
 from facecom.model import face_region
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FIT_LEVEL, Template
-from facecom.scan.alignment import PoseCandidate, align_landmarks, candidate_poses
+from facecom.scan.alignment import PoseCandidate, align_landmarks, candidate_poses, likely_orientations
 from facecom.scan.cleaning import CleanReport, clean_scan
 from facecom.scan.surface_reconstruction import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
@@ -39,15 +39,18 @@ PROFILE_MIDLINE_MM, PROFILE_NORMAL = -3.0, 0.1
 """A face from the side: what lies up to 3 mm beyond the midline, and whose normal looks that way by a tenth."""
 
 
-def prepare_scan(raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, seed: int = 0) -> Scan:
+def prepare_scan(
+    raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, seed: int = 0, mm_per_unit: float | None = None
+) -> Scan:
     """Give points a surface, clean, find the unit, and make the coarser copy for the fit."""
     surface = raw if len(raw.faces) else surface_from_points(raw, seed=seed)
     cleaned = clean_scan(surface)
     mesh = cleaned.mesh
     if len(mesh.faces) < LEAST_TRIANGLES:
         raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
-    found = resolve_unit(mesh, unit)
-    return scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
+    found = resolve_unit(mesh, unit, mm_per_unit=mm_per_unit)
+    scan = scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
+    return replace(scan, other_units=found.others)
 
 
 def scan_of(
@@ -95,6 +98,7 @@ def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: Completio
         doubted=(scan.doubted | doubted)[~defect],
         defect=bed,
     )
+    parted = replace(parted, mm_per_unit_sigma=scan.mm_per_unit_sigma, other_units=scan.other_units)
     return flip_orientation(parted, settings) if scan.inside_out else parted
 
 
@@ -156,7 +160,23 @@ def vertex_weights(template: Template, *, level: int, settings: CompletionSettin
 def align_scan(
     scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
 ) -> tuple[PoseHypothesis, Scan]:
-    """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards."""
+    """What `search_face` finds, where the scan shows no second face."""
+    start, side = search_face(scan, model, landmarks, settings)
+    if len(landmarks) < 3:
+        refuse_second_face(start, side, model, settings)
+    return start, side
+
+
+def search_face(
+    scan: Scan, model: FaceModel, landmarks: Mapping[str, Floats], settings: CompletionSettings
+) -> tuple[PoseHypothesis, Scan]:
+    """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards.
+
+    Raises
+    ------
+    AlignmentError
+        When no pose makes the scan look like a face.
+    """
     template, found = model.template, []
     for name in landmarks:  # an unknown name is a slip, however many others there are
         template.landmark_index(name)
@@ -165,22 +185,46 @@ def align_scan(
         target = template.vertices[[template.landmark_index(n) for n in names]]
         pose = align_landmarks(np.array([landmarks[n] for n in names]), target)
         poses = [PoseCandidate(pose, 1.0, inside_out) for inside_out in (False, True)]
-        found = _pose_hypotheses(scan, model, poses, settings)
+        found = pose_hypotheses(scan, model, poses, settings)
     else:
-        for poses in _pose_groups(scan, template, settings):
-            found += _pose_hypotheses(scan, model, poses, settings)
-            if any(settings.acceptance.convinces(start) for start, _ in found):
-                break
+        found = _searched_both_sides(scan, model, settings)
     if not found:
         raise AlignmentError("no pose makes the scan look like a face: nothing of it matches; is it a face?")
     start, side = max(found, key=lambda pair: pair[0].score)
-    _check_acceptance(start, settings.acceptance)
-    if len(landmarks) < 3:
-        _refuse_second_face(start, side, model, settings)
+    check_acceptance(start, settings.acceptance, landmarks_given=len(landmarks) >= 3)
     return start, side
 
 
-def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
+def _searched_both_sides(
+    scan: Scan, model: FaceModel, settings: CompletionSettings
+) -> list[tuple[PoseHypothesis, Scan]]:
+    """Hypotheses with the triangles as they are likely to face; where those convince nobody, with the other way too.
+
+    Of the other way only one that convinces counts, or any where the likely way has none that would be accepted.
+    """
+    acceptance, likely = settings.acceptance, likely_orientations(scan.for_fit.mesh)
+    found = _searched(scan, model, settings, orientations=likely)
+    if len(likely) > 1 or any(acceptance.convinces(start) for start, _ in found):
+        return found
+    others = _searched(scan, model, settings, orientations=(not likely[0],))
+    if any(acceptance.accepts(start) for start, _ in found):
+        others = [pair for pair in others if acceptance.convinces(pair[0])]
+    return found + others
+
+
+def _searched(
+    scan: Scan, model: FaceModel, settings: CompletionSettings, *, orientations: tuple[bool, ...]
+) -> list[tuple[PoseHypothesis, Scan]]:
+    """Hypotheses of one group of poses after the other, until one convinces."""
+    found = []
+    for poses in _pose_groups(scan, model.template, settings, orientations):
+        found += pose_hypotheses(scan, model, poses, settings)
+        if any(settings.acceptance.convinces(start) for start, _ in found):
+            break
+    return found
+
+
+def refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, settings: CompletionSettings) -> None:
     """Which of two faces is meant only the caller knows: what lies beside the head found must not be one."""
     in_face = start.pose.apply(scan.for_fit.mesh.vertices)
     beside = np.linalg.norm(in_face - HEAD_CENTRE_MM, axis=1) > settings.head_radius_mm
@@ -189,7 +233,7 @@ def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, set
         return
     reference = next(pose_references(model.template, radius_mm=settings.face_radius_mm - REFERENCE_INSET_MM))
     poses = [pose for pose in candidate_poses(rest, reference, settings=settings.align) if not pose.inside_out]
-    tried = [pose.pose for pose in _near_best(poses, settings)[0]]
+    tried = [pose.pose for pose in near_best(poses, settings)[0]]
     weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
     second = best_pose_hypothesis(OrientedSurface(rest), model, tried, weights=weights, settings=settings.start)
     if (
@@ -204,13 +248,16 @@ def _refuse_second_face(start: PoseHypothesis, scan: Scan, model: FaceModel, set
         )
 
 
-def _pose_groups(scan: Scan, template: Template, settings: CompletionSettings) -> Iterator[list[PoseCandidate]]:
+def _pose_groups(
+    scan: Scan, template: Template, settings: CompletionSettings, orientations: tuple[bool, ...]
+) -> Iterator[list[PoseCandidate]]:
     """Poses to try, in groups: of each reference those that come near its best, then the rest."""
     for reference in pose_references(template, radius_mm=settings.face_radius_mm - REFERENCE_INSET_MM):
-        yield from _near_best(candidate_poses(scan.for_fit.mesh, reference, settings=settings.align), settings)
+        poses = candidate_poses(scan.for_fit.mesh, reference, settings=settings.align, orientations=orientations)
+        yield from near_best(poses, settings)
 
 
-def _near_best(
+def near_best(
     poses: list[PoseCandidate], settings: CompletionSettings
 ) -> tuple[list[PoseCandidate], list[PoseCandidate]]:
     """Poses that come near the best one's score, and the others."""
@@ -229,8 +276,8 @@ def pose_references(template: Template, *, radius_mm: float) -> Iterator[Mesh]:
         yield mesh.submesh(np.all(visible[mesh.faces], axis=1))[0]
 
 
-def _pose_hypotheses(
-    scan: Scan, model: FaceModel, poses: list[PoseCandidate], settings: CompletionSettings
+def pose_hypotheses(
+    scan: Scan, model: FaceModel, poses: list[PoseCandidate], settings: CompletionSettings, *, with_scale: bool = False
 ) -> list[tuple[PoseHypothesis, Scan]]:
     """The best rough fit for each orientation of the triangles that the poses suggest."""
     weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
@@ -238,17 +285,30 @@ def _pose_hypotheses(
     for inside_out in sorted({candidate.inside_out for candidate in poses}):
         side = flip_orientation(scan, settings) if inside_out else scan
         tried = [candidate.pose for candidate in poses if candidate.inside_out == inside_out]
-        start = best_pose_hypothesis(side.for_fit, model, tried, weights=weights, settings=settings.start)
+        start = best_pose_hypothesis(
+            side.for_fit, model, tried, weights=weights, settings=settings.start, with_scale=with_scale
+        )
         if start is not None:
             found.append((start, side))
     return found
 
 
-def _check_acceptance(start: PoseHypothesis, limits: AcceptanceThresholds) -> None:
+def check_acceptance(start: PoseHypothesis, limits: AcceptanceThresholds, *, landmarks_given: bool) -> None:
+    """Refuse a rough fit that explains too little of a face, or as too unusual a one.
+
+    Raises
+    ------
+    AlignmentError
+        With the figures, and what helps where there is a face.
+    """
+    if limits.accepts(start):
+        return
     figures = (
         f"at best {start.score:.0%} of a face is explained (needed {limits.least_score:.0%}), with {start.rms_mm:.1f} "
         f"mm between (at most {limits.most_rms_mm:g}) and a shape {start.prior:.1f} times as unusual as a face "
         f"(at most {limits.most_prior:g})"
     )
-    if start.score < limits.least_score or start.rms_mm > limits.most_rms_mm or start.prior > limits.most_prior:
-        raise AlignmentError(f"the scan does not look like a face, or shows too little of one: {figures}")
+    advice = "cut away what is not the head" + ("" if landmarks_given else ", or name three landmarks")
+    raise AlignmentError(
+        f"the scan does not look like a face, or shows too little of one: {figures}; where it does show one, {advice}"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facecom.completion.face_size import face_size
 from facecom.completion.provenance import face_provenance, merged_provenance
 from facecom.completion.state import CompletionState, FaceFrameScan, known
 from facecom.completion.types import Report
@@ -120,6 +121,8 @@ def make_report(state: CompletionState) -> Report:
         guidance_mm=_guidance_change(state),
         defect_mm2=_defect_report(state),
         parsed_share=None if state.guidance is None else dict(state.guidance.found.observed_share),
+        mm_per_unit_sigma=scan.mm_per_unit_sigma,
+        face_size=face_size(projected.vertices, template),
     )
 
 

@@ -7,7 +7,7 @@ scan. With fewer, the points themselves have to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,13 @@ UNIT_FACTORS: Mapping[float, str] = {
     1 / 25.4: "in millimetres for a scan in inches",
 }
 """What landmarks have to be multiplied by to lie on the scan, and what they then are."""
+FREE_FACTORS: Mapping[float, str] = {
+    factor: f"{1.0 / factor:g} times as large as the scan's"
+    if factor < 1.0
+    else f"{factor:g} times smaller than the scan's"
+    for factor in UNIT_FACTORS
+}
+"""The same for a scan without a unit."""
 FRAMES: tuple[tuple[Floats, str], ...] = ((np.ones(3), ""), (np.array([-1.0, -1.0, 1.0]), "RAS for LPS"))
 FACE_RADIUS_MM = 80.0
 """Of the mean face that is laid on the scan: without scalp, ears and neck, which scans often lack."""
@@ -90,7 +97,9 @@ def checked_landmarks(landmarks: Mapping[str, Any] | None) -> dict[str, Floats]:
     return found
 
 
-def check_landmarks(landmarks: Mapping[str, Floats], scan: Scan, template: Template) -> None:
+def check_landmarks(
+    landmarks: Mapping[str, Floats], scan: Scan, template: Template, *, with_scale: bool = False
+) -> None:
     """Refuse landmarks that cannot belong to this scan.
 
     Parameters
@@ -98,6 +107,7 @@ def check_landmarks(landmarks: Mapping[str, Floats], scan: Scan, template: Templ
     landmarks : name -> (3,), mm, in the scan's own frame
     scan : Scan
     template : Template
+    with_scale : whether the size of the scan is not known, so that the landmarks tell it too
 
     Raises
     ------
@@ -111,31 +121,39 @@ def check_landmarks(landmarks: Mapping[str, Floats], scan: Scan, template: Templ
     distance = surface.closest(points).distance
     size = float(np.linalg.norm(np.ptp(scan.for_fit.mesh.vertices, axis=0)))
     far = bool(distance.max() > FAR_SHARE * size)
-    given = _share_on_scan(names, points, surface, template)
+
+    def told(length: float) -> str:
+        return f"{length / scan.mm_per_unit:.3g} of its units" if with_scale else f"{length:.0f} mm"
+
+    given = _share_on_scan(names, points, surface, template, with_scale=with_scale)
     if given is None and not far:  # too few for a pose, and nothing speaks against them
         return
     found = [
         (share, explanation.sentence)
-        for explanation in _explanations(names, points)
-        if (share := _share_on_scan(explanation.names, explanation.points, surface, template)) is not None
+        for explanation in _explanations(names, points, with_scale=with_scale)
+        if (share := _share_on_scan(explanation.names, explanation.points, surface, template, with_scale=with_scale))
+        is not None
     ]
     if given is None:
-        found = [(1.0, e.sentence) for e in _explanations(names, points) if _lies(e.points, surface)]
+        explanations = _explanations(names, points, with_scale=with_scale)
+        found = [(1.0, e.sentence) for e in explanations if _lies(e.points, surface)]
     share, sentence = max(found, key=lambda pair: pair[0], default=(0.0, ""))
     if share >= (LEAST_SHARE / 2 if far else LEAST_SHARE) and share > BETTER * (given or 0.0):
         raise ValueError(
-            f"the landmarks do not fit the scan: {_farthest(names, distance)}; they fit as {sentence}; write them anew"
+            f"the landmarks do not fit the scan: {_farthest(names, distance, told)}; they fit as {sentence}; "
+            "write them anew"
         )
     if far and (given or 0.0) < LEAST_SHARE:  # of half a face the other half's landmarks may be named too
         raise ValueError(
-            f"the landmarks do not fit the scan, which is {size:.0f} mm from corner to corner: "
-            f"{_farthest(names, distance)}; they must be in the scan's own frame and unit"
+            f"the landmarks do not fit the scan, which is {told(size)} from corner to corner: "
+            f"{_farthest(names, distance, told)}; they must be in the scan's own frame and unit"
         )
 
 
-def _explanations(names: tuple[str, ...], points: Floats) -> Iterator[_Explanation]:
+def _explanations(names: tuple[str, ...], points: Floats, *, with_scale: bool) -> Iterator[_Explanation]:
+    factors = FREE_FACTORS if with_scale else UNIT_FACTORS
     for sign, frame in FRAMES:
-        for factor, unit in ((1.0, ""), *UNIT_FACTORS.items()):
+        for factor, unit in ((1.0, ""), *factors.items()):
             if frame or unit:
                 said = " and ".join(word for word in (frame, f"numbers {unit}" if unit else "") if word)
                 yield _Explanation(names, points * sign * factor, said)
@@ -171,14 +189,16 @@ def _mirrored_names() -> dict[str, str]:
 _MIRRORED = _mirrored_names()
 
 
-def _share_on_scan(names: tuple[str, ...], points: Floats, surface: Surface, template: Template) -> float | None:
+def _share_on_scan(
+    names: tuple[str, ...], points: Floats, surface: Surface, template: Template, *, with_scale: bool
+) -> float | None:
     """Share of the mean face that lies on the scan where the landmarks put it; 0 where they are no face's.
 
-    None of fewer than three landmarks, or of some on one line.
+    None of fewer than three landmarks, or of some on one line. With scale they also tell how large a face is.
     """
     target = template.vertices[[template.landmark_index(name) for name in names]]
     try:
-        pose = align_landmarks(points, target)
+        pose = align_landmarks(points, target, with_scale=with_scale)
     except AlignmentError:
         return None
     if np.sqrt(np.mean(np.sum((pose.apply(points) - target) ** 2, axis=1))) > MOST_RMS_MM:
@@ -189,7 +209,7 @@ def _share_on_scan(names: tuple[str, ...], points: Floats, surface: Surface, tem
     to_scan = pose.inverse()
     found = surface.closest(to_scan.apply(mean.vertices[proper]))
     cosine = np.abs(np.sum(_normals(surface, found.faces) * to_scan.rotate(normals), axis=1))
-    return float(np.mean((found.distance < LYING_MM) & (cosine > LYING_COSINE)))
+    return float(np.mean((found.distance * pose.scale < LYING_MM) & (cosine > LYING_COSINE)))
 
 
 def _normals(surface: Surface, faces: Ints) -> Floats:
@@ -201,7 +221,7 @@ def _lies(points: Floats, surface: Surface) -> bool:
     return bool(surface.closest(points).distance.max() < ON_SCAN_MM)
 
 
-def _farthest(names: tuple[str, ...], distance: Floats) -> str:
+def _farthest(names: tuple[str, ...], distance: Floats, told: Callable[[float], str]) -> str:
     worst = np.argsort(-distance, kind="stable")[:NAMED]
-    told = ", ".join(f"{names[k]} {distance[k]:.0f} mm" for k in worst)
-    return f"farthest off its surface lie {told}"
+    named = ", ".join(f"{names[k]} {told(distance[k])}" for k in worst)
+    return f"farthest off its surface lie {named}"

@@ -20,7 +20,7 @@ from facecom.completion.state import CompletionState, known
 from facecom.completion.types import CompletionSettings, DetailChoice, GuidanceSource
 from facecom.guidance.diffusers_pipeline import check_source
 from facecom.model.protocol import FaceModel
-from facecom.scan.units import UnitChoice
+from facecom.scan.units import UnitChoice, check_unit
 
 Progress = Callable[[str, float], None]
 """Called with the name of the stage that begins and the share of the work before it; it may raise to end the job."""
@@ -133,6 +133,7 @@ class CompletionOptions(TypedDict, total=False):
     """The keyword arguments of `complete`, for functions that hand them on."""
 
     unit: UnitChoice
+    mm_per_unit: float | None
     landmarks: Mapping[str, Any] | None
     model: FaceModel | None
     guidance: GuidanceSource
@@ -150,6 +151,7 @@ def complete(
     scan: Any,
     *,
     unit: UnitChoice = "auto",
+    mm_per_unit: float | None = None,
     landmarks: Mapping[str, Any] | None = None,
     model: FaceModel | None = None,
     guidance: GuidanceSource = "auto",
@@ -167,7 +169,9 @@ def complete(
     Parameters
     ----------
     scan : path, Mesh, or any form that `as_mesh` takes; any pose
-    unit : "mm", "cm", "m" or "auto", which reads it off the scan's size
+    unit : "mm", "cm", "m", "inch", "free", or "auto", which reads it off the scan's size; "free" is for a scan without
+        scale, as photogrammetry gives it: its size is found from the face, or from landmarks, to some 6 %
+    mm_per_unit : length of the scan's unit, in place of `unit`
     landmarks : name -> (3,) point in the scan's own frame and unit; none are needed, any subset helps
     model : any FaceModel; the shipped one unless given
     guidance : "auto", "none", "shipped", `PipelineSettings` or `GuidanceSettings`: whether inpainted images of the scan
@@ -195,18 +199,19 @@ def complete(
     ScanError
         When there is no usable surface or the unit is not clear.
     ValueError
-        For an unknown word in `unit`, `guidance` or `detail`, for unknown landmarks, and for landmarks that do not
-        belong to the scan: of another unit, RAS for LPS, or with the sides swapped.
+        For an unknown word in `unit`, `guidance` or `detail`, for `mm_per_unit` beside a unit, for unknown landmarks,
+        and for landmarks that do not belong to the scan: of another unit, RAS for LPS, or with the sides swapped.
     AlignmentError, FitError
         When the scan shows no face, or too little of one; with the figures.
     """
-    for name, given, allowed in (("unit", unit, UnitChoice), ("detail", detail, DetailChoice)):
-        if given not in get_args(allowed):
-            raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, got {given!r}")
+    check_unit(unit, mm_per_unit)
+    if detail not in get_args(DetailChoice):
+        raise ValueError(f"detail must be one of {', '.join(get_args(DetailChoice))}, got {detail!r}")
     check_source(guidance)
     state = CompletionState(
         source=scan,
         unit=unit,
+        mm_per_unit=mm_per_unit,
         landmarks=checked_landmarks(landmarks),
         model=model,
         guidance_source=guidance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -55,6 +55,7 @@ def save_state(state: CompletionState, directory: str | os.PathLike[str]) -> Non
     text = {
         "unit": scan.unit,
         "mm_per_unit": scan.mm_per_unit,
+        "mm_per_unit_sigma": scan.mm_per_unit_sigma,
         "inside_out": scan.inside_out,
         "removed": asdict(scan.removed),
         "fit": {"level": fitted.level, "terms": dict(fitted.terms), "converged": fitted.converged},
@@ -124,6 +125,7 @@ def _scan(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], settings: C
         doubted=arrays["doubted"],
         defect=_mesh("defect", arrays),
     )
+    made = replace(made, mm_per_unit_sigma=text.get("mm_per_unit_sigma"))
     return flip_orientation(made, settings) if text["inside_out"] else made
 
 

@@ -7,21 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from facecom.completion.alignment import align_scan, prepare_scan, vertex_weights
+from facecom.completion.alignment import prepare_scan, vertex_weights
 from facecom.completion.assembly import make_report
 from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
+from facecom.completion.face_size import face_size, size_remark
 from facecom.completion.guidance import apply_guidance, render_guidance
-from facecom.completion.landmark_check import check_landmarks
 from facecom.completion.small_models import model_blamed
 from facecom.completion.state import CompletionState, FaceFrameScan, GuidanceRecord, known
 from facecom.completion.types import CompletionSettings, Scan
+from facecom.completion.unit_trial import align_in_likely_unit
 from facecom.errors import FitError
 from facecom.fitting.fit import Fit, fit_from_several, near_poses
 from facecom.fitting.posterior import calibrated_sigma, posterior_sigma
 from facecom.geometry.correspondence import Correspondences
 from facecom.geometry.mesh import Floats, Mesh, vertex_normals
 from facecom.geometry.transform import Similarity
-from facecom.io.conversion import as_mesh
+from facecom.io.conversion import mesh_and_warnings
 from facecom.model.linear.generator import LinearGenerator
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
@@ -38,7 +39,8 @@ PROJECTION_NORMAL_LIMIT_RAD = 1.1
 def read(state: CompletionState) -> CompletionState:
     """The scan as a mesh or a cloud, from a file or another library's object."""
     path = state.source if isinstance(state.source, str | os.PathLike) else None
-    return replace(state, raw=as_mesh(state.source), source=path)
+    mesh, said = mesh_and_warnings(state.source)
+    return replace(state, raw=mesh, source=path, warnings=state.warnings + said)
 
 
 def load_model(state: CompletionState) -> CompletionState:
@@ -49,11 +51,14 @@ def load_model(state: CompletionState) -> CompletionState:
 def clean(state: CompletionState) -> CompletionState:
     """A surface in mm, without what is none, and its coarser copy for the fit."""
     raw = known(state.raw, "read")
-    return replace(state, scan=prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed), raw=None)
+    scan = prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed, mm_per_unit=state.mm_per_unit)
+    return replace(state, scan=scan, raw=None)
 
 
 def align(state: CompletionState) -> CompletionState:
     """The pose from which the rough fit explains the most of a face, and the scan with its triangles outwards.
+
+    Of a scan without a unit also its size.
 
     Raises
     ------
@@ -62,11 +67,8 @@ def align(state: CompletionState) -> CompletionState:
     ValueError
         When landmarks do not belong to the scan.
     """
-    scan, model = known(state.scan, "clean"), known(state.model, "load model")
-    check_landmarks(state.landmarks_mm, scan, model.template)
-    with model_blamed(model):
-        hypothesis, scan = align_scan(scan, model, state.landmarks_mm, state.settings)
-    return replace(state, hypothesis=hypothesis, scan=scan)
+    with model_blamed(known(state.model, "load model")):
+        return align_in_likely_unit(state)
 
 
 def fit(state: CompletionState) -> CompletionState:
@@ -100,24 +102,28 @@ def fit(state: CompletionState) -> CompletionState:
 
 
 def check_shape(state: CompletionState) -> CompletionState:
-    """Refuse a fit whose shape is no face's.
+    """Refuse a fit whose shape is no face's, and remark a face of an odd size.
 
     Raises
     ------
     FitError
         With the figures.
     """
-    with model_blamed(known(state.model, "load model")):
-        _check_shape(known(state.fit, "fit"), known(state.model, "load model"), state.settings)
-    return state
+    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+    # of a scan without a unit the size is what an adult's face makes it
+    remark = None if scan.unit == "free" else size_remark(face_size(fitted.vertices, model.template))
+    with model_blamed(model):
+        _check_shape(fitted, model, state.settings, remark)
+    return replace(state, warnings=state.warnings + ((remark,) if remark else ()))
 
 
-def _check_shape(fitted: Fit, model: FaceModel, settings: CompletionSettings) -> None:
+def _check_shape(fitted: Fit, model: FaceModel, settings: CompletionSettings, remark: str | None) -> None:
     odd, acceptance = mean_squared_code(fitted, model, settings), settings.acceptance
     if odd > acceptance.most_fitted_prior:
         raise FitError(
             f"the scan does not look like a face: at best it is one with a shape {odd:.1f} times as unusual as a face "
             f"(at most {acceptance.most_fitted_prior:g}), {fitted.terms['plane_rms_mm']:.2f} mm from the scan"
+            + (f"; {remark}" if remark else "")
         )
 
 

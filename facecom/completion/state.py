@@ -53,7 +53,7 @@ class CompletionState:
 
     Asked for
         source : the scan as the caller gave it; None once it was read
-        unit, landmarks : as `complete` takes them, landmarks in the scan's own frame and unit
+        unit, mm_per_unit, landmarks : as `complete` takes them, landmarks in the scan's own frame and unit
         guidance_source, detail_choice, seed, settings : as `complete` takes them
         missing, doubted, snap_marks : as `complete` takes them
     Found, None until its stage ran
@@ -78,6 +78,7 @@ class CompletionState:
 
     source: Any = None
     unit: UnitChoice = "auto"
+    mm_per_unit: float | None = None
     landmarks: Mapping[str, Any] = field(default_factory=dict)
     guidance_source: GuidanceSource = "none"
     detail_choice: DetailChoice = "none"

@@ -15,6 +15,7 @@ from facecom.geometry.mesh import Bools, Mesh
 from facecom.projection.settings import ProjectSettings
 from facecom.scan.alignment import AlignSettings
 from facecom.scan.cleaning import CleanReport
+from facecom.scan.units import UnitCandidate
 from facecom.skin.detail import DetailSettings
 from facecom.stitching.stitch import StitchSettings
 
@@ -62,6 +63,10 @@ class AcceptanceThresholds:
     """A start as good as this in both ends the search."""
     plain_score: float = 0.5
     """And so does one with this score, however unusual the shape (a mannequin): wrong poses come nowhere near."""
+
+    def accepts(self, start: PoseHypothesis) -> bool:
+        """Whether a rough fit counts as a face."""
+        return start.score >= self.least_score and start.rms_mm <= self.most_rms_mm and start.prior <= self.most_prior
 
     def convinces(self, start: PoseHypothesis) -> bool:
         """Whether to look no further."""
@@ -126,6 +131,8 @@ class Report:
     """What was done and what it showed; lengths in mm.
 
     unit, mm_per_unit : of the scan and of every output
+    mm_per_unit_sigma : standard deviation of `mm_per_unit` where the face told it ("free"); None where it is known
+    face_size : of the fitted face, in units of the mean adult's; of a "free" scan about 1 by construction
     pose : 4x4 matrix, the scan's own frame and unit -> face frame, mm
     score, coverage : share of the face explained by the rough fit, and observed in the end
     scan_to_face_mm : mean distance of the scan to the completed face by region
@@ -162,6 +169,8 @@ class Report:
     parsed_share: Mapping[str, float] | None = None
     defect_mm2: Mapping[str, float] = field(default_factory=dict)
     kind: str = "most likely"
+    mm_per_unit_sigma: float | None = None
+    face_size: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +179,8 @@ class Scan:
 
     doubted : (F,) bool, triangles of `mesh` that are kept, and believed by neither fit nor projection
     defect : what the scan shows where the face is missing, such as a wound's bed, in its own unit; not part of `mesh`
+    mm_per_unit_sigma : standard deviation of `mm_per_unit` where the face told it; None where it is known
+    other_units : what else its numbers may be, to be tried where no face is found
     """
 
     mesh: Mesh
@@ -181,3 +192,5 @@ class Scan:
     removed: CleanReport
     doubted: Bools
     defect: Mesh
+    mm_per_unit_sigma: float | None = None
+    other_units: tuple[UnitCandidate, ...] = ()

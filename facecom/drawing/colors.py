@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats
+from facecom.geometry.mesh import Floats, Ints
 from facecom.provenance import Provenance
 
 RGB = tuple[float, float, float]
@@ -95,6 +95,22 @@ def scale_end(values: Floats) -> float:
     (0.5, 1.0)
     """
     return round_up(float(np.percentile(values, SCALE_PERCENTILE))) if len(values) else 1.0
+
+
+def sigma_scale_end(sigma_mm: Floats, provenance: Ints) -> float:
+    """The end of a scale for standard deviations (N,): that of what is made up, however little that is.
+
+    Parameters
+    ----------
+    provenance : (N,) int, `Provenance` of each value; where all is observed, the scale is that of all
+
+    Examples
+    --------
+    >>> sigma_scale_end(np.array([0.1] * 99 + [2.5]), np.array([0] * 99 + [2]))
+    5.0
+    """
+    made_up = np.asarray(provenance) != Provenance.OBSERVED
+    return scale_end(sigma_mm[made_up] if made_up.any() else sigma_mm)
 
 
 def round_up(value: float) -> float:

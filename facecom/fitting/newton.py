@@ -24,10 +24,17 @@ from facecom.geometry.correspondence import Correspondences, OrientedSurface
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
+MAX_LOG_SCALE = 0.1
+"""Largest change of the logarithm of the scale that one step may make."""
+
 
 @dataclass(frozen=True, eq=False)
 class FitProblem:
-    """What is fitted to what; the fields are those of `FitOptions`."""
+    """What is fitted to what; the fields are those of `FitOptions`.
+
+    with_scale : whether the size of the face is sought beside its shape, for a scan whose unit nobody knows. It has no
+    prior of its own: that of the code holds it, and the pose takes it up as its scale.
+    """
 
     scan: OrientedSurface
     model: ShapeModel
@@ -37,11 +44,15 @@ class FitProblem:
     landmark_sigma_mm: Mapping[str, float] = field(default_factory=dict)
     landmark_vertices: Mapping[str, int] = field(default_factory=dict)
     mirror: Ints | None = None
+    with_scale: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class NewtonStep:
-    """The outcome of a step; `vertices` are those it began with, `matched` (V,) the inlier weight of each."""
+    """The outcome of a step; `vertices` are those it began with, `matched` (V,) the inlier weight of each.
+
+    `precision` is over the code entries that move, the logarithm of the scale where it is sought, and the motion.
+    """
 
     code: Floats
     pose: Similarity
@@ -53,13 +64,17 @@ class NewtonStep:
 
 @dataclass(frozen=True, eq=False)
 class _Linearisation:
-    """The face where a step begins: vertices (V, 3) and their derivative (3 V, modes) by the entries that move."""
+    """The face where a step begins: vertices (V, 3) and their derivative (3 V, modes) by the entries that move.
+
+    Where the scale is sought, the derivative by its logarithm is one more column, the last.
+    """
 
     stage: FitStage
     code: Floats
     pose: Similarity
     vertices: Floats
     jacobian: Floats
+    modes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,20 +119,27 @@ def newton_steps(
     pose, number = start, 0
     for stage in problem.settings.stages:
         for _ in range(stage.iterations):
-            step = _gauss_newton(problem, _linearised(problem.model, stage, code, pose))
+            step = _gauss_newton(problem, _linearised(problem, stage, code, pose))
             code, pose = step.code, step.pose
             yield step, stage, number
             number += 1
 
 
-def _linearised(model: ShapeModel, stage: FitStage, code: Floats, pose: Similarity) -> _Linearisation:
+def _linearised(problem: FitProblem, stage: FitStage, code: Floats, pose: Similarity) -> _Linearisation:
+    model = problem.model
     vertices = model.decode(code, level=stage.level)
     modes = model.code_size if stage.modes is None else min(stage.modes, model.code_size)
-    return _Linearisation(stage, code, pose, vertices, model.jacobian(code, level=stage.level)[:, :modes])
+    jacobian = model.jacobian(code, level=stage.level)[:, :modes]
+    if problem.with_scale:
+        # of the mean, not of this face: else an unusual face would be taken for a small one, in which what is unusual
+        # about it is fewer mm
+        mean = model.decode(np.zeros(model.code_size), level=stage.level)
+        jacobian = np.concatenate([jacobian, mean.reshape(-1, 1)], axis=1)
+    return _Linearisation(stage, code, pose, vertices, jacobian, modes)
 
 
 def _gauss_newton(problem: FitProblem, at: _Linearisation) -> NewtonStep:
-    stage, modes = at.stage, at.jacobian.shape[1]
+    stage, modes = at.stage, at.modes
     plane = _plane_term(problem, at)
     equations = _NormalEquations(plane.rows, plane.residuals, plane.inlier_weight / stage.noise_mm**2)
     if problem.mirror is not None and stage.modes is None:
@@ -128,7 +150,8 @@ def _gauss_newton(problem: FitProblem, at: _Linearisation) -> NewtonStep:
     delta = solve_step(equations.precision, equations.rhs)
     code = at.code.copy()
     code[:modes] += delta[:modes]
-    motion = Similarity(rotation_from_vector(delta[modes : modes + 3]), delta[modes + 3 :])
+    growth = np.exp(np.clip(delta[modes], -MAX_LOG_SCALE, MAX_LOG_SCALE)) if problem.with_scale else 1.0
+    motion = Similarity(rotation_from_vector(delta[-MOTION_SIZE:-3]), delta[-3:], float(growth))
     matched = np.zeros(len(at.vertices))
     matched[plane.pick] = plane.inlier_weight
     plane_cost = float(plane.prior_weight @ geman_mcclure_cost(plane.residuals, scale_mm=stage.robust_mm))

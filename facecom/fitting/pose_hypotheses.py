@@ -66,6 +66,7 @@ def best_pose_hypothesis(
     *,
     weights: Floats,
     settings: PoseHypothesisSettings | None = None,
+    with_scale: bool = False,
 ) -> PoseHypothesis | None:
     """The pose from which size and a few shape modes explain the most of the face; None when nothing matches.
 
@@ -73,10 +74,11 @@ def best_pose_hypothesis(
     ----------
     poses : scan frame (mm) -> face frame, to start from
     weights : (V,) for the vertices of the finest level used: how much each counts
+    with_scale : whether the size of the face is sought too; the pose that comes back then has a scale
     """
     settings = settings or PoseHypothesisSettings()
     hypotheses = [PoseHypothesis(pose, np.zeros(model.code_size), 0.0, np.inf, 0.0) for pose in poses]
-    comparison = _Comparison(scan, model, weights, settings)
+    comparison = _Comparison(scan, model, weights, settings, with_scale)
     for count, stage in settings.rounds:
         fits = (comparison.rough_fit(start, stage) for start in hypotheses)
         best_first = sorted((fitted for fitted in fits if fitted is not None), key=lambda fitted: -fitted.score)
@@ -107,6 +109,7 @@ class _Comparison:
     model: ShapeModel
     weights: Floats
     settings: PoseHypothesisSettings
+    with_scale: bool
 
     def rough_fit(self, start: PoseHypothesis, stage: FitStage) -> PoseHypothesis | None:
         """The hypothesis after the iterations of a stage; None where too little matches."""
@@ -115,7 +118,7 @@ class _Comparison:
             normal_limit_rad=self.settings.normal_limit_rad,
             min_correspondences=self.settings.min_correspondences,
         )
-        problem = FitProblem(self.scan, self.model, options, self.weights)
+        problem = FitProblem(self.scan, self.model, options, self.weights, with_scale=self.with_scale)
         try:
             *_, (last, _, _) = newton_steps(problem, start.pose, start.code)
         except FitError:

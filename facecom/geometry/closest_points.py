@@ -35,6 +35,18 @@ class Hits:
     barycentric: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class AllHits:
+    """Every hit of some rays, by ray and then by depth.
+
+    rays : (N,) index of the ray; depth : (N,) along the given direction; faces : (N,) index of the face.
+    """
+
+    rays: Ints
+    depth: Floats
+    faces: Ints
+
+
 class Surface:
     """A triangle surface ready for queries; the bounding-volume tree is built once.
 
@@ -87,6 +99,15 @@ class Surface:
         faces = np.where(np.isfinite(depth), answer["primitive_ids"].numpy().astype(np.int64), -1)
         uv = answer["primitive_uvs"].numpy().astype(float)
         return Hits(depth, faces, np.concatenate([1 - uv.sum(-1, keepdims=True), uv], axis=-1))
+
+    def cast_through(self, origins: ArrayLike, directions: ArrayLike) -> AllHits:
+        """Every hit of each of (Q, 3) rays; where a ray meets an edge, both of its faces may be named."""
+        start, direction = np.broadcast_arrays(np.asarray(origins, float) - self._centre, np.asarray(directions, float))
+        rays = np.concatenate([start, direction], axis=-1).astype(np.float32)
+        answer = self._scene.list_intersections(self._tensor(np.ascontiguousarray(rays)))
+        ray, depth = answer["ray_ids"].numpy().astype(np.int64), answer["t_hit"].numpy().astype(float)
+        order = np.lexsort((depth, ray))
+        return AllHits(ray[order], depth[order], answer["primitive_ids"].numpy().astype(np.int64)[order])
 
 
 def closest_barycentric(points: Floats, corners: Floats) -> Floats:

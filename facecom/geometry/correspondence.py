@@ -80,14 +80,14 @@ class OrientedSurface:
 
         Parameters
         ----------
-        pose : frame of this surface (mm) -> frame of the query
+        pose : frame of this surface -> frame of the query (mm)
         reach_mm : a correspondence farther away is not valid
         normal_limit_rad : nor is one whose normal differs by a larger angle
         prefilter : whether to drop points beyond the reach before the tree of triangles is asked, which is slow for
             them; each such point then corresponds to itself at an infinite distance
         """
         query = pose.inverse().apply(points)
-        near = self._may_reach(query, reach_mm) if prefilter else np.arange(len(query))
+        near = self._may_reach(query, reach_mm / pose.scale) if prefilter else np.arange(len(query))
         found = self.surface.closest(query[near])
         corners = self.mesh.faces[found.faces]
         own = unit(np.einsum("nk,nkd->nd", found.barycentric, self.normals.take(corners, axis=0)))
@@ -96,8 +96,8 @@ class OrientedSurface:
         matched_normals[near], matched_points[near] = pose.rotate(own), pose.apply(found.points)
         cosine = np.einsum("nd,nd->n", matched_normals[near], normals[near])
         distance, valid = np.full(len(points), np.inf), np.zeros(len(points), bool)
-        distance[near] = found.distance
-        valid[near] = (found.distance < reach_mm) & (cosine > np.cos(normal_limit_rad)) & (interior > INTERIOR_SHARE)
+        distance[near] = found.distance * pose.scale
+        valid[near] = (distance[near] < reach_mm) & (cosine > np.cos(normal_limit_rad)) & (interior > INTERIOR_SHARE)
         return Correspondences(matched_points, matched_normals, distance, valid)
 
     def _may_reach(self, query: Floats, reach_mm: float) -> Ints:

@@ -112,7 +112,7 @@ def _parsed(text: bytes) -> _Model:
     parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(text, True)
-    except (expat.ExpatError, ValueError, KeyError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         if isinstance(error, FileFormatError):
             raise
         reason = f"{type(error).__name__}: {str(error)[:60]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -12,7 +13,10 @@ from facecom.errors import MissingDependency, ScanError, need
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan_file
 from facecom.io.parsed_mesh import color_bytes, no_faces
+from facecom.io.reading_warnings import collecting
 from facecom.io.texture import with_texture_colors
+
+log = logging.getLogger(__name__)
 
 
 def as_mesh(scan: Any) -> Mesh:
@@ -36,11 +40,32 @@ def as_mesh(scan: Any) -> Mesh:
     >>> as_mesh((np.eye(3), [[0, 1, 2]])).faces.shape
     (1, 3)
     """
+    mesh, said = mesh_and_warnings(scan)
+    for text in said:
+        log.warning("%s: %s", scan, text)
+    return mesh
+
+
+def mesh_and_warnings(scan: Any) -> tuple[Mesh, tuple[str, ...]]:
+    """What `as_mesh` gives, and what could not be read or was guessed, as sentences, which are not logged then.
+
+    Examples
+    --------
+    >>> mesh_and_warnings((np.eye(3), [[0, 1, 2]]))[1]
+    ()
+    """
     if isinstance(scan, Mesh):
-        return scan
+        return scan, ()
     if isinstance(scan, str | os.PathLike):
-        return with_texture_colors(read_scan_file(scan))
-    mesh = _converted(scan)
+        file = read_scan_file(scan)
+        with collecting() as said:
+            mesh = with_texture_colors(file)
+        return mesh, (*file.warnings, *said)
+    return _finite(_converted(scan), scan), ()
+
+
+def _finite(mesh: Mesh, scan: Any) -> Mesh:
+    """A converted mesh that has a vertex with a place."""
     if not np.isfinite(mesh.vertices).all(axis=1).any():
         raise ScanError(f"the {type(scan).__name__} given as a scan has no finite vertex; check where it comes from")
     return mesh

@@ -15,9 +15,24 @@ from numpy.typing import NDArray
 
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Mesh
-from facecom.io import archives, obj, pcd, ply, point_tables, scene_formats, text_formats, vtk_legacy, vtk_xml, writers
-from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, fits_float32, sibling_file
-from facecom.io.texture_images import MAX_TEXTURE_PIXELS, colors_of_textures, load_image
+from facecom.io import (
+    archives,
+    collada,
+    e57,
+    obj,
+    pcd,
+    ply,
+    point_tables,
+    scene_formats,
+    text_formats,
+    usd,
+    vtk_legacy,
+    vtk_xml,
+    writers,
+)
+from facecom.io.file_textures import colors_of_several_textures, single_texture
+from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, fits_float32
+from facecom.io.reading_warnings import collecting
 
 _READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".ply": lambda data, path: ply.read_ply(data),
@@ -26,13 +41,21 @@ _READERS: dict[str, Callable[[bytes, Path], ParsedMesh]] = {
     ".off": lambda data, path: text_formats.read_off(data),
     ".glb": scene_formats.read_gltf,
     ".gltf": scene_formats.read_gltf,
+    ".dae": lambda data, path: collada.read_dae(data),
     ".3mf": lambda data, path: archives.read_3mf(data),
     ".vtk": lambda data, path: vtk_legacy.read_vtk(data),
     ".vtp": lambda data, path: vtk_xml.read_vtp(data),
     ".pcd": lambda data, path: pcd.read_pcd(data),
+    **dict.fromkeys(usd.SUFFIXES, usd.read_usd),
+    ".e57": lambda data, path: e57.read_e57(data),
     **dict.fromkeys(point_tables.SUFFIXES, lambda data, path: point_tables.read_points(data)),
 }
 READABLE = tuple(_READERS)
+"""Extensions that are read; every list of formats in the package is this one or a part of it."""
+SINGLE_FILES = tuple(suffix for suffix in READABLE if suffix != ".gltf")
+"""Those of which one file alone is a whole scan: a .gltf keeps its numbers in files beside it."""
+CLOUDS = (".pcd", ".e57", *point_tables.SUFFIXES)
+"""Those that hold points without triangles."""
 _WRITERS: dict[str, Callable[[Mesh], bytes]] = {
     ".obj": writers.obj_bytes,
     ".stl": writers.stl_bytes,
@@ -63,6 +86,7 @@ class ScanFile:
     texture : (H, W, 3) uint8 or None, the colour image that the file names or holds
     texture_path : Path or None, where the image is a file of its own
     attributes : further numbers of each vertex, (V,) by name
+    warnings : what could not be read, or was guessed; sentences
     """
 
     mesh: Mesh
@@ -72,6 +96,7 @@ class ScanFile:
     texture: NDArray[np.uint8] | None = None
     texture_path: Path | None = None
     attributes: Mapping[str, NDArray] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def read_scan(path: str | os.PathLike[str]) -> Mesh:
@@ -81,7 +106,7 @@ def read_scan(path: str | os.PathLike[str]) -> Mesh:
     -------
     Mesh
         In the file's own unit and frame. Vertices keep the file's order and number, but for STL, which stores none:
-        there, corners at one position are one vertex. Polygons are split into triangles.
+        there, corners at one position are one vertex. Polygons are split into triangles. Warnings are logged.
 
     Raises
     ------
@@ -96,17 +121,34 @@ def read_scan(path: str | os.PathLike[str]) -> Mesh:
     >>> read_scan(path).faces.tolist()
     [[0, 1, 2]]
     """
-    return read_scan_file(path).mesh
+    found = read_scan_file(path)
+    for text in found.warnings:
+        log.warning("%s: %s", found.path, text)
+    return found.mesh
 
 
 def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
-    """Read a scan with all that its file holds: see `read_scan` for formats and errors."""
+    """Read a scan with all that its file holds: see `read_scan` for formats and errors.
+
+    What could not be read of it, such as a texture that is not there, is named in `ScanFile.warnings`.
+    """
     where = Path(path)
+    with collecting() as said:
+        parsed, mesh = _parsed(where)
+        texture, texture_path = single_texture(parsed, where)
+    return ScanFile(
+        mesh, where, "float32" if fits_float32(mesh.vertices) else "float64", corner_uv=parsed.corner_uv,
+        texture=texture, texture_path=texture_path, attributes=parsed.attributes, warnings=tuple(said),
+    )  # fmt: skip
+
+
+def _parsed(where: Path) -> tuple[ParsedMesh, Mesh]:
+    """The content of a file, and the mesh that it is; whatever is wrong with it is one sentence."""
     data = _bytes(where)
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is left to cleaning
             parsed = _READERS[where.suffix.lower()](data, where)
-            colors = parsed.colors if parsed.colors is not None else _colors_of_several_textures(parsed, where)
+            colors = parsed.colors if parsed.colors is not None else colors_of_several_textures(parsed, where)
             mesh = Mesh(parsed.vertices, parsed.faces, uv=parsed.uv, colors=colors, normals=parsed.normals)
     except FileFormatError as error:
         raise ScanError(f"{where} {error}") from None
@@ -114,18 +156,14 @@ def read_scan_file(path: str | os.PathLike[str]) -> ScanFile:
         raise ScanError(f"{where} needs more memory than there is; decimate the scan") from None
     except RecursionError:
         raise ScanError(f"{where} is nested too deeply; export it again") from None
-    except (ValueError, IndexError, ArithmeticError) as error:
+    except (ValueError, LookupError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:SHOWN_ERROR_CHARACTERS]
         raise ScanError(f"{where} is damaged ({reason}); copy or export it again") from None
     if not len(mesh.vertices):
         raise ScanError(f"{where} holds no vertices; export the scan again")
     if not np.isfinite(mesh.vertices).all(axis=1).any():
         raise ScanError(f"{where} holds {len(mesh.vertices):,} vertices, none with finite coordinates; export it again")
-    texture, texture_path = _texture(parsed, where)
-    return ScanFile(
-        mesh, where, "float32" if fits_float32(mesh.vertices) else "float64", corner_uv=parsed.corner_uv,
-        texture=texture, texture_path=texture_path, attributes=parsed.attributes,
-    )  # fmt: skip
+    return parsed, mesh
 
 
 def _bytes(where: Path) -> bytes:
@@ -149,52 +187,6 @@ def _bytes(where: Path) -> bytes:
     if not data.strip():
         raise ScanError(f"{where} is empty; copy or export the scan again")
     return data
-
-
-def _texture(parsed: ParsedMesh, where: Path) -> tuple[NDArray[np.uint8] | None, Path | None]:
-    """The image and its file, where one lies on all faces; a missing or broken image leaves the scan usable."""
-    if len(parsed.textures) != 1 or parsed.face_texture is not None:
-        return None, None
-    (texture,) = parsed.textures
-    if isinstance(texture, np.ndarray):
-        return texture, None
-    found = sibling_file(where.parent, texture)
-    if found is None:
-        log.warning("%s names the texture %s, which is not beside it, so it gives no colours", where, texture)
-        return None, None
-    return load_image(found), found
-
-
-def _colors_of_several_textures(parsed: ParsedMesh, where: Path) -> Floats | None:
-    """Colours of the vertices under several textures; None, logged, where no texture lies on a known place."""
-    if parsed.face_texture is None and len(parsed.textures) < 2:
-        return None
-    corner_uv = parsed.corner_uv
-    if corner_uv is None and parsed.uv is not None and len(parsed.faces):
-        corner_uv = parsed.uv[parsed.faces]
-    if parsed.face_texture is None or corner_uv is None:
-        log.warning("%s names several textures but not where each lies, so it has no colours", where)
-        return None
-    used = set(np.unique(parsed.face_texture).tolist())
-    left = MAX_TEXTURE_PIXELS
-    images: list[NDArray[np.uint8] | None] = []
-    for k, texture in enumerate(parsed.textures):
-        images.append(_image(texture, where, left) if k in used else None)
-        left -= 0 if (last := images[-1]) is None else last.shape[0] * last.shape[1]
-    if not any(image is not None for image in images):
-        log.warning("%s names textures, none of which is there and readable, so it has no colours", where)
-        return None
-    return colors_of_textures(images, parsed.faces, parsed.face_texture, corner_uv, len(parsed.vertices))
-
-
-def _image(texture: str | NDArray[np.uint8], where: Path, pixels: int) -> NDArray[np.uint8] | None:
-    if isinstance(texture, np.ndarray):
-        return texture
-    found = sibling_file(where.parent, texture)
-    if found is None:
-        log.warning("%s names the texture %s, which is not beside it: its faces have no colours", where, texture)
-        return None
-    return load_image(found, pixels=pixels)
 
 
 def write_mesh(

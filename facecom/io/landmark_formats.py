@@ -160,7 +160,7 @@ def from_picked_points(data: bytes) -> Named:
     parser.EntityDeclHandler = refuse
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # an encoding that nobody knows
         raise LandmarkFormatError(f"is not a file of picked points of MeshLab ({error})") from None
     return named
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
 
 from facecom.geometry.mesh import Floats, Ints
 from facecom.io.parsed_mesh import FileFormatError, sibling_file
+from facecom.io.reading_warnings import warn
 from facecom.io.text_lines import text_lines
-
-log = logging.getLogger(__name__)
 
 MAX_MATERIAL_BYTES = 4_000_000
 """Size of a material file at most; real ones have some kilobytes."""
@@ -84,13 +82,13 @@ def _material_file(path: Path) -> dict[bytes, str | None]:
             elif word.lower() == b"map_kd":
                 out[material] = _image_name(rest, path)
     except (OSError, FileFormatError) as error:
-        log.warning("the material file %s cannot be read (%s), so the scan has no texture", path, error)
+        warn(f"the material file {path.name} cannot be read ({error}), so the scan has no texture")
         return {}
     return out
 
 
 def _image_name(words: bytes, path: Path) -> str | None:
-    """The name behind the options of `map_Kd`; None, logged, where they move the image over the face."""
+    """The name behind the options of `map_Kd`; None, with a warning, where they move the image over the face."""
     parts = words.split()
     at, moved = 0, False
     while at < len(parts) - 1 and (parts[at] in _OPTION_WORDS or parts[at] in _MOVES):
@@ -104,7 +102,7 @@ def _image_name(words: bytes, path: Path) -> str | None:
     if at >= len(parts):
         return None
     if moved:
-        log.warning("%s moves or scales its texture with -o, -s or -t, which is not read: no colours from it", path)
+        warn(f"{path.name} moves or scales its texture with -o, -s or -t, which is not read: no colours from it")
         return None
     return words.split(None, at)[-1].strip(b' "').decode("utf-8", "replace")
 

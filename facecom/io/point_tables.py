@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,9 +9,8 @@ import numpy as np
 
 from facecom.geometry.mesh import Floats
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, color_columns, cut_short, no_faces
+from facecom.io.reading_warnings import warn
 from facecom.io.text_lines import number_table, plain_numbers, text_lines, without_comment
-
-log = logging.getLogger(__name__)
 
 SUFFIXES = (".xyz", ".asc", ".txt", ".csv", ".pts", ".xyzrgb")
 UNIT_NORMAL_TOLERANCE = 0.02
@@ -162,7 +160,7 @@ def _color_run(table: Floats, columns: list[int]) -> list[int] | None:
         last = table[:, columns[-1]]
         if last[0] in OPAQUE and (last == last[0]).all():
             return plain[0]
-        log.warning(
+        warn(
             "the cloud has four numbers after each point that may all be colours: the first is taken as an intensity; "
             "name the columns in a header line, like x y z r g b intensity, to say so"
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facecom.geometry.mesh import Floats
 from facecom.io.gltf_bounds import check_gltf
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, no_faces, unit_colors
+from facecom.io.scene_parts import concatenated, placed
 
 
 def read_gltf(data: bytes, path: Path) -> ParsedMesh:
@@ -40,7 +41,7 @@ def read_gltf(data: bytes, path: Path) -> ParsedMesh:
     parts = [part for part in parts if len(part.vertices)]
     if not parts:
         raise FileFormatError("holds no mesh and no points; export it again")
-    return _concatenate(parts)
+    return concatenated(parts)
 
 
 def _part(scene: Any, node: str, images: dict[int, NDArray[np.uint8]]) -> ParsedMesh:
@@ -49,13 +50,11 @@ def _part(scene: Any, node: str, images: dict[int, NDArray[np.uint8]]) -> Parsed
     geometry = scene.geometry[name]
     vertices = np.asarray(geometry.vertices, np.float64)
     faces = np.asarray(geometry.faces, np.int64) if hasattr(geometry, "faces") else no_faces()
-    if not np.array_equal(matrix, np.eye(4)):
-        vertices = vertices @ matrix[:3, :3].T + matrix[:3, 3]
-        faces = faces[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else faces
     visual = getattr(geometry, "visual", None)
     uv, texture = _texture(visual, images)
     colors = _vertex_colors(geometry, visual)
-    return ParsedMesh(vertices, faces, uv=uv, colors=colors, textures=() if texture is None else (texture,))
+    part = ParsedMesh(vertices, faces, uv=uv, colors=colors, textures=() if texture is None else (texture,))
+    return part if np.array_equal(matrix, np.eye(4)) else placed(part, matrix[:3, :3], matrix[:3, 3])
 
 
 def _texture(visual: Any, images: dict[int, NDArray[np.uint8]]) -> tuple[Floats | None, NDArray[np.uint8] | None]:
@@ -76,37 +75,3 @@ def _vertex_colors(geometry: Any, visual: Any) -> Floats | None:
         values = getattr(geometry, "colors", None)
     table = np.asarray(values) if values is not None else np.zeros(0)
     return unit_colors(table[:, :3]) if table.ndim == 2 and len(table) == len(geometry.vertices) else None
-
-
-def _concatenate(parts: list[ParsedMesh]) -> ParsedMesh:
-    """All parts as one mesh, with the texture of each."""
-    starts = np.cumsum([0] + [len(part.vertices) for part in parts])
-
-    def concatenated(name: str, columns: int) -> Floats | None:
-        values = [getattr(part, name) for part in parts]
-        if all(value is None for value in values):
-            return None
-        sizes = [len(part.vertices) for part in parts]
-        filled = [np.full((n, columns), np.nan) if v is None else v for n, v in zip(sizes, values, strict=True)]
-        return np.concatenate(filled)
-
-    return ParsedMesh(
-        np.concatenate([part.vertices for part in parts]),
-        np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]),
-        uv=concatenated("uv", 2),
-        colors=concatenated("colors", 3),
-        **_textures(parts),
-    )
-
-
-def _textures(parts: list[ParsedMesh]) -> dict[str, Any]:
-    """The images of all parts, each once, and which of them lies on each face where it is not one on all."""
-    images = {id(part.textures[0]): part.textures[0] for part in parts if part.textures}
-    order = {key: number for number, key in enumerate(images)}
-    number = [order[id(part.textures[0])] if part.textures else -1 for part in parts]
-    if len(images) <= 1:
-        return {"textures": tuple(images.values())}
-    return {
-        "textures": tuple(images.values()),
-        "face_texture": np.repeat(np.array(number), [len(part.faces) for part in parts]),
-    }

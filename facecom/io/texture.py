@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import ScanFile
+from facecom.io.reading_warnings import warn
 from facecom.io.texture_images import mean_vertex_colors, sample_texture
-
-log = logging.getLogger(__name__)
 
 
 def with_texture_colors(file: ScanFile) -> Mesh:
     """The mesh of a scan file with a colour for each vertex, where the file has any: its own, or its texture's.
 
-    A vertex on a texture seam gets the mean of its colours. A texture without coordinates is ignored and logged.
+    A vertex on a texture seam gets the mean of its colours. A texture without coordinates is ignored, with a warning.
 
     Examples
     --------
@@ -36,7 +33,7 @@ def with_texture_colors(file: ScanFile) -> Mesh:
     elif mesh.uv is not None:
         corners, uv = np.arange(len(mesh.vertices)), mesh.uv
     else:
-        log.warning("%s names a texture but holds no texture coordinates, so it has no colours", file.path)
+        warn(f"{file.path.name} names a texture but holds no texture coordinates, so it has no colours")
         return mesh
     sampled = sample_texture(file.texture, uv)
     colors = mean_vertex_colors(corners, sampled, len(mesh.vertices))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecom.geometry.mesh import Floats, Ints
+from facecom.io.reading_warnings import warn
 
 if TYPE_CHECKING:
     import PIL.Image
-
-log = logging.getLogger(__name__)
 
 UNKNOWN_GREY = 0.5
 """Colour of a vertex that no texture coordinate belongs to."""
@@ -25,17 +23,22 @@ MAX_TEXTURE_PIXELS = 2 * 8192 * 8192
 
 
 def load_image(path: Path, *, pixels: int = MAX_TEXTURE_PIXELS) -> NDArray[np.uint8] | None:
-    """The colours (H, W, 3) of an image file; None, logged, where it is broken or has more pixels than allowed."""
+    """The colours (H, W, 3) of an image file; None, with a warning, where it is broken or has too many pixels."""
+    return image_array(path, name=path.name, pixels=pixels)
+
+
+def image_array(source: Path | IO[bytes], *, name: str, pixels: int) -> NDArray[np.uint8] | None:
+    """The colours (H, W, 3) of an image; None, with a warning, where it is broken or has too many pixels."""
     from PIL import Image
 
     try:
-        with open_image(path) as image:
+        with open_image(source) as image:
             if image.width * image.height > pixels:
-                log.warning("the texture %s has %d x %d pixels, too many to be read", path, image.width, image.height)
+                warn(f"the texture {name} has {image.width} x {image.height} pixels, too many to be read")
                 return None
             return np.asarray(image.convert("RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
-        log.warning("the texture %s cannot be read (%s), so it gives no colours", path, error)
+        warn(f"the texture {name} cannot be read ({error}), so it gives no colours")
         return None
 
 

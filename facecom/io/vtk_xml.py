@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facecom.io.parsed_mesh import FileFormatError, ParsedMesh, cut_short, no_faces, refuse_doctype, triangulate
 from facecom.io.vtk_legacy import corners_of_offsets
+from facecom.io.xml_tree import text_numbers
 
 MAX_ARRAY_BYTES = 2**27
 """Size of one unpacked array at most: eleven million points."""
@@ -139,7 +140,7 @@ def _parsed(text: bytes) -> _Document:
     parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(text, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # an encoding that nobody knows
         raise FileFormatError(f"is no XML of VTK ({str(error)[:60]}); copy or export it again") from None
     return document
 
@@ -168,7 +169,7 @@ def _values(array: _Array, root: dict[str, str], appended: _Stream) -> NDArray:
     kind = _TYPES[array.attributes["type"]]
     layout = array.attributes.get("format", "ascii")
     if layout == "ascii":
-        return np.array("".join(array.text).split(), dtype=str).astype(np.float64).astype(kind)
+        return text_numbers("".join(array.text)).astype(kind)
     order = ">" if root.get("byte_order") == "BigEndian" else "<"
     size = order + ("u8" if root.get("header_type") == "UInt64" else "u4")
     offset = int(array.attributes.get("offset", "0"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from facecom.completion import Completion, CompletionOptions, complete
+from facecom.completion import Completion, CompletionOptions, Progress, complete
 from facecom.completion.regions import EARS, region_mask
-from facecom.geometry.mesh import Floats, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
+from facecom.prosthesis.checks.part_check import check_part
 from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
 from facecom.prosthesis.defect.detection import find_defects, vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
@@ -27,12 +29,16 @@ from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.solid.booleans import to_mesh
+from facecom.prosthesis.solid.file_precision import joined_in_float32
 
 PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
 """The packages whose versions are recorded with a part."""
-LEAST_EDGE, LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.95, 0.9, 1.0
-"""A part is warned of when it is thinner than this share of its edge, when its margin is narrower than this share of
-what was asked for, and when more of the tissue than this is undercut."""
+LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.9, 1.0
+"""A part is warned of when its margin is narrower than this share of what was asked for, and when more of the tissue
+than this is undercut; and when its check breaks a bound."""
+
+SHELL_SHARES, INSPECTION_SHARE = (0.1, 0.85), 0.88
+"""Of the work on a part: where its shell begins and ends, and where its inspection begins."""
 
 
 def design(
@@ -68,11 +74,20 @@ def design(
 
 
 def design_all(
-    scan: Any, *, settings: DesignSettings | None = None, completion_options: CompletionOptions | None = None
+    scan: Any,
+    *,
+    settings: DesignSettings | None = None,
+    completion_options: CompletionOptions | None = None,
+    progress: Progress | None = None,
 ) -> list[Prosthesis]:
     """Design a part for each missing part of a face, largest first; see `design`.
 
     Where a region is named there is one part.
+
+    Parameters
+    ----------
+    progress : called with what begins and the share of the work before it, once the scan is completed; what it raises
+        ends the work
     """
     settings = settings or DesignSettings()
     completion = _completed(scan, completion_options)
@@ -80,7 +95,15 @@ def design_all(
         return [design(completion, settings=settings)]
     source = DesignSurface.from_completion(completion)
     found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
-    return [design_on(source, replace(settings, part=k), defect=defect) for k, defect in enumerate(found)]
+    return [
+        design_on(source, replace(settings, part=k), defect=defect, progress=_of_part(progress, k, len(found)))
+        for k, defect in enumerate(found)
+    ]
+
+
+def _of_part(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """The progress of one part, told as that of all."""
+    return None if progress is None else lambda step, share: progress(step, (index + share) / count)
 
 
 def alternatives(
@@ -128,7 +151,13 @@ def _prepared(completion: Completion, settings: DesignSettings) -> DesignSurface
     return mirror_region(source, region_mask(source.template, settings.region))
 
 
-def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect | None = None) -> Prosthesis:
+def design_on(
+    source: DesignSurface,
+    settings: DesignSettings,
+    *,
+    defect: Defect | None = None,
+    progress: Progress | None = None,
+) -> Prosthesis:
     """Design the part of a prepared surface; see `design`.
 
     Parameters
@@ -136,32 +165,43 @@ def design_on(source: DesignSurface, settings: DesignSettings, *, defect: Defect
     source : DesignSurface
     settings : DesignSettings
     defect : Defect or None, the one that the settings name, where it is known
+    progress : called with the step that begins and the share of the work before it
     """
+    tell = progress or (lambda step, share: None)
+    tell("border", 0.0)
     defect = _named_defect(source, settings) if defect is None else defect
     near = neighbourhood(source.merged, defect, margin_mm=settings.margin_mm, cavities=source.cavities)
     outward_normal = vector_area(source.merged, defect.faces)
     initial = initial_outer_surface(near, _thickness(settings), towards=outward_normal)
     axis, least_axis = _axes(initial, outward_normal, settings)
     rotation = axis_frame(axis)
-    shell = _shell(source, near, axis, settings=settings)
+    begin, end = SHELL_SHARES
+    shell = _shell(
+        source, near, axis, settings=settings, progress=lambda share: tell("shell", begin + share * (end - begin))
+    )
+    tell("mould", end)
     mould = build_mould(shell, settings=settings.mould)
-    found = inspect_part(source, shell, rotation=rotation, least_axis=least_axis, settings=settings)
+    tell("inspection", INSPECTION_SHARE)
     to_face = source.completion.context.fit.pose
     face_to_scan = to_face.inverse()
+    (part, kept), axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
+    tissue = source.tissue.with_vertices(face_to_scan.apply(source.tissue.vertices))
+    check = check_part(part, tissue, axis=axis_in_scan, edge_mm=settings.edge_mm, bounds=settings.bounds)
+    found = inspect_part(source, shell, check=check, rotation=rotation, least_axis=least_axis, settings=settings)
     return Prosthesis(
-        shell=_placed(shell.solid, rotation, face_to_scan),
-        mould_a=_placed(mould.face, rotation, face_to_scan),
-        mould_b=_placed(mould.back, rotation, face_to_scan),
-        provenance=found.provenance,
-        sigma_mm=found.sigma_mm,
-        axis=face_to_scan.rotate(axis),
+        shell=part,
+        mould_a=_placed(mould.face, rotation, face_to_scan)[0],
+        mould_b=_placed(mould.back, rotation, face_to_scan)[0],
+        provenance=found.provenance[kept],
+        sigma_mm=found.sigma_mm[kept],
+        axis=axis_in_scan,
         pose=source.pose,
         to_face=to_face,
         inspection=found.inspection,
         settings=settings,
         input_sha256=source.sha256(),
         versions=package_versions(*PACKAGES),
-        warnings=(*shell.warnings, *_warnings(found.inspection, settings)),
+        warnings=(*_size_warnings(source), *shell.warnings, *_warnings(found.inspection, settings)),
     )
 
 
@@ -195,7 +235,14 @@ def _axes(initial: OuterSurface, outward_normal: Floats, settings: DesignSetting
     return axis, choose_axis(initial.mesh, seat, outward_normal, given="auto")
 
 
-def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings: DesignSettings) -> Shell:
+def _shell(
+    source: DesignSurface,
+    near: Neighbourhood,
+    axis: Floats,
+    *,
+    settings: DesignSettings,
+    progress: Callable[[float], None],
+) -> Shell:
     thickness, rotation = _thickness(settings), axis_frame(axis)
     outline = MarginOutline(
         near,
@@ -211,27 +258,32 @@ def _shell(source: DesignSurface, near: Neighbourhood, axis: Floats, *, settings
         rotation=rotation,
         grid_mm=settings.grid_mm,
         bed=source.bed,
+        raw_tissue=source.obstacle,
         relief=None if source.detail is None else Relief(source.detail, rotation, settings.relief_edge_mm),
         outline=outline,
+        progress=progress,
     )
 
 
-def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> Mesh:
-    """A manifold3d solid in the axis frame as a mesh in the scan's frame."""
+def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> tuple[Mesh, Ints]:
+    """A solid in the axis frame as a mesh in the scan's frame, closed in float32 too; the numbers of its vertices."""
     mesh = to_mesh(solid)
-    return mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation))
+    return joined_in_float32(mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation)))
+
+
+def _size_warnings(source: DesignSurface) -> list[str]:
+    if source.mm_per_unit_sigma is None:
+        return []
+    share = source.mm_per_unit_sigma / source.mm_per_unit
+    return [
+        f"the size of the part is known to {100 * share:.1f} % (standard deviation), as the scan has no unit; measure "
+        "a distance on the person and give --mm-per-unit before it is made"
+    ]
 
 
 def _warnings(found: Inspection, settings: DesignSettings) -> list[str]:
     """What a laboratory must mend or a clinician must decide before the part is made, a sentence each."""
-    out = []
-    thin = min(found.wall.min, found.rim.min)
-    if thin < LEAST_EDGE * settings.edge_mm:
-        out.append(f"the part is only {thin:.2f} mm thick in places, less than the edge of {settings.edge_mm:g} mm")
-    if found.self_intersecting_edges:
-        out.append(
-            f"the part's surface intersects itself at {found.self_intersecting_edges} edges; repair it before printing"
-        )
+    out = list(found.check.broken)
     if found.margin.min < LEAST_MARGIN * settings.margin_mm:
         out.append(
             f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "

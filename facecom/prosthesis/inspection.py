@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 from facecom.completion.regions import FINEST_LEVEL
 from facecom.evaluation.measures import asymmetry
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.laplacian import vertex_areas
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.prosthesis.checks.part_check import PartCheck
 from facecom.prosthesis.defect.design_surface import DesignSurface
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import Undercuts, undercuts
@@ -82,8 +82,9 @@ class Inspection:
     shares : shares of the outer face's area by provenance
     sigma_mm : standard deviation of the outer face where it was not observed
     relief_rms_mm : of the skin relief on the patch, NaN where there is none
-    watertight, self_intersecting_edges : of the shell
-    overlap_mm3 : common volume of part and tissue
+    watertight, self_intersecting_edges : of the part's file, read again
+    overlap_mm3 : common volume of the part and the height field of the tissue that it was carved with
+    check : PartCheck, against the raw scan; see `facecom.prosthesis.check_part`
     """
 
     notice: str
@@ -111,10 +112,13 @@ class Inspection:
     watertight: bool
     self_intersecting_edges: int
     overlap_mm3: float
+    check: PartCheck
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; those of the check beside the others."""
+        own = asdict(self)
+        del own["check"]
+        return own | self.check.to_dict()
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +138,13 @@ class Inspected:
 
 
 def inspect_part(
-    source: DesignSurface, shell: Shell, *, rotation: Floats, least_axis: Floats, settings: DesignSettings
+    source: DesignSurface,
+    shell: Shell,
+    *,
+    check: PartCheck,
+    rotation: Floats,
+    least_axis: Floats,
+    settings: DesignSettings,
 ) -> Inspected:
     """Measure a part.
 
@@ -142,6 +152,7 @@ def inspect_part(
     ----------
     source : DesignSurface that it was designed on
     shell : Shell
+    check : PartCheck, of the part in its place
     rotation : (3, 3) float, face frame -> axis frame
     least_axis : (3,) float, unit, the axis with the least undercuts, face frame
     settings : DesignSettings
@@ -158,9 +169,10 @@ def inspect_part(
         shares={kind.label: float(area @ (provenance == kind) / area.sum()) for kind in Provenance},
         sigma_mm=Spread.of(sigma[provenance > 0]),
         relief_rms_mm=shell.relief_rms_mm,
-        watertight=_watertight(part, volume),
-        self_intersecting_edges=len(intersecting_edges(part)),
+        watertight=check.watertight,
+        self_intersecting_edges=check.self_intersections,
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
+        check=check,
         **_lengths(source, part, outer, rotation),
         **_undercut_measures(source, outer, rotation, least_axis),
         **_asymmetries(source, outer.mesh.vertices[_over_cavity(outer)] @ rotation),
@@ -275,10 +287,3 @@ def _asymmetries(source: DesignSurface, part: Floats) -> dict[str, Any]:
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else float("nan")
-
-
-def _watertight(part: Mesh, volume_mm3: float) -> bool:
-    """Whether each edge has one face on either side, which run through it in opposite directions, around a volume."""
-    start, end, base = part.faces.ravel(), np.roll(part.faces, -1, axis=1).ravel(), len(part.vertices)
-    forward, backward = np.sort(start * base + end), np.sort(end * base + start)
-    return bool(volume_mm3 > 0 and np.array_equal(forward, backward) and (np.diff(forward) > 0).all())

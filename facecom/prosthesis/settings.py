@@ -17,6 +17,25 @@ LONGEST_MM = 200.0
 
 
 @dataclass(frozen=True)
+class CheckBounds:
+    """What the check of a finished part allows; its least thickness is the `edge_mm` of the design.
+
+    Parameters
+    ----------
+    overlap_mm3 : common volume of the part and the tissue of the raw scan, in the seat and on the way off
+    overlap_deepest_mm : how deep that may reach
+    """
+
+    overlap_mm3: float = 5.0
+    overlap_deepest_mm: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, value in (("overlap_mm3", self.overlap_mm3), ("overlap_deepest_mm", self.overlap_deepest_mm)):
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"{name} must be a number that is not negative, got {value!r}")
+
+
+@dataclass(frozen=True)
 class DesignSettings:
     """Everything that affects a part besides the completion; lengths in mm.
 
@@ -40,6 +59,7 @@ class DesignSettings:
     mirror : "auto" copies an ear from the other side where that was observed, "always" any region, "never" none
     part : which of several defects, the largest is 0
     mould : MouldSettings
+    bounds : CheckBounds, what the check of the finished part allows
     seed : of the random steps; recorded with the part
     """
 
@@ -58,6 +78,7 @@ class DesignSettings:
     mirror: Literal["auto", "always", "never"] = "auto"
     part: int = 0
     mould: MouldSettings = field(default_factory=MouldSettings)
+    bounds: CheckBounds = field(default_factory=CheckBounds)
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from facecom.completion.landmark_check import checked_landmarks
 from facecom.completion.stages import correspondence_finder
 from facecom.errors import FacecomError
 from facecom.geometry.mesh import Mesh
-from facecom.io.conversion import as_mesh
+from facecom.io.conversion import mesh_and_warnings
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.landmark_points import LandmarkPoints
 from facecom.model.linear.generator import LinearGenerator
@@ -31,7 +31,7 @@ from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 from facecom.registration.expression import expression_weights
 from facecom.registration.relax import relax
 from facecom.registration.types import Registration, RegistrationSettings
-from facecom.scan.units import UnitChoice
+from facecom.scan.units import UnitChoice, check_unit
 
 REGISTRATION = COMPLETION.without("read", "load model", "guide").up_to("uncertainty")
 """What registration shares with completion; `slide_stage` comes after the fit."""
@@ -46,6 +46,7 @@ def register(
     scans: Sequence[Any],
     *,
     unit: UnitChoice = "auto",
+    mm_per_unit: float | None = None,
     landmarks: Sequence[Mapping[str, Any] | None] | None = None,
     model: FaceModel | None = None,
     seed: int = 0,
@@ -59,7 +60,8 @@ def register(
     Parameters
     ----------
     scans : each in any form that `as_mesh` takes, a path, a Mesh, (vertices, faces); any pose, parts may be missing
-    unit : "mm", "cm", "m" or "auto", which reads it off the size of each scan
+    unit : "mm", "cm", "m", "inch", "free" or "auto", for each scan as `complete` takes it
+    mm_per_unit : length of the unit of the scans, in place of `unit`
     landmarks : for each scan name -> (3,) point in its own frame and unit, or None; none are needed, any subset helps
     model : any FaceModel; the shipped one unless given
     seed : of every random step
@@ -86,6 +88,7 @@ def register(
     for found in register_each(
         scans,
         unit=unit,
+        mm_per_unit=mm_per_unit,
         landmarks=landmarks,
         model=model,
         seed=seed,
@@ -114,6 +117,7 @@ def register_each(
     scans: Sequence[Any],
     *,
     unit: UnitChoice = "auto",
+    mm_per_unit: float | None = None,
     landmarks: Sequence[Mapping[str, Any] | None] | None = None,
     model: FaceModel | None = None,
     seed: int = 0,
@@ -125,8 +129,7 @@ def register_each(
 
     Parameters and errors are those of `register`, but for errors of single scans, which are yielded.
     """
-    if unit not in get_args(UnitChoice):
-        raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
+    check_unit(unit, mm_per_unit)
     if isinstance(scans, str | os.PathLike | Mesh) or not isinstance(scans, Sequence) or _is_arrays(scans):
         raise ValueError(f"register takes a list of scans, got one {type(scans).__name__}; put it in a list")
     if not scans:
@@ -152,8 +155,16 @@ def register_each(
             progress(name, k / len(scans))
         try:
             named = checked_landmarks(landmarks[k] if landmarks else None)
+            mesh, said = mesh_and_warnings(scan)
             start = CompletionState(
-                raw=as_mesh(scan), unit=unit, landmarks=named, model=model, seed=seed, settings=settings.completion
+                raw=mesh,
+                warnings=said,
+                unit=unit,
+                mm_per_unit=mm_per_unit,
+                landmarks=named,
+                model=model,
+                seed=seed,
+                settings=settings.completion,
             )
             found = _registration(name, pipeline.run(start), settings)
             if moves is not None and isinstance(model, LinearGenerator):
@@ -168,7 +179,7 @@ def _check_readable(scan: Any, landmarks: Mapping[str, Any]) -> None:
     """Read a file and drop it: the last of many scans is not to fail after an hour for a slip in its name."""
     checked_landmarks(landmarks)
     if isinstance(scan, str | os.PathLike):
-        as_mesh(scan)
+        mesh_and_warnings(scan)
 
 
 def _named(name: str, error: FacecomError | ValueError) -> FacecomError | ValueError:
@@ -247,6 +258,7 @@ def _registration(name: str, state: CompletionState, settings: RegistrationSetti
         good=good,
         verdict=_verdict(coverage, by_region, settings, good=good),
         warnings=state.warnings,
+        mm_per_unit_sigma=scan.mm_per_unit_sigma,
     )
 
 

@@ -88,6 +88,7 @@ def report(results: Sequence[Registration], *, failed: Mapping[str, str] | None 
                 "expression_taken_out": dict(result.expression),
                 "unit": result.unit,
                 "mm_per_unit": result.mm_per_unit,
+                "mm_per_unit_sigma": result.mm_per_unit_sigma,
                 "pose": result.pose.matrix().tolist(),
                 "warnings": list(result.warnings),
             }

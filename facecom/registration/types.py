@@ -56,6 +56,7 @@ class Registration(Convertible):
     landmarks : name or alias -> (3,), in the scan's own frame and unit
     pose : Similarity, the scan's own frame and unit -> face frame, mm
     unit, mm_per_unit : of the scan
+    mm_per_unit_sigma : standard deviation of `mm_per_unit` where the face told it; None where it is known
     expression : name -> weight in 0..1 of what was taken out; empty unless asked for. Vertices and landmarks are then
         of the face without it, distances and `observed` of the face as it was scanned
     good : whether the verdict is without reserve
@@ -80,6 +81,7 @@ class Registration(Convertible):
     good: bool
     verdict: str
     warnings: tuple[str, ...] = ()
+    mm_per_unit_sigma: float | None = None
 
     def __repr__(self) -> str:
         return f"Registration({self.name}: {self.verdict})"

@@ -8,6 +8,7 @@ from importlib import resources
 import numpy as np
 
 from facecom.completion import Completion
+from facecom.completion.types import Report
 from facecom.drawing import colors
 from facecom.drawing.preview import preview
 from facecom.drawing.shading import Image
@@ -160,7 +161,8 @@ def _values(data: DisplayData) -> Iterator[str]:
     yield tag("h3", "This run")
     yield pairs(
         {
-            "unit of scan and results": f"{report.unit} ({report.mm_per_unit:g} mm each)",
+            "unit of scan and results": unit_text(report),
+            **({} if report.face_size is None else {"size of the face, mean adult 100 %": percent(report.face_size)}),
             "triangles of the scan": f"{len(data.result.scan.faces):,}",
             "removed by cleaning": _removed(report.removed),
             "face explained by the rough fit": percent(report.score),
@@ -178,6 +180,13 @@ def _values(data: DisplayData) -> Iterator[str]:
     yield tag("h3", "Pose: scan frame (mm) to face frame")
     yield table(("", "x", "y", "z", "translation, mm"), _pose(report.pose))
     yield "</div></div>"
+
+
+def unit_text(report: Report) -> str:
+    """The unit of scan and results, and how well its length is known."""
+    if report.mm_per_unit_sigma is None:
+        return f"{report.unit} ({report.mm_per_unit:g} mm each)"
+    return f"none; {report.mm_per_unit:.4g} ± {report.mm_per_unit_sigma:.2g} mm each, from the size of the face"
 
 
 def _regions(data: DisplayData) -> Iterator[tuple[str, ...]]:

@@ -65,9 +65,11 @@ class PictureRenderer:
         """The surface in given colours, (V, 3) in 0..1."""
         return Picture(jpeg_bytes(self._draw(mesh, np.nan_to_num(vertex_colors))), caption)
 
-    def heat(self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None) -> Picture:
-        """Lengths (V,) of at least zero as colours, light for small ones; the scale ends at a round number."""
-        high = colors.scale_end(values if shown is None else values[shown])
+    def heat(
+        self, mesh: Mesh, values: Floats, caption: str, *, shown: Bools | None = None, high: float | None = None
+    ) -> Picture:
+        """Lengths (V,) of at least zero as colours, light for small ones; the scale ends at `high`, if given."""
+        high = high or colors.scale_end(values if shown is None else values[shown])
         painted = colors.color_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=shown)
         return Picture(jpeg_bytes(self._draw(mesh, painted)), caption, f"light 0, dark {high:g} mm and more")
 

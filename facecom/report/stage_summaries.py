@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from facecom.drawing import colors
 from facecom.drawing.shading import Frame
 from facecom.geometry.mesh import Floats, vertex_normals
 from facecom.provenance import Provenance
@@ -68,8 +69,8 @@ def _alignment(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
     cosine = (np.trace(context.fit.pose.rotation) - 1) / 2
     return StageSummary(
         "Alignment",
-        f"The cleaned scan of {len(context.scan.mesh.faces):,} triangles, in an arbitrary pose; its unit was "
-        f"taken as {report.unit}.",
+        f"The cleaned scan of {len(context.scan.mesh.faces):,} triangles, in an arbitrary pose; "
+        + ("its size was found from the face." if report.unit == "free" else f"its unit was taken as {report.unit}."),
         "The model's mean face. Many starting poses are compared, the best are fitted roughly with a few shape modes, "
         "and the pose that explains the largest share of a face is kept.",
         "The pose that takes the scan to the face frame, as it stands after the fit.",
@@ -170,6 +171,7 @@ def _projection(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
 
 def _uncertainty(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
     sigma, report = data.result.sigma_mm, data.result.report
+    high = colors.sigma_scale_end(sigma, data.provenance)
     return StageSummary(
         "Uncertainty",
         "The Hessian of the fit: how much each change of the code costs.",
@@ -182,7 +184,7 @@ def _uncertainty(data: DisplayData, renderer: PictureRenderer) -> StageSummary:
             "standard deviation, made-up part, mean over vertices": mm(report.sigma_made_up_mm),
             "largest": mm(float(sigma.max())),
         },
-        pictures=(renderer.heat(data.face, sigma, "standard deviation"),),
+        pictures=(renderer.heat(data.face, sigma, "standard deviation", high=high),),
     )
 
 

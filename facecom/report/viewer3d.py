@@ -40,7 +40,7 @@ def scene(data: DisplayData) -> dict[str, Any]:
     result, scan, patch = data.result, _scan(data), _patch(data)
     is_near = scan.distance < MAX_SHOWN_DISTANCE_MM
     max_distance = colors.scale_end(np.concatenate([scan.distance[is_near], data.face_to_scan[data.observed]]))
-    max_sigma = colors.scale_end(result.sigma_mm)
+    max_sigma = colors.sigma_scale_end(result.sigma_mm, data.provenance)
     meshes = (scan.mesh, data.face, patch.mesh)
     step = max(float(np.abs(m.vertices).max()) for m in meshes if len(m.vertices)) / MAX_STEPS
     objects = {

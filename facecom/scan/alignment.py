@@ -18,7 +18,7 @@ from facecom.geometry.transform import Similarity, fit_similarity, orthonormal
 from facecom.scan.oriented_samples import Samples, oriented_samples
 from facecom.scan.pose_search import AlignSettings, search
 
-__all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks"]
+__all__ = ["AlignSettings", "PoseCandidate", "candidate_poses", "align_landmarks", "likely_orientations"]
 
 MIN_LANDMARK_SPREAD = 1e-3
 """Least ratio of the second to the first principal extent of landmarks; below it they lie on one line."""
@@ -39,13 +39,20 @@ class PoseCandidate:
     inside_out: bool
 
 
-def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | None = None) -> list[PoseCandidate]:
+def candidate_poses(
+    scan: Mesh,
+    reference: Mesh,
+    *,
+    settings: AlignSettings | None = None,
+    orientations: tuple[bool, ...] | None = None,
+) -> list[PoseCandidate]:
     """Poses in which `scan` looks like `reference`, best first.
 
     Parameters
     ----------
     scan : Mesh with faces, mm, any pose
     reference : Mesh, mm, face frame; the mean face where it is most alike between people (a thousand vertices do)
+    orientations : whether the scan's triangles face inwards, to be tried; the likely ones unless given
 
     Raises
     ------
@@ -57,7 +64,7 @@ def candidate_poses(scan: Mesh, reference: Mesh, *, settings: AlignSettings | No
     moved = scan.with_vertices(canonical.apply(scan.vertices))
     template = _samples(reference, settings)
     candidates: list[PoseCandidate] = []
-    for inside_out in _possible_orientations(moved):
+    for inside_out in _likely_orientations(moved) if orientations is None else orientations:
         poses, scores = search(_samples(moved, settings, flip=inside_out), template, settings)
         for rotation, translation, score in zip(poses.rotations, poses.translations, scores, strict=True):
             pose = Similarity(orthonormal(rotation), translation).inverse() @ canonical
@@ -76,8 +83,10 @@ def _samples(mesh: Mesh, settings: AlignSettings, *, flip: bool = False) -> Samp
     )
 
 
-def align_landmarks(points: Floats, reference: Floats, *, weights: Floats | None = None) -> Similarity:
-    """Rigid pose that takes named scan points (N, 3) onto the same points of the reference face.
+def align_landmarks(
+    points: Floats, reference: Floats, *, weights: Floats | None = None, with_scale: bool = False
+) -> Similarity:
+    """Pose that takes named scan points (N, 3) onto the same points of the reference face, rigid unless `with_scale`.
 
     Raises
     ------
@@ -89,7 +98,7 @@ def align_landmarks(points: Floats, reference: Floats, *, weights: Floats | None
     spread = np.linalg.svd(np.asarray(points, float) - np.mean(points, axis=0), compute_uv=False)
     if spread[1] < MIN_LANDMARK_SPREAD * max(spread[0], 1e-12):
         raise AlignmentError("the landmarks lie on one line, which leaves the pose open; name one off it")
-    return fit_similarity(points, reference, weights=weights)
+    return fit_similarity(points, reference, weights=weights, with_scale=with_scale)
 
 
 def _principal_frame(scan: Mesh) -> Similarity:
@@ -110,8 +119,21 @@ def _principal_frame(scan: Mesh) -> Similarity:
     return Similarity(orthonormal(rotation), -rotation @ centroid)
 
 
-def _possible_orientations(scan: Mesh) -> tuple[bool, ...]:
-    """Whether triangles may face inwards, to be tried: a face bulges, so its normals point away from its middle."""
+def likely_orientations(scan: Mesh) -> tuple[bool, ...]:
+    """Whether triangles may face inwards: one answer where the scan as a whole bulges or is hollow, else both.
+
+    A head bulges, so that its normals point away from its middle; but a face amid shoulders and arms that reach forward
+    is hollow as a whole. Where the likely orientation shows no face, the other may.
+
+    Raises
+    ------
+    AlignmentError
+        When the scan has no area.
+    """
+    return _likely_orientations(scan.with_vertices(_principal_frame(scan).apply(scan.vertices)))
+
+
+def _likely_orientations(scan: Mesh) -> tuple[bool, ...]:
     cross = face_cross(scan.vertices, scan.faces)
     centres = scan.vertices[scan.faces].mean(1)
     area = np.linalg.norm(cross, axis=1)

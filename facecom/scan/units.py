@@ -12,14 +12,20 @@ from facecom.geometry.mesh import Floats, Mesh, face_areas
 from facecom.geometry.units import MM_PER_UNIT, Unit
 from facecom.io.parsed_mesh import MAX_COORDINATE
 
-UnitChoice = Literal["mm", "cm", "m", "auto"]
+UnitChoice = Literal["mm", "cm", "m", "inch", "free", "auto"]
+UnitName = Literal["mm", "cm", "m", "inch", "free", "custom"]
+"""What the numbers of a scan are: a unit, "free" where nobody knows it and the face tells its size, "custom" where the
+caller said how long it is."""
+METRIC: tuple[Unit, ...] = ("mm", "cm", "m")
+"""Units that a size alone tells apart: an inch is 2.54 cm, and faces and busts differ by more."""
 
 USUAL_SIZE_MM = (90.0, 480.0)
 """Sizes that are clear: a mask from cheek to cheek .. head and shoulders."""
 POSSIBLE_SIZE_MM = (50.0, 900.0)
 """Sizes that can be: a piece of a face .. a bust; a tenth or ten times of a usual size lies outside."""
-ACCEPTED_SIZE_MM = (30.0, 1200.0)
-"""Sizes beyond which a unit that the caller gives is taken for a slip."""
+ACCEPTED_SIZE_MM = (30.0, 1900.0)
+"""Sizes beyond which a unit that the caller gives is taken for a slip. The largest are scenes: a person on a chair
+before a wall; ten times a head is more."""
 TYPICAL_SIZE_MM = 200.0
 """Size of a scan of a head; of two units the one nearer to it is the likelier."""
 KEPT_SHARES = (0.02, 0.98)
@@ -41,18 +47,24 @@ class UnitCandidate:
 class UnitGuess:
     """The unit of a scan and how sure that is.
 
-    unit, scale_to_mm, size_mm : the unit, its length in mm, and the scan's size in mm
+    unit, scale_to_mm, size_mm : the unit, its length in mm, and the scan's size in mm; for "free" these two are a guess
+        from which the size is sought
     clear : whether the size is that of a face or a head, or of a bust or a room's corner that no other unit explains
-    candidates : every unit that would do, the likeliest first; `unit` is the first, or none would do where it is empty
+    candidates : every unit that would do, the likeliest first, inches last; none would do where it is empty
     given : whether the caller said so
     """
 
-    unit: Unit
+    unit: UnitName
     scale_to_mm: float
     size_mm: float
     clear: bool
     candidates: tuple[UnitCandidate, ...]
     given: bool = False
+
+    @property
+    def others(self) -> tuple[UnitCandidate, ...]:
+        """What else the numbers may be, to be tried where no face is found: inches, for a guess by the size alone."""
+        return () if self.given else tuple(c for c in self.candidates if c.unit == "inch" != self.unit)
 
 
 def scan_size(scan: Mesh) -> float:
@@ -100,7 +112,9 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     """Guess the unit of a scan of a face or a head from its size.
 
     A face scan is anything from a mask of some 110 mm from cheek to cheek to head and shoulders of 450 mm, so the size
-    mostly fits one unit alone; where it fits two, or none well, `clear` is False.
+    mostly fits one of mm, cm and m alone; where it fits two, or none well, `clear` is False. What is larger, up to a
+    scene of 1.9 m, has the one unit that makes it no larger. Inches are guessed only where no other unit makes it a
+    face; elsewhere they are a candidate, and the face decides.
 
     Raises
     ------
@@ -115,37 +129,94 @@ def guess_unit(scan: Mesh) -> UnitGuess:
     """
     size = scan_size(scan)
     readings = sorted(
-        (UnitCandidate(unit, scale, size * scale) for unit, scale in MM_PER_UNIT.items()),
+        (UnitCandidate(unit, MM_PER_UNIT[unit], size * MM_PER_UNIT[unit]) for unit in METRIC),
         key=lambda c: abs(np.log(c.size_mm / TYPICAL_SIZE_MM)),
     )
-    possible = tuple(c for c in readings if POSSIBLE_SIZE_MM[0] <= c.size_mm <= POSSIBLE_SIZE_MM[1])
+    possible = tuple(c for c in readings if _within(c.size_mm, POSSIBLE_SIZE_MM))
+    inches = UnitCandidate("inch", MM_PER_UNIT["inch"], size * MM_PER_UNIT["inch"])
+    scenes = tuple(c for c in readings if POSSIBLE_SIZE_MM[1] < c.size_mm <= ACCEPTED_SIZE_MM[1])
     best = readings[0]
-    clear = USUAL_SIZE_MM[0] <= best.size_mm <= USUAL_SIZE_MM[1] or [c.unit for c in possible] == [best.unit]
-    return UnitGuess(best.unit, best.scale_to_mm, best.size_mm, clear, possible)
+    if not possible and _within(inches.size_mm, USUAL_SIZE_MM):
+        best = inches
+    elif not possible and scenes:
+        best, possible = scenes[0], scenes
+    clear = _within(best.size_mm, USUAL_SIZE_MM) or [c.unit for c in possible] == [best.unit]
+    candidates = (*possible, inches) if _within(inches.size_mm, POSSIBLE_SIZE_MM) else possible
+    return UnitGuess(best.unit, best.scale_to_mm, best.size_mm, clear, candidates)
 
 
-def resolve_unit(scan: Mesh, unit: UnitChoice = "auto") -> UnitGuess:
-    """The unit that the caller gives, held against the scan's size, or for "auto" the clear guess.
+def _within(size_mm: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= size_mm <= bounds[1]
+
+
+def check_unit(unit: str, mm_per_unit: float | None = None) -> None:
+    """Refuse what is no unit, before any work.
 
     Raises
     ------
     ValueError
-        When `unit` is none of the four words.
-    ScanError
-        When a given unit makes the scan too small or too large for a face, or the guess is not clear.
+        When `unit` is none of the words, when `mm_per_unit` is no length, or when both say what the unit is.
+
+    Examples
+    --------
+    >>> check_unit("inch")
+    >>> check_unit("mm", 25.4)
+    Traceback (most recent call last):
+    ValueError: give the unit or mm_per_unit, not both: got 'mm' and 25.4
     """
     if unit not in get_args(UnitChoice):
         raise ValueError(f"unit must be one of {', '.join(get_args(UnitChoice))}, got {unit!r}")
+    if mm_per_unit is None:
+        return
+    if unit != "auto":
+        raise ValueError(f"give the unit or mm_per_unit, not both: got {unit!r} and {mm_per_unit:g}")
+    if not 0.0 < mm_per_unit < np.inf:
+        raise ValueError(f"mm_per_unit must be a positive number, got {mm_per_unit:g}")
+
+
+def resolve_unit(scan: Mesh, unit: UnitChoice = "auto", *, mm_per_unit: float | None = None) -> UnitGuess:
+    """The unit that the caller gives, held against the scan's size, or for "auto" the clear guess.
+
+    Parameters
+    ----------
+    scan : Mesh, in its own unit
+    unit : for "free" the scan is read as one of a typical head, from which its size is sought
+    mm_per_unit : length of the scan's unit, in place of a word for it
+
+    Raises
+    ------
+    ValueError
+        As `check_unit` does.
+    ScanError
+        When a given unit makes the scan too small or too large for a face, or the guess is not clear.
+
+    Examples
+    --------
+    >>> cube = Mesh(np.random.default_rng(0).random((500, 3)) * 8.0, [])
+    >>> resolve_unit(cube, "inch").scale_to_mm, resolve_unit(cube, mm_per_unit=25.0).unit
+    (25.4, 'custom')
+    """
+    check_unit(unit, mm_per_unit)
     guess = guess_unit(scan)
+    if mm_per_unit is not None:
+        return _given(guess, "custom", mm_per_unit)
     if unit == "auto":
         if not guess.clear:
             raise ScanError(unclear_unit(guess))
         return guess
-    scale = MM_PER_UNIT[unit]
+    if unit == "free":
+        scale = TYPICAL_SIZE_MM / (guess.size_mm / guess.scale_to_mm)
+        return UnitGuess("free", scale, TYPICAL_SIZE_MM, False, guess.candidates, given=True)
+    return _given(guess, unit, MM_PER_UNIT[unit])
+
+
+def _given(guess: UnitGuess, unit: UnitName, scale: float) -> UnitGuess:
+    """The unit that the caller gives, where it makes the scan one of a size that a face or a head can have."""
     size = guess.size_mm / guess.scale_to_mm * scale
-    if not ACCEPTED_SIZE_MM[0] <= size <= ACCEPTED_SIZE_MM[1]:
+    if not _within(size, ACCEPTED_SIZE_MM):
+        read = f"with {scale:g} mm per unit" if unit == "custom" else f"in {unit}"
         raise ScanError(
-            f"the scan is {_mm(size)} in size when read in {unit}, but a face or head is "
+            f"the scan is {_mm(size)} in size when read {read}, but a face or head is "
             f"{_mm(ACCEPTED_SIZE_MM[0])} to {_mm(ACCEPTED_SIZE_MM[1])}; {_advice(guess)}"
         )
     return UnitGuess(unit, scale, size, guess.unit == unit and guess.clear, guess.candidates, given=True)
@@ -159,8 +230,11 @@ def unclear_unit(guess: UnitGuess) -> str:
 def _advice(guess: UnitGuess) -> str:
     options = " or ".join(f"--unit {c.unit} if it is {_mm(c.size_mm)} in size" for c in guess.candidates)
     if options:
-        return f"give {options}"
-    return f"no unit of mm, cm and m makes it a face (in {guess.unit} it is {_mm(guess.size_mm)}), so scale it first"
+        return f"give {options}, or --unit free if it has no scale"
+    return (
+        f"no unit of {', '.join(MM_PER_UNIT)} makes it a face (in {guess.unit} it is {_mm(guess.size_mm)}): cut away "
+        "what is not the head, give --mm-per-unit, or give --unit free if it has no scale"
+    )
 
 
 def _mm(size: float) -> str:

@@ -186,7 +186,16 @@ def stopped(*_, **__):
 @pytest.mark.parametrize("stage", ["align", "stitch"])
 def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
     skipped = (
-        *("fit", "find defects", "check shape", "guide", "project", "measure coverage", "check coverage", "uncertainty"),
+        *(
+            "fit",
+            "find defects",
+            "check shape",
+            "guide",
+            "project",
+            "measure coverage",
+            "check coverage",
+            "uncertainty",
+        ),
         *("apply outlines", "enter face frame"),
     )
     known = COMPLETION.without(*skipped) if stage == "align" else COMPLETION.without("align", *skipped)
@@ -269,7 +278,7 @@ def test_unknown_landmark_is_wrong_use(tmp_path, refused, scan_file):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["complete"], ["complete", "x.ply"], ["complete", "x", "--out", "y", "--unit", "inch"]]
+    "arguments", [[], ["complete"], ["complete", "x.ply"], ["complete", "x", "--out", "y", "--unit", "furlong"]]
 )
 def test_wrong_use_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

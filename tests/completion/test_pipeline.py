@@ -221,7 +221,7 @@ def test_wrong_use_is_said(done, partial, model):
     with pytest.raises(ValueError, match="negative"):
         done.samples(-1)
     with pytest.raises(ValueError, match="unit must be one of"):
-        complete(partial.scan, unit="inch", model=model)
+        complete(partial.scan, unit="furlong", model=model)
     with pytest.raises(ScanError, match="too few"):
         complete(Mesh(np.eye(3) * 100, [[0, 1, 2]]), model=model)
 

@@ -8,7 +8,7 @@ import pytest
 
 import facecom
 from facecom.completion import AcceptanceThresholds, Completion, CompletionSettings
-from facecom.completion.serialization import from_plain
+from facecom.completion.serialization import from_plain, load_state, save_state
 from facecom.errors import CheckpointError
 from facecom.geometry.mesh import Mesh
 from facecom.model.linear.generator import LinearGenerator
@@ -53,6 +53,13 @@ def test_comes_back_bit_for_bit(done, folder, model):
     assert json.loads(json.dumps(vars(back.report), default=list)) == json.loads(
         json.dumps(vars(done.report), default=list)
     )
+
+
+def test_the_standard_deviation_of_a_free_scale_comes_back(done, model, tmp_path):
+    scan = replace(done.state.scan, unit="free", mm_per_unit_sigma=0.4)
+    save_state(replace(done.state, scan=scan), tmp_path)
+    back = load_state(tmp_path, model=model).scan
+    assert (back.unit, back.mm_per_unit_sigma) == ("free", 0.4)
 
 
 def test_is_sampled_and_refitted_alike(done, folder, model):

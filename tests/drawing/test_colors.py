@@ -56,3 +56,10 @@ def test_each_provenance_has_a_color_and_a_label_of_its_own():
         assert PROVENANCE_LABELS[kind].startswith(kind.label)
         assert ("made up" in PROVENANCE_LABELS[kind]) == (kind != Provenance.OBSERVED)
         assert PROVENANCE_COLORS[kind] == getattr(colors, kind.name)
+
+
+def test_the_scale_of_sigma_ends_above_nearly_all_that_is_made_up_however_little_that_is():
+    sigma, provenance = np.full(10_000, 0.02), np.zeros(10_000, int)
+    sigma[:50], provenance[:50] = np.linspace(0.1, 2.5, 50), 2
+    assert colors.scale_end(sigma) < 0.1 < 2.4 < colors.sigma_scale_end(sigma, provenance) <= 5.0
+    assert colors.sigma_scale_end(sigma, np.zeros(10_000, int)) == colors.scale_end(sigma)

@@ -52,5 +52,5 @@ def test_the_seed_decides_everything(face):
 def test_what_cannot_be_scanned_is_refused(face):
     with pytest.raises(ValueError, match="whole face"):
         partial_scan(face.with_vertices(face.vertices + [500, 0, 0]), "half", seed=0)
-    with pytest.raises(ValueError, match="unknown unit 'inch'; expected one of mm, cm, m"):
-        ScanSettings(unit="inch")
+    with pytest.raises(ValueError, match="unknown unit 'furlong'; expected one of mm, cm, m, inch"):
+        ScanSettings(unit="furlong")

@@ -147,3 +147,20 @@ def test_comparing_the_sides_adds_information_and_takes_none(dome, scan, dome_se
     added = np.linalg.eigvalsh(precisions[1] - precisions[0])
     assert added.max() > 1.0
     assert added.min() > -1e-6 * added.max()
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.15])
+def test_a_free_size_is_found_beside_code_and_pose(dome, dome_scan, dome_settings, dome_code, factor):
+    """The dome has no mode of size: what the scan has of it can only be its unit's."""
+    whole = dome_scan()
+    larger = OrientedSurface(whole.with_vertices(whole.vertices * factor))
+    problem = FitProblem(larger, dome, dome_settings, with_scale=True)
+    *_, (last, _, _) = newton_steps(problem, Similarity(), np.zeros(3))
+    assert last.pose.scale == pytest.approx(1 / factor, rel=5e-3)
+    np.testing.assert_allclose(last.code, dome_code, atol=0.1)
+    assert last.precision.shape == (3 + 1 + 6,) * 2
+
+
+def test_without_it_the_pose_keeps_its_scale(dome, scan, dome_settings):
+    *_, (last, _, _) = newton_steps(FitProblem(scan, dome, dome_settings), Similarity(), np.zeros(3))
+    assert last.pose.scale == 1.0

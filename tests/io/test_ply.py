@@ -110,14 +110,15 @@ def two_textures(numbered: bool) -> str:
     return head + "end_header\n" + body + "\n".join(faces) + "\n"
 
 
-def test_several_textures_lie_where_the_file_says_or_nowhere(tmp_path, written, caplog):
+def test_several_textures_lie_where_the_file_says_or_nowhere(tmp_path, written):
     Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / "red.png")
     Image.new("RGB", (4, 4), (0, 0, 255)).save(tmp_path / "blue.png")
-    colors = read_scan_file(written("a.ply", two_textures(True))).mesh.colors
-    assert colors.tolist() == [[1, 0, 0]] * 3 + [[0, 0, 1]] * 3
-    assert not caplog.text
-    assert read_scan_file(written("b.ply", two_textures(False))).mesh.colors is None
-    assert "names several textures but not where each lies" in caplog.text
+    found = read_scan_file(written("a.ply", two_textures(True)))
+    assert found.mesh.colors.tolist() == [[1, 0, 0]] * 3 + [[0, 0, 1]] * 3
+    assert found.warnings == ()
+    found = read_scan_file(written("b.ply", two_textures(False)))
+    assert found.mesh.colors is None
+    assert found.warnings == ("b.ply names several textures but not where each lies, so it has no colours",)
 
 
 def test_a_byte_order_mark_changes_nothing(written):

@@ -80,7 +80,15 @@ def make_skin(
     return Skin(Mesh(np.column_stack([places, height(places)]), faces), in_patch, height)
 
 
-def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 0.8, thickness=THICKNESS) -> Built:
+def build(
+    skin: Skin,
+    *,
+    axis="auto",
+    bed: Mesh | None = None,
+    raw_tissue: Mesh | None = None,
+    grid_mm: float = 0.8,
+    thickness=THICKNESS,
+) -> Built:
     defect = find_defects(skin.merged, skin.in_patch, margin_mm=thickness.margin, least_mm2=100.0)[0]
     outward = vector_area(skin.merged, defect.faces)
     near = neighbourhood(skin.merged, defect, margin_mm=thickness.margin)
@@ -90,7 +98,9 @@ def build(skin: Skin, *, axis="auto", bed: Mesh | None = None, grid_mm: float = 
     seat, _ = surface.mesh.submesh((surface.defect_distance[surface.mesh.faces] <= 1e-9).all(1))
     rotation = axis_frame(choose_axis(outer.mesh, seat, outward, given=axis, count=12))
     surfaces = ShellSurfaces(outer, replace(wide, mesh=lifted), tissue_mesh(wide, bed, thickness.clearance))
-    shell = build_shell(surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed)
+    shell = build_shell(
+        surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed, raw_tissue=raw_tissue
+    )
     return Built(skin, outer, shell, rotation)
 
 
@@ -176,7 +186,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
             detail=None,
             template=template,
             stitched=SimpleNamespace(merged=merged, weights=weights),
-            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0),
+            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0, mm_per_unit_sigma=None),
             projection=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),

@@ -1,5 +1,8 @@
 """The verb `prosthesis`: bad input gives one sentence, exit status 2, and nothing left behind; samples lie beside."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,7 +75,21 @@ def test_samples_lie_beside_the_part(part, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("facecom.prosthesis.design_all", lambda *_, **__: [part])
     monkeypatch.setattr("facecom.prosthesis.alternatives", lambda _, count, **__: [part] * count)
     out = tmp_path / "out"
-    assert main(["prosthesis", "scan.ply", "--out", str(out), "--samples", "1", "--quiet"]) == 0
+    status = main(["prosthesis", "scan.ply", "--out", str(out), "--samples", "1", "--quiet"])
+    assert status == (5 if part.inspection.check.broken else 0)
     assert (out / "samples.png").stat().st_size > 10_000
     assert (out / "shell.stl").read_bytes() == (out / "sample_1" / "shell.stl").read_bytes()
     assert capsys.readouterr().out.count("not a medical device") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("broken", "status"), [((), 0), (("the part is 0.10 mm thick in places",), 5)])
+def test_the_status_says_whether_a_part_breaks_a_bound(part, broken, status, tmp_path, monkeypatch, capsys):
+    check = replace(part.inspection.check, broken=broken)
+    one = replace(part, inspection=replace(part.inspection, check=check), warnings=broken)
+    monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
+    monkeypatch.setattr("facecom.prosthesis.design_all", lambda *_, **__: [one])
+    out = tmp_path / "out"
+    assert main(["prosthesis", "scan.ply", "--out", str(out), "--quiet"]) == status
+    assert json.loads((out / "inspection.json").read_text())["broken"] == list(broken)
+    assert all(text in capsys.readouterr().out for text in broken)

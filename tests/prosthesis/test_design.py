@@ -1,11 +1,13 @@
 """From a completed face to a part."""
 
+import sys
+
 import numpy as np
 import pytest
 import trimesh
 
 from facecom.completion.regions import region_mask
-from facecom.prosthesis import DesignSettings, design
+from facecom.prosthesis import DesignSettings, design, design_all
 
 
 @pytest.mark.slow
@@ -21,6 +23,30 @@ def test_options_of_completing_are_refused_where_nothing_is_completed(template, 
     done = completion_of(region_mask(template, "nose"))
     with pytest.raises(ValueError, match="completed already, so that unit can change nothing"):
         design(done, completion_options={"unit": "mm"})
+
+
+@pytest.mark.slow
+def test_progress_is_told_step_by_step_and_can_end_the_work(template, completion_of):
+    told = []
+
+    def progress(step, share):
+        told.append((step, share))
+        if step == "shell":
+            raise InterruptedError
+
+    done = completion_of(region_mask(template, "nose"))
+    with pytest.raises(InterruptedError):
+        design_all(done, settings=DesignSettings(axis="front", grid_mm=1.2), progress=progress)
+    assert [step for step, _ in told] == ["border", "shell"] and 0.0 == told[0][1] < told[1][1] < 0.5
+
+
+def test_progress_of_several_parts_is_that_of_all(template, completion_of, monkeypatch):
+    told, module = [], sys.modules["facecom.prosthesis.design"]
+    monkeypatch.setattr(module, "find_defects", lambda *_, **__: ["large", "small"])
+    monkeypatch.setattr(module, "design_on", lambda *_, progress, **__: progress("shell", 0.5))
+    done = completion_of(region_mask(template, "nose"))
+    design_all(done, progress=lambda step, share: told.append((step, share)))
+    assert told == [("shell", 0.25), ("shell", 0.75)]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from facecom.geometry.correspondence import OrientedSurface
 from facecom.provenance import Provenance
 from facecom.report import viewer3d
 from facecom.report.display_data import DisplayData
-from facecom.report.html import report_html
+from facecom.report.html import report_html, unit_text
 
 MOST_BYTES = 8_000_000
 NASTY = "<script>alert(\"1\")</script> & 'ü'.ply"
@@ -160,3 +160,9 @@ def test_colours_are_shown_where_the_scan_has_them(completion, html):
     page = report_html(coloured, name="c", overview=np.zeros((4, 8, 3), np.uint8))
     assert "As scanned" in page
     assert "scan's colours, filled in on the patch" in Page(page).text
+
+
+def test_a_unit_that_the_face_told_comes_with_its_standard_deviation(completion):
+    told = replace(completion.report, unit="free", mm_per_unit=24.71, mm_per_unit_sigma=1.44)
+    assert unit_text(told) == "none; 24.71 ± 1.4 mm each, from the size of the face"
+    assert unit_text(replace(told, unit="inch", mm_per_unit=25.4, mm_per_unit_sigma=None)) == "inch (25.4 mm each)"

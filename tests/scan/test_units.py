@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import rotation_from_vector
-from facecom.scan.units import MM_PER_UNIT, guess_unit, resolve_unit, scan_size, unclear_unit
+from facecom.scan.units import (
+    MM_PER_UNIT,
+    TYPICAL_SIZE_MM,
+    check_unit,
+    guess_unit,
+    resolve_unit,
+    scan_size,
+    unclear_unit,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +87,8 @@ def test_a_given_unit_that_fits_is_believed(head):
 
 
 def test_an_unknown_unit_lists_the_known(head):
-    with pytest.raises(ValueError, match="mm, cm, m, auto, got 'inch'"):
-        resolve_unit(head, "inch")
+    with pytest.raises(ValueError, match="mm, cm, m, inch, free, auto, got 'furlong'"):
+        resolve_unit(head, "furlong")
 
 
 @pytest.mark.parametrize(
@@ -89,3 +97,56 @@ def test_an_unknown_unit_lists_the_known(head):
 def test_a_scan_without_extent_is_refused(scan):
     with pytest.raises(ScanError):
         guess_unit(scan)
+
+
+def test_inches_are_a_candidate_where_cm_are_guessed_and_a_guess_where_nothing_else_is_possible(head):
+    as_cm = guess_unit(head.with_vertices(head.vertices / MM_PER_UNIT["inch"]))
+    assert (as_cm.unit, [c.unit for c in as_cm.others]) == ("cm", ["inch"])
+    assert as_cm.others[0].size_mm == pytest.approx(scan_size(head))
+    mask = guess_unit(head.with_vertices(head.vertices * 0.55 / MM_PER_UNIT["inch"]))
+    assert (mask.unit, mask.clear, mask.others) == ("inch", True, ())
+    assert guess_unit(head).others == ()
+
+
+def test_a_given_unit_leaves_no_others(head):
+    inches = resolve_unit(head.with_vertices(head.vertices / 25.4), "inch")
+    assert (inches.unit, inches.scale_to_mm, inches.given, inches.others) == ("inch", 25.4, True, ())
+    assert resolve_unit(head.with_vertices(head.vertices / 25.4), "cm").others == ()
+
+
+@given(st.floats(-6, 6))
+def test_a_free_scan_is_read_as_a_typical_head_whatever_its_numbers(head, power):
+    guess = resolve_unit(head.with_vertices(head.vertices * 10**power), "free")
+    assert guess.unit == "free"
+    assert guess.scale_to_mm * scan_size(head) * 10**power == pytest.approx(TYPICAL_SIZE_MM)
+
+
+def test_a_length_in_place_of_a_unit(head):
+    custom = resolve_unit(head.with_vertices(head.vertices / 3.7), mm_per_unit=3.7)
+    assert (custom.unit, custom.scale_to_mm) == ("custom", 3.7)
+    assert custom.size_mm == pytest.approx(scan_size(head))
+    with pytest.raises(ScanError, match="when read with 100 mm per unit"):
+        resolve_unit(head, mm_per_unit=100.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "length", "why"),
+    [("mm", 1.0, "not both"), ("free", 2.0, "not both"), ("auto", 0.0, "positive"), ("auto", np.nan, "positive")],
+)
+def test_a_unit_and_a_length_exclude_each_other(unit, length, why):
+    with pytest.raises(ValueError, match=why):
+        check_unit(unit, length)
+
+
+def test_a_size_that_no_unit_explains_names_cropping_and_the_free_scale(head):
+    with pytest.raises(ScanError, match=r"cut away what is not the head.*--mm-per-unit.*--unit free"):
+        resolve_unit(head.with_vertices(head.vertices * 12.0))
+
+
+@pytest.mark.parametrize("unit", ["mm", "m"])
+def test_a_scene_of_a_person_before_a_wall_tells_its_unit(head, unit):
+    scene = head.with_vertices(head.vertices * 7.0 / MM_PER_UNIT[unit])
+    assert 1300 < scan_size(scene) * MM_PER_UNIT[unit] < 1900
+    guess = resolve_unit(scene)
+    assert (guess.unit, guess.clear) == (unit, True)
+    assert resolve_unit(scene, unit).unit == unit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import Any
 
 from facecom.apps.viewer.http.access import Access, is_local, new_token
 from facecom.apps.viewer.http.limits import Limits
+from facecom.apps.viewer.http.log_limit import log_limited
 from facecom.apps.viewer.http.server import SESSION_KEY, start_server, stop_server
 from facecom.apps.viewer.scene.viser_scene import configure_initial_view
-from facecom.apps.viewer.session.client_controller import ClientController, ViewerContext
+from facecom.apps.viewer.session.client_controller import ClientController
+from facecom.apps.viewer.session.context import ViewerContext
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import JobQueue
 from facecom.apps.viewer.session.session_store import SessionStore
 from facecom.model.linear.generator import LinearGenerator
@@ -60,7 +64,7 @@ def viewer(
     Raises
     ------
     ValueError
-        When the port is taken or the token is too short.
+        When the port is none, or is taken, or the token is too short.
     MissingDependency
         When viser is not installed.
     """
@@ -72,9 +76,25 @@ def viewer(
         )
     if token is None and not is_local(host):
         token = new_token()
+    with log_limited(), _shared(model) as shared:
+        yield from _served(host, port, token, limits, shared)
+
+
+@contextmanager
+def _shared(model: LinearGenerator | None) -> Iterator[SharedModel]:
+    """The model, in a folder for child processes unless it is the shipped one."""
+    if model is None:
+        yield SharedModel(LinearGenerator.load())
+        return
+    with tempfile.TemporaryDirectory(prefix="facecom-") as folder:
+        model.save(folder)
+        yield SharedModel(model, folder)
+
+
+def _served(host: str, port: int, token: str | None, limits: Limits, model: SharedModel) -> Iterator[RunningViewer]:
     server = start_server(host, port, access=Access(token, is_local(host)), limits=limits)
-    queue = JobQueue(limits.jobs)
-    context = ViewerContext(queue, model or LinearGenerator.load(), limits)
+    queue, reading = JobQueue(limits.jobs), JobQueue(limits.sessions, workers=limits.reads)
+    context = ViewerContext(queue, reading, model, limits)
     store = SessionStore(lambda: ClientController(context), limits)
     try:
         _connect_clients(server, store)
@@ -83,6 +103,7 @@ def viewer(
         yield RunningViewer(f"http://{_host_name(host)}:{number}/{query}", number)
     finally:
         queue.close()
+        reading.close()
         store.close()
         stop_server(server)
 

@@ -1,5 +1,11 @@
 // Files that are dropped anywhere on the page go to its upload button; what the server would refuse is said here.
 (() => {
+  const RETRY_MS = 200;
+  // viser's controls take no pointer while its websocket is closed; before it was open there are none.
+  window.facecomConnected = () => {
+    const button = document.querySelector('input[type="file"]')?.parentElement;
+    return Boolean(button) && getComputedStyle(button).pointerEvents !== "none";
+  };
   const say = (words) => {
     const note = document.createElement("div");
     note.id = "facecom-note";
@@ -12,7 +18,7 @@
     setTimeout(() => note.remove(), 8000);
   };
   const problem = (files) => {
-    const { bytes, suffixes } = window.facecomUploads;
+    const { bytes, suffixes } = window.facecomSettings;
     if (files.length !== 1) return "Give one scan at a time.";
     if (!suffixes.some((suffix) => files[0].name.toLowerCase().endsWith(suffix)))
       return `This is none of ${suffixes.join(", ")}.`;
@@ -23,13 +29,29 @@
   const rename = history.replaceState.bind(history);
   history.replaceState = (state, title) => rename(state, title, location.pathname);
   const input = () => document.querySelector('input[type="file"]');
+  // A file that is dropped before the page is ready waits for it; of several the last one counts.
+  let waiting = null;
+  const upload = () => {
+    if (waiting === null) return;
+    if (!input() || !window.facecomConnected()) return void setTimeout(upload, RETRY_MS);
+    input().files = waiting;
+    waiting = null;
+    input().dispatchEvent(new Event("change", { bubbles: true }));
+  };
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
-    const files = event.dataTransfer.files;
-    if (!files.length || !input()) return;
-    input().files = files;
-    input().dispatchEvent(new Event("change", { bubbles: true }));
+    if (!event.dataTransfer.files.length) return;
+    const idle = waiting === null;
+    waiting = event.dataTransfer.files;
+    const wrong = problem(waiting);
+    if (wrong) {
+      waiting = null;
+      say(wrong);
+    } else if (idle) {
+      if (!input() || !window.facecomConnected()) say(`${waiting[0].name} is uploaded as soon as the page is ready.`);
+      upload();
+    }
   });
   // Before the page's own handler hears of it.
   addEventListener(

@@ -45,8 +45,11 @@ class DesignSurface:
     weights : (V, T) sparse, each vertex of the patch as a weighted mean of vertices of the face; others have none
     bed : Mesh or None, the wound bed: surface of the scan that the part covers
     detail : Detail or None, skin relief of the patch
+    tissue : Mesh, all that the raw scan shows, wound bed and remnants included, faces outwards
     cavities : whether the surface may show a mouth or a socket from within, as scans do
     mm_per_unit : unit of the scan as it was given
+    mm_per_unit_sigma : its standard deviation where the face told it; None where it is known
+    removed : (F of tissue,) bool or None, faces of it that the part does not keep off: what it replaces
     """
 
     completion: Completion
@@ -56,10 +59,18 @@ class DesignSurface:
     sigma_mm: Floats
     face: Floats
     weights: sp.csr_matrix
+    tissue: Mesh
     bed: Mesh | None = None
     detail: Detail | None = None
     cavities: bool = True
     mm_per_unit: float = 1.0
+    mm_per_unit_sigma: float | None = None
+    removed: Bools | None = None
+
+    @property
+    def obstacle(self) -> Mesh:
+        """The tissue that the part keeps off, face frame."""
+        return self.tissue if self.removed is None else self.tissue.submesh(~self.removed)[0]
 
     @property
     def template(self) -> Template:
@@ -92,10 +103,14 @@ class DesignSurface:
         weights = sp.vstack([sp.csr_matrix((len(merged.vertices) - own.shape[0], own.shape[1])), own]).tocsr()
         face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
-        unit = evidence.scan.mm_per_unit
-        return cls(
-            completion, merged, in_patch, provenance, sigma, face, weights, bed, completion.detail, mm_per_unit=unit
-        )
+        tissue = _scanned_tissue(completion, completion)
+        made = cls(completion, merged, in_patch, provenance, sigma, face, weights, tissue, bed, completion.detail)
+        return made.in_unit_of(completion)
+
+    def in_unit_of(self, completion: Completion) -> DesignSurface:
+        """The same surface, of a scan in the unit that a completion found."""
+        scan = completion.context.scan
+        return replace(self, mm_per_unit=scan.mm_per_unit, mm_per_unit_sigma=scan.mm_per_unit_sigma)
 
     def with_completion(self, other: Completion) -> DesignSurface:
         """The same surface with the patch of another completion of the same scan, such as a posterior sample."""
@@ -127,8 +142,9 @@ class DesignSurface:
         provenance = completion.provenance
         in_patch = np.asarray(mask[template.faces[FINEST_LEVEL]].all(1))
         weights = sp.identity(len(face), format="csr")
-        unit, sigma = evidence.scan.mm_per_unit, completion.sigma_mm
-        return cls(completion, whole, in_patch, provenance, sigma, face, weights, cavities=False, mm_per_unit=unit)
+        sigma, tissue = completion.sigma_mm, _scanned_tissue(completion, completion)
+        made = cls(completion, whole, in_patch, provenance, sigma, face, weights, tissue, cavities=False)
+        return made.in_unit_of(completion)
 
 
 def _grow_mask(mesh: Mesh, mask: Bools, more: Bools, reach_mm: float) -> Bools:
@@ -165,7 +181,7 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     completed = recomplete(completion, ~taken)
     bed, _ = completion.context.scan.mm.mesh.submesh(taken)
     source = DesignSurface.from_completion(completed, bed=_in_face_frame(bed, completed))
-    return replace(source, mm_per_unit=completion.context.scan.mm_per_unit)
+    return replace(source, tissue=_scanned_tissue(completion, completed)).in_unit_of(completion)
 
 
 def without_ear(
@@ -196,18 +212,24 @@ def without_ear(
     taken_mm2 = face_areas(scan)[taken].sum()
     has_ear = (completion.provenance[standing_off] == Provenance.OBSERVED).mean() > least_observed
     if has_ear or taken_mm2 < least_bed * _base_area_mm2(template, mask):
-        return DesignSurface.from_face(completion, mask)
+        return replace(DesignSurface.from_face(completion, mask), removed=taken)
     completed = recomplete(completion, ~taken)
     bed, _ = clip_faces(scan, IN_REGION - share, 0.0)
-    return replace(
+    made = replace(
         DesignSurface.from_face(completed, mask),
+        tissue=_scanned_tissue(completion, completed),
         bed=_in_face_frame(bed, completed),
-        mm_per_unit=completion.context.scan.mm_per_unit,
     )
+    return made.in_unit_of(completion)
 
 
 def _in_face_frame(bed: Mesh, completion: Completion) -> Mesh:
     return bed.with_vertices(completion.context.fit.pose.apply(bed.vertices))
+
+
+def _scanned_tissue(scanned: Completion, completed: Completion) -> Mesh:
+    """The scan of one completion in the face frame of another of it, faces outwards."""
+    return _in_face_frame(scanned.context.scan.mm.mesh, completed)
 
 
 def _base_area_mm2(template: Template, mask: Bools) -> float:

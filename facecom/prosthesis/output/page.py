@@ -10,6 +10,7 @@ import numpy as np
 from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.prosthesis.checks.part_check import PartCheck
 from facecom.prosthesis.inspection import Inspection
 from facecom.prosthesis.output.part_data import PartData
 from facecom.prosthesis.output.pictures import (
@@ -132,5 +133,17 @@ def _lines(i: Inspection) -> list[str]:
         f"asymmetry {i.asymmetry_before_mm:.2f} mm without the part, {i.asymmetry_after_mm:.2f} mm with it; outer "
         f"face: {shares}; sigma where not observed {i.sigma_mm.median:.2f} mm (median)"
         + ("" if np.isnan(i.relief_rms_mm) else f"; relief {1000 * i.relief_rms_mm:.0f} um"),
+        _checked(i.check),
         i.notice,
     ]
+
+
+def _checked(check: PartCheck) -> str:
+    tissue = check.tissue
+    return (
+        f"checked against the raw scan: in the tissue {tissue.tissue_overlap_mm3:.1f} mm3, "
+        f"{tissue.tissue_overlap_deepest_mm:.2f} mm deep; on the way off {tissue.withdrawal_overlap_mm3:.1f} mm3, "
+        f"{tissue.withdrawal_overlap_deepest_mm:.2f} mm deep; thinnest {check.thinnest_mm:.2f} mm; file "
+        + ("watertight" if check.watertight else "NOT watertight")
+        + (f"; BOUNDS BROKEN: {len(check.broken)}" if check.broken else "")
+    )

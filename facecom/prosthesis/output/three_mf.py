@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+import numpy as np
+
 from facecom.geometry.mesh import Mesh
 
 COMPRESS_LEVEL = 3
@@ -55,7 +57,9 @@ def three_mf_bytes(mesh: Mesh, *, title: str) -> bytes:
 
 
 def _model(mesh: Mesh, title: str) -> str:
-    vertices = "".join(f'<vertex x="{x:.6g}" y="{y:.6g}" z="{z:.6g}"/>' for x, y, z in mesh.vertices.tolist())
+    # The float32 numbers of the part's other files, to the last bit: nine digits tell each from its neighbours.
+    places = mesh.vertices.astype(np.float32).tolist()
+    vertices = "".join(f'<vertex x="{x:.9g}" y="{y:.9g}" z="{z:.9g}"/>' for x, y, z in places)
     faces = "".join(f'<triangle v1="{a}" v2="{b}" v3="{c}"/>' for a, b, c in mesh.faces.tolist())
     return (
         '<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02">'

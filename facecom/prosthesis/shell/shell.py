@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from facecom.prosthesis.shell.margin_outline import MarginOutline, ShellSurfaces
 from facecom.prosthesis.shell.min_thickness import raise_to_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
+from facecom.prosthesis.shell.rim_tissue import faces_near, rim_tissue_solid
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
 from facecom.prosthesis.shell.tissue import height_over_bed, tissue_heightfield, wound_bed_solid
 from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
@@ -30,6 +32,8 @@ BED_CELLS = 2.0
 """Over a wound bed the thickness wanted reaches this many grid cells into it, so that the bed alone bounds the part."""
 TISSUE_CELLS = 0.5
 """Spacing of the tissue's height field, in grid cells."""
+RIM_CLEARANCE_MM = 0.1
+"""The part keeps so far, across the axis, from where the scan ends."""
 FOLD_RINGS = (1, 2, 3)
 """Rings of faces that are taken out around folds that no smoothing opens, before anything is built on them."""
 MOST_TRIMMED = 12
@@ -71,9 +75,11 @@ def build_shell(
     rotation: Floats,
     grid_mm: float,
     bed: Mesh | None = None,
+    raw_tissue: Mesh | None = None,
     relief: Relief | None = None,
     outline: MarginOutline | None = None,
     attempts: int = 4,
+    progress: Callable[[float], None] | None = None,
 ) -> Shell:
     """Build the part behind an outer face.
 
@@ -87,21 +93,31 @@ def build_shell(
     rotation : (3, 3) float, face frame -> axis frame
     grid_mm : cell of the grid on which the intaglio is found; it is exact to about a hundredth of that
     bed : Mesh or None, the wound bed, above which the part fills the room, face frame
+    raw_tissue : Mesh or None, all triangles of the raw scan, which keep the part off where the scan ends, face frame
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
     outline : MarginOutline or None, which redraws the border where it must be set back; else faces are left out
     attempts : after so many what is not sound is left as it is
+    progress : called before each attempt with the share of them that are over; it may raise to end the work
 
     Raises
     ------
     ValueError
         When the border intersects itself along the axis, or nothing of the part is left.
     """
+    left = attempts
+
+    def begin(attempt: int) -> None:
+        if progress is not None:
+            progress((attempts - left + attempt) / attempts)
+
     while True:
-        workpiece = _Workpiece(surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed)
-        built, used = _build(workpiece, outline, attempts)
+        workpiece = _Workpiece(
+            surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed, raw_tissue=raw_tissue
+        )
+        built, used = _build(workpiece, outline, left, begin)
         if isinstance(built, _Built):
             return workpiece.finished(built, relief)
-        surfaces, attempts = built, attempts - used
+        surfaces, left = built, left - used
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +148,14 @@ class _Workpiece:
     """The surfaces of a part in its axis frame, and what does not change while it is built; see `build_shell`."""
 
     def __init__(
-        self, surfaces: ShellSurfaces, *, thickness: Thickness, rotation: Floats, grid_mm: float, bed: Mesh | None
+        self,
+        surfaces: ShellSurfaces,
+        *,
+        thickness: Thickness,
+        rotation: Floats,
+        grid_mm: float,
+        bed: Mesh | None,
+        raw_tissue: Mesh | None,
     ) -> None:
         self._thickness, self._grid_mm = thickness, grid_mm
         self.outer = replace(surfaces.outer, mesh=_rotated(surfaces.outer.mesh, rotation))
@@ -140,7 +163,11 @@ class _Workpiece:
         bed = None if bed is None or not len(bed.faces) else _rotated(bed, rotation)
         lowest = float(min(extended.vertices[:, 2].min(), tissue.vertices[:, 2].min()))
         self._floor = lowest - thickness.wall - FLOOR_BELOW_MM
-        self._tissue = self._tissue_solid(tissue, bed)
+        raw = None if raw_tissue is None else faces_near(_rotated(raw_tissue, rotation), self.outer.mesh)
+        self._tissue = self._tissue_solid(tissue if raw is None else _joined(tissue, raw), bed)
+        if raw is not None:
+            floor = self._floor - TISSUE_BELOW_MM
+            self._tissue += rim_tissue_solid(raw, self.outer.mesh, floor=floor, clearance_mm=RIM_CLEARANCE_MM)
         wanted = thickness.at(surfaces.extended.border_distance) + grid_allowance_mm(grid_mm)
         if bed is not None:
             room = height_over_bed(extended, surfaces.extended.defect_distance, bed)
@@ -185,14 +212,23 @@ class _Workpiece:
         return built, float("nan")
 
 
+def _joined(first: Mesh, second: Mesh) -> Mesh:
+    """Two surfaces as one mesh."""
+    faces = np.concatenate([first.faces, second.faces + len(first.vertices)])
+    return Mesh(np.concatenate([first.vertices, second.vertices]), faces)
+
+
 def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
     return mesh.with_vertices(mesh.vertices @ rotation.T)
 
 
-def _build(workpiece: _Workpiece, outline: MarginOutline | None, attempts: int) -> tuple[_Built | ShellSurfaces, int]:
+def _build(
+    workpiece: _Workpiece, outline: MarginOutline | None, attempts: int, begin: Callable[[int], None]
+) -> tuple[_Built | ShellSurfaces, int]:
     """The part, sound or after the last attempt, or other surfaces to build it between; and attempts that it took."""
     face, attempt = _without_folds(workpiece.outer), 0
     while True:
+        begin(attempt)
         raised = workpiece.raised(face)
         attempt += 1
         # A few vertices less are no reason to build again.

@@ -9,6 +9,8 @@ pytest.importorskip("viser", reason="the viewer extra is not installed")
 
 from facecom.apps.viewer import Limits, viewer
 from facecom.apps.viewer.app import _host_name
+from facecom.apps.viewer.http.uploads import read_upload
+from facecom.errors import ScanError
 
 
 def status_of(port, path="/"):
@@ -45,6 +47,27 @@ def test_a_token_that_is_given_is_asked_for(small_model):
         assert running.address.endswith("/?token=a-token-of-some-length")
         assert status_of(running.port) == 401
         assert status_of(running.port, "/?token=a-token-of-some-length") == 303
+
+
+def test_a_scan_whose_reader_never_ends_freezes_nobody(small_model, child_tasks, monkeypatch):
+    """The reader holds its interpreter in one call; in this process nothing else would run."""
+    monkeypatch.setattr("facecom.apps.isolation.reading._read", child_tasks.hold_the_interpreter)
+    told = []
+
+    def read():
+        with pytest.raises(ScanError) as error:
+            read_upload("mine.ply", b"ply", limits=Limits(read_seconds=2))
+        told.append(str(error.value))
+
+    with viewer(port=0, model=small_model) as running:
+        reader = threading.Thread(target=read)
+        reader.start()
+        answers = 0
+        while reader.is_alive():
+            answers += status_of(running.port) == 303
+        reader.join()
+    assert answers > 10
+    assert told[0].startswith("reading mine.ply took more than 2 s and was stopped")
 
 
 @pytest.mark.parametrize(

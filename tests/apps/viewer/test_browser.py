@@ -14,7 +14,7 @@ pytest.importorskip("playwright", reason="the dev extra is not installed")
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from facecom.apps.viewer import viewer
+from facecom.apps.viewer import Limits, viewer
 from facecom.io.writers import ply_bytes
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -50,9 +50,10 @@ def page(served):
     page.close()
 
 
-def drop(page: Page, name: str, content: bytes) -> None:
+def drop(page: Page, name: str, content: bytes, *, ready: bool = True) -> None:
     """Drop a file on the page, as a hand would."""
-    page.locator("input[type=file]").wait_for(state="attached")
+    if ready:
+        page.locator("input[type=file]").wait_for(state="attached")
     page.evaluate(
         """([name, text]) => {
             const files = new DataTransfer();
@@ -127,11 +128,12 @@ def test_from_upload_to_download(page, scan, tmp_path):
     choose(page, "Pointer", "mark as missing")
     expect(page.get_by_text("paint on the scan")).to_be_visible()
     drag(page, missing + [45, 10], missing + [55, 14])
-    told = page.get_by_text("vertices of the scan are marked as missing")
+    told = page.get_by_text("vertices of the scan marked as missing")
     expect(told).to_be_visible()
     assert int(told.inner_text().split()[0]) > 10
     assert len(pixels(page, purple)) > 20
-    page.get_by_role("button", name="Take all marks back").click()
+    page.get_by_role("button", name="Undo last stroke").click()
+    expect(page.get_by_text("0 vertices of the scan marked as missing")).to_be_visible()
 
     page.get_by_role("button", name="Complete", exact=True).click()
     expect(page.get_by_text("completion: done")).to_be_visible()
@@ -205,6 +207,49 @@ def test_the_found_region_is_corrected_and_a_reload_loses_nothing(page, scan):
     page.reload()
     expect(page.get_by_role("button", name="Results (zip)")).to_be_visible()
     assert len(pixels(page, orange)) > 20
+
+
+def test_a_file_that_is_dropped_before_the_page_is_ready_is_not_lost(served, scan):
+    page = served[0].new_page(viewport={"width": 500, "height": 400}, reduced_motion="reduce")
+    page.goto(served[1], wait_until="commit")
+    page.wait_for_function("document.body && window.facecomSettings")
+    assert page.locator("input[type=file]").count() == 0
+    drop(page, "early.ply", ply_bytes(scan), ready=False)
+    expect(page.get_by_text("early.ply: done")).to_be_visible()
+    page.close()
+
+
+def test_the_panel_of_a_phone_leaves_the_face_to_be_seen(served, scan):
+    phone = served[0].new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = phone.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(served[1])
+    drop(page, "mine.ply", ply_bytes(scan))
+    expect(page.get_by_text("mine.ply: done")).to_be_visible()
+    page.wait_for_function("document.querySelector('canvas').getBoundingClientRect().height < innerHeight - 100")
+    canvas = page.locator("canvas").first.bounding_box()
+    assert canvas["height"] > 0.5 * 844
+    assert canvas["y"] + canvas["height"] <= page.get_by_text("facecom", exact=True).bounding_box()["y"]
+    choose(page, "Pointer", "mark as missing")
+    expect(page.get_by_text("paint on the scan")).to_be_visible()
+    phone.close()
+
+
+def test_a_page_without_its_server_or_without_room_says_so(served, small_model):
+    with viewer(port=0, model=small_model, limits=Limits(sessions=1)) as running:
+        first = served[0].new_page(viewport={"width": 500, "height": 400})
+        first.goto(running.address)
+        expect(first.get_by_text("Upload a scan, or drop it anywhere")).to_be_visible()
+        second = served[0].new_page(viewport={"width": 500, "height": 400})
+        second.goto(running.address)
+        note = second.locator("#facecom-connection")
+        expect(note).to_contain_text("As many pages are open as there may be (1)")
+        assert first.locator("#facecom-connection").count() == 0
+        first.close()
+        expect(second.get_by_text("Upload a scan, or drop it anywhere")).to_be_visible()
+        expect(note).to_have_count(0)
+    expect(note).to_contain_text("The server does not answer")
+    second.close()
 
 
 def test_two_visitors_see_nothing_of_each_other(page, served, scan):

@@ -9,7 +9,7 @@ import pytest
 from facecom.completion.regions import FINEST_LEVEL, region_mask
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_region
+from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
 
 
 def test_a_design_moves_with_its_sample(template, left_ear, completion_of):
@@ -77,3 +77,12 @@ def test_of_several_defects_the_region_names_its_own(template, completion_of):
     assert by_region[0].centre[1] < -20.0 < 10.0 < by_region[1].centre[1]
     assert by_number[0].area_mm2 > by_number[1].area_mm2
     assert {d.area_mm2 for d in by_region} == {d.area_mm2 for d in by_number}
+
+
+def test_a_part_keeps_off_the_whole_scan_but_for_an_ear_that_it_replaces(template, left_ear, completion_of):
+    whole = completion_of(np.zeros(len(template.vertices), bool))
+    source = without_ear(whole, "l_ear")
+    assert len(source.tissue.faces) == len(whole.context.scan.mm.mesh.faces)
+    assert 0 < len(source.obstacle.faces) < len(source.tissue.faces)
+    lacking = DesignSurface.from_completion(completion_of(left_ear))
+    assert lacking.obstacle is lacking.tissue

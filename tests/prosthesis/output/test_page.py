@@ -11,7 +11,7 @@ from facecom.prosthesis.output.page import inspection_picture
 @pytest.mark.slow
 def test_the_page_has_two_rows_of_pictures_over_the_figures(part):
     page = inspection_picture(part, size=60)
-    assert page.shape == (2 * (60 + 18) + 4 * 20 + 8, 4 * 60, 3) and page.dtype == np.uint8
+    assert page.shape == (2 * (60 + 18) + 5 * 20 + 8, 4 * 60, 3) and page.dtype == np.uint8
     # Every picture shows something, and other figures are other text.
     for row in (0, 78):
         for k in range(4):

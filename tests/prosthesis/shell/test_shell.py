@@ -10,6 +10,8 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Mesh, boundary_loops
+from facecom.prosthesis.checks.tissue import check_tissue
+from facecom.prosthesis.shell import shell
 from facecom.prosthesis.shell.face_kinds import INNER, classify_faces, wall_thickness
 from facecom.prosthesis.shell.mould import MouldSettings, build_mould
 from facecom.prosthesis.shell.outer_surface import OuterSurface
@@ -26,6 +28,33 @@ def _checked(built) -> Mesh:
     assert solid.volume == pytest.approx(built.shell.solid.volume(), rel=1e-9)
     assert len(solid.split(only_watertight=False)) == 1
     return part
+
+
+def test_progress_counts_attempts_over_all_borders(monkeypatch):
+    """Two attempts on the first border, after which it is drawn anew, and one on the second."""
+    made, told = object.__new__(shell._Built), []
+
+    class Workpiece:
+        def __init__(self, surfaces, **_):
+            self.surfaces = surfaces
+
+        def finished(self, built, relief):
+            return built
+
+    def build(workpiece, outline, attempts, begin):
+        begin(0)
+        if workpiece.surfaces == "second":
+            assert attempts == 2
+            return made, 1
+        begin(1)
+        return "second", 2
+
+    monkeypatch.setattr(shell, "_Workpiece", Workpiece)
+    monkeypatch.setattr(shell, "_build", build)
+    options = {"thickness": None, "rotation": None, "grid_mm": 1.0}
+    assert shell.build_shell("first", progress=told.append, **options) is made
+    assert told == [0.0, 0.25, 0.5]
+    assert shell.build_shell("first", **options) is made
 
 
 @pytest.mark.slow
@@ -106,6 +135,27 @@ def test_a_scanned_wound_bed_bounds_the_part(workshop):
     gap = Surface(part).closest(bed.vertices[np.setdiff1d(np.arange(len(sunk)), rim)]).distance
     assert np.median(gap) == pytest.approx(workshop.thickness.clearance, abs=0.05)
     assert (built.shell.solid ^ to_solid(extrude_to_floor(bed, floor=-60.0))).volume() < 1e-3
+
+
+@pytest.mark.slow
+def test_a_part_keeps_off_the_raw_scan_and_what_remains_in_the_defect(workshop):
+    skin = workshop.skin(3)
+    scan = skin.merged.submesh(~skin.in_patch)[0]
+    middle = skin.merged.vertices[skin.merged.faces[skin.in_patch]].mean((0, 1))
+    peak = workshop.plate(2.0, 0.5, height=lambda x, y: 1.5 - 0.4 * (x**2 + y**2) + middle[2] - 1.5)
+    remnant = peak.with_vertices(peak.vertices + [middle[0], middle[1], 0.0])
+    raw = Mesh(
+        np.concatenate([scan.vertices, remnant.vertices]),
+        np.concatenate([scan.faces, remnant.faces + len(scan.vertices)]),
+    )
+    overlaps = []
+    for known in (None, raw):
+        built = workshop.build(skin, axis="front", raw_tissue=known)
+        there = raw.with_vertices(raw.vertices @ built.rotation.T)
+        overlaps.append(check_tissue(to_mesh(built.shell.solid), there, axis=[0, 0, 1]))
+    assert overlaps[0].tissue_overlap_mm3 > 5.0 and overlaps[0].tissue_overlap_deepest_mm > 0.3
+    assert overlaps[1].tissue_overlap_mm3 < 0.5 and overlaps[1].tissue_overlap_deepest_mm < 0.15
+    assert overlaps[1].withdrawal_overlap_mm3 < 0.5
 
 
 def test_where_a_fold_is_left_out_a_membrane_spans_the_hole(workshop):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from facecom.apps.isolation.process import ProcessLimits
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -19,6 +21,9 @@ class Limits:
     stored_sessions : sessions stored while their page is closed
     keep_minutes : minutes for which such a session is stored
     samples : posterior samples that the slider offers
+    reads : scans read at the same time, each in a process of its own
+    read_seconds, read_memory_mb : bounds of such a process; see `ProcessLimits`
+    job_seconds, job_memory_mb : bounds of the process that finds or completes the face
 
     Raises
     ------
@@ -39,6 +44,11 @@ class Limits:
     stored_sessions: int = 8
     keep_minutes: int = 20
     samples: int = 8
+    reads: int = 2
+    read_seconds: int = 120
+    read_memory_mb: int = 3000
+    job_seconds: int = 900
+    job_memory_mb: int = 12_000
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -49,3 +59,13 @@ class Limits:
     def upload_bytes(self) -> int:
         """Largest size of one uploaded file, bytes."""
         return self.upload_mb * 1_000_000
+
+    @property
+    def reading(self) -> ProcessLimits:
+        """Bounds of a process that reads a scan."""
+        return ProcessLimits(seconds=self.read_seconds, memory_mb=self.read_memory_mb)
+
+    @property
+    def working(self) -> ProcessLimits:
+        """Bounds of a process that finds or completes the face."""
+        return ProcessLimits(seconds=self.job_seconds, memory_mb=self.job_memory_mb)

@@ -26,6 +26,8 @@ UPLOAD_START, UPLOAD_PART, TRANSFER_ID = "FileTransferStartUpload", "FileTransfe
 MAX_MESSAGE_BYTES = 4_000_000
 """Longest websocket message; browsers send files in parts of half a megabyte."""
 MAX_UPLOAD_PARTS = 4096
+REFUSED = "\0"
+"""Parts the name of a refused upload from the word for why: "size", "count" or "busy"; no file name has it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class MessageFilter:
     def admit(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The message to pass on, None for one that is dropped.
 
-        An upload that is too large is passed on as one of no bytes, so that the page can say so.
+        An upload that is refused is passed on as one of no bytes whose name holds the reason, so that the page can
+        say so.
         """
         kind = message.get("type")
         if kind == UPLOAD_START:
@@ -77,12 +80,20 @@ class MessageFilter:
         if size is None or n_parts is None or n_parts > MAX_UPLOAD_PARTS or not isinstance(transfer_id, str):
             return None
         self.n_uploads += 1
-        if self.n_uploads > self.limits.uploads or size > self.limits.upload_bytes:
-            return {**message, "size_bytes": 0, "part_count": 0}
-        if self.upload is not None:
-            return None
+        reason = self._refusal(size)
+        if reason is not None:
+            name = f"{message.get('filename')}{REFUSED}{reason}"
+            return {**message, "filename": name, "size_bytes": 0, "part_count": 0}
         self.upload = Upload(transfer_id, size, n_parts) if n_parts else None
         return message
+
+    def _refusal(self, size: int) -> str | None:
+        """Why an upload of so many bytes is refused."""
+        if self.n_uploads > self.limits.uploads:
+            return "count"
+        if size > self.limits.upload_bytes:
+            return "size"
+        return None if self.upload is None else "busy"
 
     def _part(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
         upload, content, index = self.upload, message.get("content"), _non_negative(message.get("part_index"))

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES
 from facecom.errors import need
+from facecom.io.files import SINGLE_FILES
 
 # viser's page unpacks itself in the browser, for which it needs inline scripts, eval and workers from blobs;
 # nothing may come from or go to another place, and no address may name another server for its websocket.
@@ -21,6 +21,9 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self' data: blob: ws://{host} wss://{host}; worker-src 'self' blob: data:; "
     "frame-ancestors 'none'; form-action 'none'; base-uri 'none'; object-src 'none'"
 )
+STATUS_PATH = "/status"
+"""Where a page without a connection asks whether the server is there and has room for it."""
+SCRIPTS = ("drop.js", "connection.js", "layout.js")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -33,6 +36,11 @@ HEADERS = {
 def text_response(status: http.HTTPStatus, text: str) -> Any:
     """A response of plain text."""
     return _response(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+
+
+def status_response(*, is_full: bool) -> Any:
+    """Whether as many pages are open as there may be, as JSON."""
+    return _response(http.HTTPStatus.OK, json.dumps({"full": is_full}).encode(), {"Content-Type": "application/json"})
 
 
 def redirect_response(path: str, cookie: str | None = None) -> Any:
@@ -63,9 +71,11 @@ def _cookie_header(cookie: str | None) -> dict[str, str]:
 
 
 def _with_script(html: str, limits: Limits) -> str:
-    settings = json.dumps({"bytes": limits.upload_bytes, "suffixes": SUFFIXES}).replace("<", "\\u003c")
-    code = resources.files("facecom").joinpath("assets", "viewer", "drop.js").read_text(encoding="utf-8")
-    script = f"<script>window.facecomUploads = {settings};\n{code}</script>"
+    settings = {"bytes": limits.upload_bytes, "suffixes": SINGLE_FILES, "status": STATUS_PATH, "pages": limits.sessions}
+    text = json.dumps(settings).replace("<", "\\u003c")
+    folder = resources.files("facecom").joinpath("assets", "viewer")
+    code = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f"<script>window.facecomSettings = {text};\n{code}</script>"
     return html.replace("<title>Viser</title>", f"<title>facecom</title>{script}", 1)
 
 

@@ -31,6 +31,7 @@ from facecom.errors import need
 
 _log = logging.getLogger(__name__)
 _START_LOCK = threading.Lock()
+MAX_PORT = 65_535
 PROBE_TIMEOUT_S, PROBE_BYTES = 10, 64
 """How long the request that tests the gate may take, and how much of its response is read."""
 REFUSALS = {
@@ -75,6 +76,8 @@ class AccessGate:
                         http.HTTPStatus.SERVICE_UNAVAILABLE, "As many pages are open as there may be."
                     )
                 return None
+            if request.path == page.STATUS_PATH:
+                return page.status_response(is_full=self.open_connections >= self.limits.sessions)
             return self._page(inner, connection, request)
 
         return process
@@ -107,11 +110,12 @@ class AccessGate:
 
 
 class _FilteredConnection:
-    """A websocket connection that drops what its filter does not admit."""
+    """A websocket connection that drops what its filter does not admit, and says so once."""
 
     def __init__(self, connection: Any, message_filter: MessageFilter) -> None:
         self._connection, self._filter = connection, message_filter
         self._msgpack = need("msgspec.msgpack", extra="viewer")
+        self._has_logged = False
 
     async def recv(self) -> bytes:
         while True:
@@ -122,7 +126,9 @@ class _FilteredConnection:
             except Exception:  # whatever an unknown client sends is dropped, not answered
                 admitted = None
             if admitted is None:
-                _log.warning("a message that is not for this page was dropped")
+                if not self._has_logged:
+                    _log.warning("a message that is not for this page was dropped; further ones of it are not logged")
+                    self._has_logged = True
                 continue
             return raw if admitted is message else self._msgpack.encode(admitted)
 
@@ -185,7 +191,9 @@ def _gate_installed(gate: AccessGate) -> Iterator[None]:
 
 
 def _require_free_port(host: str, port: int) -> None:
-    """Raise ValueError where the port is taken: viser would silently use the next one."""
+    """Raise ValueError where the port is taken or none: viser would silently use the next one."""
+    if not 0 <= port <= MAX_PORT:
+        raise ValueError(f"a port must be from 0 to {MAX_PORT}, got {port}; choose another --port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

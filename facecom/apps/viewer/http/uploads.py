@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from facecom.apps.isolation.reading import read_isolated_bytes
 from facecom.apps.viewer.http.limits import Limits
-from facecom.errors import ScanError
+from facecom.apps.viewer.http.messages import REFUSED
+from facecom.completion import Progress
+from facecom.errors import MissingDependency, ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.io.files import read_scan
+from facecom.io.files import SINGLE_FILES
 
-SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".pcd", ".xyz")
-"""Formats of one file each; glTF with separate buffers is not among them."""
-MAX_NAME_LENGTH, PCD_HEADER_BYTES = 60, 4096
-"""Characters of a name that are displayed, and bytes in which a PCD file states its encoding."""
+log = logging.getLogger(__name__)
+
+MAX_NAME_LENGTH = 60
+"""Characters of a name that are displayed."""
+REFUSALS = {
+    "size": "is larger than a file may be here; make it smaller",
+    "count": "is one of more uploads than a page may have; load the page again",
+    "busy": "came while another file was being sent, and was not taken; upload it again when that one is there",
+}
+"""What is said of an upload that a `MessageFilter` refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,36 +48,54 @@ def clean_name(name: str) -> str:
     return plain or "scan"
 
 
-def read_upload(name: str, content: bytes, *, limits: Limits) -> UploadedScan:
-    """Read an uploaded scan.
-
-    While they are read the bytes lie in a temporary folder, under a name that does not come from the client.
+def check_upload(name: str, content: bytes, *, limits: Limits) -> str:
+    """The display name of an upload that may be read.
 
     Raises
     ------
     ScanError
-        When it is empty, too large, of an unknown format, unreadable, or has too many vertices.
+        When it was refused on its way, is empty, too large, or of an unknown format.
     """
+    name, _, reason = name.partition(REFUSED)
     shown = clean_name(name)
-    suffix = Path(shown).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ScanError(f"{shown} is none of {', '.join(SUFFIXES)}; save the scan as one of these")
-    if not content or len(content) > limits.upload_bytes:
-        raise ScanError(
-            f"{shown} is empty, larger than {limits.upload_mb} MB, or one of more than {limits.uploads} uploads; "
-            "make it smaller, or load the page again"
+    if reason in REFUSALS:
+        raise ScanError(f"{shown} {REFUSALS[reason]}")
+    if Path(shown).suffix.lower() not in SINGLE_FILES:
+        raise ScanError(f"{shown} is none of {', '.join(SINGLE_FILES)}; save the scan as one of these")
+    if not content:
+        raise ScanError(f"{shown} is empty; copy or export the scan again")
+    if len(content) > limits.upload_bytes:
+        raise ScanError(f"{shown} is larger than {limits.upload_mb} MB; make it smaller")
+    return shown
+
+
+def read_upload(
+    name: str, content: bytes, *, limits: Limits, progress: Progress | None = None, surface_seed: int = 0
+) -> UploadedScan:
+    """Read an uploaded scan in a process of its own, which lays a surface through it where it is points.
+
+    While they are read the bytes lie in a temporary folder, under a name that does not come from the client.
+
+    Parameters
+    ----------
+    progress : called while it is read; what it raises ends the process
+
+    Raises
+    ------
+    ScanError
+        As of `check_upload`; and when it is unreadable, has too many vertices, or takes too much time or memory.
+    """
+    shown = check_upload(name, content, limits=limits)
+    try:
+        mesh = read_isolated_bytes(
+            content,
+            name=shown,
+            limits=limits.reading,
+            max_vertices=limits.vertices,
+            surface_seed=surface_seed,
+            progress=progress,
         )
-    if suffix == ".pcd" and b"binary_compressed" in content[:PCD_HEADER_BYTES]:
-        raise ScanError(f"{shown} is compressed, and might hold any amount of data; save it as a binary PCD")
-    with tempfile.TemporaryDirectory(prefix="facecom-") as folder:
-        path = Path(folder) / f"scan{suffix}"
-        path.write_bytes(content)
-        try:
-            mesh = read_scan(path)
-        except ScanError as error:
-            raise ScanError(str(error).replace(str(path), shown)) from None
-    if len(mesh.vertices) > limits.vertices:
-        raise ScanError(
-            f"{shown} has {len(mesh.vertices):,} vertices, more than the {limits.vertices:,} allowed here; decimate it"
-        )
+    except MissingDependency as error:
+        log.warning("an upload could not be read: %s", error)
+        raise ScanError(f"{shown} is of a format that this server cannot read; save it as .glb or .ply") from None
     return UploadedScan(shown, mesh)

@@ -7,12 +7,17 @@ from typing import Any
 
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.scene.scene import LAYERS, SURFACES
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
+from facecom.io.files import SINGLE_FILES
 from facecom.report.html import DISCLAIMER
 
 NO_LANDMARK = "none"
-ROTATE_VIEW, MARK_MISSING, KEEP_OPEN, UNMARK = "turn the view", "mark as missing", "leave open", "take back"
+OTHER_PART = "The part that can be downloaded was designed for another face than the one that is shown."
+ROTATE_VIEW = "turn the view"
+POINTER = (ROTATE_VIEW, *(tool.value for tool in Tool))
 """What the pointer does."""
+FORMATS = ", ".join(suffix[1:].upper() for suffix in SINGLE_FILES)
 BRUSH_RADIUS_RANGE_MM, MARGIN_RANGE_MM, WALL_RANGE_MM = (2.0, 20.0), (1.0, 20.0), (0.6, 10.0)
 BRUSH_RADIUS_MM, BRUSH_STEP_MM = 7.0, 0.5
 MARGIN_MM, MARGIN_STEP_MM = 5.0, 0.5
@@ -51,6 +56,7 @@ class Panel:
     marking: Any
     pointer: Any
     radius: Any
+    undo_stroke: Any
     unmark_all: Any
     detail: Any
     complete: Any
@@ -65,6 +71,7 @@ class Panel:
     margin: Any
     wall: Any
     design: Any
+    other_part: Any
     download: Any
     results: Any
     prostheses: Any
@@ -75,8 +82,9 @@ class Panel:
         gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
         gui.main_panel.dock_right()
         controls: dict[str, Any] = {
-            "upload": gui.add_upload_button("Upload a scan, or drop it anywhere", icon="upload"),
-            "status": gui.add_markdown(f"PLY, OBJ, STL, OFF, GLB, PCD or XYZ, at most {limits.upload_mb} MB."),
+            # shown when it is connected: what is uploaded before that would be lost
+            "upload": gui.add_upload_button("Upload a scan, or drop it anywhere", icon="upload", visible=False),
+            "status": gui.add_markdown(f"{FORMATS}, at most {limits.upload_mb} MB."),
             "progress": gui.add_progress_bar(0.0, visible=False),
             "stop": gui.add_button("Stop", visible=False, color="gray"),
             "legend": gui.add_markdown("", visible=False),
@@ -93,6 +101,8 @@ class Panel:
         for folder in (self.result, self.variants, self.prosthesis, self.download):
             folder.visible = has_result
         self.prostheses.visible = bool(session.prostheses)
+        self.other_part.visible = len(session.displayed_prostheses) < len(session.prostheses)
+        self.undo_stroke.visible = bool(session.marks.earlier)
         names = (NO_LANDMARK, *session.movable_landmarks())
         if tuple(self.landmark.options) != names:
             self.landmark.options = names
@@ -115,8 +125,9 @@ def _marking_controls(gui: Any) -> dict[str, Any]:
     with folder:
         return {
             "marking": folder,
-            "pointer": gui.add_dropdown("Pointer", (ROTATE_VIEW, MARK_MISSING, KEEP_OPEN, UNMARK), hint=hint),
+            "pointer": gui.add_dropdown("Pointer", POINTER, hint=hint),
             "radius": gui.add_slider("Brush, mm", min=low, max=high, step=BRUSH_STEP_MM, initial_value=BRUSH_RADIUS_MM),
+            "undo_stroke": gui.add_button("Undo last stroke", color="gray", visible=False),
             "unmark_all": gui.add_button("Take all marks back", color="gray"),
             "detail": gui.add_checkbox(
                 "Skin relief", False, hint="skin relief on the made-up part, synthesised from this person's own skin"
@@ -156,6 +167,7 @@ def _prosthesis_controls(gui: Any) -> dict[str, Any]:
             "margin": _length_control(gui, "Margin, mm", MARGIN_MM, MARGIN_RANGE_MM, MARGIN_STEP_MM),
             "wall": _length_control(gui, "Wall, mm", WALL_MM, WALL_RANGE_MM, WALL_STEP_MM),
             "design": gui.add_button("Design it"),
+            "other_part": gui.add_markdown(OTHER_PART, visible=False),
         }
 
 

@@ -13,7 +13,7 @@ from facecom.completion import Completion
 from facecom.drawing import colors
 from facecom.drawing.colors import RGB
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Mesh, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, vertex_normals
 from facecom.provenance import Provenance
 from facecom.report.display_data import PROVENANCE_COLORS, PROVENANCE_LABELS, DisplayData
 from facecom.report.viewer3d import MAX_SHOWN_DISTANCE_MM
@@ -37,6 +37,7 @@ SCAN_LEGEND = "**grey** scan · **orange** found missing · **purple** marked as
 DETAIL_LEGEND = "**violet** synthesised skin relief · **grey** observed"
 COLOR_LEGEND = "the scan's colours; on the made-up part they are filled in from the rim and the other side"
 PLAIN_LEGEND = "no layer: the surface as it is"
+OUTDATED_LEGEND = "**made with earlier marks; complete again to use those of now** · "
 MARK_OFFSET_MM, ERASED_OFFSET_MM, DETAIL_OFFSET_MM = 0.4, 0.6, 0.05
 """Offsets of overlays along the normals, so that they cover what is below: marks, erased marks, and skin detail,
 whose border lies on the scan."""
@@ -93,7 +94,7 @@ def scan_scene(session: Session) -> PaintedScene:
     if not scan_faces.all():
         meshes["missing"] = whole.submesh(~scan_faces)
     in_region = np.zeros(np.count_nonzero(~is_scan), bool)
-    marked = overlay(whole, np.append(session.marked, in_region), MARKED_COLOR)
+    marked = overlay(whole, np.append(session.marks.missing, in_region), MARKED_COLOR)
     if marked is not None:
         meshes["marked"] = marked
     return PaintedScene(meshes, SCAN_LEGEND)
@@ -104,10 +105,11 @@ def paintable_mesh(session: Session) -> PaintedMesh:
     mesh = displayed_scan(session)
     scan_colors = np.broadcast_to(colors.OBSERVED, mesh.vertices.shape) if mesh.colors is None else mesh.colors
     scan = PaintedMesh.of(mesh, np.nan_to_num(scan_colors))
-    if session.detection is None or not len(session.detection.missing.faces):
+    missing = session.displayed_region
+    if missing is None:
         return scan
-    region_colors = np.where(session.kept_open[:, None], KEPT_OPEN_COLOR, MISSING_COLOR)
-    region = PaintedMesh.of(session.detection.missing, region_colors)
+    region_colors = np.where(session.marks.kept_open[:, None], KEPT_OPEN_COLOR, MISSING_COLOR)
+    region = PaintedMesh.of(missing, region_colors)
     faces = np.concatenate([mesh.faces, region.mesh.faces + len(mesh.vertices)])
     both = Mesh(np.concatenate([mesh.vertices, region.mesh.vertices]), faces)
     vertex_colors = np.concatenate([scan.colors, region.colors])
@@ -171,7 +173,7 @@ def result_scene(session: Session, layer: Layer, surface: SurfaceChoice) -> Pain
     prostheses = _prosthesis_meshes(session)
     if prostheses:
         meshes.pop("patch", None)  # the prosthesis covers it
-    return PaintedScene(meshes | prostheses, legend)
+    return PaintedScene(meshes | prostheses, (OUTDATED_LEGEND if session.outdated else "") + legend)
 
 
 def _merged_meshes(completion: Completion, layer: Layer) -> tuple[dict[str, PaintedMesh], str]:
@@ -187,7 +189,7 @@ def _merged_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
     if layer == "provenance":
         return np.asarray(PROVENANCE_COLORS)[data.merged_provenance], _provenance_legend(data)
     if layer == "sigma":
-        return _heat_colors(completion.merged_sigma_mm, np.ones(count, bool), "standard deviation")
+        return _sigma_colors(completion.merged_sigma_mm, completion.merged_provenance)
     if layer == "distance":
         is_scan = np.arange(count) < len(completion.scan.vertices)
         distance = np.zeros(count)
@@ -203,7 +205,7 @@ def _face_colors(completion: Completion, layer: Layer) -> tuple[Floats, str]:
     if layer == "provenance":
         return np.asarray(PROVENANCE_COLORS)[data.provenance], _provenance_legend(data)
     if layer == "sigma":
-        return _heat_colors(completion.sigma_mm, np.ones(count, bool), "standard deviation")
+        return _sigma_colors(completion.sigma_mm, completion.provenance)
     if layer == "distance":
         return _heat_colors(data.face_to_scan, data.observed, "distance of whole face and scan")
     if layer == "colour" and completion.face.colors is not None:
@@ -222,8 +224,14 @@ def _detail_meshes(completion: Completion) -> tuple[dict[str, PaintedMesh], str]
     return {"scan": scan, "detail": skin.offset(DETAIL_OFFSET_MM)}, DETAIL_LEGEND
 
 
-def _heat_colors(values: Floats, where: Bools, quantity: str) -> tuple[Floats, str]:
-    high = colors.scale_end(values[where])
+def _sigma_colors(sigma_mm: Floats, provenance: Ints) -> tuple[Floats, str]:
+    high = colors.sigma_scale_end(sigma_mm, provenance)
+    return _heat_colors(sigma_mm, np.ones(len(sigma_mm), bool), "standard deviation", high=high)
+
+
+def _heat_colors(values: Floats, where: Bools, quantity: str, *, high: float | None = None) -> tuple[Floats, str]:
+    """Colours of the values at some vertices (V,), on a scale that ends at `high`, or above nearly all of them."""
+    high = high or colors.scale_end(values[where])
     vertex_colors = colors.color_values(values, colors.SEQUENTIAL, low=0.0, high=high, shown=where)
     legend = f"{quantity}: light 0 mm, dark {high:g} mm and more"
     return vertex_colors, legend + ("" if where.all() else "; grey: no value")
@@ -235,7 +243,7 @@ def _provenance_legend(data: DisplayData) -> str:
 
 def _prosthesis_meshes(session: Session) -> dict[str, PaintedMesh]:
     out = {}
-    for k, prosthesis in enumerate(session.prostheses):
+    for k, prosthesis in enumerate(session.displayed_prostheses):
         mesh = prosthesis.shell.with_vertices(prosthesis.to_face.apply(prosthesis.shell.vertices))
         out[f"prosthesis {k + 1}"] = PaintedMesh.of(mesh, PROSTHESIS_COLOR)
     return out

@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from facecom.apps.viewer.http.uploads import UploadedScan, read_upload
+from facecom.apps.viewer.http.uploads import UploadedScan, check_upload, read_upload
 from facecom.apps.viewer.scene import panel, scene
 from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
-from facecom.apps.viewer.session import jobs
+from facecom.apps.viewer.session import face_jobs, jobs
 from facecom.apps.viewer.session.context import Page, ViewerContext
 from facecom.apps.viewer.session.job_controller import JobController
 from facecom.apps.viewer.session.job_queue import CancelledError, LatestOnlyExecutor
-from facecom.apps.viewer.session.session import Session
-from facecom.completion import Completion, Progress
-from facecom.geometry.mesh import Bools, Floats, Ints
+from facecom.apps.viewer.session.marking_controller import MarkingController
+from facecom.apps.viewer.session.session import FaceDetection, Session
+from facecom.completion import Completion, CompletionState, Progress
+from facecom.geometry.mesh import Floats, Ints
 
 
 class ClientController:
@@ -37,8 +38,10 @@ class ClientController:
         self._context = context
         self.session = Session()
         self._lock = threading.RLock()
-        self._page: Page | None = None
-        self._jobs = JobController(context.queue, self._lock)
+        self.page: Page | None = None
+        self.jobs = JobController(context.queue, self._lock)
+        self._marking = MarkingController(self)
+        self._shown_layer: scene.Layer = scene.LAYERS[0]
         self._dragging = LatestOnlyExecutor()
 
     def attach(self, client: Any) -> None:
@@ -47,16 +50,17 @@ class ClientController:
         controls = Panel.create(client.gui, self._context.limits)
         page = Page(client, viser_scene, controls, StrokePainter(viser_scene, self._on_stroke))
         with self._lock:
-            self._page = page
+            self.page = page
             self._connect_controls(page)
-            self._jobs.attach(page.panel)
+            self.jobs.attach(page.panel)
             self._set_session(self.session)
+            page.panel.upload.visible = True
 
     def detach(self, *, moved: bool = False) -> None:
         """The page is closed, or the session has moved to another page; the session and its job stay."""
         with self._lock:
-            page, self._page = self._page, None
-            self._jobs.detach()
+            page, self.page = self.page, None
+            self.jobs.detach()
             if page is not None and moved:
                 page.painter.end()
                 page.panel.disable("This work has moved to another page.")
@@ -65,13 +69,13 @@ class ClientController:
         """Cancel the job and drop the session."""
         with self._lock:
             self.detach()
-            self._jobs.cancel()
+            self.jobs.cancel()
             self.session = Session()
 
     @property
     def empty(self) -> bool:
         """Whether there is no data to lose."""
-        return self.session.scan is None and not self._jobs.busy
+        return self.session.scan is None and not self.jobs.busy
 
     @property
     def _panel(self) -> Panel:
@@ -79,23 +83,24 @@ class ClientController:
 
     @property
     def _open_page(self) -> Page:
-        if self._page is None:
+        if self.page is None:
             raise CancelledError
-        return self._page
+        return self.page
 
     def _connect_controls(self, page: Page) -> None:
         p = page.panel
 
         def handler(act: Callable[[], None]) -> Callable[[Any], None]:
-            return self._jobs.event_handler(lambda: act() if self._page is page else None)
+            return self.jobs.event_handler(lambda: act() if self.page is page else None)
 
         p.upload.on_upload(handler(lambda: self._on_upload(p.upload.value.name, p.upload.value.content)))
         p.stop.on_click(handler(self._stop))
         p.pointer.on_update(handler(self._choose_pointer))
-        p.unmark_all.on_click(handler(lambda: self._edit(lambda session: session.unmark_all())))
+        p.undo_stroke.on_click(handler(lambda: self._change_marks(lambda session: session.undo_stroke())))
+        p.unmark_all.on_click(handler(lambda: self._change_marks(lambda session: session.unmark_all())))
         p.complete.on_click(handler(self._complete))
         for control in (p.layer, p.surface):
-            control.on_update(handler(lambda: self._draw(chosen=True)))
+            control.on_update(handler(self._choose_layer))
         p.landmark.on_update(handler(self._place_handle))
         p.undo_dragging.on_click(handler(lambda: self._edit(lambda session: session.undo_dragging())))
         p.sample.on_update(handler(self._select_sample))
@@ -104,86 +109,61 @@ class ClientController:
         p.prostheses.on_click(handler(self._download_prostheses))
 
     def _stop(self) -> None:
-        self._jobs.cancel()
-        self._jobs.show_message("stopped")
+        self.jobs.cancel()
+        self.jobs.show_message("stopped")
 
     def _on_upload(self, name: str, content: bytes) -> None:
-        upload = read_upload(name, content, limits=self._context.limits)
+        """Read an upload, which takes the place of what runs; the session stays until the scan is there."""
+        limits, seed = self._context.limits, CompletionState().seed
+        shown = check_upload(name, content, limits=limits)
+
+        def work(progress: Progress) -> UploadedScan:
+            return read_upload(name, content, limits=limits, surface_seed=seed, progress=progress)
+
         with self._lock:
-            self._jobs.cancel()
-            self._set_session(Session())
-            if len(upload.mesh.faces):
-                self._load(upload)
-
-        def work(progress: Progress) -> tuple[UploadedScan, jobs.FaceDetection]:
-            progress("surface", 0.0)
-            surface = UploadedScan(upload.name, jobs.with_surface(upload.mesh))
-            return surface, jobs.find_missing(surface.mesh, model=self._context.model, progress=progress)
-
-        def apply(found: tuple[UploadedScan, jobs.FaceDetection]) -> None:
-            surface, detection = found
-            if self.session.scan is None:
-                self._load(surface)
-            self._set_session(self.session.set_detection(detection))
-            self._look_from_front()
-
-        self._jobs.submit(upload.name, work, apply)
+            self.jobs.cancel()
+            self.jobs.submit(shown, work, self._load, queue=self._context.reading)
 
     def _load(self, upload: UploadedScan) -> None:
+        """Begin anew with a scan, and find the face in it."""
         self._set_session(Session().load(upload))
         self._look_from_front()
 
-    def _choose_pointer(self) -> None:
-        with self._lock:
-            if self._panel.pointer.value == panel.ROTATE_VIEW or self.session.scan is None:
-                self._open_page.painter.end()
-                return
-            if self.session.result is not None:
-                chosen = self._panel.pointer.value
-                self._edit(lambda session: session.mark(np.zeros(0, np.int64)))  # shows the scan again
-                self._panel.pointer.value = chosen
-            self._begin_painting(self._panel, scene.paintable_mesh(self.session))
-        self._jobs.show_message("paint on the scan; beside it, the pointer still turns the view")
+        session, context = self.session, self._context
 
-    def _begin_painting(self, controls: Panel, canvas: scene.PaintedMesh) -> None:
-        is_scan = np.arange(len(canvas.mesh.vertices)) < len(self.session.marked)
-        unmarked = scene.paintable_mesh(self.session.unmark_all())
+        def work(progress: Progress) -> FaceDetection:
+            return face_jobs.detect_face(session, model=context.model, limits=context.limits.working, progress=progress)
 
-        def preview(touched: Bools) -> scene.PaintedMesh | None:
-            if controls.pointer.value == panel.MARK_MISSING:
-                return scene.overlay(canvas, touched & is_scan, scene.MARKED_COLOR)
-            if controls.pointer.value == panel.KEEP_OPEN:
-                return scene.overlay(canvas, touched & ~is_scan, scene.KEPT_OPEN_COLOR)
-            return scene.overlay(unmarked, touched, None)
+        def apply(detection: FaceDetection) -> None:
+            self._set_session(self.session.set_detection(detection))
+            self._look_from_front()
 
-        def radius_mm() -> float:
-            return panel.checked_length_mm(controls.radius.value, panel.BRUSH_RADIUS_RANGE_MM)
-
-        self._open_page.painter.begin(canvas, radius_mm=radius_mm, preview=preview)
+        self.jobs.submit(upload.name, work, apply)
 
     def _on_stroke(self, touched: Ints, is_over: bool) -> None:
-        """Apply a stroke to the session; the scene is drawn anew when the pointer is released."""
         with self._lock:
-            if self._jobs.busy or self.session.scan is None or self._page is None:
-                return
-            mode, count = self._panel.pointer.value, len(self.session.marked)
-            on_scan, in_region = touched[touched < count], touched[touched >= count] - count
-            if mode != panel.KEEP_OPEN:
-                self.session = self.session.mark(on_scan, missing=mode == panel.MARK_MISSING)
-            if mode != panel.MARK_MISSING:
-                self.session = self.session.keep_open(in_region, is_open=mode == panel.KEEP_OPEN)
-            if is_over:
-                self._draw()
-                self._jobs.show_message(_marking_summary(self.session))
+            self._marking.apply_stroke(touched, is_over)
+
+    def _choose_pointer(self) -> None:
+        with self._lock:
+            self._marking.choose_pointer()
+
+    def _change_marks(self, change: Callable[[Session], Session]) -> None:
+        with self._lock:
+            self.jobs.require_idle()
+            self.session = change(self.session)
+            self._marking.show_marks()
 
     def _complete(self) -> None:
-        session, detail = self.session, bool(self._panel.detail.value)
+        session, detail, context = self.session, bool(self._panel.detail.value), self._context
         session.unmarked_scan()  # an error in the marks is shown at once
 
         def work(progress: Progress) -> Completion:
-            return jobs.complete_session(session, model=self._context.model, detail=detail, progress=progress)
+            return face_jobs.complete_session(
+                session, model=context.model, limits=context.limits.working, detail=detail, progress=progress
+            )
 
-        self._jobs.submit("completion", work, lambda result: self._set_session(self.session.set_result(result)))
+        self.jobs.submit("completion", work, lambda result: self._set_session(self.session.set_result(result)))
 
     def _place_handle(self) -> None:
         """Put the handle at the chosen landmark."""
@@ -200,22 +180,25 @@ class ClientController:
     def _drag(self, name: str, target: Floats) -> None:
         start = time.perf_counter()
         with self._lock:
-            if self._jobs.busy or self.session.result is None:
+            if self.jobs.busy or self.session.result is None:
                 return
             self.session = self.session.drag_landmark(name, target)
+            self._marking.end()
+            self._panel.update(self.session)
             if self._panel.sample.value:
                 self._panel.sample.value = 0
-            self._draw()
-        self._jobs.show_message(f"{name} dragged; refit and drawn in {time.perf_counter() - start:.2f} s")
+            self.draw()
+        self.jobs.show_message(f"{name} dragged; refit and drawn in {time.perf_counter() - start:.2f} s")
 
     def _select_sample(self) -> None:
         with self._lock:
             sample, count = int(self._panel.sample.value), self._context.limits.samples
             if sample == self.session.sample:
                 return
-            self._jobs.require_idle()
+            self.jobs.require_idle()
+            self._marking.end()
             self._set_session(self.session.draw_samples(count).select_sample(sample))
-        self._jobs.show_message(f"face {sample} of {count} drawn at random" if sample else "the most likely face")
+        self.jobs.show_message(f"face {sample} of {count} drawn at random" if sample else "the most likely face")
 
     def _design(self) -> None:
         completion, p = self._displayed_completion(), self._panel
@@ -227,11 +210,14 @@ class ClientController:
         def work(progress: Progress) -> tuple[Any, ...]:
             return jobs.design_prostheses(completion, progress=progress, **lengths)
 
-        self._jobs.submit("prosthesis", work, lambda parts: self._set_session(self.session.set_prostheses(parts)))
+        def apply(parts: tuple[Any, ...]) -> None:
+            self._set_session(self.session.set_prostheses(parts, completion))
+
+        self.jobs.submit("prosthesis", work, apply)
 
     def _download_results(self) -> None:
         completion, name = self._displayed_completion(), self.session.name
-        self._jobs.submit(
+        self.jobs.submit(
             "results",
             lambda progress: jobs.pack_results(completion, name=name, progress=progress),
             lambda data: self._send_file(f"{Path(name).stem}_results.zip", data),
@@ -239,7 +225,7 @@ class ClientController:
 
     def _download_prostheses(self) -> None:
         prostheses, name = self.session.prostheses, self.session.name
-        self._jobs.submit(
+        self.jobs.submit(
             "files of the prosthesis",
             lambda progress: jobs.pack_prostheses(prostheses, progress=progress),
             lambda data: self._send_file(f"{Path(name).stem}_prosthesis.zip", data),
@@ -252,12 +238,12 @@ class ClientController:
 
     def _send_file(self, name: str, data: bytes) -> None:
         with self._lock:
-            if self._page is not None:
-                self._page.client.send_file_download(name, data, save_immediately=True)
+            if self.page is not None:
+                self.page.client.send_file_download(name, data, save_immediately=True)
 
     def _edit(self, change: Callable[[Session], Session]) -> None:
         with self._lock:
-            self._jobs.require_idle()
+            self.jobs.require_idle()
             self._set_session(change(self.session))
 
     def _set_session(self, session: Session) -> None:
@@ -265,35 +251,38 @@ class ClientController:
         with self._lock:
             moved = session.scan is not self.session.scan or session.frame is not self.session.frame
             self.session = session
-            if self._page is None:
+            if self.page is None:
                 return
             if moved:
-                self._panel.pointer.value = panel.ROTATE_VIEW
-                self._page.painter.end()
+                self._marking.end()
             self._panel.update(session)
-            self._draw()
+            self.draw()
             self._place_handle()
 
     def _look_from_front(self) -> None:
-        if self._page is not None:
-            self._page.scene.look_from_front()
+        if self.page is not None:
+            self.page.scene.look_from_front()
 
-    def _draw(self, *, chosen: bool = False) -> None:
-        """Show the session; a layer that it lacks is replaced, or, where it was just chosen, refused."""
+    def _choose_layer(self) -> None:
+        """Show the layer and surface that were chosen; where there is no such layer, the one before stays."""
+        with self._lock:
+            completion, layer = self.session.displayed, self._panel.layer.value
+            if completion is not None and layer not in scene.available_layers(completion):
+                self._panel.layer.value = self._shown_layer
+                raise ValueError(scene.UNAVAILABLE_LAYER[layer])
+            self._marking.end()
+            self.draw()
+
+    def draw(self) -> None:
+        """Show the session: the scan while it is painted on, else what is made of it; a lacking layer is replaced."""
         with self._lock:
             completion = self.session.displayed
-            if completion is None:
+            if completion is None or self._marking.tool is not None:
                 shown = scene.scan_scene(self.session)
             else:
-                if not chosen and self._panel.layer.value not in scene.available_layers(completion):
+                if self._panel.layer.value not in scene.available_layers(completion):
                     self._panel.layer.value = scene.LAYERS[0]
-                shown = scene.result_scene(self.session, self._panel.layer.value, self._panel.surface.value)
+                self._shown_layer = self._panel.layer.value
+                shown = scene.result_scene(self.session, self._shown_layer, self._panel.surface.value)
             self._open_page.scene.show(shown)
             self._panel.legend.content, self._panel.legend.visible = shown.legend, bool(shown.legend)
-
-
-def _marking_summary(session: Session) -> str:
-    text = f"{np.count_nonzero(session.marked)} vertices of the scan are marked as missing"
-    if not session.kept_open.any():
-        return text
-    return f"{text}; {np.mean(session.kept_open):.0%} of what was found missing is to stay open"

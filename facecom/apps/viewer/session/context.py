@@ -9,16 +9,17 @@ from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import JobQueue
-from facecom.model.linear.generator import LinearGenerator
 
 
 @dataclass(frozen=True, eq=False)
 class ViewerContext:
-    """What all clients share: the job queue, the face model and the limits."""
+    """What all clients share: the queue of jobs, that of scans to read, the face model and the limits."""
 
     queue: JobQueue
-    model: LinearGenerator
+    reading: JobQueue
+    model: SharedModel
     limits: Limits
 
 

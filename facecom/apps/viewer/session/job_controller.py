@@ -36,7 +36,7 @@ class JobController:
 
     Parameters
     ----------
-    queue : JobQueue of all clients
+    queue : JobQueue of all clients, for jobs that name no other
     lock : held while the result of a job is applied
     """
 
@@ -69,8 +69,9 @@ class JobController:
         self._show(f"**{plain_text(text).strip()}**")
 
     def _show(self, markdown: str) -> None:
-        self._message, panel = markdown, self._panel
-        if panel is not None:
+        changed, panel = markdown != self._message, self._panel
+        self._message = markdown
+        if panel is not None and changed:
             panel.status.content = markdown
 
     def event_handler(self, act: Callable[[], None]) -> Callable[[Any], None]:
@@ -99,8 +100,15 @@ class JobController:
         if self.busy:
             raise ValueError("one thing at a time: wait for what is in line, or stop it")
 
-    def submit(self, title: str, work: Callable[[Progress], T], apply: Callable[[T], None]) -> None:
-        """Queue some work, and apply its result unless it is cancelled.
+    def submit(
+        self,
+        title: str,
+        work: Callable[[Progress], T],
+        apply: Callable[[T], None],
+        *,
+        queue: JobQueue | None = None,
+    ) -> None:
+        """Queue some work, and apply its result unless it is cancelled; `apply` may submit what comes next.
 
         Raises
         ------
@@ -109,7 +117,7 @@ class JobController:
         """
         with self._lock:
             self.require_idle()
-            self._job = self._queue.submit(
+            self._job = (queue or self._queue).submit(
                 partial(self._run, title=title, work=work, apply=apply), on_position=partial(self._moved, title)
             )
             if self._panel is not None:

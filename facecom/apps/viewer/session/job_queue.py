@@ -1,4 +1,4 @@
-"""One worker thread and its queue: first in, first out; a cancelled job gives up its place."""
+"""Worker threads and their queue: first in, first out; a cancelled job gives up its place."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class Job:
     Attributes
     ----------
     position : 0 while the job runs, else the number of jobs before it; None before it is told and once it is over
+    taken : whether a worker has taken it
     """
 
     def __init__(self, work: Callable[[Job], None], on_position: Callable[[int], None]) -> None:
         self._work, self._on_position = work, on_position
         self._cancelled = threading.Event()
         self.position: int | None = None
+        self.taken = False
 
     def cancel(self) -> None:
         """Give up the place in the queue; a running job ends at its next stage."""
@@ -61,11 +63,12 @@ class Job:
 
 
 class JobQueue:
-    """Runs the jobs of all clients one after the other in a thread.
+    """Runs the jobs of all clients in their order, one at a time in each of its threads.
 
     Parameters
     ----------
-    max_jobs : jobs in the queue, the running one included
+    max_jobs : jobs in the queue, the running ones included
+    workers : threads
 
     Examples
     --------
@@ -76,13 +79,16 @@ class JobQueue:
     >>> queue.close()
     """
 
-    def __init__(self, max_jobs: int) -> None:
+    def __init__(self, max_jobs: int, *, workers: int = 1) -> None:
         self._max_jobs = max_jobs
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._worker = threading.Thread(target=self._run_jobs, name="facecom-jobs", daemon=True)
-        self._worker.start()
+        self._workers = [
+            threading.Thread(target=self._run_jobs, name="facecom-jobs", daemon=True) for _ in range(workers)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     def submit(self, work: Callable[[Job], None], *, on_position: Callable[[int], None] = lambda position: None) -> Job:
         """Append a job.
@@ -108,7 +114,7 @@ class JobQueue:
         return job
 
     def close(self) -> None:
-        """Cancel all jobs; the worker ends after the stage it is in."""
+        """Cancel all jobs; the workers end after the stage they are in."""
         with self._changed:
             self._closed = True
             for job in self._jobs:
@@ -119,22 +125,28 @@ class JobQueue:
         with self._changed:
             running = [job for job in self._jobs if job.position == 0]
             waiting = [job for job in self._jobs if job.position != 0 and not job.cancelled]
+        free = len(self._workers) - len(running)
         for k, job in enumerate(waiting):
-            # the first of an idle queue is told by its own run
-            if running or k:
-                job.set_position(k + len(running))
+            # one for which a worker is free is told by its own run
+            if k >= free:
+                job.set_position(k - free + 1)
 
     def _run_jobs(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._closed)
-                if not self._jobs:
+                self._changed.wait_for(lambda: self._next() or self._closed)
+                job = self._next()
+                if job is None:
                     return
-                job = self._jobs[0]
+                job.taken = True
             job.run()
             with self._changed:
-                self._jobs.popleft()
+                self._jobs.remove(job)
             self._report_positions()
+
+    def _next(self) -> Job | None:
+        """The first job that no worker has taken."""
+        return next((job for job in self._jobs if not job.taken), None)
 
 
 class LatestOnlyExecutor:

@@ -1,4 +1,4 @@
-"""The jobs of the viewer: detecting the face, completing, designing, and packing the results."""
+"""The jobs of the viewer that follow a completion: designing, and packing the results."""
 
 from __future__ import annotations
 
@@ -6,27 +6,14 @@ import io
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from facecom.apps.viewer.session.session import FaceDetection, Session
-from facecom.completion import COMPLETION, Completion, CompletionState, Progress, complete, known
-from facecom.completion.alignment import face_mask
-from facecom.geometry.mesh import Mesh, vertex_normals
-from facecom.geometry.transform import Similarity
-from facecom.model.linear.generator import LinearGenerator
-from facecom.model.template import SHAPE_LEVEL
+from facecom.completion import Completion, Progress
 from facecom.report.html import report_html
-from facecom.scan.surface_reconstruction import surface_from_points
 
 if TYPE_CHECKING:
     from facecom.prosthesis import Prosthesis
 
-MISSING_DISTANCE_MM, MAX_NORMAL_ANGLE_RAD = 6.0, 1.1
-"""A vertex of the rough fit without a scan this near and with such a normal is missing: twice the error of that fit."""
-DETECTION = COMPLETION.without("read", "load model").up_to("align")
-"""The stages of the pipeline that find the pose of the face."""
 WRITING_START = 0.7
 """Share of the work before the results are written."""
 COMPRESSION_LEVEL = 3
@@ -35,58 +22,14 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time of the format, so that the same files give the same bytes."""
 
 
-def with_surface(mesh: Mesh) -> Mesh:
-    """The scan as a surface: a point cloud is reconstructed as `complete` does it."""
-    return mesh if len(mesh.faces) else surface_from_points(mesh, seed=CompletionState().seed)
-
-
-def find_missing(
-    scan: Mesh, *, model: LinearGenerator, progress: Progress, reach_mm: float = MISSING_DISTANCE_MM
-) -> FaceDetection:
-    """The pose of the face, and the part of a rough fit that has no scan within reach.
-
-    Parameters
-    ----------
-    scan : Mesh with faces, own frame and unit
-    reach_mm : float, a vertex without a scan this near is missing
-
-    Raises
-    ------
-    ScanError, AlignmentError
-        As `complete` does.
-    """
-    template, start = model.template, CompletionState(raw=scan, model=model)
-    state = DETECTION.run(start, progress=progress)
-    hypothesis, prepared = known(state.hypothesis, "align"), known(state.scan, "clean")
-    vertices, faces = model.decode(hypothesis.code, level=SHAPE_LEVEL), template.faces[SHAPE_LEVEL]
-    matches = prepared.for_fit.match(
-        vertices,
-        vertex_normals(vertices, faces),
-        pose=hypothesis.pose,
-        reach_mm=reach_mm,
-        normal_limit_rad=MAX_NORMAL_ANGLE_RAD,
-    )
-    mask = face_mask(template, level=SHAPE_LEVEL, radius_mm=state.settings.inner_radius_mm)
-    is_missing = ~matches.valid & mask & ~template.region_mask("nostrils", SHAPE_LEVEL)
-    missing = Mesh(vertices, faces).submesh(np.asarray(is_missing[faces].all(axis=1)))[0]
-    return FaceDetection(hypothesis.pose @ Similarity(scale=prepared.mm_per_unit), missing)
-
-
-def complete_session(session: Session, *, model: LinearGenerator, detail: bool, progress: Progress) -> Completion:
-    """Complete the scan of a session without its marked vertices, and keep open what is to stay open."""
-    choice: Literal["own", "none"] = "own" if detail else "none"
-    result = complete(session.unmarked_scan(), model=model, detail=choice, progress=progress)
-    return session.with_holes_kept_open(result)
-
-
 def design_prostheses(
     completion: Completion, *, margin_mm: float, wall_mm: float, progress: Progress
 ) -> tuple[Prosthesis, ...]:
     """A prosthesis for each missing part of the completion."""
     from facecom.prosthesis import DesignSettings, design_all
 
-    progress("design", 0.0)
-    return tuple(design_all(completion, settings=DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)))
+    settings = DesignSettings(margin_mm=margin_mm, wall_mm=wall_mm)
+    return tuple(design_all(completion, settings=settings, progress=progress))
 
 
 def pack_results(completion: Completion, *, name: str, progress: Progress) -> bytes:

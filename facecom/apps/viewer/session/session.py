@@ -10,9 +10,10 @@ import numpy as np
 
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session.keep_open import keep_open
+from facecom.apps.viewer.session.marks import Marks, Tool
 from facecom.completion import Completion
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 
 if TYPE_CHECKING:
@@ -45,40 +46,55 @@ class FaceDetection:
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """The work of a client; each step gives a new value, without what no longer follows from it.
+    """The work of a client; each step gives a new value.
+
+    A result is kept when the marks change, and parts when another face is shown: both took a while, and the session
+    knows what they belong to.
 
     Parameters
     ----------
     name : str, display name of the scan
     scan : Mesh with faces or None, own frame and unit
-    marked : (V,) bool, vertices of the scan that count as missing
+    marks : Marks, what is painted on the scan and on the detected missing region
     detection : FaceDetection or None
-    kept_open : (M,) bool, vertices of the detected missing region that are to stay open
     result : Completion or None, the most likely one
+    result_marks : Marks or None, those that the result was made with
     dragged : name of a landmark -> (3,) its target, face frame, mm
     samples : other faces from the posterior
     sample : which of them is displayed, counted from 1; 0 for none
     refitted : Completion or None, the result after dragging
-    prostheses : of the displayed completion
+    prostheses : the parts that were designed last
+    designed_on : Completion or None, the one that they are for
 
     Examples
     --------
     >>> scan = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
-    >>> Session().load(UploadedScan("flat.ply", scan)).mark(np.array([0])).marked.tolist()
+    >>> Session().load(UploadedScan("flat.ply", scan)).paint(np.array([0]), Tool.MARK_MISSING).marks.missing.tolist()
     [True, False, False]
     """
 
     name: str = ""
     scan: Mesh | None = None
-    marked: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    marks: Marks = field(default_factory=Marks.none)
     detection: FaceDetection | None = None
-    kept_open: Bools = field(default_factory=lambda: np.zeros(0, bool))
     result: Completion | None = None
+    result_marks: Marks | None = None
     dragged: Mapping[str, Floats] = field(default_factory=dict)
     samples: tuple[Completion, ...] = ()
     sample: int = 0
     refitted: Completion | None = None
     prostheses: tuple[Prosthesis, ...] = ()
+    designed_on: Completion | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the marks have changed since the result was made."""
+        return self.result is not None and self.result_marks is not None and not self.marks.same_as(self.result_marks)
+
+    @property
+    def displayed_prostheses(self) -> tuple[Prosthesis, ...]:
+        """The parts for the displayed face; none where they are for another one."""
+        return self.prostheses if self.designed_on is self.displayed else ()
 
     @property
     def displayed(self) -> Completion | None:
@@ -91,6 +107,14 @@ class Session:
     def frame(self) -> Completion | FaceDetection | None:
         """What knows the pose of the face; None before the face is detected."""
         return self.result or self.detection
+
+    @property
+    def displayed_region(self) -> Mesh | None:
+        """The detected missing region in the displayed frame, None where there is none."""
+        if self.detection is None or not len(self.detection.missing.faces):
+            return None
+        missing = self.detection.missing
+        return missing.with_vertices(self.to_display.apply(self.detection.missing_in_scan))
 
     @property
     def to_display(self) -> Similarity:
@@ -106,37 +130,24 @@ class Session:
 
     def load(self, upload: UploadedScan) -> Session:
         """Begin anew with a scan."""
-        return Session(name=upload.name, scan=upload.mesh, marked=np.zeros(len(upload.mesh.vertices), bool))
+        return Session(name=upload.name, scan=upload.mesh, marks=Marks.none(len(upload.mesh.vertices)))
 
     def set_detection(self, detection: FaceDetection) -> Session:
         """Add the detected face."""
-        return replace(self, detection=detection, kept_open=np.zeros(len(detection.missing.vertices), bool))
+        marks = Marks(self.marks.missing, np.zeros(len(detection.missing.vertices), bool))
+        return replace(self, detection=detection, marks=marks)
 
-    def mark(self, vertices: Ints, *, missing: bool = True) -> Session:
-        """Mark vertices of the scan as missing, or as not missing; drops the result.
+    def paint(self, touched: Ints, tool: Tool) -> Session:
+        """Apply a stroke; see `Marks.paint`."""
+        return replace(self, marks=self.marks.paint(touched, tool))
 
-        Parameters
-        ----------
-        vertices : (N,) int, of the scan
-        """
-        marked = self.marked.copy()
-        marked[vertices] = missing
-        return self._without_result(marked=marked)
-
-    def keep_open(self, vertices: Ints, *, is_open: bool = True) -> Session:
-        """Keep the detected missing region open at some of its vertices, or fill it there; drops the result.
-
-        Parameters
-        ----------
-        vertices : (N,) int, of the missing region
-        """
-        kept_open = self.kept_open.copy()
-        kept_open[vertices] = is_open
-        return self._without_result(kept_open=kept_open)
+    def undo_stroke(self) -> Session:
+        """Take the last stroke back."""
+        return replace(self, marks=self.marks.undo())
 
     def unmark_all(self) -> Session:
-        """Drop all marks, and the result."""
-        return self._without_result(marked=np.zeros_like(self.marked), kept_open=np.zeros_like(self.kept_open))
+        """Drop all marks."""
+        return replace(self, marks=self.marks.clear())
 
     def unmarked_scan(self) -> Mesh:
         """The scan without its marked vertices, own frame and unit.
@@ -148,16 +159,16 @@ class Session:
         """
         if self.scan is None:
             raise ScanError("there is no scan yet; upload one")
-        if not self.marked.any():
+        if not self.marks.missing.any():
             return self.scan
-        keep = np.asarray(~self.marked[self.scan.faces].any(axis=1))
+        keep = np.asarray(~self.marks.missing[self.scan.faces].any(axis=1))
         if not keep.any():
             raise ScanError("all of the scan is marked as missing; take some of the marks back")
         return self.scan.submesh(keep)[0]
 
     def set_result(self, result: Completion) -> Session:
-        """Add a completion of the scan without its marked vertices."""
-        return self._without_result(result=result)
+        """Add a completion of the scan without its marked vertices; drops what was changed on the one before."""
+        return replace(self, result=result, result_marks=self.marks, dragged={}, samples=(), sample=0, refitted=None)
 
     def movable_landmarks(self) -> dict[str, Floats]:
         """Landmarks of the missing part, which can be dragged: name -> (3,) in the displayed face, face frame, mm."""
@@ -187,11 +198,11 @@ class Session:
         to_scan = self.result.pose.inverse()
         targets: dict[str | int, Floats] = {name: to_scan.apply(point) for name, point in dragged.items()}
         refitted = self.result.refit(targets, sigma_mm=sigma_mm)
-        return replace(self, dragged=dragged, refitted=refitted, sample=0, prostheses=())
+        return replace(self, dragged=dragged, refitted=refitted, sample=0)
 
     def undo_dragging(self) -> Session:
         """Undo all dragging."""
-        return replace(self, dragged={}, refitted=None, prostheses=())
+        return replace(self, dragged={}, refitted=None)
 
     def draw_samples(self, count: int) -> Session:
         """Draw faces from the posterior, unless they are drawn already."""
@@ -209,24 +220,14 @@ class Session:
         """
         if not 0 <= sample <= len(self.samples):
             raise ValueError(f"there are {len(self.samples)} samples, got {sample}")
-        return replace(self, sample=sample, prostheses=())
+        return replace(self, sample=sample)
 
-    def set_prostheses(self, prostheses: tuple[Prosthesis, ...]) -> Session:
-        """Add the prostheses of the displayed completion."""
-        return replace(self, prostheses=prostheses)
+    def set_prostheses(self, prostheses: tuple[Prosthesis, ...], completion: Completion) -> Session:
+        """Add the prostheses that were designed for a completion."""
+        return replace(self, prostheses=prostheses, designed_on=completion)
 
     def with_holes_kept_open(self, result: Completion) -> Completion:
         """A completion of the scan without the part of its patch that is to stay open."""
-        return result if self.detection is None else keep_open(result, self.detection.missing_in_scan, self.kept_open)
-
-    def _without_result(
-        self, *, marked: Bools | None = None, kept_open: Bools | None = None, result: Completion | None = None
-    ) -> Session:
-        return Session(
-            name=self.name,
-            scan=self.scan,
-            marked=self.marked if marked is None else marked,
-            detection=self.detection,
-            kept_open=self.kept_open if kept_open is None else kept_open,
-            result=result,
-        )
+        if self.detection is None:
+            return result
+        return keep_open(result, self.detection.missing_in_scan, self.marks.kept_open)

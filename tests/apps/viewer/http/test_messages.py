@@ -4,6 +4,8 @@ import pytest
 
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.messages import UPLOAD_PART, UPLOAD_START, MessageFilter
+from facecom.apps.viewer.http.uploads import check_upload
+from facecom.errors import ScanError
 
 
 @pytest.fixture
@@ -65,8 +67,21 @@ def test_uploads_are_counted(message_filter):
 
 def test_one_upload_at_a_time(message_filter):
     message_filter.admit(start(5, 2))
-    assert message_filter.admit(start(5, 2, name="b")) is None
+    told = message_filter.admit(start(5, 2, name="b"))
+    assert told["size_bytes"] == told["part_count"] == 0
+    assert message_filter.admit(part(0, b"x", name="b")) is None
     assert message_filter.upload.transfer_id == "a"
+    assert message_filter.admit(part(0, b"abc"))
+
+
+def test_every_refusal_reaches_the_page_as_a_sentence(message_filter):
+    large = message_filter.admit(start(1_000_001, 4))
+    message_filter.admit(start(5, 2))
+    busy = message_filter.admit(start(5, 2, name="b"))
+    many = message_filter.admit(start(5, 2, name="c"))
+    for message, words in ((large, "larger than a file may be"), (busy, "another file was being sent"), (many, "more")):
+        with pytest.raises(ScanError, match=rf"^x.ply .*{words}"):
+            check_upload(message["filename"], b"", limits=message_filter.limits)
 
 
 @pytest.mark.parametrize("bad", [-1, 2.5, "9", None, True])

@@ -86,7 +86,7 @@ def test_the_token_leads_to_the_page_and_a_cookie(guarded):
     assert "set-cookie" not in head.lower()
     assert f"connect-src 'self' data: blob: ws://127.0.0.1:{server.get_port()} wss" in head
     assert b"<title>facecom</title>" in body
-    assert b"window.facecomUploads" in body
+    assert b"window.facecomSettings" in body
     for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control"):
         assert name in head
 
@@ -158,6 +158,31 @@ def test_no_more_pages_than_allowed(guarded):
     assert asyncio.run(crowd()) == 503
 
 
+def test_a_page_without_room_is_told_by_the_server(guarded):
+    """Its websocket is refused before it can be told anything."""
+    server, access = guarded
+    cookie = [f"Cookie: {TOKEN_COOKIE}={access.cookie_value()}"]
+
+    async def crowd():
+        async with connect(*guarded), connect(*guarded):
+            return await asyncio.to_thread(ask, server.get_port(), "/status", headers=cookie)
+
+    assert ask(server.get_port(), "/status")[0] == 401
+    assert ask(server.get_port(), "/status", headers=cookie)[2] == b'{"full": false}'
+    assert asyncio.run(crowd())[2] == b'{"full": true}'
+
+
+def test_a_client_cannot_flood_the_log(guarded, caplog):
+    async def talk():
+        async with connect(*guarded) as page:
+            for _ in range(2000):
+                await page.send(b"\x81\xa4type\xafShareUrlRequest")
+            await page.ping()
+
+    asyncio.run(talk())
+    assert [r.levelname for r in caplog.records if "dropped" in r.getMessage()] == ["WARNING"]
+
+
 def test_a_message_that_is_too_long_or_no_message_does_no_harm(guarded):
     server, access = guarded
 
@@ -183,6 +208,12 @@ def test_a_message_that_is_too_long_or_no_message_does_no_harm(guarded):
 def test_a_taken_port_is_said(guarded):
     with pytest.raises(ValueError, match="another --port"):
         start_server("127.0.0.1", guarded[0].get_port(), access=Access(None, local_only=True), limits=Limits())
+
+
+@pytest.mark.parametrize("port", [99999, -1, 65_536])
+def test_a_port_that_is_none_is_said(port):
+    with pytest.raises(ValueError, match=f"from 0 to 65535, got {port}"):
+        start_server("127.0.0.1", port, access=Access(None, local_only=True), limits=Limits())
 
 
 def test_a_viser_that_goes_around_the_gate_is_not_started(monkeypatch):

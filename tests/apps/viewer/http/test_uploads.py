@@ -2,17 +2,20 @@
 
 import json
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.apps.viewer.http import uploads
+from facecom.apps.isolation import reading
+from facecom.apps.isolation.process import run_isolated
 from facecom.apps.viewer.http.limits import Limits
-from facecom.apps.viewer.http.uploads import SUFFIXES, clean_name, read_upload
+from facecom.apps.viewer.http.uploads import clean_name, read_upload
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
+from facecom.io.files import SINGLE_FILES
 from facecom.io.writers import glb_bytes, obj_bytes, off_bytes, ply_bytes, stl_bytes
 
 SMALL = Limits(upload_mb=1, vertices=1000)
@@ -28,6 +31,16 @@ def nothing_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """Starting a process for each of these files would take most of their time; the last test does."""
+
+    def call(task, folder, *, options, progress, **_):
+        task(Path(folder), progress=progress or (lambda stage, share: None), **options)
+
+    monkeypatch.setattr(reading, "run_isolated", call)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +72,15 @@ def test_other_names_are_refused(ball, name):
 def test_no_part_of_a_name_reaches_the_file_system(ball, monkeypatch):
     """The file is written and read under a name of our own."""
     seen = []
-    real = uploads.read_scan
-    monkeypatch.setattr(uploads, "read_scan", lambda path: seen.append(path) or real(path))
+    real = reading.run_isolated
+
+    def watched(task, folder, **options):
+        seen.extend(path.name for path in Path(folder).iterdir())
+        real(task, folder, **options)
+
+    monkeypatch.setattr(reading, "run_isolated", watched)
     read_upload("../../secret/evil.ply", ply_bytes(ball), limits=SMALL)
-    assert seen[0].name == "scan.ply"
-    assert not seen[0].parent.exists()
-    assert not {"secret", "evil"} & set(seen[0].parts)
+    assert seen == ["scan.ply"]
 
 
 def test_a_file_beside_or_above_is_not_opened(tmp_path, ball):
@@ -85,9 +101,9 @@ def test_a_file_beside_or_above_is_not_opened(tmp_path, ball):
         secret.unlink()
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 1_000_001])
-def test_sizes_are_bounded(content):
-    with pytest.raises(ScanError, match="empty, larger"):
+@pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"x" * 1_000_001, "is larger than 1 MB")])
+def test_sizes_are_bounded(content, words):
+    with pytest.raises(ScanError, match=f"^a.ply {words}"):
         read_upload("a.ply", content, limits=SMALL)
 
 
@@ -96,7 +112,7 @@ def test_vertices_are_bounded(icosphere):
         read_upload("a.ply", ply_bytes(icosphere(4)), limits=SMALL)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", SINGLE_FILES)
 def test_what_is_no_scan_is_said_in_one_sentence_without_a_path(tmp_path, suffix):
     with pytest.raises(ScanError) as told:
         read_upload(f"letter{suffix}", b"Dear Sir or Madam,\nno mesh.\n", limits=SMALL)
@@ -106,5 +122,16 @@ def test_what_is_no_scan_is_said_in_one_sentence_without_a_path(tmp_path, suffix
 
 def test_the_mesh_is_as_it_was(ball):
     assert np.allclose(read_upload("a.ply", ply_bytes(ball), limits=SMALL).mesh.vertices, ball.vertices)
+
+
+def test_points_come_with_a_surface(ball):
     cloud = Mesh(ball.vertices, np.zeros((0, 3), int))
-    assert not len(read_upload("a.ply", ply_bytes(cloud), limits=SMALL).mesh.faces)
+    read = read_upload("a.ply", ply_bytes(cloud), limits=SMALL)
+    assert len(read.mesh.vertices) == len(ball.vertices) and len(read.mesh.faces) > 0.9 * len(ball.faces)
+
+
+def test_a_reader_that_crashes_is_a_sentence_with_the_name_that_is_shown(ball, monkeypatch, child_tasks):
+    monkeypatch.setattr(reading, "run_isolated", run_isolated)
+    monkeypatch.setattr(reading, "_read", child_tasks.end_by_11)
+    with pytest.raises(ScanError, match=r"^reading my_face.ply ended the process that did it \(SIGSEGV\)"):
+        read_upload("C:\\my face.ply", ply_bytes(ball), limits=SMALL)

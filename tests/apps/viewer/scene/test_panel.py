@@ -6,6 +6,7 @@ import pytest
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene.panel import NO_LANDMARK, WALL_RANGE_MM, Panel, checked_length_mm
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
 
 FOLDERS = ("marking", "result", "variants", "prosthesis", "download")
@@ -28,8 +29,32 @@ def test_controls_appear_with_what_they_act_on(panel, scan, completion):
     panel.update(loaded.set_result(completion))
     assert visible(panel) == list(FOLDERS)
     assert not panel.prostheses.visible
-    panel.update(loaded.mark(np.array([0])))
+    panel.update(loaded)
     assert visible(panel) == ["marking"]
+
+
+def test_the_last_stroke_can_be_undone_where_there_is_one(panel, scan):
+    loaded = Session().load(UploadedScan("s", scan))
+    panel.update(loaded)
+    assert not panel.undo_stroke.visible
+    marked = loaded.paint(np.array([0]), Tool.MARK_MISSING)
+    panel.update(marked)
+    assert panel.undo_stroke.visible
+    panel.update(marked.undo_stroke())
+    assert not panel.undo_stroke.visible
+
+
+def test_a_part_for_another_face_is_said_to_be_one(panel, scan, completion):
+    designed = Session().load(UploadedScan("s", scan)).set_result(completion).set_prostheses(("part",), completion)
+    panel.update(designed)
+    assert panel.prostheses.visible and not panel.other_part.visible
+    panel.update(designed.draw_samples(1).select_sample(1))
+    assert panel.prostheses.visible and panel.other_part.visible
+
+
+def test_nothing_is_uploaded_before_the_page_listens(panel):
+    """A controller shows the button once it is connected."""
+    assert not panel.upload.visible
 
 
 def test_landmarks_of_the_missing_part_are_offered(panel, scan, completion):

@@ -8,6 +8,7 @@ import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene import scene
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.drawing import colors
 from facecom.geometry.mesh import Mesh
@@ -26,7 +27,7 @@ def test_an_empty_session_has_an_empty_scene():
 
 def test_the_scan_its_missing_region_and_its_marks(loaded, completion):
     found = FaceDetection(completion.pose, completion.template.mesh(1))
-    view = scene.scan_scene(loaded.set_detection(found).mark(np.array([5])))
+    view = scene.scan_scene(loaded.set_detection(found).paint(np.array([5]), Tool.MARK_MISSING))
     assert set(view.meshes) == {"scan", "missing", "marked"}
     assert np.allclose(view.meshes["scan"].mesh.vertices, completion.pose.apply(loaded.scan.vertices))
     marked = view.meshes["marked"]
@@ -68,6 +69,32 @@ def test_sigma_is_darker_where_less_sure(loaded, completion):
     face = scene.result_scene(loaded.set_result(completion), "sigma", "whole face").meshes["face"]
     light = face.colors.sum(axis=1)
     assert light[np.argmax(completion.sigma_mm)] < light[np.argmin(completion.sigma_mm)] - 0.5
+
+
+def test_the_scale_of_sigma_is_that_of_what_is_made_up(loaded, completion):
+    """However little that is: among many observed vertices none of its values would reach a percentile of all."""
+    few = np.zeros(len(completion.sigma_mm), int)
+    few[:20] = 2
+    sigma = np.full(len(few), 0.02)
+    sigma[:20] = np.linspace(0.1, 2.5, 20)
+    done = replace(completion, provenance=few, sigma_mm=sigma)
+    view = scene.result_scene(loaded.set_result(done), "sigma", "whole face")
+    light = view.meshes["face"].colors.sum(axis=1)
+    assert "dark 5 mm" in view.legend
+    assert light[0] - light[19] > 0.8
+    assert (np.diff(light[:20]) < 0).all()
+
+
+def test_sigma_of_a_scan_with_nothing_made_up_has_a_scale(loaded, completion):
+    done = replace(completion, provenance=np.zeros(len(completion.sigma_mm), int))
+    assert "standard deviation" in scene.result_scene(loaded.set_result(done), "sigma", "whole face").legend
+
+
+def test_a_result_of_earlier_marks_says_so(loaded, completion):
+    done = loaded.set_result(completion)
+    assert "earlier marks" not in scene.result_scene(done, "plain", "whole face").legend
+    changed = done.paint(np.array([5]), Tool.MARK_MISSING)
+    assert "earlier marks" in scene.result_scene(changed, "plain", "whole face").legend
 
 
 def test_a_layer_that_is_not_there_is_refused(loaded, completion):

@@ -1,17 +1,26 @@
 """A page's controls change its session, and the page shows that."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from facecom.apps.viewer.http import uploads
 from facecom.apps.viewer.http.limits import Limits
+from facecom.apps.viewer.http.messages import REFUSED
 from facecom.apps.viewer.scene import panel as controls
-from facecom.apps.viewer.session import jobs
+from facecom.apps.viewer.session import face_jobs
 from facecom.apps.viewer.session.client_controller import ClientController
 from facecom.apps.viewer.session.context import ViewerContext
-from facecom.apps.viewer.session.job_queue import JobQueue
+from facecom.apps.viewer.session.face_jobs import SharedModel
+from facecom.apps.viewer.session.job_queue import CancelledError, JobQueue
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import FaceDetection
+from facecom.errors import ScanError
+from facecom.geometry.mesh import Mesh
+from facecom.geometry.transform import Similarity
+from facecom.io.ply import read_ply
 from facecom.io.writers import ply_bytes
 
 
@@ -23,35 +32,62 @@ def queue():
 
 
 @pytest.fixture
-def controller(queue, small_model, completion, client, monkeypatch):
+def reading():
+    made = JobQueue(4, workers=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def controller(queue, reading, small_model, completion, client, monkeypatch):
     """A controller on a page; detection and completion give what was computed before."""
     missing = completion.template.mesh(1)
-    monkeypatch.setattr(jobs, "find_missing", lambda *_, **__: FaceDetection(completion.pose, missing))
-    monkeypatch.setattr(jobs, "complete_session", lambda *_, **__: completion)
-    made = ClientController(ViewerContext(queue, small_model, Limits(samples=2)))
+    monkeypatch.setattr(face_jobs, "detect_face", lambda *_, **__: FaceDetection(completion.pose, missing))
+    monkeypatch.setattr(face_jobs, "complete_session", lambda *_, **__: completion)
+    # the tests of the reader start it; here it is one in this process
+    monkeypatch.setattr(uploads, "read_isolated_bytes", lambda content, *, name, **_: read_ply_bytes(content))
+    made = ClientController(ViewerContext(queue, reading, SharedModel(small_model), Limits(samples=2)))
     made.attach(client)
     return made
 
 
-def wait_until_idle(queue):
-    done = threading.Event()
-    queue.submit(lambda job: done.set())
-    assert done.wait(60)
+def read_ply_bytes(content):
+    parsed = read_ply(content)
+    return Mesh(parsed.vertices, parsed.faces)
+
+
+def wait_until_idle(controller):
+    """An upload is two jobs, of which the first submits the second before it is over."""
+    queues = (controller._context.reading, controller._context.queue)
+    for _ in range(6000):
+        if not any(queue._jobs for queue in queues):
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("the jobs never end")
+
+
+def upload(controller, name, content):
+    controller._panel.upload.value = type("File", (), {"name": name, "content": content})
+    controller._panel.upload.fire()
 
 
 @pytest.fixture
-def uploaded(controller, queue, scan):
-    controller._panel.upload.value = type("File", (), {"name": "my scan.ply", "content": ply_bytes(scan)})
-    controller._panel.upload.fire()
-    wait_until_idle(queue)
+def uploaded(controller, scan):
+    upload(controller, "my scan.ply", ply_bytes(scan))
+    wait_until_idle(controller)
     return controller
 
 
 @pytest.fixture
-def completed(uploaded, queue):
+def completed(uploaded):
     uploaded._panel.complete.fire()
-    wait_until_idle(queue)
+    wait_until_idle(uploaded)
     return uploaded
+
+
+def choose(controller, tool):
+    controller._panel.pointer.value = tool.value
+    controller._panel.pointer.fire()
 
 
 def test_an_upload_is_shown_with_what_is_missing(uploaded, client):
@@ -61,19 +97,87 @@ def test_an_upload_is_shown_with_what_is_missing(uploaded, client):
     assert not uploaded.empty
 
 
+def test_a_page_takes_uploads_once_it_listens(controller):
+    assert controller._panel.upload.visible and controller._panel.upload.callbacks
+
+
+def test_an_upload_takes_the_place_of_the_one_that_is_read(controller, scan, monkeypatch):
+    begun, ended = threading.Event(), threading.Event()
+
+    def read(content, *, name, progress, **_):
+        if name == "first.ply":
+            begun.set()
+            with pytest.raises(CancelledError):
+                for _ in range(600):
+                    progress("read", 0.0)
+                    threading.Event().wait(0.1)
+            ended.set()
+            raise CancelledError
+        return read_ply_bytes(content)
+
+    monkeypatch.setattr(uploads, "read_isolated_bytes", read)
+    upload(controller, "first.ply", ply_bytes(scan))
+    assert begun.wait(20)
+    upload(controller, "second.ply", ply_bytes(scan))
+    wait_until_idle(controller)
+    assert ended.wait(20)
+    assert controller.session.name == "second.ply"
+    assert controller._panel.status.content.startswith("second.ply: done")
+
+
+def test_an_upload_that_cannot_be_read_leaves_the_scan_before_it(completed, scan, completion, monkeypatch):
+    def die(content, **_):
+        raise ScanError("reading b.ply ended the process that did it (SIGSEGV)")
+
+    monkeypatch.setattr(uploads, "read_isolated_bytes", die)
+    upload(completed, "b.ply", ply_bytes(scan))
+    wait_until_idle(completed)
+    assert "SIGSEGV" in completed._panel.status.content
+    assert completed.session.name == "my_scan.ply" and completed.session.result is completion
+
+
+def test_an_upload_that_was_refused_on_its_way_stops_nothing(uploaded, scan):
+    may_end = threading.Event()
+    uploaded.jobs.submit("completion", lambda progress: may_end.wait(20), lambda value: None)
+    upload(uploaded, f"b.ply{REFUSED}busy", b"")
+    assert "b.ply came while another file was being sent" in uploaded._panel.status.content
+    assert uploaded.jobs.busy
+    may_end.set()
+    wait_until_idle(uploaded)
+
+
 def test_a_stroke_marks_the_scan_or_keeps_the_region_open(uploaded, client):
-    count = len(uploaded.session.marked)
+    count = len(uploaded.session.marks.missing)
     touched = np.array([3, 7, count + 5])
-    uploaded._panel.pointer.value = controls.MARK_MISSING
+    choose(uploaded, Tool.MARK_MISSING)
     uploaded._on_stroke(touched, True)
-    assert np.flatnonzero(uploaded.session.marked).tolist() == [3, 7] and not uploaded.session.kept_open.any()
-    assert "2 vertices of the scan are marked" in uploaded._panel.status.content and "marked" in client.shown
-    uploaded._panel.pointer.value = controls.KEEP_OPEN
+    marks = uploaded.session.marks
+    assert np.flatnonzero(marks.missing).tolist() == [3, 7] and not marks.kept_open.any()
+    assert "2 vertices of the scan marked" in uploaded._panel.status.content and "marked" in client.shown
+    choose(uploaded, Tool.KEEP_OPEN)
     uploaded._on_stroke(touched, True)
-    assert np.flatnonzero(uploaded.session.kept_open).tolist() == [5]
-    uploaded._panel.pointer.value = controls.UNMARK
+    assert np.flatnonzero(uploaded.session.marks.kept_open).tolist() == [5]
+    choose(uploaded, Tool.UNMARK)
     uploaded._on_stroke(touched, True)
-    assert not uploaded.session.marked.any() and not uploaded.session.kept_open.any()
+    assert not uploaded.session.marks.any
+
+
+def test_one_stroke_is_undone_however_many_parts_it_came_in(uploaded, client):
+    choose(uploaded, Tool.MARK_MISSING)
+    uploaded._on_stroke(np.array([3]), True)
+    uploaded._on_stroke(np.array([10]), False)
+    uploaded._on_stroke(np.array([10, 11]), False)
+    uploaded._on_stroke(np.array([10, 11, 12]), True)
+    assert np.flatnonzero(uploaded.session.marks.missing).tolist() == [3, 10, 11, 12]
+    uploaded._panel.undo_stroke.fire()
+    assert np.flatnonzero(uploaded.session.marks.missing).tolist() == [3]
+    assert "1 vertex of the scan" in uploaded._panel.status.content
+    uploaded._panel.unmark_all.fire()
+    assert not uploaded.session.marks.any
+    uploaded._panel.undo_stroke.fire()
+    uploaded._panel.undo_stroke.fire()
+    assert not uploaded.session.marks.any and not uploaded._panel.undo_stroke.visible
+    assert "marked" not in client.shown
 
 
 def test_a_result_is_shown_with_its_controls(completed, client, completion):
@@ -82,19 +186,61 @@ def test_a_result_is_shown_with_its_controls(completed, client, completion):
     assert completed._panel.download.visible and "made up" in completed._panel.legend.content
 
 
-def test_a_layer_that_is_not_there_is_refused_when_chosen_and_replaced_else(completed):
+def test_a_layer_that_is_not_there_is_refused_and_the_one_before_stays(completed):
+    completed._panel.layer.value = "sigma"
+    completed._panel.layer.fire()
+    legend = completed._panel.legend.content
+    assert "standard deviation" in legend
     completed._panel.layer.value = "detail"
     completed._panel.layer.fire()
     assert "no skin relief" in completed._panel.status.content
+    assert completed._panel.layer.value == "sigma" and completed._panel.legend.content == legend
+
+
+def test_a_layer_that_a_new_result_lacks_is_replaced(completed):
+    completed._panel.layer.value = "detail"
     completed._set_session(completed.session)
-    assert completed._panel.layer.value == "provenance"
+    assert completed._panel.layer.value == "provenance" and "made up" in completed._panel.legend.content
 
 
-def test_marking_begins_again_with_the_scan(completed, client):
-    completed._panel.pointer.value = controls.MARK_MISSING
+def test_a_brush_shows_the_scan_and_keeps_the_result(completed, client, completion):
+    choose(completed, Tool.MARK_MISSING)
+    assert client.shown == {"scan", "missing"}
+    completed._on_stroke(np.array([3]), True)
+    assert completed.session.result is completion
+    assert "made with earlier marks" in completed._panel.status.content
+    completed._panel.pointer.value = controls.ROTATE_VIEW
     completed._panel.pointer.fire()
-    assert completed.session.result is None and client.shown == {"scan", "missing"}
-    assert completed._panel.pointer.value == controls.MARK_MISSING
+    assert client.shown == {"scan", "patch"}
+    assert "made with earlier marks" in completed._panel.legend.content
+    completed._panel.undo_stroke.fire()
+    assert "earlier marks" not in completed._panel.legend.content
+
+
+def test_another_face_or_layer_is_shown_instead_of_the_scan_that_was_painted_on(completed, client):
+    for act in (
+        lambda: (setattr(completed._panel.sample, "value", 1), completed._panel.sample.fire()),
+        lambda: (setattr(completed._panel.layer, "value", "plain"), completed._panel.layer.fire()),
+        lambda: completed._drag("nose_bridge_4", completed.session.movable_landmarks()["nose_bridge_4"] + [1, 0, 0]),
+    ):
+        choose(completed, Tool.MARK_MISSING)
+        assert client.shown == {"scan", "missing"}
+        act()
+        assert client.shown == {"scan", "patch"} and completed._panel.pointer.value == controls.ROTATE_VIEW
+
+
+def test_a_part_outlasts_other_faces(completed, client, completion):
+    shell = completion.template.mesh(0)
+    part = SimpleNamespace(shell=shell, to_face=Similarity())
+    completed._set_session(completed.session.set_prostheses((part,), completion))
+    assert "prosthesis 1" in client.shown
+    completed._panel.sample.value = 1
+    completed._panel.sample.fire()
+    assert "prosthesis 1" not in client.shown and completed._panel.prostheses.visible
+    assert completed._panel.other_part.visible
+    completed._panel.sample.value = 0
+    completed._panel.sample.fire()
+    assert "prosthesis 1" in client.shown and not completed._panel.other_part.visible
 
 
 def test_samples_and_dragging_change_the_displayed_face(completed, completion):
@@ -111,7 +257,7 @@ def test_samples_and_dragging_change_the_displayed_face(completed, completion):
 def test_a_length_outside_of_its_control_starts_no_design(completed):
     completed._panel.wall.value = 1000
     completed._panel.design.fire()
-    assert "from 0.6 to 10 mm" in completed._panel.status.content and not completed._jobs.busy
+    assert "from 0.6 to 10 mm" in completed._panel.status.content and not completed.jobs.busy
 
 
 def test_a_session_moves_to_another_page(completed, client, new_client):

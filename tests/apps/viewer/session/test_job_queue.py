@@ -48,6 +48,27 @@ def test_jobs_run_one_after_the_other_in_the_order_in_which_they_came(queue):
     assert jobs[3].positions == [3, 2, 1, 0]
 
 
+def test_several_workers_run_as_many_jobs_at_once():
+    queue, log = JobQueue(8, workers=2), []
+    jobs = [BlockingJob(log, k) for k in range(4)]
+    for job in jobs:
+        queue.submit(job, on_position=job.positions.append)
+    assert jobs[0].begun.wait(20) and jobs[1].begun.wait(20)
+    assert not jobs[2].begun.is_set()
+    jobs[1].may_end.set()
+    assert jobs[2].begun.wait(20)
+    assert not jobs[3].begun.is_set()
+    jobs[0].may_end.set()
+    assert jobs[3].begun.wait(20)
+    for job in jobs[2:]:
+        job.may_end.set()
+        assert job.ended.wait(20)
+    queue.close()
+    assert sorted(log) == [0, 1, 2, 3]
+    assert jobs[0].positions == jobs[1].positions == [0]
+    assert jobs[3].positions == [2, 1, 0]
+
+
 def test_a_full_queue_refuses(queue):
     jobs = [BlockingJob() for _ in range(4)]
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The work that is done in line."""
+"""What is made of a completion."""
 
 import io
 import json
@@ -8,11 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import jobs
-from facecom.apps.viewer.session.job_queue import CancelledError
 from facecom.apps.viewer.session.session import Session
-from facecom.geometry.mesh import Mesh
 from facecom.prosthesis import Prosthesis
 
 
@@ -25,46 +22,6 @@ def nothing_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_the_face_and_its_missing_nose_are_found(scan, small_model, pose):
-    stages = []
-    found = jobs.find_missing(scan, model=small_model, progress=told(stages))
-    turned = found.pose @ pose
-    assert np.abs(turned.translation).max() < 6.0
-    middle = found.missing.vertices[(np.abs(found.missing.vertices[:, 0]) < 15)]
-    assert np.abs(middle[:, 1] - 8).min() < 5.0
-    nose = np.hypot(found.missing.vertices[:, 0], found.missing.vertices[:, 1] - 8) < 25
-    assert nose.mean() > 0.5
-    assert [share for _, share in stages] == sorted(share for _, share in stages)
-
-
-def test_a_job_ends_when_it_is_cancelled(scan, small_model):
-    def stop(stage, share):
-        raise CancelledError
-
-    with pytest.raises(CancelledError):
-        jobs.complete_session(Session().load(UploadedScan("s", scan)), model=small_model, detail=False, progress=stop)
-
-
-def test_points_get_a_surface_and_surfaces_stay(sheet):
-    flat = sheet(12, 12)
-    assert jobs.with_surface(flat) is flat
-    assert len(jobs.with_surface(Mesh(flat.vertices, np.zeros((0, 3), int))).faces) > 200
-
-
-@pytest.mark.slow
-def test_marked_parts_are_made_up(scan, small_model, completion):
-    """The mark of a cheek is a hole for the completion; the rest of the scan is kept."""
-    face = completion.pose.apply(scan.vertices)
-    cheek = np.linalg.norm((face - [35, -8, -25]) * [1, 1, 0.3], axis=1) < 12
-    marked = Session().load(UploadedScan("s", scan)).mark(np.flatnonzero(cheek))
-    assert 20 < cheek.sum() < 2000
-    done = jobs.complete_session(marked, model=small_model, detail=False, progress=told([]))
-    kept = set(map(tuple, done.merged.vertices[done.merged_provenance == 0]))
-    assert not kept & set(map(tuple, scan.vertices[cheek]))
-    assert done.report.made_up_share > completion.report.made_up_share
 
 
 @pytest.mark.slow
@@ -86,6 +43,17 @@ def test_the_prosthesis_is_of_the_face_that_is_shown(completion, monkeypatch):
     own = seen[0].context.stitched.merged.vertices
     assert np.allclose(own, moved.pose.apply(moved.merged.vertices), atol=1e-4)
     assert np.abs(own - completion.context.stitched.merged.vertices).max() > 1.0
+
+
+def test_the_design_tells_its_progress(completion, monkeypatch):
+    def design(face, *, settings, progress):
+        progress("shell", 0.4)
+        return []
+
+    monkeypatch.setattr("facecom.prosthesis.design_all", design)
+    stages = []
+    jobs.design_prostheses(completion, margin_mm=5.0, wall_mm=3.0, progress=told(stages))
+    assert stages == [("shell", 0.4)]
 
 
 def test_parts_are_packed_a_folder_each(tmp_path):

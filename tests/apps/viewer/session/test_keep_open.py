@@ -5,6 +5,7 @@ import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session.keep_open import KEPT_OPEN_WARNING, keep_open
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.geometry.mesh import Mesh, boundary_edges
 
@@ -86,11 +87,11 @@ def test_a_session_keeps_open_what_was_painted_and_takes_it_back(scan, completio
     session = Session().load(UploadedScan("s", scan)).set_detection(FaceDetection(completion.pose, missing))
     assert session.with_holes_kept_open(completion) is completion
     some = np.flatnonzero(missing.vertices[:, 0] > 0)
-    painted = session.set_result(completion).keep_open(some)
-    assert painted.result is None
-    assert painted.kept_open.sum() == len(some)
+    region = len(session.marks.missing) + some
+    painted = session.set_result(completion).paint(region, Tool.KEEP_OPEN)
+    assert painted.outdated and not session.marks.kept_open.any()
+    assert painted.marks.kept_open.sum() == len(some)
     assert len(painted.with_holes_kept_open(completion).patch.faces) < len(completion.patch.faces)
-    assert painted.mark(np.array([1])).kept_open.sum() == len(some)
-    assert not painted.keep_open(some, is_open=False).kept_open.any()
-    assert not painted.unmark_all().kept_open.any()
-    assert not session.kept_open.any()
+    assert painted.paint(np.array([1]), Tool.MARK_MISSING).marks.kept_open.sum() == len(some)
+    assert not painted.paint(region, Tool.UNMARK).marks.kept_open.any()
+    assert not painted.unmark_all().marks.kept_open.any()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
+from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import FaceDetection, Session
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
@@ -43,14 +44,14 @@ def test_once_the_face_is_found_it_is_shown_upright(loaded, completion, finished
 
 def test_marks_cut_the_triangles_that_they_touch_and_no_others(loaded):
     chosen = np.array([0, 7, 100])
-    marked = loaded.mark(chosen)
+    marked = loaded.paint(chosen, Tool.MARK_MISSING)
     touched = np.isin(loaded.scan.faces, chosen).any(axis=1)
     kept = marked.unmarked_scan()
     assert len(kept.faces) == np.count_nonzero(~touched)
     assert set(map(tuple, kept.vertices)) <= set(map(tuple, loaded.scan.vertices))
-    assert marked.mark(chosen[:2], missing=False).marked.sum() == 1
+    assert marked.paint(chosen[:2], Tool.UNMARK).marks.missing.sum() == 1
     assert marked.unmark_all().unmarked_scan() is loaded.scan
-    assert not loaded.marked.any()
+    assert not loaded.marks.any
 
 
 def test_a_scan_without_marks_is_completed_as_it_is(loaded):
@@ -61,16 +62,46 @@ def test_there_must_be_a_scan_and_some_of_it_left(loaded):
     with pytest.raises(ScanError, match="no scan"):
         Session().unmarked_scan()
     with pytest.raises(ScanError, match="all of the scan"):
-        loaded.mark(np.arange(len(loaded.marked))).unmarked_scan()
+        loaded.paint(np.arange(len(loaded.marks.missing)), Tool.MARK_MISSING).unmarked_scan()
 
 
-def test_marking_drops_the_result_and_all_that_follows_from_it(finished, completion):
+def test_marking_keeps_the_result_and_knows_that_it_is_of_other_marks(finished, completion):
+    assert not finished.outdated
+    after = finished.paint(np.array([3]), Tool.MARK_MISSING)
+    assert after.result is completion and after.outdated
+    assert not after.undo_stroke().outdated
+    assert not after.paint(np.array([3]), Tool.UNMARK).outdated
+    assert not after.set_result(completion).outdated
+
+
+def test_a_new_result_drops_what_was_changed_on_the_one_before(finished, completion):
     name, place = next(iter(finished.movable_landmarks().items()))
-    tried = finished.draw_samples(2).select_sample(1).drag_landmark(name, place + [1, 0, 0]).set_prostheses(("part",))
-    after = tried.mark(np.array([3]))
-    assert (after.result, after.refitted, after.samples, after.prostheses, after.sample) == (None, None, (), (), 0)
-    assert after.dragged == {}
-    assert after.scan is finished.scan
+    tried = finished.draw_samples(2).select_sample(1).drag_landmark(name, place + [1, 0, 0])
+    after = tried.set_result(completion)
+    assert (after.refitted, after.samples, after.sample, after.dragged) == (None, (), 0, {})
+
+
+def test_a_part_is_kept_and_shown_with_the_face_that_it_is_for(finished, completion):
+    designed = finished.set_prostheses(("part",), completion).draw_samples(2)
+    assert designed.displayed_prostheses == ("part",)
+    other = designed.select_sample(1)
+    assert other.prostheses == ("part",) and other.displayed_prostheses == ()
+    assert other.select_sample(0).displayed_prostheses == ("part",)
+    name, place = next(iter(finished.movable_landmarks().items()))
+    dragged = designed.drag_landmark(name, place + [1, 0, 0])
+    assert dragged.prostheses == ("part",) and dragged.displayed_prostheses == ()
+    assert dragged.undo_dragging().displayed_prostheses == ("part",)
+    assert designed.set_result(replace(completion)).prostheses == ("part",)
+
+
+def test_the_region_is_shown_where_it_lies_in_the_scan(loaded, completion):
+    """The pose of the result is not quite that of the detection."""
+    rough = Similarity(translation=[0.0, 2.0, 0.0]) @ completion.pose
+    found = loaded.set_detection(FaceDetection(rough, completion.template.mesh(1)))
+    for session in (found, found.set_result(completion)):
+        shown = session.to_display.inverse().apply(session.displayed_region.vertices)
+        assert np.allclose(shown, found.detection.missing_in_scan)
+    assert loaded.displayed_region is None
 
 
 def test_a_new_scan_drops_everything(finished, scan):
