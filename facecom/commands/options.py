@@ -99,6 +99,7 @@ def _add_prosthesis(verbs: Any) -> None:
     verb.add_argument("--region", help="part to be replaced, such as l_ear, where it is not just a hole")
     verb.add_argument("--samples", type=int, default=0, metavar="K", help="further designs drawn from the posterior")
     _add_detail_option(verb, "skin relief on the outer surface")
+    _add_mark_options(verb)
     _add_common_options(verb)
 
 

@@ -14,7 +14,7 @@ from facecom.fitting.pose_hypotheses import PoseHypothesis, best_pose_hypothesis
 from facecom.geometry.clustering import cluster_vertices
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, joined, vertex_normals
 from facecom.model import face_region
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FIT_LEVEL, Template
@@ -88,7 +88,7 @@ def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: Completio
     kept, _ = scan.mesh.submesh(~defect)
     gone = defect.any()
     doubted = doubted | _rim(scan.mesh, defect, settings.doubted_rim_mm / scan.mm_per_unit)
-    bed = _joined(scan.defect, scan.mesh.submesh(defect)[0]) if gone else scan.defect
+    bed = joined(scan.defect, scan.mesh.submesh(defect)[0]) if gone else scan.defect
     parted = scan_of(
         kept if gone else scan.mesh,
         scan.unit,
@@ -109,15 +109,6 @@ def _rim(mesh: Mesh, defect: Bools, width: float) -> Bools:
     centres = mesh.vertices[mesh.faces].mean(axis=1)
     near = cKDTree(centres[defect]).query(centres, distance_upper_bound=width)[0] < width
     return np.asarray(near & ~defect)
-
-
-def _joined(first: Mesh, second: Mesh) -> Mesh:
-    """Both meshes as one; colours only where both have them."""
-    if not len(first.faces):
-        return second
-    colors = None if first.colors is None or second.colors is None else np.concatenate([first.colors, second.colors])
-    faces = np.concatenate([first.faces, second.faces + len(first.vertices)])
-    return Mesh(np.concatenate([first.vertices, second.vertices]), faces, colors=colors)
 
 
 def _surfaces(in_mm: Mesh, doubted: Bools, settings: CompletionSettings) -> tuple[OrientedSurface, OrientedSurface]:

@@ -194,3 +194,9 @@ class Scan:
     defect: Mesh
     mm_per_unit_sigma: float | None = None
     other_units: tuple[UnitCandidate, ...] = ()
+
+    @property
+    def defect_mm(self) -> Mesh:
+        """The defect in mm with its triangles outwards."""
+        order = slice(None, None, -1) if self.inside_out else slice(None)
+        return Mesh(self.defect.vertices * self.mm_per_unit, self.defect.faces[:, order], colors=self.defect.colors)

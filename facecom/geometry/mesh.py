@@ -91,6 +91,22 @@ class Mesh:
         return mesh, used
 
 
+def joined(first: Mesh, second: Mesh) -> Mesh:
+    """Both meshes as one, the first one's vertices and faces first; with colours where both have them.
+
+    Examples
+    --------
+    >>> corner = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+    >>> joined(corner, corner).faces.tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    if not (len(first.vertices) and len(second.vertices)):
+        return first if len(first.vertices) else second
+    colors = None if first.colors is None or second.colors is None else np.concatenate([first.colors, second.colors])
+    faces = np.concatenate([first.faces, second.faces + len(first.vertices)])
+    return Mesh(np.concatenate([first.vertices, second.vertices]), faces, colors=colors)
+
+
 def face_cross(vertices: Floats, faces: Ints) -> Floats:
     """Cross product of two edges of each face, (F, 3): normal direction, length twice the area."""
     a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))  # `take` is quicker than an index here

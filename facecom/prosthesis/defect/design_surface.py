@@ -14,7 +14,7 @@ from facecom.completion.regions import FINEST_LEVEL, auricle, region_mask
 from facecom.errors import ScanError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_edges, face_areas, joined
 from facecom.geometry.transform import Similarity
 from facecom.model.template import Template
 from facecom.prosthesis.defect.detection import find_defects, vector_area
@@ -94,8 +94,10 @@ class DesignSurface:
 
     @classmethod
     def from_completion(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
-        """The merged mesh of a completion; `bed` in the face frame."""
+        """The merged mesh of a completion; `bed` in the face frame, what was marked or found as defect unless given."""
         evidence = completion.context
+        if bed is None and len(evidence.scan.defect.faces):
+            bed = _in_face_frame(evidence.scan.defect_mm, completion)
         merged = evidence.stitched.merged
         in_patch = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
         provenance = completion.merged_provenance
@@ -179,7 +181,8 @@ def without_region(completion: Completion, name: str) -> DesignSurface:
     if not taken.any():
         return DesignSurface.from_completion(completion)
     completed = recomplete(completion, ~taken)
-    bed, _ = completion.context.scan.mm.mesh.submesh(taken)
+    scan = completion.context.scan
+    bed = joined(scan.defect_mm, scan.mm.mesh.submesh(taken)[0])
     source = DesignSurface.from_completion(completed, bed=_in_face_frame(bed, completed))
     return replace(source, tissue=_scanned_tissue(completion, completed)).in_unit_of(completion)
 
@@ -228,8 +231,9 @@ def _in_face_frame(bed: Mesh, completion: Completion) -> Mesh:
 
 
 def _scanned_tissue(scanned: Completion, completed: Completion) -> Mesh:
-    """The scan of one completion in the face frame of another of it, faces outwards."""
-    return _in_face_frame(scanned.context.scan.mm.mesh, completed)
+    """The scan of one completion, its defect with it, in the face frame of another of it, faces outwards."""
+    scan = scanned.context.scan
+    return _in_face_frame(joined(scan.mm.mesh, scan.defect_mm), completed)
 
 
 def _base_area_mm2(template: Template, mask: Bools) -> float:
