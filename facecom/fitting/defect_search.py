@@ -18,7 +18,7 @@ from scipy import linalg
 from scipy.sparse import csgraph
 
 from facecom.fitting.defect_settings import DefectSearchSettings
-from facecom.fitting.normal_equations import MOTION_SIZE, cholesky_lower, solve_step
+from facecom.fitting.normal_equations import MOTION_SIZE, cholesky_lower, solve_step, weighted_square
 from facecom.fitting.posterior import motion_jacobian
 from facecom.fitting.terms import geman_mcclure
 from facecom.fitting.types import FIT_LEVEL, ShapeModel
@@ -165,7 +165,7 @@ class _Search:
         rows = seen.rows[:, columns]
         compared = seen.compared & self.scope
         evidence = self._evidence(seen, seen.residual, seen.compared)
-        whole = (rows * evidence[:, None]).T @ rows
+        whole = weighted_square(rows, evidence)
         pull = rows.T @ (evidence * seen.residual)
         prior = np.r_[np.full(modes, self.settings.prior_precision), np.zeros(MOTION_SIZE)]
         whole[np.diag_indices(len(columns))] += prior
@@ -178,7 +178,8 @@ class _Search:
                 (self._ratio(rows, seen.residual, evidence, disc=disc, compared=compared, whole=whole, pull=pull), disc)
                 for disc in _discs(vertices, self.scope, radius=radius, spacing=spacing)
             ]
-            out += [disc for ratio, disc in sorted(ratios, key=lambda one: -one[0])[:1] if unusual or ratio > least]
+            doubtful = unusual and radius == self.settings.unusual_disc_mm
+            out += [disc for ratio, disc in sorted(ratios, key=lambda one: -one[0])[:1] if doubtful or ratio > least]
         return out
 
     def _ratio(
@@ -218,9 +219,10 @@ class _Search:
             open_to = self.scope & seen.shown
             gain = self._gain(seen.distance / sigma)
             labels = self._cut(gain, open_to)
-            if (labels == defect).all():
-                break
+            settled = np.count_nonzero(labels != defect) <= settings.settled_vertices
             defect = labels
+            if settled:
+                break
         return _Labelling(defect, open_to, gain, sigma, code, pose, self._energy(code, seen, defect, open_to))
 
     def _moved(
@@ -230,7 +232,8 @@ class _Search:
         step, entries = np.zeros(seen.rows.shape[1]), np.arange(len(code))
         for _ in range(2):
             evidence = self._evidence(seen, seen.residual - seen.rows @ step, seen.matched & believed)
-            precision = (seen.rows * evidence[:, None]).T @ seen.rows
+            told = evidence > 0
+            precision = weighted_square(seen.rows[told], evidence[told])
             precision[entries, entries] += self.settings.prior_precision
             pull = seen.rows.T @ (evidence * seen.residual)
             pull[: len(code)] -= self.settings.prior_precision * code

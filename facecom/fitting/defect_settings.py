@@ -22,8 +22,9 @@ class DefectSearchSettings:
     """Surface within this distance and angle of the face is held against what the rest predicts."""
     usual_shape: float = 0.8
     unusual_modes: int = 60
-    """Mean square of so many leading entries of the code above which a fit may have bent to a defect, so that it is
-    looked for even where no disc is contradicted: a nose that a membrane closes."""
+    unusual_disc_mm: float = 40.0
+    """Mean square of so many leading entries of the code above which a fit may have bent to a defect, so that the disc
+    of this radius is looked at even where none is contradicted: a nose that a membrane closes."""
     disc_modes: int = 120
     """Leading entries of the code that discs are predicted by."""
     reach_mm: float = 30.0
@@ -43,6 +44,8 @@ class DefectSearchSettings:
     most_gain: float = 4.0
     """Energy that a single residual can tell at most."""
     iterations: int = 8
+    settled_vertices: int = 2
+    """Turns end when no more labels than these change."""
     least_vertices: int = 26
     least_gain: float = 150.0
     """Defects of fewer vertices, or whose residuals tell less energy together, are not told from what faces differ by:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import linalg
 
 from facecom.errors import FitError
-from facecom.fitting.normal_equations import MOTION_SIZE, solve_step
+from facecom.fitting.normal_equations import MOTION_SIZE, solve_step, weighted_square
 from facecom.fitting.terms import (
     geman_mcclure,
     geman_mcclure_cost,
@@ -96,7 +95,7 @@ class _NormalEquations:
     """`precision @ step = rhs`, summed term by term."""
 
     def __init__(self, rows: Floats, residuals: Floats, weights: Floats) -> None:
-        self.precision = _weighted_square(rows, weights)
+        self.precision = weighted_square(rows, weights)
         self.rhs = rows.T @ (weights * residuals)
 
     def add(self, rows: Floats, residuals: Floats, weights: Floats) -> None:
@@ -192,13 +191,6 @@ def _correspondences(problem: FitProblem, at: _Linearisation) -> Correspondences
             f"{at.stage.reach_mm:g} mm on the scan; at least {least} are needed: is it a face, and is the unit right?"
         )
     return found
-
-
-def _weighted_square(rows: Floats, weights: Floats) -> Floats:
-    """`rows.T @ diag(weights) @ rows`, symmetric; summed in single precision, which the noise of scans never sees."""
-    scaled = (rows * np.sqrt(weights)[:, None]).astype(np.float32)
-    upper = linalg.blas.ssyrk(1.0, scaled.T, trans=0).astype(float)
-    return upper + np.triu(upper, 1).T
 
 
 def _add_symmetry(

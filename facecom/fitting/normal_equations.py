@@ -85,3 +85,10 @@ def cholesky_lower(matrix: Floats) -> Floats:
             if jitter >= MAX_JITTER:
                 raise ValueError("the normal equations are not symmetric positive semi-definite") from None
             jitter = max(JITTER_GROWTH * jitter, FIRST_JITTER)
+
+
+def weighted_square(rows: Floats, weights: Floats) -> Floats:
+    """`rows.T @ diag(weights) @ rows`, symmetric; summed in single precision, which the noise of scans never sees."""
+    scaled = (rows * np.sqrt(weights)[:, None]).astype(np.float32)
+    upper = linalg.blas.ssyrk(1.0, scaled.T, trans=0).astype(float)
+    return upper + np.triu(upper, 1).T
