@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from facecom.completion.regions import EARS, region_mask
 from facecom.completion.types import Scan
 from facecom.evaluation.defects import DEFECTS
-from facecom.evaluation.defects import Defect as Shape
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh
 from facecom.geometry.transform import Similarity
@@ -45,9 +44,8 @@ class ScanMarks:
 
 def region_names(template: Template) -> tuple[str, ...]:
     """Names of regions that can be marked."""
-    shapes = [*get_args(Shape), *DEFECTS]
-    sided = [f"{side}_{shape}" for shape in dict.fromkeys(shapes) for side in ("left", "right")]
-    return tuple(dict.fromkeys((*template.region_names, *template.masks, *EARS, *shapes, *sided)))
+    sided = [f"{side}_{shape}" for shape in DEFECTS for side in ("left", "right")]
+    return tuple(dict.fromkeys((*template.region_names, *template.masks, *EARS, *DEFECTS, *sided)))
 
 
 def read_scan_marks(

