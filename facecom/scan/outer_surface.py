@@ -35,6 +35,8 @@ CAPACITY_PER_MM2 = 100.0
 """Integer units of flow for each mm², where the sum of all stays within `MOST_FLOW`."""
 MOST_FLOW = 5e8
 """The solver counts in 32 bits."""
+DOUBLE_SIDED_SHARE = 0.25
+"""A scan is double-sided where this share of its triangles, or more, stand there already: half is all of them."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,25 @@ def outer_surface(
     outer = mesh.submesh(kept)[0]
     counts = {"vertices_after": len(outer.vertices), "faces_after": len(outer.faces)}
     return outer, replace(report, inner_wall_faces=int((~kept).sum()), **counts)
+
+
+def outer_surface_warnings(report: CleanReport) -> tuple[str, ...]:
+    """What to say of a scan of whose walls or double triangles one was taken.
+
+    Examples
+    --------
+    >>> outer_surface_warnings(CleanReport(4, 2, 4, 2))
+    ()
+    """
+    said: tuple[str, ...] = ()
+    if report.inner_wall_faces:
+        said += (
+            f"the scan is a solid, or has inner walls: its outer skin alone was taken, {report.faces_after:,} "
+            f"triangles; {report.inner_wall_faces:,} of inner walls, hollows and rims were left out",
+        )
+    if report.duplicate_faces >= DOUBLE_SIDED_SHARE * report.faces_before:
+        said += (f"the scan is double-sided: {report.duplicate_faces:,} triangles stand twice, and were taken once",)
+    return said
 
 
 def has_inner_walls(surface: Surface, settings: OuterSurfaceSettings) -> bool:
