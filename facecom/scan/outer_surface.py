@@ -31,6 +31,8 @@ PARALLEL = 0.5
 """Least cosine between two walls of one sheet."""
 DIRECTIONS = 24
 """Directions, on each side of the surface, that tell how much of the open a triangle sees."""
+MOST_ASKED = 25_000
+"""So many triangles are asked what they see, each for some of its neighbours in a larger scan."""
 CAPACITY_PER_MM2 = 100.0
 """Integer units of flow for each mm², where the sum of all stays within `MOST_FLOW`."""
 MOST_FLOW = 5e8
@@ -153,15 +155,26 @@ def outer_faces(surface: Surface, settings: OuterSurfaceSettings) -> Bools:
     """
     mesh = surface.mesh
     centres, normals, areas = mesh.vertices[mesh.faces].mean(axis=1), face_normals(mesh), face_areas(mesh)
-    exposure = _exposure(surface, centres, normals)
     opposite = _opposite(surface, centres, normals, settings.thickness_mm)
-    walled = opposite.faces >= 0
-    unseen = np.clip(1.0 - exposure / settings.least_exposure, 0.0, 1.0)
-    alone = settings.alone_gain * exposure
-    gain = np.where(walled, exposure - exposure[opposite.faces], alone) - settings.unseen_cost * unseen
+    gain = _gain(surface, centres, normals, opposite.faces, settings)
     outer = _smooth_labels(mesh, areas * gain, normals, settings)
-    rim = _rims(mesh, outer, opposite, settings)
-    return outer & ~rim & ~_cut_off(mesh.faces, outer & ~rim, areas, settings.least_piece)
+    outer &= ~_rims(mesh, outer, opposite, settings)
+    return outer & ~_cut_off(mesh.faces, outer, areas, settings.least_piece)
+
+
+def _gain(surface: Surface, centres: Floats, normals: Floats, opposite: Ints, settings: OuterSurfaceSettings) -> Floats:
+    """What it gains to take a triangle for outer skin, (F,), for each of its mm²; of a large scan some alone tell."""
+    count = len(centres)
+    stride = -(-count // MOST_ASKED)
+    asked = np.arange(0, count, stride)
+    other = opposite[asked]
+    seen, gain = np.zeros(count), np.zeros(count)
+    needed = np.union1d(asked, other[other >= 0])
+    seen[needed] = _exposure(surface, centres[needed], normals[needed])
+    unseen = np.clip(1.0 - seen[asked] / settings.least_exposure, 0.0, 1.0)
+    by_sight = np.where(other >= 0, seen[asked] - seen[other], settings.alone_gain * seen[asked])
+    gain[asked] = stride * (by_sight - settings.unseen_cost * unseen)
+    return gain
 
 
 def _opposite(surface: Surface, points: Floats, normals: Floats, reach_mm: float) -> Opposite:
