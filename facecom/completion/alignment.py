@@ -20,6 +20,7 @@ from facecom.model.protocol import FaceModel
 from facecom.model.template import FIT_LEVEL, Template
 from facecom.scan.alignment import PoseCandidate, align_landmarks, candidate_poses, likely_orientations
 from facecom.scan.cleaning import CleanReport, clean_scan
+from facecom.scan.outer_surface import outer_surface
 from facecom.scan.surface_reconstruction import surface_from_points
 from facecom.scan.units import UnitChoice, resolve_unit
 
@@ -42,14 +43,15 @@ PROFILE_MIDLINE_MM, PROFILE_NORMAL = -3.0, 0.1
 def prepare_scan(
     raw: Mesh, *, unit: UnitChoice, settings: CompletionSettings, seed: int = 0, mm_per_unit: float | None = None
 ) -> Scan:
-    """Give points a surface, clean, find the unit, and make the coarser copy for the fit."""
+    """Give points a surface, clean, find the unit, take a solid's outer skin, make the coarser copy for the fit."""
     surface = raw if len(raw.faces) else surface_from_points(raw, seed=seed)
     cleaned = clean_scan(surface)
     mesh = cleaned.mesh
     if len(mesh.faces) < LEAST_TRIANGLES:
         raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
     found = resolve_unit(mesh, unit, mm_per_unit=mm_per_unit)
-    scan = scan_of(mesh, found.unit, found.scale_to_mm, removed=cleaned.report, settings=settings)
+    mesh, removed = outer_surface(mesh, cleaned.report, mm_per_unit=found.scale_to_mm)
+    scan = scan_of(mesh, found.unit, found.scale_to_mm, removed=removed, settings=settings)
     return replace(scan, other_units=found.others)
 
 

@@ -1,18 +1,26 @@
-"""How much of the face a scan shows, and whether that is enough to believe it."""
+"""How much of the face a scan shows, whether that is enough to believe it, and what of it is neither there nor open."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from facecom.completion.alignment import face_mask
+from facecom.completion.holes import SKIN
 from facecom.completion.state import CompletionState, known
 from facecom.completion.types import AcceptanceThresholds, Coverage
 from facecom.errors import FitError
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Mesh, face_areas
+from facecom.geometry.mesh import Bools, Ints, Mesh, face_areas, face_components, vertex_normals
 from facecom.model.template import FINEST_LEVEL, SHAPE_LEVEL, Template
 from facecom.projection.project import Projection
+
+FILLED_WITHIN_MM = 3.0
+"""What lies so near to a filling was filled."""
+OFF_MM, OVER_MM = 2.0, 60.0
+"""A scan runs past a part of the face so far from it at least, and so far before or behind it at most."""
+LEAST_COVERED_MM2 = 150.0
+"""Smaller parts that a scan runs past are the folds of lids and lips."""
 
 
 def coverage_of(state: CompletionState) -> Coverage:
@@ -66,3 +74,50 @@ def coverage_warnings(coverage: Coverage, acceptance: AcceptanceThresholds) -> t
     if coverage.coverage >= acceptance.least_observed:
         return ()
     return (f"only {coverage.coverage:.0%} of the face was observed: where the rest lies is as unsure as its shape",)
+
+
+def covered_gap_warnings(state: CompletionState) -> tuple[str, ...]:
+    """What to say of parts of the face that the scan does not show, and that are no holes: its surface runs past them.
+
+    A defect that is lined with skin, a dressing, hair. The mouth and the nostrils are hollows in any face.
+    """
+    template, projected = state.template, known(state.projection, "project")
+    gap = _covered_gap(state)
+    if not len(gap):
+        return ()
+    face = Mesh(projected.vertices, template.faces[FINEST_LEVEL][gap])
+    area = face_areas(face)
+    regions = np.bincount(template.region[face.faces].ravel(), np.repeat(area, 3) / 3, len(template.region_names))
+    apart = Surface(known(state.in_face, "enter face frame").fine).closest(face.vertices[face.faces].mean(axis=1))
+    name = template.region_names[int(np.argmax(regions))]
+    return (
+        f"{area.sum():.0f} mm² of the face, most of it {name}, are not on the scan, whose surface runs up to "
+        f"{apart.distance.max():.0f} mm away there without a hole: nothing was filled in; if that part is missing, "
+        + ("mark it with --missing" if name == SKIN else f"name it with --missing {name}"),
+    )
+
+
+def _covered_gap(state: CompletionState) -> Ints:
+    """The largest connected part of the face that the scan runs past, as faces of the finest level; (0,) if small."""
+    template, projected, level = state.template, known(state.projection, "project"), FINEST_LEVEL
+    scan, merged = known(state.in_face, "enter face frame").fine, known(state.stitched, "stitch").merged
+    in_face = face_mask(template, level=level, radius_mm=state.settings.inner_radius_mm)
+    hollow = template.region_mask("nostrils", level) | template.region_mask("mouth", level)
+    rows = np.flatnonzero(in_face & ~hollow & ~projected.observed)
+    added = np.arange(len(merged.faces)) >= len(scan.faces)
+    if added.any() and len(rows):
+        filled = Surface(merged.submesh(added)[0]).closest(projected.vertices[rows]).distance < FILLED_WITHIN_MM
+        rows = rows[~filled]
+    if not len(rows):
+        return rows
+    points, surface = projected.vertices[rows], Surface(scan)
+    normals = vertex_normals(projected.vertices, template.faces[level])[rows]
+    over = np.minimum(surface.cast(points, normals).depth, surface.cast(points, -normals).depth) < OVER_MM
+    chosen = np.zeros(len(projected.vertices), bool)
+    chosen[rows[over & (surface.closest(points).distance > OFF_MM)]] = True
+    faces = np.flatnonzero(chosen[template.faces[level]].all(axis=1))
+    if not len(faces):
+        return faces
+    label = face_components(template.faces[level][faces])
+    area = np.bincount(label, face_areas(Mesh(projected.vertices, template.faces[level][faces])))
+    return faces[label == np.argmax(area)] if area.max() >= LEAST_COVERED_MM2 else faces[:0]

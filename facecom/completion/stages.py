@@ -9,7 +9,7 @@ import numpy as np
 
 from facecom.completion.alignment import prepare_scan, vertex_weights
 from facecom.completion.assembly import make_report
-from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings
+from facecom.completion.coverage import check_acceptance, coverage_of, coverage_warnings, covered_gap_warnings
 from facecom.completion.face_size import face_size, size_remark
 from facecom.completion.guidance import apply_guidance, render_guidance
 from facecom.completion.small_models import model_blamed
@@ -28,6 +28,7 @@ from facecom.model.protocol import FaceModel
 from facecom.model.template import FINEST_LEVEL, FIT_LEVEL, SHAPE_LEVEL
 from facecom.model.tension_lines import compression_tensor
 from facecom.projection import project as projection
+from facecom.scan.outer_surface import outer_surface_warnings
 from facecom.skin.color.fill import color_detail, colored_throughout, face_colors
 from facecom.skin.detail import add_detail as synthesise_detail
 from facecom.stitching.stitch import stitch as stitch_meshes
@@ -52,7 +53,7 @@ def clean(state: CompletionState) -> CompletionState:
     """A surface in mm, without what is none, and its coarser copy for the fit."""
     raw = known(state.raw, "read")
     scan = prepare_scan(raw, unit=state.unit, settings=state.settings, seed=state.seed, mm_per_unit=state.mm_per_unit)
-    return replace(state, scan=scan, raw=None)
+    return replace(state, scan=scan, raw=None, warnings=state.warnings + outer_surface_warnings(scan.removed))
 
 
 def align(state: CompletionState) -> CompletionState:
@@ -225,7 +226,8 @@ def estimate_sigma(state: CompletionState) -> CompletionState:
 def stitch(state: CompletionState) -> CompletionState:
     """The scan with the missing part of the projected face stitched in."""
     own = known(state.in_face, "enter face frame").fine
-    return replace(state, stitched=stitch_meshes(own, completed_face(state), settings=state.settings.stitch))
+    made = replace(state, stitched=stitch_meshes(own, completed_face(state), settings=state.settings.stitch))
+    return replace(made, warnings=made.warnings + covered_gap_warnings(made))
 
 
 def completed_face(state: CompletionState) -> Mesh:

@@ -39,6 +39,7 @@ class CleanReport:
     one_sided_faces : removed so that every component has two sides (is orientable)
     floating_components, floating_faces, floating_vertices : small components that touch nothing
     turned_faces : flipped, so that neighbours agree on which side is outside
+    inner_wall_faces : of inner walls, hollows and the strips that join walls, where the scan is a solid
     """
 
     vertices_before: int
@@ -59,6 +60,7 @@ class CleanReport:
     floating_faces: int = 0
     floating_vertices: int = 0
     turned_faces: int = 0
+    inner_wall_faces: int = 0
 
 
 @dataclass(frozen=True, eq=False)

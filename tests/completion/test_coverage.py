@@ -90,3 +90,19 @@ def test_little_is_enough_where_there_is_nothing_else_and_nothing_is_laid_over_i
     else:
         with pytest.raises(FitError, match=refusal):
             check_acceptance(seen, AcceptanceThresholds())
+
+
+def test_a_defect_that_is_lined_and_so_not_open_is_said_with_how_to_name_it(model):
+    """Where the nose was, the surface sinks in and has no hole; it must not pass for a whole face."""
+    face = model.sample(11, level=1)
+    front = face.submesh((face.vertices[face.faces][:, :, 2] > -95).all(axis=1))[0]
+    tip = model.template.vertices[model.template.landmark_index("nose_tip")]
+    apart = np.linalg.norm(front.vertices - tip, axis=1)
+    sunk = front.vertices - np.outer(45.0 * np.clip(1.6 - apart / 20.0, 0.0, 1.0), [0.0, 0.0, 1.0])
+    told = complete(Mesh(sunk, front.faces), unit="mm", model=model).report
+    assert told.holes_filled == 0
+    assert any("--missing nose" in warning for warning in told.warnings)
+
+
+def test_of_what_lies_beyond_a_piece_nothing_is_said_to_run_past_it(done):
+    assert not any("--missing" in warning for warning in done.report.warnings)
