@@ -73,10 +73,13 @@ def scan_of(
     return Scan(mesh, fine, for_fit, unit, mm_per_unit, False, removed, doubted, defect)
 
 
-def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: CompletionSettings) -> Scan:
+def split_scan(
+    scan: Scan, *, defect: Bools, doubted: Bools, settings: CompletionSettings, rim_mm: float | None = None
+) -> Scan:
     """The scan without its defect, whose triangles become `Scan.defect`, and with more of it doubted.
 
     defect, doubted : (F,) bool, triangles of `scan.mesh`
+    rim_mm : width of the strip about the defect that is doubted too; that of marked ones unless given
 
     Raises
     ------
@@ -89,7 +92,9 @@ def split_scan(scan: Scan, *, defect: Bools, doubted: Bools, settings: Completio
         raise ScanError("all of the scan is marked as missing; mark the defect alone, and not the face around it")
     kept, _ = scan.mesh.submesh(~defect)
     gone = defect.any()
-    doubted = doubted | _rim(scan.mesh, defect, settings.doubted_rim_mm / scan.mm_per_unit)
+    doubted = doubted | _rim(
+        scan.mesh, defect, (settings.doubted_rim_mm if rim_mm is None else rim_mm) / scan.mm_per_unit
+    )
     bed = joined(scan.defect, scan.mesh.submesh(defect)[0]) if gone else scan.defect
     parted = scan_of(
         kept if gone else scan.mesh,

@@ -76,7 +76,8 @@ def find_defects(state: CompletionState) -> CompletionState:
     if found is None:
         return state
     nothing = np.zeros(len(found.triangles), bool)
-    healthy = split_scan(scan, defect=found.triangles, doubted=nothing, settings=state.settings)
+    rim = state.settings.found_rim_mm
+    healthy = split_scan(scan, defect=found.triangles, doubted=nothing, settings=state.settings, rim_mm=rim)
     start = replace(known(state.hypothesis, "align"), pose=found.pose)
     warning = (
         f"{found.area_mm2:.0f} mm2 of the scan show no face where one must be, such as a wound, a membrane or a "

@@ -96,8 +96,10 @@ class CompletionSettings:
     """How far they are turned about each axis (standard deviation)."""
     near_shift_mm: float = 2.0
     """How far they are moved along each axis (standard deviation)."""
-    doubted_rim_mm: float = 3.0
-    """Width of the strip about a defect, marked or found, that is kept and not believed."""
+    doubted_rim_mm: float = 1.0
+    """Width of the strip about a marked defect that is kept and not believed."""
+    found_rim_mm: float = 3.0
+    """The same about a defect that was found: swelling fades, and the search sees no more than a millimetre of it."""
     outer_trust: float = 0.05
     """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
     head_radius_mm: float = 150.0
