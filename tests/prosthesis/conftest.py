@@ -182,11 +182,19 @@ def completion_of(template: Template) -> Callable[..., Completion]:
         provenance[lost] = Provenance.MODEL
         scan = scanned or Mesh(points[kept], new[scan_faces])
         scan = scan.with_vertices(pose.inverse().apply(scan.vertices))
+        nothing = Mesh(np.zeros((0, 3)), np.zeros((0, 3), int))
         state = SimpleNamespace(
             detail=None,
             template=template,
             stitched=SimpleNamespace(merged=merged, weights=weights),
-            scan=SimpleNamespace(mesh=scan, mm=SimpleNamespace(mesh=scan), mm_per_unit=1.0, mm_per_unit_sigma=None),
+            scan=SimpleNamespace(
+                mesh=scan,
+                mm=SimpleNamespace(mesh=scan),
+                mm_per_unit=1.0,
+                mm_per_unit_sigma=None,
+                defect=nothing,
+                defect_mm=nothing,
+            ),
             projection=SimpleNamespace(vertices=points, observed=provenance == 0),
             model=SimpleNamespace(template=template),
             fit=SimpleNamespace(pose=pose),

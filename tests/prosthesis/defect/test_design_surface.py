@@ -86,3 +86,16 @@ def test_a_part_keeps_off_the_whole_scan_but_for_an_ear_that_it_replaces(templat
     assert 0 < len(source.obstacle.faces) < len(source.tissue.faces)
     lacking = DesignSurface.from_completion(completion_of(left_ear))
     assert lacking.obstacle is lacking.tissue
+
+
+def test_a_marked_defect_is_the_bed_and_counts_as_tissue(template, completion_of):
+    """What a completion left out of the scan lies under the part, in the face frame, with the rest of the scan."""
+    plain = completion_of(region_mask(template, "nose"))
+    bed = Mesh([[0, 0, -30], [9, 0, -30], [0, 9, -30]], [[0, 1, 2]])
+    pose = plain.context.fit.pose
+    there = bed.with_vertices(pose.inverse().apply(bed.vertices))
+    plain.context.scan.defect = plain.context.scan.defect_mm = there
+    made = DesignSurface.from_completion(plain)
+    assert np.allclose(made.bed.vertices, bed.vertices)
+    assert len(made.tissue.faces) == len(plain.context.scan.mm.mesh.faces) + 1
+    assert np.allclose(made.tissue.vertices[-3:], bed.vertices)
