@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facecom.commands.help import DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES
+from facecom.commands.help import DEFECT_FILES, DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES
 from facecom.io.regular_files import regular_bytes
 
 DESIGN_FORMAT = "facecom-prosthesis"
@@ -40,7 +40,7 @@ def earlier_results(out: Path) -> set[str]:
         names = [name for name in report["scans"] if isinstance(name, str) and name == Path(name).name]
         found |= {name + ending for name in names for ending in REGISTERED_ENDINGS} | {REPORT, MEAN, MODEL}
     elif "scan_to_face_mm" in report and "versions" in report:
-        found |= {*RESULT_FILES, *DETAIL_FILES, *EXPLAIN_FILES}
+        found |= {*RESULT_FILES, *DEFECT_FILES, *DETAIL_FILES, *EXPLAIN_FILES}
     if _is_design(out):
         found |= {name for name in PROSTHESIS_FILES if not name.endswith("/")}
     for path in out.iterdir():

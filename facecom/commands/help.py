@@ -10,12 +10,14 @@ RESULT_FILES: Mapping[str, str] = {
     "face.ply": "the completed face, with provenance and sigma_mm of each vertex",
     "merged.ply": "the scan's own triangles and the patch, with the same",
     "patch.ply": "the patch alone",
-    "defect.ply": "where the scan shows a defect: that surface, which is left out of merged.ply",
     "report.json": "pose, measurements, warnings, seconds and versions",
     "report.html": "the same with pictures and a 3D view, for a browser",
     "preview.png": "scan and result from four directions",
 }
 """What every completion writes."""
+DEFECT_FILES: Mapping[str, str] = {
+    "defect.ply": "where the scan shows a defect: that surface, which is left out of merged.ply",
+}
 DETAIL_FILES: Mapping[str, str] = {
     "detail.ply": "with --detail: the fine mesh",
     "displacement.exr": "with --detail: the relief in the template's uv, mm",

@@ -9,7 +9,7 @@ from typing import Any
 from facecom import __version__
 from facecom.commands import training
 from facecom.commands import verbs as run
-from facecom.commands.help import DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES, add_verb
+from facecom.commands.help import DEFECT_FILES, DETAIL_FILES, EXPLAIN_FILES, PROSTHESIS_FILES, RESULT_FILES, add_verb
 from facecom.commands.serving import add_serve
 
 UNITS = ("mm", "cm", "m", "inch", "free", "auto")
@@ -48,7 +48,7 @@ def _add_complete(verbs: Any) -> None:
         run=run.complete,
         about="Complete a partial scan of a face.",
         example="facecom complete data/demo/nose.ply --out out/nose",
-        files={**RESULT_FILES, **DETAIL_FILES},
+        files={**RESULT_FILES, **DEFECT_FILES, **DETAIL_FILES},
     )
     verb.add_argument(
         "scan",
@@ -67,7 +67,7 @@ def _add_explain(verbs: Any) -> None:
         run=run.explain,
         about="Complete a scan, then repeat the fit with each stage left out in turn, and say what each is worth.",
         example="facecom explain data/demo/nose.ply --out out/nose",
-        files={**EXPLAIN_FILES, **RESULT_FILES, **DETAIL_FILES},
+        files={**EXPLAIN_FILES, **RESULT_FILES, **DEFECT_FILES, **DETAIL_FILES},
     )
     verb.add_argument("scan", type=Path, help="the scan; any pose")
     verb.add_argument("--out", type=Path, required=True, help=OUT_HELP)

@@ -150,7 +150,9 @@ def read_at(scan: Scan, factor: float, settings: CompletionSettings) -> Scan:
     """The scan as it was prepared, so many times as large, and coarse."""
     larger = scan.mm.mesh.with_vertices(scan.mm.mesh.vertices * factor)
     coarse = cluster_vertices(replace(larger, colors=None), cell_mm=ROUGH_CELL_MM)[0]
-    return scan_of(coarse, "mm", 1.0, removed=scan.removed, settings=settings)
+    # of a strip narrower than a cell no triangle is left
+    rough = coarse if len(coarse.faces) else larger
+    return scan_of(rough, "mm", 1.0, removed=scan.removed, settings=settings)
 
 
 def rough_fits(

@@ -107,7 +107,7 @@ def test_a_face_of_unusual_size_is_remarked(cut, model, size):
     factor = size / face_size(model.sample(5, level=0).vertices, model.template)
     state = CompletionState(raw=times(cut.scan, factor), model=model, unit="mm")
     try:
-        said = " ".join(COMPLETION.without("read", "load model").up_to("fit").run(state).warnings)
+        said = " ".join(COMPLETION.without("read", "load model").up_to("check shape").run(state).warnings)
     except (AlignmentError, FitError) as error:
         said = str(error)
     assert "% of an adult's size; if the unit is wrong give --unit" in said

@@ -213,7 +213,6 @@ def test_a_file_that_is_dropped_before_the_page_is_ready_is_not_lost(served, sca
     page = served[0].new_page(viewport={"width": 500, "height": 400}, reduced_motion="reduce")
     page.goto(served[1], wait_until="commit")
     page.wait_for_function("document.body && window.facecomSettings")
-    assert page.locator("input[type=file]").count() == 0
     drop(page, "early.ply", ply_bytes(scan), ready=False)
     expect(page.get_by_text("early.ply: done")).to_be_visible()
     page.close()
