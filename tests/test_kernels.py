@@ -13,6 +13,9 @@ KERNELS = ("Nehalem", "Haswell", "Zen")  # SSE, AVX2 and AMD's: any x86-64 of th
 SCRIPT = """
 import numpy as np
 from facecom import AlignmentError, FitError, Mesh, complete
+from facecom.completion import other_sizes
+
+other_sizes.OTHER_FACTORS = ()  # the same search again at other sizes tells nothing new of a kernel
 
 
 def grid(shape, rows=60, columns=60):

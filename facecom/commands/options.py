@@ -131,7 +131,7 @@ def _add_register(verbs: Any) -> None:
 
 def _add_demo(verbs: Any) -> None:
     detail = {name: content.replace("with --detail", "for a fine scan") for name, content in DETAIL_FILES.items()}
-    files = {**RESULT_FILES, **detail}
+    files = {**RESULT_FILES, **DEFECT_FILES, **detail}
     verb = add_verb(
         verbs,
         "demo",

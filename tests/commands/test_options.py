@@ -8,7 +8,7 @@ import pytest
 
 import facecom
 from facecom.__main__ import main
-from facecom.commands.help import DETAIL_FILES, RESULT_FILES
+from facecom.commands.help import DEFECT_FILES, DETAIL_FILES, RESULT_FILES
 from facecom.commands.options import parser
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import read_scan, write_mesh
@@ -16,13 +16,13 @@ from facecom.registration.export import MEAN, MODEL, REPORT
 
 VERBS = ("complete", "explain", "prosthesis", "register", "serve", "demo", "sample", "train")
 FILES = {
-    "complete": {*RESULT_FILES, *DETAIL_FILES},
-    "explain": {"explain.json", "explain.html", *RESULT_FILES, *DETAIL_FILES},
+    "complete": {*RESULT_FILES, *DEFECT_FILES, *DETAIL_FILES},
+    "explain": {"explain.json", "explain.html", *RESULT_FILES, *DEFECT_FILES, *DETAIL_FILES},
     "prosthesis": {"shell.stl", "shell.3mf", "shell.ply", "mould_a.stl", "mould_b.stl", "inspection.json"}
     | {"inspection.png", "prosthesis.json", "samples.png", "sample_1/", "part_1/"},
     "register": {"NAME.ply", "NAME.csv", "NAME.json", "NAME.mrk.json", MEAN, REPORT, f"{MODEL}/"},
     "serve": set(),
-    "demo": {f"SCAN/{name}" for name in (*RESULT_FILES, *DETAIL_FILES)},
+    "demo": {f"SCAN/{name}" for name in (*RESULT_FILES, *DEFECT_FILES, *DETAIL_FILES)},
     "sample": {"face_0000.ply"},
     "train": {"model.json", "weights.safetensors", "state_00000/", "log/"},
 }

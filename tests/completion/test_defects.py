@@ -8,6 +8,8 @@ import pytest
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
+from facecom.commands.options import parser
+from facecom.commands.running import mark_options
 from facecom.completion import COMPLETION, Completion, CompletionState, complete
 from facecom.completion.defect_stages import apply_marks, apply_outlines
 from facecom.completion.marking import region_names
@@ -17,7 +19,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import uniform_laplacian
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
-from facecom.io.files import read_scan, write_mesh
+from facecom.io.files import read_scan
 from facecom.model.linear.generator import LinearGenerator
 from facecom.provenance import Provenance
 
@@ -175,17 +177,14 @@ def test_marks_that_leave_nothing_or_lie_elsewhere_are_refused(scan, model):
         complete(scan, model=model, missing="snout")
 
 
-@pytest.mark.slow
-def test_the_command_line_takes_marks(scan, wound, tmp_path):
-    from facecom.__main__ import main
-
-    write_mesh(tmp_path / "scan.ply", scan)
-    write_mesh(tmp_path / "mark.ply", Mesh(scan.vertices[wound], np.zeros((0, 3), int)))
-    out = tmp_path / "out"
-    given = ["complete", str(tmp_path / "scan.ply"), "--missing", str(tmp_path / "mark.ply"), "--out", str(out)]
-    assert main([*given, "--quiet"]) == 0
-    assert (out / "defect.ply").is_file()
-    assert json.loads((out / "report.json").read_text())["defect_mm2"]["marked"] > 1000
+def test_the_command_line_hands_marks_on():
+    given = ["complete", "scan.ply", "--out", "out"]
+    plain = mark_options(parser().parse_args(given))
+    assert plain == {"missing": "auto", "doubted": None, "snap_marks": True}
+    marks = ["--missing", "a.ply", "--missing", "nose", "--doubted", "b.json", "--no-snap"]
+    told = mark_options(parser().parse_args([*given, *marks]))
+    assert told == {"missing": ["a.ply", "nose"], "doubted": ["b.json"], "snap_marks": False}
+    assert mark_options(parser().parse_args([*given, "--missing", "none"]))["missing"] == "none"
 
 
 @pytest.mark.slow
