@@ -24,7 +24,7 @@ from facecom.fitting.terms import geman_mcclure
 from facecom.fitting.types import FIT_LEVEL, ShapeModel
 from facecom.geometry.correspondence import OrientedSurface
 from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges, vertex_normals
-from facecom.geometry.minimum_cut import source_side
+from facecom.geometry.minimum_cut import cheapest_labels
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
 FLOW_UNITS = 1000.0
@@ -208,12 +208,11 @@ class _Search:
 
     def labelling(self, code: Floats, pose: Similarity, defect: Bools) -> _Labelling:
         """Labels and face, found in turns from labels to begin with."""
-        settings = self.settings
+        settings, seen = self.settings, self.observe(code, pose)
         for turn in range(settings.iterations):
             for _ in range(2 if turn < 2 else 1):
-                seen = self.observe(code, pose)
                 code, pose, root = self._moved(seen, code, pose, ~defect)
-            seen = self.observe(code, pose)
+                seen = self.observe(code, pose)
             half = linalg.solve_triangular(root, seen.along.T, lower=True)
             sigma = np.sqrt(np.sum(half**2, axis=0) + settings.noise_mm**2)
             open_to = self.scope & seen.shown
@@ -250,17 +249,15 @@ class _Search:
         settings, here = self.settings, np.flatnonzero(open_to)
         number = np.full(len(gain), -1)
         number[here] = np.arange(len(here))
-        pairs, count = number[self.edges[open_to[self.edges].all(axis=1)]], len(here)
-        rows = np.concatenate([pairs[:, 0], pairs[:, 1], np.full(count, count), np.arange(count)])
-        columns = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(count), np.full(count, count + 1)])
-        chosen = gain[here]
-        capacity = np.concatenate(
-            [np.full(2 * len(pairs), settings.cut_cost), np.maximum(chosen, 0.0), np.maximum(-chosen, 0.0)]
-        )
-        integer = np.round(FLOW_UNITS * capacity).astype(np.int32)
-        graph = sp.coo_matrix((integer, (rows, columns)), shape=(count + 2, count + 2)).tocsr()
+        pairs = number[self.edges[open_to[self.edges].all(axis=1)]]
+        chosen = FLOW_UNITS * gain[here]
         out = np.zeros(len(gain), bool)
-        out[here] = source_side(graph, count, count + 1)[:count]
+        out[here] = cheapest_labels(
+            pairs,
+            np.full(len(pairs), FLOW_UNITS * settings.cut_cost),
+            if_false=np.maximum(chosen, 0.0),
+            if_true=np.maximum(-chosen, 0.0),
+        )
         return out
 
     def _energy(self, code: Floats, seen: _Observation, defect: Bools, open_to: Bools) -> float:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas, face_normals, unique_edges
-from facecom.geometry.minimum_cut import source_side
+from facecom.geometry.minimum_cut import MAX_CAPACITY, cheapest_labels
 
 GROWTH_MM = 3.0
 """How far beyond the paint its border is looked for: people paint up to 2 mm within what they mean."""
@@ -20,8 +19,6 @@ FARTHER_COST_PER_MM = 0.02
 """What a mm2 of healthy skin costs for each mm that it lies from the paint, in mm of border."""
 UNITS_PER_MM = 200.0
 """Integer units of flow for each mm of cut: the solver counts in integers."""
-MAX_CAPACITY = 1e8
-"""Largest capacity in those units, so that sums stay within 32 bits."""
 
 
 def snapped_border(scan: Mesh, marked: Bools, *, mm_per_unit: float, growth_mm: float = GROWTH_MM) -> Bools:
@@ -55,18 +52,15 @@ def snapped_border(scan: Mesh, marked: Bools, *, mm_per_unit: float, growth_mm: 
 
 def _minimum_cut(scan: Mesh, marked: Bools, distance: Floats, growth_mm: float) -> Bools:
     pairs, cost = _cut_costs(scan)
-    count = len(marked)
     to_sink = np.where(
         distance > growth_mm, MAX_CAPACITY, UNITS_PER_MM * FARTHER_COST_PER_MM * face_areas(scan) * distance
     )
-    from_source = np.where(marked, MAX_CAPACITY, 0.0)
-    number = np.arange(count)
-    rows = np.concatenate([pairs[:, 0], pairs[:, 1], np.full(count, count), number])
-    columns = np.concatenate([pairs[:, 1], pairs[:, 0], number, np.full(count, count + 1)])
-    capacity = np.concatenate([np.tile(UNITS_PER_MM * cost, 2), from_source, np.where(marked, 0.0, to_sink)])
-    integer = np.minimum(np.round(capacity), MAX_CAPACITY).astype(np.int32)
-    graph = sp.coo_matrix((integer, (rows, columns)), shape=(count + 2, count + 2)).tocsr()
-    return source_side(graph, count, count + 1)[:count]
+    return cheapest_labels(
+        pairs,
+        UNITS_PER_MM * cost,
+        if_false=np.where(marked, MAX_CAPACITY, 0.0),
+        if_true=np.where(marked, 0.0, to_sink),
+    )
 
 
 def _cut_costs(scan: Mesh) -> tuple[Ints, Floats]:

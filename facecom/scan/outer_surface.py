@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.face_adjacency import faces_at_edges
@@ -19,7 +18,7 @@ from facecom.geometry.mesh import (
     face_normals,
     unique_edges,
 )
-from facecom.geometry.minimum_cut import source_side
+from facecom.geometry.minimum_cut import cheapest_labels
 from facecom.geometry.sampling import sample_surface
 from facecom.scan.cleaning import CleanReport
 
@@ -217,14 +216,14 @@ def _smooth_labels(mesh: Mesh, gain: Floats, normals: Floats, settings: OuterSur
     length = np.linalg.norm(mesh.vertices[edges[inner, 0]] - mesh.vertices[edges[inner, 1]], axis=1)
     flat = np.clip(np.einsum("nd,nd->n", normals[first], normals[second]), settings.crease_cost, 1.0)
     cost = settings.cut_mm * length * flat
-    count = len(mesh.faces)
-    source, sink, rows = np.full(count, count), np.full(count, count + 1), np.arange(count)
-    start = np.concatenate([first, second, source, rows])
-    end = np.concatenate([second, first, rows, sink])
-    capacity = np.concatenate([cost, cost, np.maximum(gain, 0.0), np.maximum(-gain, 0.0)])
     units = min(CAPACITY_PER_MM2, MOST_FLOW / max(np.abs(gain).sum(), cost.sum(), 1e-9))
-    graph = sp.csr_matrix((np.rint(units * capacity).astype(np.int32), (start, end)), shape=(count + 2, count + 2))
-    return source_side(graph, count, count + 1)[:count]
+    return cheapest_labels(
+        np.stack([first, second], axis=1),
+        units * cost,
+        if_false=units * np.maximum(gain, 0.0),
+        if_true=units * np.maximum(-gain, 0.0),
+        most=MOST_FLOW,
+    )
 
 
 def _rims(mesh: Mesh, outer: Bools, opposite: Opposite, settings: OuterSurfaceSettings) -> Bools:

@@ -8,15 +8,13 @@ from scipy.sparse import csgraph
 
 from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges
-from facecom.geometry.minimum_cut import source_side
+from facecom.geometry.minimum_cut import cheapest_labels
 from facecom.stitching.planar_triangulation import pair_keys
 
 CUT_COST_MM2_PER_MM = 1.0
 """Area that a mm of cut through an open surface must save."""
 CAPACITY_PER_MM2 = 500.0
 """Integer units of flow for each mm²: the solver counts in integers."""
-MAX_CAPACITY = 1e8
-"""Largest capacity of an edge in those units, so that sums stay within 32 bits."""
 
 
 def label_missing(triangles: Ints, side: Ints, barriers: Ints, *, missing_score: Floats, positions: Floats) -> Bools:
@@ -76,12 +74,10 @@ def _triangle_scores(triangles: Ints, missing_score: Floats, positions: Floats) 
 
 def _minimum_cut(links: sp.csr_matrix, gain: Floats) -> Bools:
     """Labels (T,) that maximise the gain of what is labelled True less the cost of the cut (graph cut)."""
-    count = len(gain)
-    links = links.tocoo()
-    rows = np.concatenate([links.row, links.col, np.full(count, count), np.arange(count)])
-    columns = np.concatenate([links.col, links.row, np.arange(count), np.full(count, count + 1)])
-    both = np.tile(links.data * CUT_COST_MM2_PER_MM, 2)
-    capacity = np.concatenate([both, np.maximum(gain, 0), np.maximum(-gain, 0)])
-    integer = np.minimum(np.round(capacity * CAPACITY_PER_MM2), MAX_CAPACITY).astype(np.int32)
-    graph = sp.coo_matrix((integer, (rows, columns)), shape=(count + 2, count + 2)).tocsr()
-    return source_side(graph, count, count + 1)[:count]
+    links, scaled = links.tocoo(), CAPACITY_PER_MM2 * gain
+    return cheapest_labels(
+        np.stack([links.row, links.col], axis=1),
+        CAPACITY_PER_MM2 * CUT_COST_MM2_PER_MM * links.data,
+        if_false=np.maximum(scaled, 0.0),
+        if_true=np.maximum(-scaled, 0.0),
+    )
