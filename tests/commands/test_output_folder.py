@@ -1,5 +1,6 @@
 """Folders of results are whole or not there, of one run alone, and written by one run at a time."""
 
+import functools
 import json
 import os
 import resource
@@ -263,18 +264,35 @@ class Options:
     def run(self, _):
         with output_folder(Path(sys.argv[1])) as partial:
             (partial / "face.ply").touch()
-            print("ready", flush=True)
-            time.sleep(60)
+            sys.stdout.write("ready\\n")
+            sys.stdout.flush()
+            WAIT
 __main__.parser = lambda: type("P", (), {"parse_args": lambda self, _: Options()})()
-sys.exit(__main__.main([]))
+__main__.run()
 """
 
 
-def test_sigterm_leaves_nothing(tmp_path):
-    command = [sys.executable, "-c", WAITING, str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+IN_TEXT = 'exec("time.sleep(60)")'  # where the interpreter marks itself as ended by a plain KeyboardInterrupt
+IN_AN_IMPORT = """
+            try:
+                time.sleep(60)
+            except BaseException:
+                raise ImportError("initialization failed") from None
+"""
+
+
+@pytest.mark.parametrize("wait", ["time.sleep(60)", IN_TEXT, IN_AN_IMPORT.strip()])
+@pytest.mark.parametrize(
+    ("number", "status", "sentence"), [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "ended")]
+)
+def test_signals_leave_nothing(tmp_path, wait, number, status, sentence):
+    command = [sys.executable, "-c", WAITING.replace("WAIT", wait), str(tmp_path / "out")]
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear
+    ) as process:
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         said = process.communicate(timeout=30)[1]
-    assert process.returncode == 143 and said.startswith("facecom: ended") and said.count("\n") == 1
+    assert process.returncode == status and said.startswith(f"facecom: {sentence}") and said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
