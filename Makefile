@@ -10,6 +10,8 @@ EXTRAS := dev,guidance,notebook,prosthesis,report,train,viewer
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Where torch's CPU build is published; set it empty to use pip's own index alone.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# Modules are compiled when they are first imported: most never are, and compiling all takes a minute.
+INSTALL := install -q --no-compile --disable-pip-version-check
 # pytest's worker processes; two is what CI has.
 WORKERS ?= 2
 # Further options of pytest, such as COVERAGE below or a path.
@@ -55,9 +57,10 @@ $(VENV)/.system: | $(BIN)/python
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	# torch alone comes first, without dependencies, so that its extra index serves nothing else.
-	$(BIN)/python -m pip install -q --disable-pip-version-check --retries 1 --no-deps -c constraints.txt \
+	$(BIN)/python -m pip $(INSTALL) --retries 1 --no-deps -c constraints.txt \
 	  $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch setuptools
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip $(INSTALL) --no-build-isolation -c constraints.txt \
+	  -e '.[$(EXTRAS)]'
 	@touch $@
 
 # Pages are tested in a real browser. Where there is none and none can be fetched, those tests are skipped and say so.
@@ -95,7 +98,7 @@ format: setup
 
 # What builds the site is needed for nothing else, so it has a stamp of its own.
 $(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m pip $(INSTALL) --no-build-isolation -c constraints.txt -e '.[docs]'
 	@touch $@
 
 docs: setup $(VENV)/.docs
@@ -107,12 +110,12 @@ dist: setup
 	rm -rf build/lib dist
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	$(BIN)/python -m venv --without-pip build/clean
-	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check --no-deps -c constraints.txt \
+	$(BIN)/python -m pip --python build/clean/bin/python $(INSTALL) --no-deps -c constraints.txt \
 	  $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
-	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	$(BIN)/python -m pip --python build/clean/bin/python $(INSTALL) -c constraints.txt dist/*.whl
 	cd build && clean/bin/facecom --version && clean/bin/facecom demo --scans ../data/demo --out demo --quiet
 	# The sdist holds all that a build needs: it is built and installed there in the wheel's place.
-	$(BIN)/python -m pip --python build/clean/bin/python install -q --disable-pip-version-check --no-deps --force-reinstall \
+	$(BIN)/python -m pip --python build/clean/bin/python $(INSTALL) --no-deps --force-reinstall \
 	  --no-build-isolation dist/*.tar.gz
 	cd build && clean/bin/facecom sample --number 1 --level 0 --out sample
 

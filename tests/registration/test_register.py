@@ -235,7 +235,7 @@ def test_a_registered_set_trains_a_network_that_knows_how_few_its_faces_were(
     count = trained.template.counts[2]
     assert np.abs(trained.template.vertices[:count] - mean[:count]).mean() < 3.0
     write_mesh(tmp_path / "scan.ply", scans[1].scan)
-    options = ["--model", str(tmp_path / "net"), "--out", str(tmp_path / "done"), "--quiet"]
+    options = ["--model", str(tmp_path / "net"), "--unit", "mm", "--out", str(tmp_path / "done"), "--quiet"]
     status, said = main(["complete", str(tmp_path / "scan.ply"), *options]), capsys.readouterr().err
     assert status == 0 or (status == 3 and "made of 3 faces" in said and "look like a face" not in said)
 
