@@ -1,6 +1,6 @@
 """How often a thing that is no face passes for one, and how often a face is refused: prints two tables.
 
-    python benchmarks/refusal.py [--number 200] [--seed 0] [--large 40] [--faces PATH ...] [--log FILE]
+    python benchmarks/refusal.py [--number 200] [--seed 0] [--large 40] [--faces PATH ...] [--told-nothing] [--log FILE]
 
 The things come from things.py. The faces are drawn from the model and cut by every defect of
 `facecom.evaluation.defects`, --large more by those that leave the least, and, with --faces, are the scans named: files,
@@ -23,7 +23,15 @@ from typing import Any
 import numpy as np
 from non_faces import thing
 
-from facecom.completion import COMPLETION, AcceptanceThresholds, CompletionSettings, CompletionState, Coverage, known
+from facecom.completion import (
+    COMPLETION,
+    AcceptanceThresholds,
+    CompletionSettings,
+    CompletionState,
+    Coverage,
+    complete,
+    known,
+)
 from facecom.completion.coverage import check_acceptance
 from facecom.completion.stages import mean_squared_code
 from facecom.errors import FacecomError
@@ -110,8 +118,21 @@ def figures(mesh: Mesh, model: LinearGenerator, *, unit: Any) -> Row:
     return found
 
 
+def outcome(mesh: Mesh, model: LinearGenerator) -> Row:
+    """Whether `complete` completes a scan of which nothing is told, and else what it says."""
+    began = time.perf_counter()
+    try:
+        done = complete(mesh, model=model)
+        found: Row = {"taken": True, "mm_per_unit": done.report.mm_per_unit}
+    except FacecomError as error:
+        found = {"taken": False, "refused": str(error)}
+    return found | {"seconds": round(time.perf_counter() - began, 2)}
+
+
 def judged(row: Row) -> Row:
     """The same with whether the shipped verdict lets it pass the search, and whether it is completed in the end."""
+    if "taken" in row:
+        return row | {"passed": row["taken"], "completed": row["taken"]}
     bounds = bounds_of(CompletionSettings().acceptance)
     passed = "score" in row and not any(_beyond(row, key, bounds) for key in OF_THE_SEARCH)
     completed = passed and "coverage" in row and not _beyond(row, "fit_prior", bounds) and enough_seen(row)
@@ -131,7 +152,9 @@ def enough_seen(row: Row) -> bool:
 
 def is_whole(row: Row) -> bool:
     """Whether a logged row has all that the verdict asks for; an older one may lack what was not asked for then."""
-    if "coverage" not in row or "shrinkage" in row or row["coverage"] >= AcceptanceThresholds().plainly_observed:
+    if "coverage" not in row or "shrinkage" in row:
+        return True
+    if row["coverage"] >= AcceptanceThresholds().plainly_observed:
         return True
     bounds = bounds_of(AcceptanceThresholds())
     return any(_beyond(row, key, bounds) for key in FIGURES)
@@ -174,7 +197,8 @@ def run(model: LinearGenerator, options: argparse.Namespace) -> list[Row]:
     for name, face, unit, make in cases(model, options):
         if name not in known:
             kind, mesh = make()
-            known[name] = {"name": name, "kind": kind, "face": face} | figures(mesh, model, unit=unit)
+            found = outcome(mesh, model) if options.told_nothing else figures(mesh, model, unit=unit)
+            known[name] = {"name": name, "kind": kind, "face": face} | found
             if options.log:
                 with options.log.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(known[name]) + "\n")
@@ -236,6 +260,7 @@ def main() -> None:
     parser.add_argument(
         "--faces", type=Path, nargs="*", default=[], help="scans, or folders of folders with a scan.ply"
     )
+    parser.add_argument("--told-nothing", action="store_true", help="by `complete` itself, the unit not told")
     parser.add_argument("--log", type=Path, help="file for one line of JSON for each mesh")
     rows = run(LinearGenerator.load(), parser.parse_args())
     print("\n".join(table(rows)), *margins(rows), sep="\n")

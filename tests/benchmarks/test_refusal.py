@@ -2,10 +2,12 @@
 
 import argparse
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from facecom.errors import FitError
 from facecom.geometry.mesh import boundary_edges, face_areas
 
 
@@ -110,9 +112,26 @@ def test_a_log_is_not_run_again(refusal, tmp_path, monkeypatch, icosphere):
     ran = []
     monkeypatch.setattr(refusal, "cases", lambda *_: [(n, "no", "mm", lambda: ("ball", icosphere(1))) for n in "ab"])
     monkeypatch.setattr(refusal, "figures", lambda *_, **__: ran.append(1) or {"passed": False, "completed": False})
-    options = argparse.Namespace(log=tmp_path / "log.jsonl")
+    options = argparse.Namespace(log=tmp_path / "log.jsonl", told_nothing=False)
     options.log.write_text(json.dumps(row("a", "no")) + "\n")
     first, second = refusal.run(None, options), refusal.run(None, options)
     assert len(ran) == 1
     assert [r["name"] for r in first] == [r["name"] for r in second] == ["a", "b"]
     assert first[0]["passed"] and not first[1]["passed"]
+
+
+def test_told_nothing_each_mesh_goes_through_completion_with_no_unit(refusal, monkeypatch, icosphere):
+    def completed(mesh, **told):
+        assert set(told) == {"model"}
+        if len(mesh.vertices) < 100:
+            raise FitError("no face")
+        return SimpleNamespace(report=SimpleNamespace(mm_per_unit=10.0))
+
+    monkeypatch.setattr(
+        refusal, "cases", lambda *_: [(f"{k}", "no", "mm", lambda k=k: ("ball", icosphere(k))) for k in (1, 3)]
+    )
+    monkeypatch.setattr(refusal, "complete", completed)
+    refused, taken = refusal.run(None, argparse.Namespace(log=None, told_nothing=True))
+    assert not refused["completed"] and refused["refused"] == "no face"
+    assert taken["completed"] and taken["mm_per_unit"] == 10.0
+    assert "| ball | no | 2 | 1 | 1 |" in "\n".join(refusal.table([refused, taken]))
