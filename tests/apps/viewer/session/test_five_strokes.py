@@ -133,7 +133,7 @@ def test_five_strokes_leave_out_what_the_command_line_does(
         assert np.array_equal(shown.vertices, told.vertices) and np.array_equal(shown.faces, told.faces)
         shares[snap] = overlap(shown, wounded, wound, face)
 
-    # the same wound painted elsewhere, up to 2 mm within or beyond its border
+    # the same wound painted elsewhere, in points that end up to 3 mm within its border
     shaken = np.random.default_rng(2).uniform(-2.0, 2.0, len(wound))
     to_border = cKDTree(wounded.vertices[~wound]).query(wounded.vertices)[0]
     ragged = wound & (to_border > 1.0 + shaken)
