@@ -18,6 +18,8 @@ from facecom.model.template import SHAPE_LEVEL
 
 MISSING_DISTANCE_MM, MAX_NORMAL_ANGLE_RAD = 6.0, 1.1
 """A vertex of the fit without a scan this near and with such a normal is missing: twice the error of the rough fit."""
+BACKWARDS = (0.0, 0.0, -1.0)
+"""Into the head, in the face frame."""
 
 
 def find_face(state: CompletionState, *, progress: Progress, reach_mm: float = MISSING_DISTANCE_MM) -> FaceDetection:
@@ -76,25 +78,35 @@ def _missing(state: CompletionState, vertices: Floats, pose: Similarity, reach_m
     """The part of a fitted face without a scan within reach; over a defect that the scan shows there is none."""
     scan, template = known(state.scan, "clean"), state.template
     faces = template.faces[SHAPE_LEVEL]
+    normals = vertex_normals(vertices, faces)
     matches = scan.for_fit.match(
         vertices,
-        vertex_normals(vertices, faces),
+        normals,
         pose=pose,
         reach_mm=reach_mm,
         normal_limit_rad=MAX_NORMAL_ANGLE_RAD,
     )
     mask = face_mask(template, level=SHAPE_LEVEL, radius_mm=state.settings.inner_radius_mm)
     is_missing = ~matches.valid & mask & ~template.region_mask("nostrils", SHAPE_LEVEL)
-    is_missing &= ~_over_defect(scan, pose.inverse().apply(vertices))
+    is_missing &= ~_over_defect(scan, vertices, normals, pose)
     return Mesh(vertices, faces).submesh(np.asarray(is_missing[faces].all(axis=1)))[0]
 
 
-def _over_defect(scan: Scan, points: Floats) -> Bools:
-    """Which points (N, 3), mm, are nearer to the defect than to the rest of the scan: it is shown and painted on."""
+def _over_defect(scan: Scan, vertices: Floats, normals: Floats, pose: Similarity) -> Bools:
+    """Which vertices (N, 3) of a face, face frame, would hide the defect: it is painted on, and must be seen.
+
+    Those to which the defect is the nearest part of the scan, and those behind which it lies, straight back or along
+    the normal.
+    """
     if not len(scan.defect.faces):
-        return np.zeros(len(points), bool)
-    both = joined(Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces), Mesh(scan.defect_mm.vertices, scan.defect.faces))
-    return np.asarray(Surface(both).closest(points).faces >= len(scan.mm.mesh.faces))
+        return np.zeros(len(vertices), bool)
+    healthy, to_scan = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces), pose.inverse()
+    surface, count = Surface(joined(healthy, Mesh(scan.defect_mm.vertices, scan.defect.faces))), len(healthy.faces)
+    points = to_scan.apply(vertices)
+    over = surface.closest(points).faces >= count
+    for inwards in (-normals, np.broadcast_to(BACKWARDS, normals.shape)):
+        over |= surface.cast(points, to_scan.rotate(inwards)).faces >= count
+    return np.asarray(over)
 
 
 def vertices_within(raw: Mesh, part: Mesh, *, healthy: Mesh) -> Bools:
