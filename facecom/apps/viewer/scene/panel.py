@@ -137,8 +137,10 @@ class Panel:
         self.snap.value = session.snap
 
     def show_warnings(self, session: Session) -> None:
-        """Show what a session warns of, a line each."""
-        lines = [f"- {plain_text(text)}" for text in session.warnings]
+        """Show the unit that the scan was read in, and what the session warns of, a line each."""
+        unit = "" if session.detection is None else session.detection.unit
+        told = ((f"the scan was read in {unit}",) if unit else ()) + session.warnings
+        lines = [f"- {plain_text(text)}" for text in told]
         content = "\n".join(["**To know**", "", *lines]) if lines else ""
         if self.warnings.content != content:
             self.warnings.content = content

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from facecom.apps.viewer.scene.painted_mesh import PaintedMesh, PaintedScene, overlay
+from facecom.apps.viewer.scene.painted_mesh import MARK_OFFSET_MM, PaintedMesh, PaintedScene, overlay
 from facecom.apps.viewer.session.session import Session
 from facecom.drawing import colors
-from facecom.geometry.mesh import Mesh
+from facecom.drawing.colors import RGB
+from facecom.geometry.mesh import Bools, Mesh
 
 MISSING_COLOR = colors.MODEL
 FOUND_COLOR = (0.78, 0.16, 0.12)
@@ -17,15 +18,13 @@ DOUBTED_COLOR = (0.05, 0.52, 0.48)
 LEFT_OUT_COLOR, DOUBTED_STRIP_COLOR = (0.84, 0.72, 0.93), (0.62, 0.85, 0.82)
 """Lighter shades of the colours of marks, for what a completion makes of them."""
 KEPT_OPEN_COLOR = (0.45, 0.66, 0.86)
-APPLIED_OFFSET_MM = 0.2
-"""What a completion makes of marks lies above the scan and below the marks."""
 LEGEND = {
     "missing": "**orange** found missing",
     "found": "**red** found to be no face",
     "marked": "**purple** marked as missing",
     "doubted": "**teal** marked as doubted",
-    "left out": "**pale purple** left out, to its border",
-    "doubted strip": "**pale teal** kept and not believed",
+    "left out": "**pale purple** left out besides",
+    "doubted strip": "**pale teal** doubted besides",
 }
 """What each of the meshes is, for those that are shown."""
 KEPT_OPEN_LEGEND = "**blue** to stay open"
@@ -36,43 +35,55 @@ def scan_scene(session: Session) -> PaintedScene:
     if session.scan is None:
         return PaintedScene({}, "")
     whole, marks = paintable_mesh(session), session.marks
-    is_scan = np.arange(len(whole.mesh.vertices)) < len(session.scan.vertices)
+    count = len(session.scan.vertices)
+    is_scan = np.arange(len(whole.mesh.vertices)) < count
     scan_faces = np.asarray(is_scan[whole.mesh.faces].all(axis=1))
-    scan = whole.submesh(scan_faces)
-    meshes = {"scan": scan}
+    scan = PaintedMesh(
+        Mesh(whole.mesh.vertices[:count], whole.mesh.faces[scan_faces]), whole.colors[:count], whole.normals[:count]
+    )
+    meshes = {"scan": scan.submesh(np.ones(len(scan.mesh.faces), bool))}
     if not scan_faces.all():
         meshes["missing"] = whole.submesh(~scan_faces)
-    in_region = np.zeros(np.count_nonzero(~is_scan), bool)
-    for name, marked, color in (
-        ("found", marks.found, FOUND_COLOR),
-        ("marked", marks.missing, MARKED_COLOR),
-        ("doubted", marks.doubted, DOUBTED_COLOR),
-    ):
-        shown = overlay(whole, np.append(marked, in_region), color)
-        if shown is not None:
-            meshes[name] = shown
-    meshes |= _applied_meshes(session, scan)
+    meshes |= _marked_meshes(session, scan)
     words = ["**grey** scan"] if session.scan.colors is None else []
-    words += [text for name, text in LEGEND.items() if name in meshes]
+    words += [text for name, text in LEGEND.items() if _is_shown(name, session, meshes)]
     return PaintedScene(meshes, " · ".join(words + ([KEPT_OPEN_LEGEND] if marks.kept_open.any() else [])))
 
 
-def _applied_meshes(session: Session, scan: PaintedMesh) -> dict[str, PaintedMesh]:
-    """What a completion leaves out and doubts, a little above the scan."""
-    applied = session.applied
-    if applied is None:
-        return {}
-    out, tree = {}, cKDTree(scan.mesh.vertices)
-    for name, part, color in (
-        ("left out", applied.left_out, LEFT_OUT_COLOR),
-        ("doubted strip", applied.doubted, DOUBTED_STRIP_COLOR),
-    ):
-        if len(part.faces):
-            mesh = part.with_vertices(session.to_display.apply(part.vertices))
-            normals = scan.normals[tree.query(mesh.vertices)[1]]
-            colored = PaintedMesh(mesh, np.broadcast_to(color, mesh.vertices.shape), normals)
-            out[name] = colored.offset(APPLIED_OFFSET_MM)
-    return out
+def _is_shown(name: str, session: Session, meshes: dict[str, PaintedMesh]) -> bool:
+    marks = session.marks
+    painted = {"found": marks.found, "marked": marks.missing, "doubted": marks.doubted}
+    return bool(painted[name].any()) if name in painted else name in meshes
+
+
+def _marked_meshes(session: Session, scan: PaintedMesh) -> dict[str, PaintedMesh]:
+    """The marks as they were painted, or in their place what a completion makes of them, once that is known."""
+    marks, applied = session.marks, session.applied
+    kinds = {
+        "left out": ({"found": (marks.found, FOUND_COLOR), "marked": (marks.missing, MARKED_COLOR)}, LEFT_OUT_COLOR),
+        "doubted strip": ({"doubted": (marks.doubted, DOUBTED_COLOR)}, DOUBTED_STRIP_COLOR),
+    }
+    found = {} if applied is None else {"left out": applied.left_out, "doubted strip": applied.doubted}
+    meshes: dict[str, PaintedMesh | None] = {}
+    for name, (painted, pale) in kinds.items():
+        part = found.get(name)
+        if part is not None and len(part.faces):
+            meshes[name] = _applied(session, scan, part, tuple(painted.values()), pale=pale)
+        else:
+            meshes |= {kind: overlay(scan, marked, color) for kind, (marked, color) in painted.items()}
+    return {name: mesh for name, mesh in meshes.items() if mesh is not None}
+
+
+def _applied(
+    session: Session, scan: PaintedMesh, part: Mesh, painted: tuple[tuple[Bools, RGB], ...], *, pale: RGB
+) -> PaintedMesh:
+    """A part of the scan a little above it: pale where it was not painted."""
+    mesh = part.with_vertices(session.to_display.apply(part.vertices))
+    at = cKDTree(scan.mesh.vertices).query(mesh.vertices)[1]
+    vertex_colors = np.broadcast_to(pale, mesh.vertices.shape).copy()
+    for marked, color in painted:
+        vertex_colors[marked[at]] = color
+    return PaintedMesh(mesh, vertex_colors, scan.normals[at]).offset(MARK_OFFSET_MM)
 
 
 def paintable_mesh(session: Session) -> PaintedMesh:

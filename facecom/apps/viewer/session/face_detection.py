@@ -95,15 +95,16 @@ def _missing(state: CompletionState, vertices: Floats, pose: Similarity, reach_m
 def _over_defect(scan: Scan, vertices: Floats, normals: Floats, pose: Similarity) -> Bools:
     """Which vertices (N, 3) of a face, face frame, would hide the defect: it is painted on, and must be seen.
 
-    Those to which the defect is the nearest part of the scan, and those behind which it lies, straight back or along
-    the normal.
+    Those near to it, or to which it is the nearest part of the scan, and those behind which it lies, straight back or
+    along the normal.
     """
     if not len(scan.defect.faces):
         return np.zeros(len(vertices), bool)
     healthy, to_scan = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces), pose.inverse()
-    surface, count = Surface(joined(healthy, Mesh(scan.defect_mm.vertices, scan.defect.faces))), len(healthy.faces)
-    points = to_scan.apply(vertices)
+    bed, count = Mesh(scan.defect_mm.vertices, scan.defect.faces), len(healthy.faces)
+    surface, points = Surface(joined(healthy, bed)), to_scan.apply(vertices)
     over = surface.closest(points).faces >= count
+    over |= Surface(bed).closest(points).distance < MISSING_DISTANCE_MM
     for inwards in (-normals, np.broadcast_to(BACKWARDS, normals.shape)):
         over |= surface.cast(points, to_scan.rotate(inwards)).faces >= count
     return np.asarray(over)

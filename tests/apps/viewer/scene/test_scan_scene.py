@@ -7,6 +7,7 @@ import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.scene import scan_scene
+from facecom.apps.viewer.scene.painted_mesh import MARK_OFFSET_MM
 from facecom.apps.viewer.session.job_results import AppliedMarks, FaceDetection
 from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.session import Session
@@ -57,15 +58,18 @@ def test_each_kind_of_mark_has_its_colour_and_its_word(loaded, completion):
     assert scan_scene.KEPT_OPEN_LEGEND not in view.legend and scan_scene.LEGEND["left out"] not in view.legend
 
 
-def test_what_a_completion_makes_of_marks_lies_between_scan_and_marks(loaded, completion):
+def test_what_a_completion_makes_of_marks_takes_their_place_and_is_pale_where_nobody_painted(loaded, completion):
     session = loaded.set_detection(FaceDetection(completion.pose, completion.template.mesh(1)))
     session = session.paint(np.array([5]), Tool.MARK_MISSING)
     out, nothing = session.scan.submesh(np.isin(session.scan.faces, 5).any(axis=1))[0], Mesh(np.zeros((0, 3)), [])
     view = scan_scene.scan_scene(session.set_applied(AppliedMarks(out, nothing)))
-    assert "left out" in view.meshes and "doubted strip" not in view.meshes
-    shown = view.meshes["left out"].mesh.vertices
-    above = np.linalg.norm(shown - completion.pose.apply(out.vertices), axis=1)
-    assert np.allclose(above, scan_scene.APPLIED_OFFSET_MM)
+    assert set(view.meshes) == {"scan", "missing", "left out"}  # the border is where the job will have it
+    assert scan_scene.LEGEND["marked"] in view.legend and scan_scene.LEGEND["left out"] in view.legend
+    shown, place = view.meshes["left out"], completion.pose.apply(out.vertices)
+    assert np.allclose(np.linalg.norm(shown.mesh.vertices - place, axis=1), MARK_OFFSET_MM)
+    painted = (out.vertices == session.scan.vertices[5]).all(axis=1)
+    assert painted.sum() == 1 and np.allclose(shown.colors[painted], scan_scene.MARKED_COLOR)
+    assert np.allclose(shown.colors[~painted], scan_scene.LEFT_OUT_COLOR)
     assert "left out" not in scan_scene.scan_scene(session.paint(np.array([6]), Tool.MARK_MISSING)).meshes
 
 
