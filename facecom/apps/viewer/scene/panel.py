@@ -182,7 +182,7 @@ def _marking_controls(gui: Any) -> dict[str, Any]:
     folder = gui.add_folder("1 · What is missing", visible=False)
     hint = "missing: no face, left out; doubted: skin that is kept and not believed, such as swelling"
     low, high = BRUSH_RADIUS_RANGE_MM
-    snap = "move the borders of marks to creases and steps near them; the pale colours show where to"
+    snap = "move the borders of marks to creases and steps near them; the light colours show where to"
     with folder:
         return {
             "marking": folder,

@@ -15,7 +15,7 @@ MISSING_COLOR = colors.MODEL
 FOUND_COLOR = (0.78, 0.16, 0.12)
 MARKED_COLOR = (0.56, 0.20, 0.72)
 DOUBTED_COLOR = (0.05, 0.52, 0.48)
-LEFT_OUT_COLOR, DOUBTED_STRIP_COLOR = (0.84, 0.72, 0.93), (0.62, 0.85, 0.82)
+LEFT_OUT_COLOR, DOUBTED_STRIP_COLOR = (0.80, 0.50, 0.95), (0.35, 0.82, 0.74)
 """Lighter shades of the colours of marks, for what a completion makes of them."""
 KEPT_OPEN_COLOR = (0.45, 0.66, 0.86)
 LEGEND = {
@@ -23,8 +23,8 @@ LEGEND = {
     "found": "**red** found to be no face",
     "marked": "**purple** marked as missing",
     "doubted": "**teal** marked as doubted",
-    "left out": "**pale purple** left out besides",
-    "doubted strip": "**pale teal** doubted besides",
+    "left out": "**light purple** left out besides",
+    "doubted strip": "**light teal** doubted besides",
 }
 """What each of the meshes is, for those that are shown."""
 KEPT_OPEN_LEGEND = "**blue** to stay open"
@@ -65,22 +65,22 @@ def _marked_meshes(session: Session, scan: PaintedMesh) -> dict[str, PaintedMesh
     }
     found = {} if applied is None else {"left out": applied.left_out, "doubted strip": applied.doubted}
     meshes: dict[str, PaintedMesh | None] = {}
-    for name, (painted, pale) in kinds.items():
+    for name, (painted, lighter) in kinds.items():
         part = found.get(name)
         if part is not None and len(part.faces):
-            meshes[name] = _applied(session, scan, part, tuple(painted.values()), pale=pale)
+            meshes[name] = _applied(session, scan, part, tuple(painted.values()), lighter=lighter)
         else:
             meshes |= {kind: overlay(scan, marked, color) for kind, (marked, color) in painted.items()}
     return {name: mesh for name, mesh in meshes.items() if mesh is not None}
 
 
 def _applied(
-    session: Session, scan: PaintedMesh, part: Mesh, painted: tuple[tuple[Bools, RGB], ...], *, pale: RGB
+    session: Session, scan: PaintedMesh, part: Mesh, painted: tuple[tuple[Bools, RGB], ...], *, lighter: RGB
 ) -> PaintedMesh:
-    """A part of the scan a little above it: pale where it was not painted."""
+    """A part of the scan a little above it: in a lighter colour where it was not painted."""
     mesh = part.with_vertices(session.to_display.apply(part.vertices))
     at = cKDTree(scan.mesh.vertices).query(mesh.vertices)[1]
-    vertex_colors = np.broadcast_to(pale, mesh.vertices.shape).copy()
+    vertex_colors = np.broadcast_to(lighter, mesh.vertices.shape).copy()
     for marked, color in painted:
         vertex_colors[marked[at]] = color
     return PaintedMesh(mesh, vertex_colors, scan.normals[at]).offset(MARK_OFFSET_MM)

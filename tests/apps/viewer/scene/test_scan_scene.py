@@ -58,7 +58,7 @@ def test_each_kind_of_mark_has_its_colour_and_its_word(loaded, completion):
     assert scan_scene.KEPT_OPEN_LEGEND not in view.legend and scan_scene.LEGEND["left out"] not in view.legend
 
 
-def test_what_a_completion_makes_of_marks_takes_their_place_and_is_pale_where_nobody_painted(loaded, completion):
+def test_what_a_completion_makes_of_marks_takes_their_place_and_is_lighter_where_nobody_painted(loaded, completion):
     session = loaded.set_detection(FaceDetection(completion.pose, completion.template.mesh(1)))
     session = session.paint(np.array([5]), Tool.MARK_MISSING)
     out, nothing = session.scan.submesh(np.isin(session.scan.faces, 5).any(axis=1))[0], Mesh(np.zeros((0, 3)), [])

@@ -205,7 +205,7 @@ def test_what_marks_come_to_is_shown_and_follows_them(uploaded, client):
     uploaded._on_stroke(np.array([3]), True)
     wait_until_idle(uploaded)
     first = uploaded.session.applied
-    assert "left out" in client.shown and "pale purple" in uploaded._panel.legend.content
+    assert "left out" in client.shown and "light purple" in uploaded._panel.legend.content
     uploaded._on_stroke(np.array([300]), False)
     uploaded._on_stroke(np.array([300, 301]), True)
     wait_until_idle(uploaded)
