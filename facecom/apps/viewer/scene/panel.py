@@ -61,6 +61,7 @@ class Panel:
     stop: Any
     legend: Any
     warnings: Any
+    warning_text: Any
     marking: Any
     pointer: Any
     radius: Any
@@ -102,8 +103,8 @@ class Panel:
             "progress": gui.add_progress_bar(0.0, visible=False),
             "stop": gui.add_button("Stop", visible=False, color="gray"),
             "legend": gui.add_markdown("", visible=False),
-            "warnings": gui.add_markdown("", visible=False),
         }
+        controls |= _warning_controls(gui)
         controls |= _marking_controls(gui) | _result_controls(gui) | _variant_controls(gui, limits)
         controls |= _prosthesis_controls(gui) | _download_controls(gui)
         gui.add_markdown(f"*{DISCLAIMER}*")
@@ -141,9 +142,9 @@ class Panel:
         unit = "" if session.detection is None else session.detection.unit
         told = ((f"the scan was read in {unit}",) if unit else ()) + session.warnings
         lines = [f"- {plain_text(text)}" for text in told]
-        content = "\n".join(["**To know**", "", *lines]) if lines else ""
-        if self.warnings.content != content:
-            self.warnings.content = content
+        content = "\n".join(lines)
+        if self.warning_text.content != content:
+            self.warning_text.content = content
         self.warnings.visible = bool(lines)
 
     @property
@@ -167,6 +168,12 @@ class Panel:
             control.visible = False
         self.progress.visible = self.stop.visible = self.legend.visible = False
         self.status.content = f"**{reason}**"
+
+
+def _warning_controls(gui: Any) -> dict[str, Any]:
+    folder = gui.add_folder("To know", visible=False)
+    with folder:
+        return {"warnings": folder, "warning_text": gui.add_markdown("")}
 
 
 def _unit_controls(gui: Any) -> dict[str, Any]:

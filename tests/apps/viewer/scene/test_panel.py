@@ -117,9 +117,9 @@ def test_a_scan_is_read_again_once_another_unit_is_chosen(panel, scan):
 
 def test_warnings_are_shown_without_markup(panel, scan):
     panel.update(Session().load(UploadedScan("s", scan, ("no <b>colours</b>", "a {guess} (--unit)"))))
-    assert panel.warnings.visible and panel.warnings.content.count("\n- ") == 2
-    assert "<" not in panel.warnings.content and "{" not in panel.warnings.content
-    assert "(unit)" in panel.warnings.content
+    assert panel.warnings.visible and panel.warning_text.content.count("- ") == 2
+    assert "<" not in panel.warning_text.content and "{" not in panel.warning_text.content
+    assert "(unit)" in panel.warning_text.content
     panel.update(Session())
     assert not panel.warnings.visible
 

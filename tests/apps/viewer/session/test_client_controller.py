@@ -289,7 +289,7 @@ def test_a_file_that_is_no_file_of_marks_is_refused(uploaded):
 
 
 def test_warnings_of_the_reader_are_on_the_page(uploaded):
-    assert uploaded._panel.warnings.visible and "no colours" in uploaded._panel.warnings.content
+    assert uploaded._panel.warnings.visible and "no colours" in uploaded._panel.warning_text.content
 
 
 def test_an_upload_is_read_in_the_unit_that_is_chosen(controller, scan, monkeypatch):
@@ -316,7 +316,7 @@ def test_a_part_is_designed_beside_the_server_and_its_files_are_sent(completed, 
     completed._panel.design.fire()
     wait_until_idle(completed)
     assert completed.session.prostheses is parts and "prosthesis 1" in client.shown
-    assert "thin at the border" in completed._panel.warnings.content
+    assert "thin at the border" in completed._panel.warning_text.content
     completed._panel.prostheses.fire()
     assert client.files == [("my_scan_prosthesis.zip", b"zip")]
 
