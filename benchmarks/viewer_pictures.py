@@ -105,7 +105,7 @@ def walk(page: Any, scan: Path, out: Path, *, relief: bool) -> None:
     hand.done("light purple", "border of the mark")
     hand.choose("Pointer", "mark as doubted")
     hand.done("paint on the scan", "brush for doubted skin")
-    hand.drag(middle + [-60, 40], middle + [-45, 15])
+    hand.drag(middle + [-35, 45], middle + [-45, 10])
     hand.done("as doubted", "stroke of doubted skin")
     hand.choose("Pointer", "leave open")
     hand.done("paint on the scan", "brush for what is to stay open")
