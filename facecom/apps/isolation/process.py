@@ -33,6 +33,8 @@ POLL_S = 0.1
 """How often progress is told, so that the caller can stop the work."""
 MAX_LINE_BYTES, MAX_SENTENCE_BYTES, MAX_LOGGED_BYTES = 4096, 65_536, 4096
 """Of one line of a child's report, of the sentence that it leaves, and of what it printed that goes to the log."""
+READING_ADVICE = "save the scan in another format, such as binary PLY, or decimate it"
+"""What helps where a scan could not be read within the bounds."""
 MAX_WARNINGS = 20
 """Warnings of a child that are passed on to the log."""
 
@@ -80,6 +82,7 @@ def run_isolated(
     limits: ProcessLimits | None = None,
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
+    advice: str = READING_ADVICE,
 ) -> None:
     """Call a function in a child process of its own, which reads its input from a folder and leaves its results there.
 
@@ -94,6 +97,7 @@ def run_isolated(
     progress : called with the stage that the task is in and the share of the work before it, again and again while it
         works; what it raises ends the child
     options : what JSON can hold
+    advice : ends the sentence about a child that was killed, or stopped because its time was over
 
     Raises
     ------
@@ -111,11 +115,9 @@ def run_isolated(
             _follow(process, time.monotonic() + limits.seconds, progress)
             status = process.wait()
     except _OvertimeError:
-        raise ScanError(
-            f"{what} took more than {limits.seconds:g} s and was stopped; decimate the scan, or save it as a binary PLY"
-        ) from None
+        raise ScanError(f"{what} took more than {limits.seconds:g} s and was stopped; {advice}") from None
     if status:
-        raise _error(status, where, what, limits)
+        raise _error(status, where, what, limits=limits, advice=advice)
 
 
 @contextlib.contextmanager
@@ -184,7 +186,7 @@ def _parsed(line: bytes) -> tuple[str, float] | str | None:
         return None
 
 
-def _error(status: int, folder: Path, what: str, limits: ProcessLimits) -> Exception:
+def _error(status: int, folder: Path, what: str, *, limits: ProcessLimits, advice: str) -> Exception:
     """What the end of a child means to the caller."""
     if status == REFUSED:
         return _sentence(folder) or ScanError(f"{what} failed without a reason; save the scan in another format")
@@ -192,9 +194,7 @@ def _error(status: int, folder: Path, what: str, limits: ProcessLimits) -> Excep
         return ScanError(f"{what} took more than {limits.memory_mb:,} MB of memory; decimate the scan")
     if status < 0:
         reason = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        return ScanError(
-            f"{what} ended the process that did it ({reason}); save the scan in another format, such as PLY"
-        )
+        return ScanError(f"{what} ended the process that did it ({reason}); {advice}")
     with contextlib.suppress(OSError):
         printed = (folder / OUTPUT_FILE).read_bytes()[-MAX_LOGGED_BYTES:]
         _log.error("%s failed with status %d: %s", what, status, printed.decode(errors="replace"))

@@ -93,7 +93,7 @@ def _shared(model: LinearGenerator | None) -> Iterator[SharedModel]:
 
 def _served(host: str, port: int, token: str | None, limits: Limits, model: SharedModel) -> Iterator[RunningViewer]:
     server = start_server(host, port, access=Access(token, is_local(host)), limits=limits)
-    queue, reading = JobQueue(limits.jobs), JobQueue(limits.sessions, workers=limits.reads)
+    queue, reading = JobQueue(limits.jobs), JobQueue(2 * limits.sessions, workers=limits.reads)
     context = ViewerContext(queue, reading, model, limits)
     store = SessionStore(lambda: ClientController(context), limits)
     try:

@@ -1,9 +1,12 @@
-// Files that are dropped anywhere on the page go to its upload button; what the server would refuse is said here.
+// Files that are dropped anywhere on the page go to its upload of scans; what the server would refuse is said here.
 (() => {
   const RETRY_MS = 200;
+  // The upload of marks names the formats that it takes, that of scans leaves them to the check below.
+  const namesFormats = (input) => input.accept.startsWith(".");
+  const input = () => [...document.querySelectorAll('input[type="file"]')].find((each) => !namesFormats(each));
   // viser's controls take no pointer while its websocket is closed; before it was open there are none.
   window.facecomConnected = () => {
-    const button = document.querySelector('input[type="file"]')?.parentElement;
+    const button = input()?.parentElement;
     return Boolean(button) && getComputedStyle(button).pointerEvents !== "none";
   };
   const say = (words) => {
@@ -17,9 +20,9 @@
     document.body.appendChild(note);
     setTimeout(() => note.remove(), 8000);
   };
-  const problem = (files) => {
-    const { bytes, suffixes } = window.facecomSettings;
-    if (files.length !== 1) return "Give one scan at a time.";
+  const problem = (files, suffixes = window.facecomSettings.suffixes) => {
+    const { bytes } = window.facecomSettings;
+    if (files.length !== 1) return "Give one file at a time.";
     if (!suffixes.some((suffix) => files[0].name.toLowerCase().endsWith(suffix)))
       return `This is none of ${suffixes.join(", ")}.`;
     if (files[0].size > bytes) return `The file is larger than ${bytes / 1e6} MB.`;
@@ -28,7 +31,6 @@
   // viser writes its server into the address, which names the session and says that already.
   const rename = history.replaceState.bind(history);
   history.replaceState = (state, title) => rename(state, title, location.pathname);
-  const input = () => document.querySelector('input[type="file"]');
   // A file that is dropped before the page is ready waits for it; of several the last one counts.
   let waiting = null;
   const upload = () => {
@@ -58,7 +60,9 @@
     "change",
     (event) => {
       if (!(event.target instanceof HTMLInputElement) || event.target.type !== "file") return;
-      const wrong = problem(event.target.files);
+      const wrong = namesFormats(event.target)
+        ? problem(event.target.files, event.target.accept.split(","))
+        : problem(event.target.files);
       if (!wrong) return;
       event.stopImmediatePropagation();
       event.target.value = "";

@@ -1,5 +1,6 @@
 """Child processes: their bounds, what their end means, and what does not reach the parent."""
 
+import json
 import os
 import tempfile
 import threading
@@ -10,7 +11,16 @@ import pytest
 
 from facecom.apps.isolation import process
 from facecom.apps.isolation.process import ProcessLimits, run_isolated
-from facecom.apps.isolation.reading import MESH_FILE, load_mesh, read_isolated, read_isolated_bytes, save_mesh
+from facecom.apps.isolation.reading import (
+    MESH_FILE,
+    WARNINGS_FILE,
+    load_mesh,
+    load_warnings,
+    read_isolated,
+    read_isolated_bytes,
+    save_mesh,
+    save_warnings,
+)
 from facecom.errors import AlignmentError, ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.io.files import write_mesh
@@ -171,6 +181,29 @@ def test_too_many_vertices_are_refused_before_they_get_a_surface(tmp_path, nothi
     with pytest.raises(ScanError, match=r"^my.xyz has 1,600 vertices, more than the 1,000 allowed here; decimate it$"):
         read_isolated_bytes(text, name="my.xyz", max_vertices=1000, progress=lambda stage, _: told.append(stage))
     assert "surface" not in told
+
+
+def test_what_a_reader_says_comes_back_with_the_name_that_is_shown(tmp_path, nothing_stays, caplog):
+    head = "comment TextureFile gone.png\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+    head += "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    text = f"ply\nformat ascii 1.0\n{head}0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n".encode()
+    mesh, said = read_isolated_bytes(text, name="my.ply")
+    assert len(mesh.faces) == 1
+    assert [line.startswith("my.ply names the texture gone.png, which is not beside it") for line in said] == [True]
+    assert not caplog.records
+    (tmp_path / "a.ply").write_bytes(text)
+    read_isolated(tmp_path / "a.ply")
+    assert ["names the texture gone.png" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_warnings_that_come_back_are_bounded_lines(tmp_path):
+    save_warnings(tmp_path, ["two\nlines", "x" * 100_000] * 50)
+    found = load_warnings(tmp_path)
+    assert found[0] == "two lines" and len(found) <= 50 and max(map(len, found)) < 2000
+    for damaged in (b"", b"{}", b"5", b"[" * 100_000, json.dumps(["x" * 10**6]).encode()):
+        (tmp_path / WARNINGS_FILE).write_bytes(damaged)
+        with pytest.raises(ScanError, match="came back"):
+            load_warnings(tmp_path)
 
 
 def test_a_reader_that_hangs_is_stopped(tmp_path, nothing_stays, tasks, monkeypatch):

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from facecom.apps.viewer import Limits, viewer
 from facecom.io.writers import ply_bytes
+from facecom.scan.mark_sources import read_marks
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 PATIENCE_MS = 120_000
@@ -105,6 +106,10 @@ def purple(r, g, b):
     return (r > g + 60) & (b > g + 20)
 
 
+def teal(r, g, b):
+    return (g > r + 50) & (b > r + 40)
+
+
 def drag(page: Page, start, end) -> None:
     page.mouse.move(*start)
     page.wait_for_timeout(300)
@@ -134,6 +139,7 @@ def test_from_upload_to_download(page, scan, tmp_path):
     assert len(pixels(page, purple)) > 20
     page.get_by_role("button", name="Undo last stroke").click()
     expect(page.get_by_text("0 vertices of the scan marked as missing")).to_be_visible()
+    save_and_load_doubted_marks(page, [missing + [45, 10], missing + [55, 14]], tmp_path / "marks.json")
 
     page.get_by_role("button", name="Complete", exact=True).click()
     expect(page.get_by_text("completion: done")).to_be_visible()
@@ -168,6 +174,30 @@ def test_from_upload_to_download(page, scan, tmp_path):
     assert heard == []
     own = page.url.rpartition("/")[0]
     assert [url for url in asked if not url.startswith((own, f"blob:{own}", "data:"))] == []
+
+
+def save_and_load_doubted_marks(page, stroke, path):
+    """Marks of the other kind, as a file and back."""
+    choose(page, "Pointer", "mark as doubted")
+    expect(page.get_by_text("paint on the scan")).to_be_visible()
+    drag(page, *stroke)
+    doubted = page.get_by_text(re.compile(r"marked as missing, \d+ as doubted"))
+    expect(doubted).to_be_visible()
+    assert len(pixels(page, teal)) > 20
+    page.get_by_text("Marks as a file").click()
+    choose(page, "They mark", "doubted")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save marks").click()
+    download.value.save_as(path)
+    assert download.value.suggested_filename == "my_scan_doubted.json"
+    assert 10 < len(read_marks(path).points) == int(re.search(r"(\d+) as doubted", doubted.inner_text())[1])
+    page.get_by_role("button", name="Take all marks back").click()
+    expect(doubted).to_have_count(0)
+    page.locator("input[type=file]").nth(1).set_input_files(path)
+    expect(page.get_by_text("marks.json: done")).to_be_visible()
+    assert len(pixels(page, teal)) > 20
+    page.get_by_role("button", name="Take all marks back").click()
+    choose(page, "Pointer", "turn the view")
 
 
 def blue(r, g, b):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,11 @@ REFUSALS = {
 
 @dataclass(frozen=True, eq=False)
 class UploadedScan:
-    """An uploaded scan: its display name and its mesh, in its own unit and frame."""
+    """An uploaded scan: its display name, its mesh in its own unit and frame, and what its reader has to say."""
 
     name: str
     mesh: Mesh
+    warnings: tuple[str, ...] = ()
 
 
 def clean_name(name: str) -> str:
@@ -48,8 +50,15 @@ def clean_name(name: str) -> str:
     return plain or "scan"
 
 
-def check_upload(name: str, content: bytes, *, limits: Limits) -> str:
+def check_upload(
+    name: str, content: bytes, *, limits: Limits, what: str = "the scan", suffixes: Collection[str] = SINGLE_FILES
+) -> str:
     """The display name of an upload that may be read.
+
+    Parameters
+    ----------
+    what : what it should be, for sentences
+    suffixes : of the formats that are read
 
     Raises
     ------
@@ -60,10 +69,10 @@ def check_upload(name: str, content: bytes, *, limits: Limits) -> str:
     shown = clean_name(name)
     if reason in REFUSALS:
         raise ScanError(f"{shown} {REFUSALS[reason]}")
-    if Path(shown).suffix.lower() not in SINGLE_FILES:
-        raise ScanError(f"{shown} is none of {', '.join(SINGLE_FILES)}; save the scan as one of these")
+    if Path(shown).suffix.lower() not in suffixes:
+        raise ScanError(f"{shown} is none of {', '.join(suffixes)}; save {what} as one of these")
     if not content:
-        raise ScanError(f"{shown} is empty; copy or export the scan again")
+        raise ScanError(f"{shown} is empty; copy or export {what} again")
     if len(content) > limits.upload_bytes:
         raise ScanError(f"{shown} is larger than {limits.upload_mb} MB; make it smaller")
     return shown
@@ -87,7 +96,7 @@ def read_upload(
     """
     shown = check_upload(name, content, limits=limits)
     try:
-        mesh = read_isolated_bytes(
+        mesh, said = read_isolated_bytes(
             content,
             name=shown,
             limits=limits.reading,
@@ -98,4 +107,4 @@ def read_upload(
     except MissingDependency as error:
         log.warning("an upload could not be read: %s", error)
         raise ScanError(f"{shown} is of a format that this server cannot read; save it as .glb or .ply") from None
-    return UploadedScan(shown, mesh)
+    return UploadedScan(shown, mesh, said)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facecom.apps.viewer.scene.brush import Brush, ViewerCamera
-from facecom.apps.viewer.scene.scene import PaintedMesh
+from facecom.apps.viewer.scene.painted_mesh import PaintedMesh
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.apps.viewer.session.job_queue import LatestOnlyExecutor
 from facecom.geometry.mesh import Bools, Ints

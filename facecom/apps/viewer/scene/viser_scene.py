@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facecom.apps.viewer.scene.brush import ViewerCamera
-from facecom.apps.viewer.scene.scene import PaintedMesh, PaintedScene
+from facecom.apps.viewer.scene.painted_mesh import PaintedMesh, PaintedScene
 from facecom.geometry.mesh import Floats
 from facecom.geometry.transform import rotation_from_vector
 

@@ -6,23 +6,23 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facecom.apps.viewer.http.uploads import UploadedScan, check_upload, read_upload
-from facecom.apps.viewer.scene import panel, scene
+from facecom.apps.viewer.scene import result_scene, scan_scene
 from facecom.apps.viewer.scene.painting import StrokePainter
 from facecom.apps.viewer.scene.panel import Panel
 from facecom.apps.viewer.scene.viser_scene import ViserScene
-from facecom.apps.viewer.session import face_jobs, jobs
+from facecom.apps.viewer.session import face_jobs
 from facecom.apps.viewer.session.context import Page, ViewerContext
 from facecom.apps.viewer.session.job_controller import JobController
 from facecom.apps.viewer.session.job_queue import CancelledError, LatestOnlyExecutor
 from facecom.apps.viewer.session.marking_controller import MarkingController
-from facecom.apps.viewer.session.session import FaceDetection, Session
-from facecom.completion import Completion, CompletionState, Progress
+from facecom.apps.viewer.session.output_controller import OutputController
+from facecom.apps.viewer.session.scan_controller import ScanController
+from facecom.apps.viewer.session.session import Session
+from facecom.completion import Completion, Progress
 from facecom.geometry.mesh import Floats, Ints
 
 
@@ -35,30 +35,31 @@ class ClientController:
     """
 
     def __init__(self, context: ViewerContext) -> None:
-        self._context = context
+        self.context = context
         self.session = Session()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self.page: Page | None = None
-        self.jobs = JobController(context.queue, self._lock)
-        self._marking = MarkingController(self)
-        self._shown_layer: scene.Layer = scene.LAYERS[0]
+        self.jobs = JobController(context.queue, self.lock)
+        self._marking, self._scans, self._output = MarkingController(self), ScanController(self), OutputController(self)
+        self._shown_layer: result_scene.Layer = result_scene.LAYERS[0]
         self._dragging = LatestOnlyExecutor()
 
     def attach(self, client: Any) -> None:
         """Show the session on a page."""
         viser_scene = ViserScene(client)
-        controls = Panel.create(client.gui, self._context.limits)
+        controls = Panel.create(client.gui, self.context.limits)
         page = Page(client, viser_scene, controls, StrokePainter(viser_scene, self._on_stroke))
-        with self._lock:
+        with self.lock:
             self.page = page
             self._connect_controls(page)
             self.jobs.attach(page.panel)
-            self._set_session(self.session)
+            page.panel.restore(self.session)
+            self.set_session(self.session)
             page.panel.upload.visible = True
 
     def detach(self, *, moved: bool = False) -> None:
         """The page is closed, or the session has moved to another page; the session and its job stay."""
-        with self._lock:
+        with self.lock:
             page, self.page = self.page, None
             self.jobs.detach()
             if page is not None and moved:
@@ -67,9 +68,10 @@ class ClientController:
 
     def discard(self) -> None:
         """Cancel the job and drop the session."""
-        with self._lock:
+        with self.lock:
             self.detach()
             self.jobs.cancel()
+            self._marking.applied.stop()
             self.session = Session()
 
     @property
@@ -79,10 +81,11 @@ class ClientController:
 
     @property
     def _panel(self) -> Panel:
-        return self._open_page.panel
+        return self.open_page.panel
 
     @property
-    def _open_page(self) -> Page:
+    def open_page(self) -> Page:
+        """The page; CancelledError where there is none, which ends what was to be shown on it."""
         if self.page is None:
             raise CancelledError
         return self.page
@@ -93,77 +96,60 @@ class ClientController:
         def handler(act: Callable[[], None]) -> Callable[[Any], None]:
             return self.jobs.event_handler(lambda: act() if self.page is page else None)
 
-        p.upload.on_upload(handler(lambda: self._on_upload(p.upload.value.name, p.upload.value.content)))
+        marking, scans, output = self._marking, self._scans, self._output
+        p.upload.on_upload(handler(lambda: scans.upload(p.upload.value.name, p.upload.value.content)))
+        for control in (p.unit, p.mm_per_unit):
+            control.on_update(handler(lambda: p.show_unit(self.session)))
+        p.read_again.on_click(handler(scans.read_again))
         p.stop.on_click(handler(self._stop))
-        p.pointer.on_update(handler(self._choose_pointer))
-        p.undo_stroke.on_click(handler(lambda: self._change_marks(lambda session: session.undo_stroke())))
-        p.unmark_all.on_click(handler(lambda: self._change_marks(lambda session: session.unmark_all())))
+        p.pointer.on_update(handler(self._locked(marking.choose_pointer)))
+        p.undo_stroke.on_click(handler(self._locked(lambda: marking.change(Session.undo_stroke))))
+        p.unmark_all.on_click(handler(self._locked(lambda: marking.change(Session.unmark_all))))
+        p.snap.on_update(handler(self._locked(marking.choose_snap)))
+        p.mark_kind.on_update(handler(lambda: p.update(self.session)))
+        p.save_marks.on_click(handler(output.save_marks))
+        p.load_marks.on_upload(
+            handler(self._locked(lambda: marking.load_file(p.load_marks.value.name, p.load_marks.value.content)))
+        )
         p.complete.on_click(handler(self._complete))
         for control in (p.layer, p.surface):
             control.on_update(handler(self._choose_layer))
         p.landmark.on_update(handler(self._place_handle))
         p.undo_dragging.on_click(handler(lambda: self._edit(lambda session: session.undo_dragging())))
         p.sample.on_update(handler(self._select_sample))
-        p.design.on_click(handler(self._design))
-        p.results.on_click(handler(self._download_results))
-        p.prostheses.on_click(handler(self._download_prostheses))
+        p.design.on_click(handler(output.design))
+        p.results.on_click(handler(output.download_results))
+        p.prostheses.on_click(handler(output.download_prostheses))
+
+    def _locked(self, act: Callable[[], None]) -> Callable[[], None]:
+        def locked() -> None:
+            with self.lock:
+                act()
+
+        return locked
 
     def _stop(self) -> None:
         self.jobs.cancel()
         self.jobs.show_message("stopped")
 
-    def _on_upload(self, name: str, content: bytes) -> None:
-        """Read an upload, which takes the place of what runs; the session stays until the scan is there."""
-        limits, seed = self._context.limits, CompletionState().seed
-        shown = check_upload(name, content, limits=limits)
-
-        def work(progress: Progress) -> UploadedScan:
-            return read_upload(name, content, limits=limits, surface_seed=seed, progress=progress)
-
-        with self._lock:
-            self.jobs.cancel()
-            self.jobs.submit(shown, work, self._load, queue=self._context.reading)
-
-    def _load(self, upload: UploadedScan) -> None:
-        """Begin anew with a scan, and find the face in it."""
-        self._set_session(Session().load(upload))
-        self._look_from_front()
-
-        session, context = self.session, self._context
-
-        def work(progress: Progress) -> FaceDetection:
-            return face_jobs.detect_face(session, model=context.model, limits=context.limits.working, progress=progress)
-
-        def apply(detection: FaceDetection) -> None:
-            self._set_session(self.session.set_detection(detection))
-            self._look_from_front()
-
-        self.jobs.submit(upload.name, work, apply)
-
     def _on_stroke(self, touched: Ints, is_over: bool) -> None:
-        with self._lock:
+        with self.lock:
             self._marking.apply_stroke(touched, is_over)
 
-    def _choose_pointer(self) -> None:
-        with self._lock:
-            self._marking.choose_pointer()
-
-    def _change_marks(self, change: Callable[[Session], Session]) -> None:
-        with self._lock:
-            self.jobs.require_idle()
-            self.session = change(self.session)
-            self._marking.show_marks()
-
     def _complete(self) -> None:
-        session, detail, context = self.session, bool(self._panel.detail.value), self._context
-        session.unmarked_scan()  # an error in the marks is shown at once
+        session, detail, context = self.session, bool(self._panel.detail.value), self.context
+        session.required_scan()
 
         def work(progress: Progress) -> Completion:
             return face_jobs.complete_session(
                 session, model=context.model, limits=context.limits.working, detail=detail, progress=progress
             )
 
-        self.jobs.submit("completion", work, lambda result: self._set_session(self.session.set_result(result)))
+        def apply(result: Completion) -> None:
+            # what changed meanwhile is newer than the result
+            self.set_session(self.session.set_result(result, of=session))
+
+        self.jobs.submit("completion", work, apply)
 
     def _place_handle(self) -> None:
         """Put the handle at the chosen landmark."""
@@ -174,12 +160,12 @@ class ClientController:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._dragging.submit, lambda: self._drag(name, target))
 
-        with self._lock:
-            self._open_page.scene.show_handle(self.session.movable_landmarks().get(name), on_move)
+        with self.lock:
+            self.open_page.scene.show_handle(self.session.movable_landmarks().get(name), on_move)
 
     def _drag(self, name: str, target: Floats) -> None:
         start = time.perf_counter()
-        with self._lock:
+        with self.lock:
             if self.jobs.busy or self.session.result is None:
                 return
             self.session = self.session.drag_landmark(name, target)
@@ -191,64 +177,23 @@ class ClientController:
         self.jobs.show_message(f"{name} dragged; refit and drawn in {time.perf_counter() - start:.2f} s")
 
     def _select_sample(self) -> None:
-        with self._lock:
-            sample, count = int(self._panel.sample.value), self._context.limits.samples
+        with self.lock:
+            sample, count = int(self._panel.sample.value), self.context.limits.samples
             if sample == self.session.sample:
                 return
             self.jobs.require_idle()
             self._marking.end()
-            self._set_session(self.session.draw_samples(count).select_sample(sample))
+            self.set_session(self.session.draw_samples(count).select_sample(sample))
         self.jobs.show_message(f"face {sample} of {count} drawn at random" if sample else "the most likely face")
 
-    def _design(self) -> None:
-        completion, p = self._displayed_completion(), self._panel
-        lengths = {
-            "margin_mm": panel.checked_length_mm(p.margin.value, panel.MARGIN_RANGE_MM),
-            "wall_mm": panel.checked_length_mm(p.wall.value, panel.WALL_RANGE_MM),
-        }
-
-        def work(progress: Progress) -> tuple[Any, ...]:
-            return jobs.design_prostheses(completion, progress=progress, **lengths)
-
-        def apply(parts: tuple[Any, ...]) -> None:
-            self._set_session(self.session.set_prostheses(parts, completion))
-
-        self.jobs.submit("prosthesis", work, apply)
-
-    def _download_results(self) -> None:
-        completion, name = self._displayed_completion(), self.session.name
-        self.jobs.submit(
-            "results",
-            lambda progress: jobs.pack_results(completion, name=name, progress=progress),
-            lambda data: self._send_file(f"{Path(name).stem}_results.zip", data),
-        )
-
-    def _download_prostheses(self) -> None:
-        prostheses, name = self.session.prostheses, self.session.name
-        self.jobs.submit(
-            "files of the prosthesis",
-            lambda progress: jobs.pack_prostheses(prostheses, progress=progress),
-            lambda data: self._send_file(f"{Path(name).stem}_prosthesis.zip", data),
-        )
-
-    def _displayed_completion(self) -> Completion:
-        if self.session.displayed is None:
-            raise ValueError("there is no result yet; complete the scan first")
-        return self.session.displayed
-
-    def _send_file(self, name: str, data: bytes) -> None:
-        with self._lock:
-            if self.page is not None:
-                self.page.client.send_file_download(name, data, save_immediately=True)
-
     def _edit(self, change: Callable[[Session], Session]) -> None:
-        with self._lock:
+        with self.lock:
             self.jobs.require_idle()
-            self._set_session(change(self.session))
+            self.set_session(change(self.session))
 
-    def _set_session(self, session: Session) -> None:
+    def set_session(self, session: Session) -> None:
         """Replace the session and show it; where the displayed frame changes, the pointer rotates the view again."""
-        with self._lock:
+        with self.lock:
             moved = session.scan is not self.session.scan or session.frame is not self.session.frame
             self.session = session
             if self.page is None:
@@ -259,30 +204,26 @@ class ClientController:
             self.draw()
             self._place_handle()
 
-    def _look_from_front(self) -> None:
-        if self.page is not None:
-            self.page.scene.look_from_front()
-
     def _choose_layer(self) -> None:
         """Show the layer and surface that were chosen; where there is no such layer, the one before stays."""
-        with self._lock:
+        with self.lock:
             completion, layer = self.session.displayed, self._panel.layer.value
-            if completion is not None and layer not in scene.available_layers(completion):
+            if completion is not None and layer not in result_scene.available_layers(completion):
                 self._panel.layer.value = self._shown_layer
-                raise ValueError(scene.UNAVAILABLE_LAYER[layer])
+                raise ValueError(result_scene.UNAVAILABLE_LAYER[layer])
             self._marking.end()
             self.draw()
 
     def draw(self) -> None:
         """Show the session: the scan while it is painted on, else what is made of it; a lacking layer is replaced."""
-        with self._lock:
+        with self.lock:
             completion = self.session.displayed
             if completion is None or self._marking.tool is not None:
-                shown = scene.scan_scene(self.session)
+                shown = scan_scene.scan_scene(self.session)
             else:
-                if self._panel.layer.value not in scene.available_layers(completion):
-                    self._panel.layer.value = scene.LAYERS[0]
+                if self._panel.layer.value not in result_scene.available_layers(completion):
+                    self._panel.layer.value = result_scene.LAYERS[0]
                 self._shown_layer = self._panel.layer.value
-                shown = scene.result_scene(self.session, self._shown_layer, self._panel.surface.value)
-            self._open_page.scene.show(shown)
+                shown = result_scene.result_scene(self.session, self._shown_layer, self._panel.surface.value)
+            self.open_page.scene.show(shown)
             self._panel.legend.content, self._panel.legend.visible = shown.legend, bool(shown.legend)

@@ -15,7 +15,7 @@ from facecom.apps.viewer.session.job_queue import JobQueue
 
 @dataclass(frozen=True, eq=False)
 class ViewerContext:
-    """What all clients share: the queue of jobs, that of scans to read, the face model and the limits."""
+    """What all clients share: the queue of jobs, that of scans and marks to read, the face model and the limits."""
 
     queue: JobQueue
     reading: JobQueue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from facecom.apps.viewer.scene.panel import Panel
+from facecom.apps.viewer.scene.wording import plain_text
 from facecom.apps.viewer.session.job_queue import CancelledError, Job, JobQueue
 from facecom.completion import Progress
 from facecom.errors import FacecomError
@@ -18,17 +18,6 @@ from facecom.errors import FacecomError
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 SERVER_ERROR = "Something went wrong on the server; its log says what."
-
-
-def plain_text(text: str) -> str:
-    """Text without markup: each character that the page's markdown might interpret becomes a space.
-
-    Examples
-    --------
-    >>> plain_text("a_b.ply is {alert(1)} <b>damaged</b>")
-    'a_b.ply is  alert(1)   b damaged /b '
-    """
-    return re.sub(r"[^\w .,;:()/%+=°·'-]", " ", text)
 
 
 class JobController:

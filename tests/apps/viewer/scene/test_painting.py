@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from facecom.apps.viewer.scene.painted_mesh import PaintedMesh
 from facecom.apps.viewer.scene.painting import StrokePainter
-from facecom.apps.viewer.scene.scene import PaintedMesh
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.geometry.transform import rotation_from_vector
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facecom.apps.viewer.scene.scene import PaintedMesh, PaintedScene
+from facecom.apps.viewer.scene.painted_mesh import PaintedMesh, PaintedScene
 from facecom.apps.viewer.scene.viser_scene import STROKE_NODE, ViserScene
 from facecom.geometry.transform import rotation_from_vector
 

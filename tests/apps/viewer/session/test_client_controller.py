@@ -1,7 +1,6 @@
 """A page's controls change its session, and the page shows that."""
 
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,16 +9,16 @@ from facecom.apps.viewer.http import uploads
 from facecom.apps.viewer.http.limits import Limits
 from facecom.apps.viewer.http.messages import REFUSED
 from facecom.apps.viewer.scene import panel as controls
-from facecom.apps.viewer.session import face_jobs
+from facecom.apps.viewer.session import design_job, face_jobs, mark_files
 from facecom.apps.viewer.session.client_controller import ClientController
 from facecom.apps.viewer.session.context import ViewerContext
 from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import CancelledError, JobQueue
-from facecom.apps.viewer.session.marks import Tool
-from facecom.apps.viewer.session.session import FaceDetection
+from facecom.apps.viewer.session.job_results import AppliedMarks, DesignedParts, FaceDetection
+from facecom.apps.viewer.session.marks import MarkKind, Tool
+from facecom.apps.viewer.session.scan_unit import GIVEN_LENGTH, ScanUnit
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
-from facecom.geometry.transform import Similarity
 from facecom.io.ply import read_ply
 from facecom.io.writers import ply_bytes
 
@@ -44,6 +43,7 @@ def controller(queue, reading, small_model, completion, client, monkeypatch):
     missing = completion.template.mesh(1)
     monkeypatch.setattr(face_jobs, "detect_face", lambda *_, **__: FaceDetection(completion.pose, missing))
     monkeypatch.setattr(face_jobs, "complete_session", lambda *_, **__: completion)
+    monkeypatch.setattr(face_jobs, "apply_marks", lambda session, **_: applied_marks(session))
     # the tests of the reader start it; here it is one in this process
     monkeypatch.setattr(uploads, "read_isolated_bytes", lambda content, *, name, **_: read_ply_bytes(content))
     made = ClientController(ViewerContext(queue, reading, SharedModel(small_model), Limits(samples=2)))
@@ -53,12 +53,21 @@ def controller(queue, reading, small_model, completion, client, monkeypatch):
 
 def read_ply_bytes(content):
     parsed = read_ply(content)
-    return Mesh(parsed.vertices, parsed.faces)
+    return Mesh(parsed.vertices, parsed.faces), ("no colours",)
+
+
+def applied_marks(session):
+    """The triangles of marked vertices, as they are."""
+    parts = []
+    for marked in (session.marks.left_out, session.marks.doubted):
+        chosen = marked[session.scan.faces].any(axis=1)
+        parts.append(session.scan.submesh(chosen)[0] if chosen.any() else Mesh(np.zeros((0, 3)), []))
+    return AppliedMarks(*parts)
 
 
 def wait_until_idle(controller):
     """An upload is two jobs, of which the first submits the second before it is over."""
-    queues = (controller._context.reading, controller._context.queue)
+    queues = (controller.context.reading, controller.context.queue)
     for _ in range(6000):
         if not any(queue._jobs for queue in queues):
             return
@@ -88,6 +97,11 @@ def completed(uploaded):
 def choose(controller, tool):
     controller._panel.pointer.value = tool.value
     controller._panel.pointer.fire()
+
+
+def nothing_marked(controller):
+    marks = controller.session.marks
+    return not any(part.any() for part in (marks.missing, marks.doubted, marks.found, marks.kept_open))
 
 
 def test_an_upload_is_shown_with_what_is_missing(uploaded, client):
@@ -148,18 +162,24 @@ def test_an_upload_that_was_refused_on_its_way_stops_nothing(uploaded, scan):
 
 def test_a_stroke_marks_the_scan_or_keeps_the_region_open(uploaded, client):
     count = len(uploaded.session.marks.missing)
-    touched = np.array([3, 7, count + 5])
+    touched = np.array([3, 7, 9, count + 5])
     choose(uploaded, Tool.MARK_MISSING)
-    uploaded._on_stroke(touched, True)
+    uploaded._on_stroke(np.array([3, 7, count + 5]), True)
     marks = uploaded.session.marks
     assert np.flatnonzero(marks.missing).tolist() == [3, 7] and not marks.kept_open.any()
     assert "2 vertices of the scan marked" in uploaded._panel.status.content and "marked" in client.shown
+    choose(uploaded, Tool.MARK_DOUBTED)
+    uploaded._on_stroke(np.array([7, 9, count + 5]), True)
+    marks = uploaded.session.marks
+    assert np.flatnonzero(marks.doubted).tolist() == [7, 9] and np.flatnonzero(marks.missing).tolist() == [3]
+    assert "1 vertex of the scan marked as missing, 2 as doubted" in uploaded._panel.status.content
+    assert "doubted" in client.shown
     choose(uploaded, Tool.KEEP_OPEN)
     uploaded._on_stroke(touched, True)
     assert np.flatnonzero(uploaded.session.marks.kept_open).tolist() == [5]
     choose(uploaded, Tool.UNMARK)
     uploaded._on_stroke(touched, True)
-    assert not uploaded.session.marks.any
+    assert nothing_marked(uploaded)
 
 
 def test_one_stroke_is_undone_however_many_parts_it_came_in(uploaded, client):
@@ -173,11 +193,132 @@ def test_one_stroke_is_undone_however_many_parts_it_came_in(uploaded, client):
     assert np.flatnonzero(uploaded.session.marks.missing).tolist() == [3]
     assert "1 vertex of the scan" in uploaded._panel.status.content
     uploaded._panel.unmark_all.fire()
-    assert not uploaded.session.marks.any
+    assert nothing_marked(uploaded)
     uploaded._panel.undo_stroke.fire()
     uploaded._panel.undo_stroke.fire()
-    assert not uploaded.session.marks.any and not uploaded._panel.undo_stroke.visible
+    assert nothing_marked(uploaded) and not uploaded._panel.undo_stroke.visible
     assert "marked" not in client.shown
+
+
+def test_what_marks_come_to_is_shown_and_follows_them(uploaded, client):
+    choose(uploaded, Tool.MARK_MISSING)
+    uploaded._on_stroke(np.array([3]), True)
+    wait_until_idle(uploaded)
+    first = uploaded.session.applied
+    assert "left out" in client.shown and "light purple" in uploaded._panel.legend.content
+    uploaded._on_stroke(np.array([300]), False)
+    uploaded._on_stroke(np.array([300, 301]), True)
+    wait_until_idle(uploaded)
+    assert len(uploaded.session.applied.left_out.faces) > len(first.left_out.faces)
+    uploaded._panel.unmark_all.fire()
+    wait_until_idle(uploaded)
+    assert uploaded.session.applied is None and "left out" not in client.shown
+
+
+def test_what_earlier_marks_come_to_is_never_shown_for_later_ones(uploaded, client, monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(session, **_):
+        begun.set()
+        assert may_end.wait(20)
+        return applied_marks(session)
+
+    monkeypatch.setattr(face_jobs, "apply_marks", slow)
+    choose(uploaded, Tool.MARK_MISSING)
+    uploaded._on_stroke(np.array([3]), True)
+    assert begun.wait(20)
+    uploaded._on_stroke(np.array([300]), False)  # a stroke that has begun
+    may_end.set()
+    wait_until_idle(uploaded)
+    assert uploaded.session.applied is None and "left out" not in client.shown
+    uploaded._on_stroke(np.array([300]), True)
+    wait_until_idle(uploaded)
+    assert len(uploaded.session.applied.left_out.faces) > 6
+
+
+def test_marks_that_come_to_nothing_say_why(uploaded, monkeypatch):
+    def refuse(session, **_):
+        raise ScanError("all of the scan is marked as missing")
+
+    monkeypatch.setattr(face_jobs, "apply_marks", refuse)
+    choose(uploaded, Tool.MARK_MISSING)
+    uploaded._on_stroke(np.array([3]), True)
+    wait_until_idle(uploaded)
+    assert "all of the scan is marked" in uploaded._panel.status.content
+
+
+def test_borders_are_snapped_unless_that_is_switched_off(uploaded):
+    assert uploaded.session.scan_marks.snap
+    uploaded._panel.snap.value = False
+    uploaded._panel.snap.fire()
+    assert not uploaded.session.scan_marks.snap
+
+
+def load_marks(controller, kind, name="marks.json", content=b"{}"):
+    controller._panel.mark_kind.value = kind.value
+    controller._panel.load_marks.value = type("File", (), {"name": name, "content": content})
+    controller._panel.load_marks.fire()
+    wait_until_idle(controller)
+
+
+def test_marks_are_saved_and_loaded_by_kind(uploaded, client, monkeypatch):
+    choose(uploaded, Tool.MARK_DOUBTED)
+    uploaded._on_stroke(np.array([5, 6]), True)
+    uploaded._panel.save_marks.fire()
+    assert "nothing is marked as missing" in uploaded._panel.status.content and client.files == []
+    uploaded._panel.mark_kind.value = MarkKind.DOUBTED.value
+    uploaded._panel.save_marks.fire()
+    (name, data), marked = client.files.pop(), uploaded.session.marks.doubted
+    assert name == "my_scan_doubted.json" and b'"points"' in data
+    monkeypatch.setattr(mark_files, "read_marks_file", lambda *_, **__: marked)
+    load_marks(uploaded, MarkKind.MISSING)
+    assert np.array_equal(uploaded.session.marks.missing, marked) and not uploaded.session.marks.doubted.any()
+    uploaded._panel.undo_stroke.fire()
+    assert np.array_equal(uploaded.session.marks.doubted, marked) and not uploaded.session.marks.missing.any()
+
+
+def test_a_file_that_is_no_file_of_marks_is_refused(uploaded):
+    for name, content, words in (
+        ("marks.docx", b"x", "is none of .json"),
+        ("marks.json", b"", "is empty; copy or export the marks again"),
+        (f"marks.json{REFUSED}busy", b"", "came while another file was being sent"),
+    ):
+        load_marks(uploaded, MarkKind.MISSING, name, content)
+        assert words in uploaded._panel.status.content
+    assert nothing_marked(uploaded)
+
+
+def test_warnings_of_the_reader_are_on_the_page(uploaded):
+    assert uploaded._panel.warnings.visible and "no colours" in uploaded._panel.warning_text.content
+
+
+def test_an_upload_is_read_in_the_unit_that_is_chosen(controller, scan, monkeypatch):
+    asked = []
+    detect = face_jobs.detect_face
+    monkeypatch.setattr(face_jobs, "detect_face", lambda s, **o: asked.append(s.unit) or detect(s, **o))
+    controller._panel.unit.value, controller._panel.mm_per_unit.value = GIVEN_LENGTH, 25.4
+    upload(controller, "a.ply", ply_bytes(scan))
+    wait_until_idle(controller)
+    controller._panel.unit.value = "cm"
+    controller._panel.unit.fire()
+    assert controller._panel.read_again.visible and not controller._panel.mm_per_unit.visible
+    controller._panel.read_again.fire()
+    wait_until_idle(controller)
+    assert asked == [ScanUnit("auto", 25.4), ScanUnit("cm")] and not controller._panel.read_again.visible
+    controller._panel.unit.value = "parsec"
+    controller._panel.read_again.fire()
+    assert "unit must be one of" in controller._panel.status.content
+
+
+def test_a_part_is_designed_beside_the_server_and_its_files_are_sent(completed, client, completion, monkeypatch):
+    parts = DesignedParts((completion.template.mesh(0),), b"zip", ("thin at the border",))
+    monkeypatch.setattr(design_job, "design_parts", lambda *_, **__: parts)
+    completed._panel.design.fire()
+    wait_until_idle(completed)
+    assert completed.session.prostheses is parts and "prosthesis 1" in client.shown
+    assert "thin at the border" in completed._panel.warning_text.content
+    completed._panel.prostheses.fire()
+    assert client.files == [("my_scan_prosthesis.zip", b"zip")]
 
 
 def test_a_result_is_shown_with_its_controls(completed, client, completion):
@@ -199,7 +340,7 @@ def test_a_layer_that_is_not_there_is_refused_and_the_one_before_stays(completed
 
 def test_a_layer_that_a_new_result_lacks_is_replaced(completed):
     completed._panel.layer.value = "detail"
-    completed._set_session(completed.session)
+    completed.set_session(completed.session)
     assert completed._panel.layer.value == "provenance" and "made up" in completed._panel.legend.content
 
 
@@ -230,9 +371,8 @@ def test_another_face_or_layer_is_shown_instead_of_the_scan_that_was_painted_on(
 
 
 def test_a_part_outlasts_other_faces(completed, client, completion):
-    shell = completion.template.mesh(0)
-    part = SimpleNamespace(shell=shell, to_face=Similarity())
-    completed._set_session(completed.session.set_prostheses((part,), completion))
+    parts = DesignedParts((completion.template.mesh(0),), b"zip")
+    completed.set_session(completed.session.set_prostheses(parts, completion))
     assert "prosthesis 1" in client.shown
     completed._panel.sample.value = 1
     completed._panel.sample.fire()

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from facecom.apps.viewer.http.uploads import UploadedScan
-from facecom.apps.viewer.session.marks import Tool
-from facecom.apps.viewer.session.session import FaceDetection, Session
+from facecom.apps.viewer.session.job_results import DesignedParts, FaceDetection
+from facecom.apps.viewer.session.marks import MarkKind, Tool
+from facecom.apps.viewer.session.scan_unit import ScanUnit
+from facecom.apps.viewer.session.session import Session
 from facecom.errors import ScanError
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity
@@ -42,27 +44,93 @@ def test_once_the_face_is_found_it_is_shown_upright(loaded, completion, finished
     assert finished.to_display is completion.pose
 
 
-def test_marks_cut_the_triangles_that_they_touch_and_no_others(loaded):
-    chosen = np.array([0, 7, 100])
-    marked = loaded.paint(chosen, Tool.MARK_MISSING)
-    touched = np.isin(loaded.scan.faces, chosen).any(axis=1)
-    kept = marked.unmarked_scan()
-    assert len(kept.faces) == np.count_nonzero(~touched)
-    assert set(map(tuple, kept.vertices)) <= set(map(tuple, loaded.scan.vertices))
-    assert marked.paint(chosen[:2], Tool.UNMARK).marks.missing.sum() == 1
-    assert marked.unmark_all().unmarked_scan() is loaded.scan
-    assert not loaded.marks.any
+@pytest.fixture
+def with_defect(loaded):
+    """A session in whose scan the search took some vertices for a defect."""
+    found = np.zeros(len(loaded.scan.vertices), bool)
+    found[[3, 4, 5]] = True
+    return loaded.set_detection(FaceDetection(Similarity(), loaded.scan, found))
 
 
-def test_a_scan_without_marks_is_completed_as_it_is(loaded):
-    assert loaded.unmarked_scan() is loaded.scan
+def points(session, kind):
+    return set(map(tuple, session.marked_points(kind).points))
 
 
-def test_there_must_be_a_scan_and_some_of_it_left(loaded):
+def test_marks_are_what_complete_is_told(loaded):
+    told = loaded.scan_marks
+    assert told.find and told.missing.empty and told.doubted.empty and told.snap
+    marked = loaded.paint(np.array([0, 7]), Tool.MARK_MISSING).paint(np.array([7, 9]), Tool.MARK_DOUBTED)
+    told = marked.set_snap(False).scan_marks
+    assert not told.find and not told.snap
+    own = loaded.scan.vertices
+    assert np.array_equal(told.missing.points, own[[0]]) and np.array_equal(told.doubted.points, own[[7, 9]])
+    assert marked.unmark_all().scan_marks.find
+
+
+def test_what_was_found_is_searched_for_until_somebody_changes_it(with_defect):
+    assert with_defect.marks.found.sum() == 3 and with_defect.scan_marks.find
+    own = with_defect.scan.vertices
+    more = with_defect.paint(np.array([8]), Tool.MARK_MISSING)
+    assert points(more, MarkKind.MISSING) == set(map(tuple, own[[3, 4, 5, 8]])) and not more.scan_marks.find
+    less = with_defect.paint(np.array([4]), Tool.UNMARK)
+    assert points(less, MarkKind.MISSING) == set(map(tuple, own[[3, 5]])) and not less.scan_marks.find
+    none = with_defect.paint(np.array([3, 4, 5]), Tool.UNMARK)
+    assert not none.scan_marks.find and none.scan_marks.missing.empty  # all of the scan is believed
+    doubted = with_defect.paint(np.array([3, 4, 5]), Tool.MARK_DOUBTED)
+    assert doubted.scan_marks.missing.empty and len(doubted.scan_marks.doubted.points) == 3
+    for changed in (more, less, none, doubted):
+        assert changed.undo_stroke().scan_marks.find and changed.unmark_all().scan_marks.find
+
+
+def test_loaded_marks_take_the_place_of_their_kind(with_defect):
+    marked = np.zeros(len(with_defect.scan.vertices), bool)
+    marked[[5, 20]] = True
+    painted = with_defect.paint(np.array([8]), Tool.MARK_MISSING).paint(np.array([20, 30]), Tool.MARK_DOUBTED)
+    missing = painted.replace_marks(MarkKind.MISSING, marked)
+    assert np.flatnonzero(missing.marks.left_out).tolist() == [5, 20]
+    assert np.flatnonzero(missing.marks.doubted).tolist() == [30]
+    doubted = painted.replace_marks(MarkKind.DOUBTED, marked)
+    assert np.flatnonzero(doubted.marks.left_out).tolist() == [3, 4, 8]
+    assert np.flatnonzero(doubted.marks.doubted).tolist() == [5, 20]
+    assert missing.undo_stroke().marks.same_as(painted.marks)
+
+
+def test_a_vertex_that_is_not_finite_is_no_mark(scan):
+    holey = Mesh(np.vstack([scan.vertices, [np.nan, 0, np.inf]]), scan.faces)
+    marked = Session().load(UploadedScan("s", holey)).paint(np.array([0, len(scan.vertices)]), Tool.MARK_MISSING)
+    assert np.array_equal(marked.scan_marks.missing.points, scan.vertices[[0]])
+
+
+def test_another_unit_keeps_what_is_painted_and_nothing_that_was_made(with_defect, completion):
+    painted = with_defect.paint(np.array([8]), Tool.MARK_DOUBTED).set_result(completion)
+    other = painted.read_in(ScanUnit("cm"))
+    assert other.unit == ScanUnit("cm") and other.scan is painted.scan and other.name == painted.name
+    assert np.flatnonzero(other.marks.doubted).tolist() == [8] and not other.marks.found.any()
+    assert (other.result, other.detection) == (None, None)
+
+
+def test_warnings_are_those_of_reading_and_of_what_is_shown(scan, completion):
+    warned = replace(completion, report=replace(completion.report, warnings=("of the result", "of reading")))
+    session = Session().load(UploadedScan("s", scan, ("of reading",)))
+    assert session.warnings == ("of reading",)
+    found = session.set_detection(FaceDetection(Similarity(), scan, warnings=("of the search",)))
+    assert found.warnings == ("of reading", "of the search")
+    done = found.set_result(warned)
+    assert done.warnings == ("of reading", "of the result")
+    parts = done.set_prostheses(DesignedParts((), b"", ("of the part",)), warned)
+    assert parts.warnings == ("of reading", "of the result", "of the part")
+
+
+def test_marks_of_the_border_count_for_a_result(finished):
+    assert not finished.set_snap(False).outdated  # nothing is marked, so nothing is snapped
+    marked = finished.paint(np.array([3]), Tool.MARK_MISSING)
+    done = marked.set_result(finished.result)
+    assert not done.outdated and done.set_snap(False).outdated
+
+
+def test_there_must_be_a_scan():
     with pytest.raises(ScanError, match="no scan"):
-        Session().unmarked_scan()
-    with pytest.raises(ScanError, match="all of the scan"):
-        loaded.paint(np.arange(len(loaded.marks.missing)), Tool.MARK_MISSING).unmarked_scan()
+        Session().required_scan()
 
 
 def test_marking_keeps_the_result_and_knows_that_it_is_of_other_marks(finished, completion):
@@ -82,16 +150,17 @@ def test_a_new_result_drops_what_was_changed_on_the_one_before(finished, complet
 
 
 def test_a_part_is_kept_and_shown_with_the_face_that_it_is_for(finished, completion):
-    designed = finished.set_prostheses(("part",), completion).draw_samples(2)
-    assert designed.displayed_prostheses == ("part",)
+    parts = DesignedParts((completion.template.mesh(0),), b"zip")
+    designed = finished.set_prostheses(parts, completion).draw_samples(2)
+    assert designed.displayed_prostheses is parts
     other = designed.select_sample(1)
-    assert other.prostheses == ("part",) and other.displayed_prostheses == ()
-    assert other.select_sample(0).displayed_prostheses == ("part",)
+    assert other.prostheses is parts and other.displayed_prostheses is None
+    assert other.select_sample(0).displayed_prostheses is parts
     name, place = next(iter(finished.movable_landmarks().items()))
     dragged = designed.drag_landmark(name, place + [1, 0, 0])
-    assert dragged.prostheses == ("part",) and dragged.displayed_prostheses == ()
-    assert dragged.undo_dragging().displayed_prostheses == ("part",)
-    assert designed.set_result(replace(completion)).prostheses == ("part",)
+    assert dragged.prostheses is parts and dragged.displayed_prostheses is None
+    assert dragged.undo_dragging().displayed_prostheses is parts
+    assert designed.set_result(replace(completion)).prostheses is parts
 
 
 def test_the_region_is_shown_where_it_lies_in_the_scan(loaded, completion):
