@@ -45,6 +45,7 @@ class OuterSurfaceSettings:
     """When a scan has inner walls, and where its outer skin ends.
 
     thickness_mm : two parallel walls so near to each other are those of one sheet
+    least_thickness_mm : nearer ones are two passes of a scanner over one skin, which are no walls
     walled_share : a scan has two walls where this share of it has another one so near
     hidden_share : or where so much of it sees nothing of the open, on neither side; mouth bags, nostrils and eyeballs
         are less
@@ -58,6 +59,7 @@ class OuterSurfaceSettings:
     """
 
     thickness_mm: float = 12.0
+    least_thickness_mm: float = 0.6
     walled_share: float = 0.25
     hidden_share: float = 0.2
     alone_gain: float = 0.1
@@ -140,7 +142,8 @@ def has_inner_walls(surface: Surface, settings: OuterSurfaceSettings) -> bool:
     mesh = surface.mesh
     points = sample_surface(mesh, SAMPLES, seed=0)
     normals = face_normals(mesh)[points.faces]
-    walled = np.isfinite(_opposite(surface, points.points, normals, settings.thickness_mm).depth)
+    depth = _opposite(surface, points.points, normals, settings.thickness_mm).depth
+    walled = np.isfinite(depth) & (depth >= settings.least_thickness_mm)
     if walled.mean() >= settings.walled_share:
         return True
     return bool(np.mean(_exposure(surface, points.points, normals) == 0.0) >= settings.hidden_share)

@@ -127,7 +127,8 @@ def test_a_hollow_behind_a_small_opening_goes_where_it_is_much_of_the_surface(ic
 def test_scans_without_inner_walls_stay_the_same_objects(face, icosphere):
     ball = icosphere(4, radius=90.0)
     pocket = bag(without(ball, np.array([90.0, 0, 0]), 10.0), 40.0, 22.0)
-    for mesh in (face, ball, pocket, Mesh(face.vertices, face.faces[:, ::-1])):
+    passes = with_second_wall(face, 0.3, rims=False, flip=False)  # of a scanner, over the same skin
+    for mesh in (face, ball, pocket, passes, Mesh(face.vertices, face.faces[:, ::-1])):
         cleaned = clean_scan(mesh)
         outer, report = outer_surface(cleaned.mesh, cleaned.report, mm_per_unit=1.0)
         assert outer is cleaned.mesh and report is cleaned.report and not outer_surface_warnings(report)
