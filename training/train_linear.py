@@ -2,13 +2,16 @@
 
 python -m training.train_linear --map out/template/ict_map.npz --ict DATA/ict_facekit/ict_facekit.npz --out DIR
 
-With --makehuman DATA/makehuman_cc0/makehuman_head.npz and --vitruvian DATA/vitruvian_cc0 the heads that artists made
-add their variance, `--artist-share` of it. What ships goes without: docs/model.md has the figures.
+With --flame DATA/flame2023_open/flame60.npz and --gnm DATA/gnm_head/gnm16.npz two further measured populations add
+`--measured-share` of their variance to `--ict-share` of ICT's, and `--between-share` of the squared distance between
+their means and ours. With --makehuman DATA/makehuman_cc0/makehuman_head.npz and --vitruvian DATA/vitruvian_cc0 the
+heads that artists made add `--artist-share` of theirs. docs/population.md has the figures of each.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,8 +25,10 @@ from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
 from training.artist_heads import Heads
 from training.artist_modes import modes as artist_modes
 from training.artist_modes import sources as artist_heads
+from training.measured_heads import CarriedPopulation, carried
+from training.measured_heads import sources as measured_heads
 
-PATHS = ("map", "ict", "out", "makehuman", "vitruvian", "artist_share")
+PATHS = ("map", "ict", "out", "flame", "gnm", "makehuman", "vitruvian")
 EXPRESSION_ODD_SCALE = 0.4
 """Factor on what expressions do to one side alone."""
 BLINK, JAW, FACE = 0.4, 0.04, 0.1
@@ -72,7 +77,9 @@ def ict_sources(arguments: argparse.Namespace, mean: Floats, core: np.ndarray) -
     tapers = taper_modes(mean, about=mean[core].mean(axis=0) * [0.0, 1.0, 1.0], sd=arguments.taper_sd)
     identity, expression, tapers = (remove_rigid_motion(m, mean, core) for m in (identity, expression, tapers))
     return [
-        PopulationSource(identity, local_share=arguments.local_share, odd_scale=arguments.odd_scale),
+        PopulationSource(
+            identity * np.sqrt(arguments.ict_share), local_share=arguments.local_share, odd_scale=arguments.odd_scale
+        ),
         PopulationSource(expression, local_share=0.0, odd_scale=EXPRESSION_ODD_SCALE),
         PopulationSource(tapers, local_share=0.0),
     ]
@@ -84,6 +91,19 @@ def artist_source(heads: Heads, arguments: argparse.Namespace, mean: Floats, cor
     return PopulationSource(modes * np.sqrt(arguments.artist_share), local_share=arguments.local_share, odd_scale=1.0)
 
 
+def measured_sources(
+    populations: Sequence[CarriedPopulation], arguments: argparse.Namespace, mean: Floats, core: np.ndarray
+) -> list[PopulationSource]:
+    """Modes of other measured populations, `measured_share` of their variance, and one mode from their mean to ours."""
+    out = []
+    for population in populations:
+        modes = remove_rigid_motion(population.modes, mean, core) * np.sqrt(arguments.measured_share)
+        apart = remove_rigid_motion(population.mean[None] - mean, mean, core) * np.sqrt(arguments.between_share)
+        out.append(PopulationSource(modes, local_share=arguments.local_share, odd_scale=arguments.measured_odd_scale))
+        out.append(PopulationSource(apart, local_share=0.0, odd_scale=0.0))
+    return out
+
+
 def build(arguments: argparse.Namespace) -> LinearGenerator:
     """The generator from ICT-FaceKit's modes and, where asked for, heads that artists made."""
     template = Template.load()
@@ -91,6 +111,9 @@ def build(arguments: argparse.Namespace) -> LinearGenerator:
     mean = template.vertices[:count]
     core = face_core(mean)
     sources, credits = ict_sources(arguments, mean, core), [CREDIT]
+    measured = [carried(heads, template) for heads in measured_heads(arguments)]
+    sources += measured_sources(measured, arguments, mean, core)
+    credits += [population.credit for population in measured]
     for heads in artist_heads(arguments):
         sources.append(artist_source(heads, arguments, mean, core))
         credits.append(heads.credit)
@@ -119,6 +142,12 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--makehuman", type=Path)
     p.add_argument("--vitruvian", type=Path)
+    p.add_argument("--flame", type=Path)
+    p.add_argument("--gnm", type=Path)
+    p.add_argument("--ict-share", type=float, default=1.0)
+    p.add_argument("--measured-share", type=float, default=0.5)
+    p.add_argument("--measured-odd-scale", type=float, default=0.4)
+    p.add_argument("--between-share", type=float, default=0.0)
     p.add_argument("--artist-share", type=float, default=0.1)
     p.add_argument("--rank", type=int, default=320)
     p.add_argument("--fields", type=int, default=256)
