@@ -48,7 +48,10 @@ def prepare_scan(
     cleaned = clean_scan(surface)
     mesh = cleaned.mesh
     if len(mesh.faces) < LEAST_TRIANGLES:
-        raise ScanError(f"the scan has {len(mesh.faces)} usable triangles, too few for a face; scan again")
+        raise ScanError(
+            f"of {len(surface.faces):,} triangles {len(mesh.faces):,} can be used, too few for a face; "
+            "check that the file holds the whole scan"
+        )
     found = resolve_unit(mesh, unit, mm_per_unit=mm_per_unit)
     mesh, removed = outer_surface(mesh, cleaned.report, mm_per_unit=found.scale_to_mm)
     scan = scan_of(mesh, found.unit, found.scale_to_mm, removed=removed, settings=settings)
