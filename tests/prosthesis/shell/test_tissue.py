@@ -1,21 +1,12 @@
 """Skin and wound bed, which a part must not enter."""
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
 
-from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
-from facecom.prosthesis.shell.tissue import (
-    height_over_bed,
-    raise_above_tissue,
-    tissue_heightfield,
-    tissue_mesh,
-    wound_bed_solid,
-)
-from facecom.prosthesis.solid.booleans import to_solid
+from facecom.prosthesis.shell.tissue import height_over_bed, raise_above_tissue, tissue_mesh
 
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
@@ -58,26 +49,3 @@ def test_height_over_the_bed_is_measured_where_it_lies_under_the_defect(workshop
     defect_distance = np.where(plate.vertices[:, 1] > -1.5, 1.0, -1.0)
     over = (np.abs(plate.vertices[:, :2]) < 3.5).all(1) & (defect_distance > 0)
     assert np.allclose(height_over_bed(plate, defect_distance, bed), np.where(over, 5.0, 0.0), atol=1e-5)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_heightfield_stays_under_the_tissue(workshop, seed):
-    rng = np.random.default_rng(seed)
-    a, b = rng.uniform(0.3, 0.7, 2)
-    tissue = workshop.plate(8.0, 0.5, height=lambda x, y: np.sin(a * x) * np.cos(b * y))
-    solid = tissue_heightfield(tissue, floor=-4.0, spacing=0.35)
-    inner = np.abs(tissue.vertices[:, :2]).max(1) < 7.5
-    # No vertex of the tissue lies in the solid, and the solid is not far below it.
-    down = Surface(solid).cast(
-        tissue.vertices[inner] + [0.0, 0.0, 3.0], np.broadcast_to([0.0, 0.0, -1.0], (inner.sum(), 3))
-    )
-    gap = down.depth - 3.0
-    assert gap.min() > -0.02 and np.median(gap) < 0.05 and gap.max() < 0.3
-    assert to_solid(solid).volume() > 0
-
-
-def test_the_solid_of_a_bed_that_is_undercut_is_empty(workshop):
-    bed = workshop.plate(3.0, z=-5.0)
-    assert wound_bed_solid(bed, floor=-10.0).volume() == pytest.approx(36.0 * 5.0)
-    folded = bed.with_vertices(bed.vertices * [-1.0, 1.0, 1.0])
-    assert wound_bed_solid(folded, floor=-10.0).is_empty()
