@@ -14,8 +14,14 @@ from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
 from facecom.prosthesis.checks.part_check import check_part
-from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
-from facecom.prosthesis.defect.detection import find_defects, vector_area
+from facecom.prosthesis.defect.design_surface import (
+    DesignSurface,
+    defects_of,
+    select_defect,
+    without_ear,
+    without_region,
+)
+from facecom.prosthesis.defect.detection import vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
 from facecom.prosthesis.defect.neighbourhood import Defect, Neighbourhood, neighbourhood
 from facecom.prosthesis.inspection import Inspection, inspect_part
@@ -94,7 +100,7 @@ def design_all(
     if settings.region is not None:
         return [design(completion, settings=settings)]
     source = DesignSurface.from_completion(completion)
-    found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
+    found = defects_of(source, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
     return [
         design_on(source, replace(settings, part=k), defect=defect, progress=_of_part(progress, k, len(found)))
         for k, defect in enumerate(found)

@@ -42,7 +42,7 @@ def test_progress_is_told_step_by_step_and_can_end_the_work(template, completion
 
 def test_progress_of_several_parts_is_that_of_all(template, completion_of, monkeypatch):
     told, module = [], sys.modules["facecom.prosthesis.design"]
-    monkeypatch.setattr(module, "find_defects", lambda *_, **__: ["large", "small"])
+    monkeypatch.setattr(module, "defects_of", lambda *_, **__: ["large", "small"])
     monkeypatch.setattr(module, "design_on", lambda *_, progress, **__: progress("shell", 0.5))
     done = completion_of(region_mask(template, "nose"))
     design_all(done, progress=lambda step, share: told.append((step, share)))
