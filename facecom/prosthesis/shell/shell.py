@@ -97,7 +97,7 @@ def build_shell(
     raw_tissue : Mesh or None, all triangles of the raw scan, which keep the part off where the scan ends, face frame
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
     outline : MarginOutline or None, which redraws the border where it must be set back; else faces are left out
-    attempts : after so many what is not sound is left as it is
+    attempts : after so many the part with the fewest faults is taken
     progress : called before each attempt with the share of them that are over; it may raise to end the work
 
     Raises
@@ -105,6 +105,7 @@ def build_shell(
     ValueError
         When the border intersects itself along the axis, or nothing of the part is left.
     """
+    candidates: list[_Candidate] = []
     left = attempts
 
     def begin(attempt: int) -> None:
@@ -115,10 +116,11 @@ def build_shell(
         workpiece = _Workpiece(
             surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed, raw_tissue=raw_tissue
         )
-        built, used = _build(workpiece, outline, left, begin)
-        if isinstance(built, _Built):
-            return workpiece.finished(built, relief)
-        surfaces, left = built, left - used
+        redrawn, used = _build(workpiece, outline, left, begin, candidates)
+        if redrawn is None:
+            best = min(candidates, key=lambda candidate: candidate.faults)
+            return best.workpiece.finished(best.built, relief)
+        surfaces, left = redrawn, left - used
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,10 +224,26 @@ def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
     return mesh.with_vertices(mesh.vertices @ rotation.T)
 
 
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A part that was built, and its faults: where it intersects itself, is too thin by rays, and by distances."""
+
+    workpiece: _Workpiece
+    built: _Built
+    faults: tuple[int, int, int]
+
+
 def _build(
-    workpiece: _Workpiece, outline: MarginOutline | None, attempts: int, begin: Callable[[int], None]
-) -> tuple[_Built | ShellSurfaces, int]:
-    """The part, sound or after the last attempt, or other surfaces to build it between; and attempts that it took."""
+    workpiece: _Workpiece,
+    outline: MarginOutline | None,
+    attempts: int,
+    begin: Callable[[int], None],
+    candidates: list[_Candidate],
+) -> tuple[ShellSurfaces | None, int]:
+    """Build parts, added to the candidates, until one is sound or the attempts are over.
+
+    Returns other surfaces to build it between, or None at the end, and the attempts that it took.
+    """
     face, attempt = _without_folds(workpiece.outer), 0
     while True:
         begin(attempt)
@@ -237,10 +255,12 @@ def _build(
             if redrawn is not None:
                 return redrawn, attempt
         carved = workpiece.carved(raised.face.mesh, raised.intaglio)
-        lost = raised.thin | near_self_intersections(to_mesh(carved.part), raised.untrimmed)
-        lost |= near_places(raised.untrimmed, carved.thin)
+        crossed = near_self_intersections(to_mesh(carved.part), raised.untrimmed)
+        faults = (int(crossed.sum()), len(carved.thin), int(raised.thin.sum()))
+        candidates.append(_Candidate(workpiece, _Built(raised.face, raised.intaglio, carved), faults))
+        lost = raised.thin | crossed | near_places(raised.untrimmed, carved.thin)
         if not lost.any() or attempt == attempts:
-            return _Built(raised.face, raised.intaglio, carved), attempt
+            return None, attempt
         redrawn = _redrawn(outline, face, lost)
         if redrawn is not None:
             return redrawn, attempt

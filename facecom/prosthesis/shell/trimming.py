@@ -28,7 +28,7 @@ class Cut:
     Parameters
     ----------
     volume_mm3, area_mm2 : of the tissue, and of its surface as the withdrawal axis sees it
-    depth_mm : how deep the cut is at most, along the axis
+    depth_mm : the farthest of that tissue from where the cut leaves it
     at : where that is, in the scan's frame, mm
     """
 
@@ -66,7 +66,7 @@ def trim_remnants(
     drop = np.where(np.isfinite(away), np.append(excess, 0.0)[number], 0.0)
     tissue = source.tissue.with_vertices(source.tissue.vertices - drop[:, None] * axis)
     to_scan = source.completion.context.fit.pose.inverse()
-    cuts = _cuts(bed, excess, axis)
+    cuts = _cuts(bed, lowered, excess, axis)
     placed = [replace(cut, at=_triple(to_scan.apply(np.array([cut.at]))[0])) for cut in cuts]
     return replace(source, bed=lowered, tissue=tissue), tuple(sorted(placed, key=lambda cut: -cut.volume_mm3))
 
@@ -88,8 +88,9 @@ def _excess(merged: Mesh, in_defect: Bools, points: Floats, axis: Floats, thickn
     return np.maximum(height - highest, 0.0)
 
 
-def _cuts(bed: Mesh, excess: Floats, axis: Floats) -> list[Cut]:
-    """The connected pieces of a bed that are lowered, each as a cut."""
+def _cuts(bed: Mesh, lowered: Mesh, excess: Floats, axis: Floats) -> list[Cut]:
+    """The connected pieces of a bed that are lowered, each as a cut; at a steep face a shallow one runs far down."""
+    depth = Surface(lowered).closest(bed.vertices).distance
     rows = np.flatnonzero((excess[bed.faces] > 0).any(1))
     label = face_components(bed.faces[rows])
     across = 0.5 * np.abs(face_cross(bed.vertices, bed.faces[rows]) @ axis)
@@ -97,9 +98,9 @@ def _cuts(bed: Mesh, excess: Floats, axis: Floats) -> list[Cut]:
     volume, area, cuts = np.bincount(label, across * over.mean(1)), np.bincount(label, across * (over > 0).mean(1)), []
     for k in np.flatnonzero(volume > LEAST_CUT_MM3):
         corners = np.unique(bed.faces[rows[label == k]])
-        deepest = corners[np.argmax(excess[corners])]
+        deepest = corners[np.argmax(depth[corners])]
         at = _triple(bed.vertices[deepest])
-        cuts.append(Cut(float(volume[k]), float(area[k]), float(excess[deepest]), at))
+        cuts.append(Cut(float(volume[k]), float(area[k]), float(depth[deepest]), at))
     return cuts
 
 
