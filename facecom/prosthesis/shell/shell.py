@@ -21,7 +21,7 @@ from facecom.prosthesis.shell.min_thickness import raise_to_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
-from facecom.prosthesis.shell.tissue import height_over_bed
+from facecom.prosthesis.shell.tissue import thickness_over_bed
 from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh
 from facecom.prosthesis.solid.clipping import fill_inner_holes, largest_component
 
@@ -177,8 +177,8 @@ class _Workpiece:
         )
         wanted = thickness.at(surfaces.extended.border_distance) + grid_allowance_mm(grid_mm)
         if bed is not None:
-            room = height_over_bed(extended, surfaces.extended.defect_distance, bed)
-            wanted = np.where(room > 0, np.maximum(wanted, room + BED_CELLS * grid_mm), wanted)
+            away, into = surfaces.extended.defect_distance, BED_CELLS * grid_mm
+            wanted = thickness_over_bed(extended, away, bed, wanted=wanted, into_bed_mm=into)
         block = extrude_to_floor(self.outer.mesh, floor=self._floor)
         self._extended = ExtendedSurface(extended, wanted, block=block, floor=self._floor)
 
