@@ -7,7 +7,7 @@ import numpy as np
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import smoothed_normals
-from facecom.geometry.mesh import Floats, Mesh, face_normals
+from facecom.geometry.mesh import Floats, Mesh, face_normals, grow_rings
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smoothstep
 
@@ -17,6 +17,8 @@ BED_NORMAL_ROUNDS = 2
 """Smoothing of the wound bed's normals before it is offset by the clearance."""
 AT_EDGE_MM = 2.0
 """Nearer to the edge of a defect than this a bed that is not met is no hole: there it ends."""
+HOLE_RINGS = 2
+"""Holes of the bed that so many rings of faces from either side close are none."""
 BRIDGE_SLOPE = 0.7
 """By so much the thickness may grow with each mm from a hole of the bed."""
 HARDEST_MM = 1e-3
@@ -83,6 +85,8 @@ def thickness_over_bed(mesh: Mesh, defect_distance: Floats, bed: Mesh, *, wanted
     room = height_over_bed(mesh, defect_distance, bed)
     filled = np.where(room > 0, np.maximum(wanted, room + into_bed_mm), wanted)
     hole = (room <= 0) & (defect_distance > AT_EDGE_MM)
+    # Single rays miss the bed at its steps.
+    hole &= grow_rings(mesh.faces, ~grow_rings(mesh.faces, ~hole, HOLE_RINGS), 2 * HOLE_RINGS)
     if not hole.any():
         return filled
     away = geodesic_distance(mesh, np.flatnonzero(hole), reach_mm=float(filled.max()) / BRIDGE_SLOPE)

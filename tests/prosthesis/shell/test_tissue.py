@@ -1,6 +1,7 @@
 """Skin and wound bed, which a part must not enter."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from facecom.geometry.laplacian import smoothed_normals
@@ -60,6 +61,11 @@ def test_the_part_fills_the_room_above_a_bed_and_bridges_its_holes_without_a_cli
 
     assert np.allclose(over(bed), np.where(inside > 0, 10.0, 3.0), atol=1e-5)
     middle = bed.vertices[bed.faces].mean(1)
+    pricked = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 0.7)[0]
+    assert len(pricked.faces) < len(bed.faces) and np.median(over(pricked)[inside > 0]) == pytest.approx(10.0)
+    assert (
+        over(pricked) >= np.where(np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1]) > 2.0, over(bed), 3.0)
+    ).all()
     holed = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 2.5)[0]
     bridged, from_hole = over(holed), np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1])
     assert np.allclose(bridged[from_hole < 1.5], 3.0) and (bridged >= 3.0).all()
