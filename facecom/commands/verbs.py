@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,8 @@ def prosthesis(options: argparse.Namespace) -> int:
     lengths = {f"{name}_mm": getattr(options, name) for name in ("margin", "edge", "lip", "wall", "clearance")}
     choices: dict[str, Any] = {name: value for name, value in lengths.items() if value is not None}
     axis = options.axis if options.axis in ("auto", "front") else _numbers(options.axis)
-    choices |= {"axis": axis, "region": options.region, "seed": options.seed}
+    choices |= {"axis": axis, "region": options.region, "trim": options.trim, "seed": options.seed}
+    choices |= {n: getattr(options, n) for n in ("least_cm3", "least_scanned") if getattr(options, n) is not None}
     settings = DesignSettings(**choices)  # refuses what does not fit together before any work
     if options.samples < 0:
         raise ValueError(f"--samples must not be negative, got {options.samples}")
@@ -49,9 +49,8 @@ def prosthesis(options: argparse.Namespace) -> int:
         parts = design_all(result, settings=settings)
         names = [f"part_{k + 1}" if len(parts) > 1 else "" for k in range(len(parts))]
         designs = []
-        for k, (name, part) in enumerate(zip(names, parts, strict=True)):
-            chosen = replace(settings, part=k)
-            others = alternatives(result, options.samples, settings=chosen) if options.samples else []
+        for name, part in zip(names, parts, strict=True):
+            others = alternatives(result, options.samples, settings=part.settings) if options.samples else []
             _write_designs(partial / name, part, others)
             designs.append((options.out / name, part, others))
     for folder, part, others in designs:

@@ -13,14 +13,27 @@ import scipy.sparse as sp
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
+from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.intersections import first_intersections, self_intersections
 from facecom.geometry.laplacian import uniform_laplacian
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_cross, grow_rings, unit
+from facecom.geometry.mesh import (
+    Bools,
+    Floats,
+    Ints,
+    Mesh,
+    boundary_edges,
+    face_cross,
+    grow_rings,
+    unique_edges,
+    unit,
+)
 
 MEMBRANE_PASSES = 12
 """Steps of the membrane in one call of `fair_membrane`: enough for the few rings that are free at a time."""
 ROUNDS_PER_RING = 3
 """Rounds after which what is faired around an intersection grows by a ring (of the thin plate: by its rings again)."""
+FOLDED_BACK = -0.5
+"""A triangle lies folded back on its neighbour when their normals are opposite by this cosine."""
 PATIENCE_ROUNDS = 14
 """Rounds without fewer intersections after which the rest is given up: fixed vertices intersect there."""
 
@@ -86,6 +99,50 @@ def remove_self_intersections(
         # A patch that no longer intersects stays as it is; one that still does grows.
         faired = mesh.with_vertices(_thin_plate(mesh.vertices, bending, patch))
     return faired, (faired.vertices != mesh.vertices).any(1)
+
+
+def without_flaps(mesh: Mesh, *, rings: int = 1, rounds: int = 4) -> Mesh:
+    """A mesh with the places smoothed where a triangle lies folded back on its neighbour; its border stays.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    rings : of faces around a flap that are smoothed with it, one more in each round that leaves some
+    rounds : after so many what is left stays
+
+    Examples
+    --------
+    >>> x, y = (a.ravel() for a in np.meshgrid(np.arange(5.0), np.arange(5.0), indexing="ij"))
+    >>> k = np.arange(25).reshape(5, 5)
+    >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    >>> flat = Mesh(np.stack([x, y, 0 * x], 1), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]))
+    >>> flap = np.array(flat.vertices)
+    >>> flap[12] = [4.2, 2.1, 0.05]
+    >>> smooth = without_flaps(flat.with_vertices(flap))
+    >>> bool(np.abs(smooth.vertices - flat.vertices).max() < 0.5), without_flaps(flat) is flat
+    (True, True)
+    """
+    border, bending = np.zeros(len(mesh.vertices), bool), None
+    border[boundary_edges(mesh.faces)] = True
+    for count in range(rounds):
+        flaps = _flap_vertices(mesh)
+        if not flaps.any():
+            break
+        bending = _bending_energy(mesh) if bending is None else bending
+        patch = grow_rings(mesh.faces, flaps, rings + count) & ~border
+        mesh = mesh.with_vertices(_thin_plate(mesh.vertices, bending, patch))
+    return mesh
+
+
+def _flap_vertices(mesh: Mesh) -> Bools:
+    """Corners of triangles that are folded back on their neighbours, (V,)."""
+    normals = unit(face_cross(mesh.vertices, mesh.faces))
+    _, edge_of_corner, used = unique_edges(mesh.faces)
+    a, b = (faces_at_edges(edge_of_corner, used == 2) % len(mesh.faces)).T
+    folded = np.einsum("nd,nd->n", normals[a], normals[b]) < FOLDED_BACK
+    out = np.zeros(len(mesh.vertices), bool)
+    out[mesh.faces[np.concatenate([a[folded], b[folded]])]] = True
+    return out
 
 
 def _intersecting_vertices(mesh: Mesh, moved: Bools | None) -> Ints:

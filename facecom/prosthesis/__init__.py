@@ -18,9 +18,11 @@ from facecom.prosthesis.part import Prosthesis as Prosthesis
 from facecom.prosthesis.part import save_comparison as save_comparison
 from facecom.prosthesis.settings import CheckBounds as CheckBounds
 from facecom.prosthesis.settings import DesignSettings as DesignSettings
+from facecom.prosthesis.shell.trimming import Cut as Cut
 
 __all__ = [
     "CheckBounds",
+    "Cut",
     "DesignSettings",
     "PartCheck",
     "Prosthesis",

@@ -10,15 +10,23 @@ import numpy as np
 
 from facecom.completion import Completion, CompletionOptions, Progress, complete
 from facecom.completion.regions import EARS, region_mask
+from facecom.errors import ScanError
 from facecom.geometry.mesh import Floats, Ints, Mesh
 from facecom.geometry.transform import Similarity
 from facecom.io.versions import package_versions
+from facecom.prosthesis.acceptance import refuse_unwearable, warnings_about
 from facecom.prosthesis.checks.part_check import check_part
-from facecom.prosthesis.defect.design_surface import DesignSurface, select_defect, without_ear, without_region
-from facecom.prosthesis.defect.detection import find_defects, vector_area
+from facecom.prosthesis.defect.design_surface import (
+    DesignSurface,
+    defects_of,
+    select_defect,
+    without_ear,
+    without_region,
+)
+from facecom.prosthesis.defect.detection import vector_area
 from facecom.prosthesis.defect.mirroring import mirror_region
 from facecom.prosthesis.defect.neighbourhood import Defect, Neighbourhood, neighbourhood
-from facecom.prosthesis.inspection import Inspection, inspect_part
+from facecom.prosthesis.inspection import inspect_part
 from facecom.prosthesis.part import Prosthesis
 from facecom.prosthesis.settings import DesignSettings
 from facecom.prosthesis.shell.axis import axis_frame, choose_axis
@@ -28,14 +36,12 @@ from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.shell import Shell, build_shell
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
+from facecom.prosthesis.shell.trimming import trim_remnants
 from facecom.prosthesis.solid.booleans import to_mesh
 from facecom.prosthesis.solid.file_precision import joined_in_float32
 
 PACKAGES = ("facecom", "manifold3d", "numpy", "open3d", "scipy", "shapely")
 """The packages whose versions are recorded with a part."""
-LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.9, 1.0
-"""A part is warned of when its margin is narrower than this share of what was asked for, and when more of the tissue
-than this is undercut; and when its check breaks a bound."""
 
 SHELL_SHARES, INSPECTION_SHARE = (0.1, 0.85), 0.88
 """Of the work on a part: where its shell begins and ends, and where its inspection begins."""
@@ -59,7 +65,8 @@ def design(
     Raises
     ------
     ScanError
-        When nothing is missing, or what is missing has no healthy skin around it; and as `facecom.complete` does.
+        When nothing is missing, what is missing has no healthy skin around it, or the part is refused (`least_cm3` and
+        `least_scanned` of the settings); and as `facecom.complete` does.
     ValueError
         On an unknown region or an impossible axis, and for options of a completion that is done already.
 
@@ -82,7 +89,8 @@ def design_all(
 ) -> list[Prosthesis]:
     """Design a part for each missing part of a face, largest first; see `design`.
 
-    Where a region is named there is one part.
+    Where a region is named there is one part; where some of the scan was marked, those for what was marked. One that
+    is refused is left out, and the first of the others warns of it.
 
     Parameters
     ----------
@@ -94,10 +102,23 @@ def design_all(
     if settings.region is not None:
         return [design(completion, settings=settings)]
     source = DesignSurface.from_completion(completion)
-    found = find_defects(source.merged, source.in_patch, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
+    found = defects_of(source, margin_mm=settings.margin_mm, least_mm2=settings.least_mm2)
+    parts, refused = [], []
+    for k, defect in enumerate(found):
+        try:
+            tell = _of_part(progress, k, len(found))
+            parts.append(design_on(source, replace(settings, part=k), defect=defect, progress=tell))
+        except ScanError as error:
+            refused.append((k, defect, error))
+    if not parts:
+        raise refused[0][2]
+    return [replace(parts[0], warnings=(*parts[0].warnings, *_refusals(refused))), *parts[1:]] if refused else parts
+
+
+def _refusals(refused: list[tuple[int, Defect, ScanError]]) -> list[str]:
     return [
-        design_on(source, replace(settings, part=k), defect=defect, progress=_of_part(progress, k, len(found)))
-        for k, defect in enumerate(found)
+        f"of {defect.area_mm2:.0f} mm2 that are missing elsewhere (part {k}) no part was made: {error}"
+        for k, defect, error in refused
     ]
 
 
@@ -175,10 +196,14 @@ def design_on(
     initial = initial_outer_surface(near, _thickness(settings), towards=outward_normal)
     axis, least_axis = _axes(initial, outward_normal, settings)
     rotation = axis_frame(axis)
+    source, cuts = (
+        trim_remnants(source, defect, axis, thickness=_thickness(settings)) if settings.trim else (source, ())
+    )
     begin, end = SHELL_SHARES
     shell = _shell(
         source, near, axis, settings=settings, progress=lambda share: tell("shell", begin + share * (end - begin))
     )
+    refuse_unwearable(source, shell, settings)
     tell("mould", end)
     mould = build_mould(shell, settings=settings.mould)
     tell("inspection", INSPECTION_SHARE)
@@ -187,7 +212,9 @@ def design_on(
     (part, kept), axis_in_scan = _placed(shell.solid, rotation, face_to_scan), face_to_scan.rotate(axis)
     tissue = source.tissue.with_vertices(face_to_scan.apply(source.tissue.vertices))
     check = check_part(part, tissue, axis=axis_in_scan, edge_mm=settings.edge_mm, bounds=settings.bounds)
-    found = inspect_part(source, shell, check=check, rotation=rotation, least_axis=least_axis, settings=settings)
+    found = inspect_part(
+        source, shell, check=check, cuts=cuts, rotation=rotation, least_axis=least_axis, settings=settings
+    )
     return Prosthesis(
         shell=part,
         mould_a=_placed(mould.face, rotation, face_to_scan)[0],
@@ -201,7 +228,7 @@ def design_on(
         settings=settings,
         input_sha256=source.sha256(),
         versions=package_versions(*PACKAGES),
-        warnings=(*_size_warnings(source), *shell.warnings, *_warnings(found.inspection, settings)),
+        warnings=tuple(warnings_about(source, shell, found.inspection, settings)),
     )
 
 
@@ -269,29 +296,3 @@ def _placed(solid: Any, rotation: Floats, face_to_scan: Similarity) -> tuple[Mes
     """A solid in the axis frame as a mesh in the scan's frame, closed in float32 too; the numbers of its vertices."""
     mesh = to_mesh(solid)
     return joined_in_float32(mesh.with_vertices(face_to_scan.apply(mesh.vertices @ rotation)))
-
-
-def _size_warnings(source: DesignSurface) -> list[str]:
-    if source.mm_per_unit_sigma is None:
-        return []
-    share = source.mm_per_unit_sigma / source.mm_per_unit
-    return [
-        f"the size of the part is known to {100 * share:.1f} % (standard deviation), as the scan has no unit; measure "
-        "a distance on the person and give --mm-per-unit before it is made"
-    ]
-
-
-def _warnings(found: Inspection, settings: DesignSettings) -> list[str]:
-    """What a laboratory must mend or a clinician must decide before the part is made, a sentence each."""
-    out = list(found.check.broken)
-    if found.margin.min < LEAST_MARGIN * settings.margin_mm:
-        out.append(
-            f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "
-            "the skin there turns out of sight along the axis"
-        )
-    if found.undercuts.seat_mm2 > MOST_UNDERCUT_MM2:
-        out.append(
-            f"{found.undercuts.seat_mm2:.0f} mm2 of the tissue are undercut along the axis; a stiff part does not "
-            "come off"
-        )
-    return out

@@ -21,6 +21,7 @@ from facecom.prosthesis.shell.axis import Undercuts, undercuts
 from facecom.prosthesis.shell.face_kinds import INNER, SIDE, classify_faces, wall_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.shell import Shell
+from facecom.prosthesis.shell.trimming import Cut
 from facecom.prosthesis.solid.booleans import to_mesh
 from facecom.provenance import Provenance
 
@@ -84,7 +85,8 @@ class Inspection:
     relief_rms_mm : of the skin relief on the patch, NaN where there is none
     watertight, self_intersecting_edges : of the part's file, read again
     overlap_mm3 : common volume of the part and the height field of the tissue that it was carved with
-    check : PartCheck, against the raw scan; see `facecom.prosthesis.check_part`
+    cuts : tissue that has to be cut away before the part fits, the largest first; none unless `trim` was asked for
+    check : PartCheck, against the raw scan, or what is left of it; see `facecom.prosthesis.check_part`
     """
 
     notice: str
@@ -112,6 +114,7 @@ class Inspection:
     watertight: bool
     self_intersecting_edges: int
     overlap_mm3: float
+    cuts: tuple[Cut, ...]
     check: PartCheck
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,6 +145,7 @@ def inspect_part(
     shell: Shell,
     *,
     check: PartCheck,
+    cuts: tuple[Cut, ...] = (),
     rotation: Floats,
     least_axis: Floats,
     settings: DesignSettings,
@@ -153,6 +157,7 @@ def inspect_part(
     source : DesignSurface that it was designed on
     shell : Shell
     check : PartCheck, of the part in its place
+    cuts : that have to be made for it
     rotation : (3, 3) float, face frame -> axis frame
     least_axis : (3,) float, unit, the axis with the least undercuts, face frame
     settings : DesignSettings
@@ -172,6 +177,7 @@ def inspect_part(
         watertight=check.watertight,
         self_intersecting_edges=check.self_intersections,
         overlap_mm3=max(0.0, float((shell.solid ^ shell.tissue).volume())),
+        cuts=cuts,
         check=check,
         **_lengths(source, part, outer, rotation),
         **_undercut_measures(source, outer, rotation, least_axis),

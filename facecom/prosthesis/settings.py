@@ -55,6 +55,9 @@ class DesignSettings:
     relief_edge_mm : longest edge of the outer face where the completion carries skin detail
     grid_mm : cell of the grid on which the intaglio is found
     least_mm2 : smaller defects are ignored
+    least_cm3 : smaller parts are refused
+    least_scanned : a part is refused when the scan shows the skin under a smaller share of its margin
+    trim : whether tissue that stands in the way is cut, which the inspection lists; else the part is raised over it
     region : name of the template region that is replaced, where it is not simply what the scan lacks
     mirror : "auto" copies an ear from the other side where that was observed, "always" any region, "never" none
     part : which of several defects, the largest is 0
@@ -74,6 +77,9 @@ class DesignSettings:
     relief_edge_mm: float = 0.35
     grid_mm: float = 0.7
     least_mm2: float = 300.0
+    least_cm3: float = 1.0
+    least_scanned: float = 0.5
+    trim: bool = False
     region: str | None = None
     mirror: Literal["auto", "always", "never"] = "auto"
     part: int = 0
@@ -83,7 +89,11 @@ class DesignSettings:
 
     def __post_init__(self) -> None:
         numbers = {f.name: getattr(self, f.name) for f in fields(self) if f.type == "float"}
+        limits = {name: numbers.pop(name) for name in ("least_cm3", "least_scanned")}
         wrong = [n for n, v in numbers.items() if not np.isfinite(v) or v < 0 or (v == 0 and n != "clearance_mm")]
+        for name, value in limits.items():
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"{name} must be a number that is not negative, got {value!r}")
         if wrong:
             raise ValueError(f"{wrong[0]} must be a positive length, got {numbers[wrong[0]]}")
         if WIDEST_MARGIN_MM < self.margin_mm <= LONGEST_MM:

@@ -209,7 +209,7 @@ def completion_of(template: Template) -> Callable[..., Completion]:
             merged_provenance=provenance[order],
             merged_sigma_mm=np.where(provenance[order] > 0, 0.8, 0.1),
             pose=pose,
-            report=None,
+            report=SimpleNamespace(defect_mm2={}),
             state=state,
         )
 

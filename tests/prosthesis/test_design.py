@@ -7,7 +7,9 @@ import pytest
 import trimesh
 
 from facecom.completion.regions import region_mask
+from facecom.errors import ScanError
 from facecom.prosthesis import DesignSettings, design, design_all
+from facecom.prosthesis.defect.neighbourhood import Defect
 
 
 @pytest.mark.slow
@@ -42,11 +44,31 @@ def test_progress_is_told_step_by_step_and_can_end_the_work(template, completion
 
 def test_progress_of_several_parts_is_that_of_all(template, completion_of, monkeypatch):
     told, module = [], sys.modules["facecom.prosthesis.design"]
-    monkeypatch.setattr(module, "find_defects", lambda *_, **__: ["large", "small"])
+    monkeypatch.setattr(module, "defects_of", lambda *_, **__: ["large", "small"])
     monkeypatch.setattr(module, "design_on", lambda *_, progress, **__: progress("shell", 0.5))
     done = completion_of(region_mask(template, "nose"))
     design_all(done, progress=lambda step, share: told.append((step, share)))
     assert told == [("shell", 0.25), ("shell", 0.75)]
+
+
+def test_a_refused_part_is_left_out_and_another_one_warns_of_it(template, completion_of, part, monkeypatch):
+    module = sys.modules["facecom.prosthesis.design"]
+    shadow, wound = (Defect(np.zeros(1, bool), area, np.zeros(3)) for area in (612.0, 3000.0))
+    monkeypatch.setattr(module, "defects_of", lambda *_, **__: [wound, shadow])
+
+    def made_or_refused(*_, defect, **__):
+        if defect is shadow or refuse_all:
+            raise ScanError("nobody knows what it would lie on")
+        return part
+
+    monkeypatch.setattr(module, "design_on", made_or_refused)
+    done, refuse_all = completion_of(region_mask(template, "nose")), False
+    (made,) = design_all(done)
+    assert made.warnings[:-1] == part.warnings and made.shell is part.shell
+    assert made.warnings[-1].startswith("of 612 mm2 that are missing elsewhere (part 1) no part was made: nobody knows")
+    refuse_all = True
+    with pytest.raises(ScanError, match="nobody knows"):
+        design_all(done)
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ def test_lengths_that_do_not_fit_together_are_refused():
         DesignSettings(wall_mm=0.2)
     with pytest.raises(ValueError, match="margin_mm must be a positive length"):
         DesignSettings(margin_mm=-1.0)
+    with pytest.raises(ValueError, match="least_cm3 must be a number that is not negative"):
+        DesignSettings(least_cm3=-1.0)
     with pytest.raises(ValueError, match="mirror must be"):
         DesignSettings(mirror="maybe")
 

@@ -44,6 +44,7 @@ class DesignSurface:
     face : (T, 3) float, the completed face in the template's topology
     weights : (V, T) sparse, each vertex of the patch as a weighted mean of vertices of the face; others have none
     bed : Mesh or None, the wound bed: surface of the scan that the part covers
+    marked : whether that is what the caller marked as missing
     detail : Detail or None, skin relief of the patch
     tissue : Mesh, all that the raw scan shows, wound bed and remnants included, faces outwards
     cavities : whether the surface may show a mouth or a socket from within, as scans do
@@ -62,6 +63,7 @@ class DesignSurface:
     tissue: Mesh
     bed: Mesh | None = None
     detail: Detail | None = None
+    marked: bool = False
     cavities: bool = True
     mm_per_unit: float = 1.0
     mm_per_unit_sigma: float | None = None
@@ -96,8 +98,10 @@ class DesignSurface:
     def from_completion(cls, completion: Completion, *, bed: Mesh | None = None) -> DesignSurface:
         """The merged mesh of a completion; `bed` in the face frame, what was marked or found as defect unless given."""
         evidence = completion.context
+        marked = False
         if bed is None and len(evidence.scan.defect.faces):
             bed = _in_face_frame(evidence.scan.defect_mm, completion)
+            marked = "marked" in completion.report.defect_mm2
         merged = evidence.stitched.merged
         in_patch = np.arange(len(merged.faces)) >= len(evidence.scan.mesh.faces)
         provenance = completion.merged_provenance
@@ -106,7 +110,8 @@ class DesignSurface:
         face = evidence.projection.vertices
         sigma = completion.merged_sigma_mm
         tissue = _scanned_tissue(completion, completion)
-        made = cls(completion, merged, in_patch, provenance, sigma, face, weights, tissue, bed, completion.detail)
+        detail = completion.detail
+        made = cls(completion, merged, in_patch, provenance, sigma, face, weights, tissue, bed, detail, marked)
         return made.in_unit_of(completion)
 
     def in_unit_of(self, completion: Completion) -> DesignSurface:
@@ -252,6 +257,12 @@ def _region_share(completion: Completion, mask: Bools, *, reach_mm: float = 40.0
     return np.where(found.distance < reach_mm, share, 0.0)
 
 
+def defects_of(source: DesignSurface, *, margin_mm: float, least_mm2: float) -> list[Defect]:
+    """The defects of a surface, largest first: of a marked scan those that were marked; see `find_defects`."""
+    marked = source.bed if source.marked else None
+    return find_defects(source.merged, source.in_patch, margin_mm=margin_mm, least_mm2=least_mm2, marked=marked)
+
+
 def select_defect(
     source: DesignSurface, *, region: str | None, part: int, margin_mm: float, least_mm2: float
 ) -> Defect:
@@ -269,7 +280,7 @@ def select_defect(
     ValueError, ScanError
         When there is none such.
     """
-    defects = find_defects(source.merged, source.in_patch, margin_mm=margin_mm, least_mm2=least_mm2)
+    defects = defects_of(source, margin_mm=margin_mm, least_mm2=least_mm2)
     if region is None:
         if not 0 <= part < len(defects):
             raise ValueError(f"there is no part {part}; the scan lacks {len(defects)}, counted from 0")

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facecom.errors import ScanError
 from facecom.geometry.geodesic import geodesic_distance
-from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops, face_areas, face_components, face_cross
+from facecom.geometry.mesh import (
+    Bools,
+    Floats,
+    Ints,
+    Mesh,
+    boundary_edges,
+    boundary_loops,
+    face_areas,
+    face_components,
+    face_cross,
+)
 from facecom.prosthesis.defect.neighbourhood import Defect, crop_to_box
 from facecom.prosthesis.solid.clipping import loop_length
 
+AT_MARK_MM, LEAST_AT_MARK = 2.0, 0.3
+"""A missing piece is a marked one when this share of its border lies this near to the border of what was marked."""
+
 
 def find_defects(
-    merged: Mesh, in_patch: Bools, *, margin_mm: float, least_mm2: float, slit_mm: float = 20.0
+    merged: Mesh,
+    in_patch: Bools,
+    *,
+    margin_mm: float,
+    least_mm2: float,
+    marked: Mesh | None = None,
+    slit_mm: float = 20.0,
 ) -> list[Defect]:
     """Defects that a prosthesis can cover, largest first.
 
@@ -24,6 +44,8 @@ def find_defects(
     in_patch : (F,) bool, faces of the patch
     margin_mm : width of the margin around a defect
     least_mm2 : smaller pieces are ignored
+    marked : Mesh or None, surface of the scan that was marked as missing, mm; holes elsewhere, such as those behind the
+        ears, where no scanner sees, are then ignored
     slit_mm : boundary loops shorter than this are slits between scan and patch, no border of the scan
 
     Raises
@@ -48,16 +70,32 @@ def find_defects(
     for loop in boundary_loops(merged.faces):
         on_border[loop] |= loop_length(merged.vertices[loop]) > slit_mm
     open_ended = np.unique(label[on_border[merged.faces[rows]].sum(1) >= 2])
-    large = area >= least_mm2
+    meant = np.ones(len(area), bool) if marked is None else _at_mark(merged, in_patch, label, marked)
+    large = meant & (area >= least_mm2)
     enclosed = large & ~np.isin(np.arange(len(area)), open_ended)
+    if not meant.any() and len(area):
+        raise ScanError("nothing of what was marked is missing in the completed surface; mark the whole wound")
     if not enclosed.any():
-        raise ScanError(_why_none(area, large))
+        raise ScanError(_why_none(area[meant], large[meant]))
     pieces = [rows[label == k] for k in np.flatnonzero(enclosed)]
     group = _group_by_margin(merged, pieces, margin_mm)
     found = [
         _defect(merged, np.concatenate([p for p, g in zip(pieces, group, strict=True) if g == k])) for k in set(group)
     ]
     return sorted(found, key=lambda d: -d.area_mm2)
+
+
+def _at_mark(merged: Mesh, in_patch: Bools, label: Ints, marked: Mesh) -> Bools:
+    """Which pieces of the patch, by their labels of its faces, lie in the place of what was marked."""
+    scanned = np.zeros(len(merged.vertices), bool)
+    scanned[merged.faces[~in_patch]] = True
+    outline = cKDTree(marked.vertices[np.unique(boundary_edges(marked.faces))])
+    corners = merged.faces[in_patch]
+    pairs = np.unique(np.stack([np.repeat(label, 3), corners.ravel()], axis=1), axis=0)
+    piece, vertex = pairs[scanned[pairs[:, 1]]].T
+    near = np.isfinite(outline.query(merged.vertices[vertex], distance_upper_bound=AT_MARK_MM)[0])
+    count = int(label.max(initial=-1)) + 1
+    return np.bincount(piece, near, count) > LEAST_AT_MARK * np.bincount(piece, minlength=count)
 
 
 def _why_none(area: Floats, large: Bools) -> str:

@@ -10,13 +10,16 @@ from scipy.spatial import cKDTree
 
 from facecom.geometry.fairing import remove_self_intersections
 from facecom.geometry.intersections import intersecting_edges
-from facecom.geometry.mesh import Bools, Mesh
+from facecom.geometry.mesh import Bools, Floats, Mesh
+from facecom.prosthesis.shell.fins import left_thin, without_fins
 from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
 
 SAME_PLACE_MM = 1e-6
 """A vertex of the solid is one of the outer face when it lies this near to it."""
 NO_OVERLAP_MM3 = 1e-9
 """A volume that rounding leaves where two solids do not overlap."""
+REPAIR_ROUNDS = 3
+"""Self-intersections are smoothed and fins cut off so many times at most."""
 MOST_LOST = 0.01
 """Share of the part that may hang on nothing without a warning."""
 
@@ -29,16 +32,25 @@ class Carved:
     ----------
     block : all that lies under the outer face
     part : what is left of it
+    thin : (N, 3) float, mm, where it is still too thin
     warnings : tuple of str
     """
 
     block: Any
     part: Any
+    thin: Floats
     warnings: tuple[str, ...]
 
 
-def carve(outer: Mesh, *, intaglio: Any, tissue: Any, floor: float) -> Carved:
-    """The part under an outer face: less the solid behind its intaglio, less the tissue.
+def carve(outer: Mesh, *, intaglio: Any, tissue: Any, floor: float, least_mm: float) -> Carved:
+    """The part under an outer face: less the solid behind its intaglio, less the tissue, less fins that are left.
+
+    Parameters
+    ----------
+    outer : Mesh, axis frame, mm
+    intaglio, tissue : manifold3d solids
+    floor : z of the block's floor, mm
+    least_mm : walls behind the outer face that are thinner are fins, see `without_fins`
 
     Raises
     ------
@@ -47,15 +59,26 @@ def carve(outer: Mesh, *, intaglio: Any, tissue: Any, floor: float) -> Carved:
     """
     block = to_solid(extrude_to_floor(outer, floor=floor))
     part, warnings = _piece_with_outer_face(block - intaglio - tissue, outer)
-    return Carved(block, _without_self_intersections(part, outer, tissue), warnings)
+    for _ in range(REPAIR_ROUNDS):
+        # What one of the two changes may need the other again.
+        smooth = _without_self_intersections(part, outer, tissue)
+        part = without_fins(smooth, outer, least_mm=least_mm)
+        if part is smooth:
+            break
+        part, _ = _piece_with_outer_face(part, outer)
+    return Carved(block, part, left_thin(to_mesh(part), least_mm=least_mm), warnings)
+
+
+def near_places(outer: Mesh, places: Floats, *, reach_mm: float = 1.0) -> Bools:
+    """Vertices of an outer face near to one of some places, (V,)."""
+    if not len(places):
+        return np.zeros(len(outer.vertices), bool)
+    return np.asarray(cKDTree(places).query(outer.vertices)[0] < reach_mm)
 
 
 def near_self_intersections(part: Mesh, outer: Mesh, *, reach_mm: float = 1.0) -> Bools:
     """Vertices of an outer face near which the part intersects itself, (V,)."""
-    edges = intersecting_edges(part)
-    if not len(edges):
-        return np.zeros(len(outer.vertices), bool)
-    return np.asarray(cKDTree(part.vertices[np.unique(edges)]).query(outer.vertices)[0] < reach_mm)
+    return near_places(outer, part.vertices[np.unique(intersecting_edges(part))], reach_mm=reach_mm)
 
 
 def _without_self_intersections(solid: Any, outer: Mesh, tissue: Any) -> Any:

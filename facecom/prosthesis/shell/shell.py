@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from facecom.geometry.fairing import without_flaps
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Bools, Floats, Mesh, grow_rings
+from facecom.prosthesis.shell.block_out import blocked_out, tissue_under
 from facecom.prosthesis.shell.border import remove_tongues, trim_hidden_border
-from facecom.prosthesis.shell.carving import Carved, carve, near_self_intersections
+from facecom.prosthesis.shell.carving import Carved, carve, near_places, near_self_intersections
 from facecom.prosthesis.shell.intaglio import ExtendedSurface, intaglio_solid
 from facecom.prosthesis.shell.margin_outline import MarginOutline, ShellSurfaces
 from facecom.prosthesis.shell.min_thickness import raise_to_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
-from facecom.prosthesis.shell.rim_tissue import faces_near, rim_tissue_solid
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
-from facecom.prosthesis.shell.tissue import height_over_bed, tissue_heightfield, wound_bed_solid
-from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh, to_solid
+from facecom.prosthesis.shell.tissue import thickness_over_bed
+from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh
 from facecom.prosthesis.solid.clipping import fill_inner_holes, largest_component
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -30,10 +31,10 @@ FLOOR_BELOW_MM, TISSUE_BELOW_MM = 4.0, 1.0
 """How far below everything the part's floor lies, besides the wall's thickness, and the tissue's floor below it."""
 BED_CELLS = 2.0
 """Over a wound bed the thickness wanted reaches this many grid cells into it, so that the bed alone bounds the part."""
-TISSUE_CELLS = 0.5
+TISSUE_CELLS = 0.3
 """Spacing of the tissue's height field, in grid cells."""
-RIM_CLEARANCE_MM = 0.1
-"""The part keeps so far, across the axis, from where the scan ends."""
+BALL_EDGES = 1.2
+"""Radius of the ball that must fit into a groove of the tissue, in thicknesses of the feather edge."""
 FOLD_RINGS = (1, 2, 3)
 """Rings of faces that are taken out around folds that no smoothing opens, before anything is built on them."""
 MOST_TRIMMED = 12
@@ -96,7 +97,7 @@ def build_shell(
     raw_tissue : Mesh or None, all triangles of the raw scan, which keep the part off where the scan ends, face frame
     relief : Relief or None, laid on the outer face of the sound part, as much of it as leaves the part sound
     outline : MarginOutline or None, which redraws the border where it must be set back; else faces are left out
-    attempts : after so many what is not sound is left as it is
+    attempts : after so many the part with the fewest faults is taken
     progress : called before each attempt with the share of them that are over; it may raise to end the work
 
     Raises
@@ -104,6 +105,7 @@ def build_shell(
     ValueError
         When the border intersects itself along the axis, or nothing of the part is left.
     """
+    candidates: list[_Candidate] = []
     left = attempts
 
     def begin(attempt: int) -> None:
@@ -114,10 +116,11 @@ def build_shell(
         workpiece = _Workpiece(
             surfaces, thickness=thickness, rotation=rotation, grid_mm=grid_mm, bed=bed, raw_tissue=raw_tissue
         )
-        built, used = _build(workpiece, outline, left, begin)
-        if isinstance(built, _Built):
-            return workpiece.finished(built, relief)
-        surfaces, left = built, left - used
+        redrawn, used = _build(workpiece, outline, left, begin, candidates)
+        if redrawn is None:
+            best = min(candidates, key=lambda candidate: candidate.faults)
+            return best.workpiece.finished(best.built, relief)
+        surfaces, left = redrawn, left - used
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,22 +166,21 @@ class _Workpiece:
         bed = None if bed is None or not len(bed.faces) else _rotated(bed, rotation)
         lowest = float(min(extended.vertices[:, 2].min(), tissue.vertices[:, 2].min()))
         self._floor = lowest - thickness.wall - FLOOR_BELOW_MM
-        raw = None if raw_tissue is None else faces_near(_rotated(raw_tissue, rotation), self.outer.mesh)
-        self._tissue = self._tissue_solid(tissue if raw is None else _joined(tissue, raw), bed)
-        if raw is not None:
-            floor = self._floor - TISSUE_BELOW_MM
-            self._tissue += rim_tissue_solid(raw, self.outer.mesh, floor=floor, clearance_mm=RIM_CLEARANCE_MM)
+        if raw_tissue is not None:
+            tissue = _joined(tissue, tissue_under(_rotated(raw_tissue, rotation), self.outer.mesh))
+        self._tissue = blocked_out(
+            tissue,
+            self.outer.mesh,
+            floor=self._floor - TISSUE_BELOW_MM,
+            spacing=TISSUE_CELLS * grid_mm,
+            ball_mm=BALL_EDGES * thickness.edge,
+        )
         wanted = thickness.at(surfaces.extended.border_distance) + grid_allowance_mm(grid_mm)
         if bed is not None:
-            room = height_over_bed(extended, surfaces.extended.defect_distance, bed)
-            wanted = np.where(room > 0, np.maximum(wanted, room + BED_CELLS * grid_mm), wanted)
+            away, into = surfaces.extended.defect_distance, BED_CELLS * grid_mm
+            wanted = thickness_over_bed(extended, away, bed, wanted=wanted, into_bed_mm=into)
         block = extrude_to_floor(self.outer.mesh, floor=self._floor)
         self._extended = ExtendedSurface(extended, wanted, block=block, floor=self._floor)
-
-    def _tissue_solid(self, tissue: Mesh, bed: Mesh | None) -> Any:
-        floor = self._floor - TISSUE_BELOW_MM
-        solid = to_solid(tissue_heightfield(tissue, floor=floor, spacing=TISSUE_CELLS * self._grid_mm))
-        return solid if bed is None else solid + wound_bed_solid(bed, floor=floor)
 
     def raised(self, face: OuterSurface) -> _Raised:
         """An outer face raised to the least thickness, its border visible."""
@@ -192,7 +194,7 @@ class _Workpiece:
 
     def carved(self, outer: Mesh, intaglio: Any) -> Carved:
         """The part under an outer face."""
-        return carve(outer, intaglio=intaglio, tissue=self._tissue, floor=self._floor)
+        return carve(outer, intaglio=intaglio, tissue=self._tissue, floor=self._floor, least_mm=self._thickness.edge)
 
     def finished(self, built: _Built, relief: Relief | None) -> Shell:
         """The part, with as much relief as leaves it sound."""
@@ -207,7 +209,7 @@ class _Workpiece:
             raised, thin = raise_to_thickness(rough.mesh, (built.intaglio, self._tissue), self._thickness.edge)
             rough = rough.resampled(*trim_hidden_border(raised, _UP))
             carved = self.carved(rough.mesh, built.intaglio)
-            if not thin.any() and not len(intersecting_edges(to_mesh(carved.part))):
+            if not (thin.any() or len(carved.thin)) and not len(intersecting_edges(to_mesh(carved.part))):
                 return replace(built, face=rough, carved=carved), rms
         return built, float("nan")
 
@@ -222,10 +224,26 @@ def _rotated(mesh: Mesh, rotation: Floats) -> Mesh:
     return mesh.with_vertices(mesh.vertices @ rotation.T)
 
 
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A part that was built, and its faults: where it intersects itself, is too thin by rays, and by distances."""
+
+    workpiece: _Workpiece
+    built: _Built
+    faults: tuple[int, int, int]
+
+
 def _build(
-    workpiece: _Workpiece, outline: MarginOutline | None, attempts: int, begin: Callable[[int], None]
-) -> tuple[_Built | ShellSurfaces, int]:
-    """The part, sound or after the last attempt, or other surfaces to build it between; and attempts that it took."""
+    workpiece: _Workpiece,
+    outline: MarginOutline | None,
+    attempts: int,
+    begin: Callable[[int], None],
+    candidates: list[_Candidate],
+) -> tuple[ShellSurfaces | None, int]:
+    """Build parts, added to the candidates, until one is sound or the attempts are over.
+
+    Returns other surfaces to build it between, or None at the end, and the attempts that it took.
+    """
     face, attempt = _without_folds(workpiece.outer), 0
     while True:
         begin(attempt)
@@ -237,9 +255,12 @@ def _build(
             if redrawn is not None:
                 return redrawn, attempt
         carved = workpiece.carved(raised.face.mesh, raised.intaglio)
-        lost = raised.thin | near_self_intersections(to_mesh(carved.part), raised.untrimmed)
+        crossed = near_self_intersections(to_mesh(carved.part), raised.untrimmed)
+        faults = (int(crossed.sum()), len(carved.thin), int(raised.thin.sum()))
+        candidates.append(_Candidate(workpiece, _Built(raised.face, raised.intaglio, carved), faults))
+        lost = raised.thin | crossed | near_places(raised.untrimmed, carved.thin)
         if not lost.any() or attempt == attempts:
-            return _Built(raised.face, raised.intaglio, carved), attempt
+            return None, attempt
         redrawn = _redrawn(outline, face, lost)
         if redrawn is not None:
             return redrawn, attempt
@@ -253,7 +274,8 @@ def _redrawn(outline: MarginOutline | None, face: OuterSurface, lost: Bools) -> 
 
 
 def _without_folds(face: OuterSurface) -> OuterSurface:
-    """An outer face without its self-intersections: there is no need to build on them first."""
+    """An outer face without flaps and self-intersections: there is no need to build on them first."""
+    face = replace(face, mesh=without_flaps(face.mesh))
     for rings in FOLD_RINGS:
         folded = near_self_intersections(face.mesh, face.mesh)
         if not folded.any():

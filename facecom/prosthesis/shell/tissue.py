@@ -1,23 +1,26 @@
-"""What a part must not enter: the skin around the defect, the wound bed, and all that lies under them."""
+"""The skin around a defect and the wound bed in it, and the outer face raised over them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from facecom.geometry.closest_points import Surface
+from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import smoothed_normals
-from facecom.geometry.mesh import Floats, Mesh, face_normals
+from facecom.geometry.mesh import Floats, Mesh, face_normals, grow_rings
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smoothstep
-from facecom.prosthesis.solid.booleans import extrude_to_floor, heightfield_solid, to_solid
 
 ABOVE_MM = 5.0
 """Rays down along the axis start this far above the highest point."""
 BED_NORMAL_ROUNDS = 2
 """Smoothing of the wound bed's normals before it is offset by the clearance."""
+AT_EDGE_MM = 2.0
+"""Nearer to the edge of a defect than this a bed that is not met is no hole: there it ends."""
+HOLE_RINGS = 2
+"""Holes of the bed that so many rings of faces from either side close are none."""
+BRIDGE_SLOPE = 0.7
+"""By so much the thickness may grow with each mm from a hole of the bed."""
 HARDEST_MM = 1e-3
 """Least width of the soft maximum, which keeps it defined at the defect's edge."""
 SOFT_WIDTHS = 8.0
@@ -65,6 +68,31 @@ def height_over_bed(mesh: Mesh, defect_distance: Floats, bed: Mesh) -> Floats:
     return np.where(under, hits.depth, 0.0)
 
 
+def thickness_over_bed(mesh: Mesh, defect_distance: Floats, bed: Mesh, *, wanted: Floats, into_bed_mm: float) -> Floats:
+    """Thickness behind an outer face that fills the room above a wound bed and bridges holes of the bed, (V,) mm.
+
+    Over a hole, such as the back of a cavity that no scanner sees, the part is a wall. Around it the thickness grows no
+    faster than the distance to the hole: a step would be a cliff on the tissue side.
+
+    Parameters
+    ----------
+    mesh : Mesh, the outer face, axis frame, mm
+    defect_distance : (V,) float, see `OuterSurface`
+    bed : Mesh, axis frame, mm
+    wanted : (V,) float, mm, where there is no bed
+    into_bed_mm : so much deeper than the bed, so that the bed alone bounds the part
+    """
+    room = height_over_bed(mesh, defect_distance, bed)
+    filled = np.where(room > 0, np.maximum(wanted, room + into_bed_mm), wanted)
+    hole = (room <= 0) & (defect_distance > AT_EDGE_MM)
+    # Single rays miss the bed at its steps.
+    hole &= grow_rings(mesh.faces, ~grow_rings(mesh.faces, ~hole, HOLE_RINGS), 2 * HOLE_RINGS)
+    if not hole.any():
+        return filled
+    away = geodesic_distance(mesh, np.flatnonzero(hole), reach_mm=float(filled.max()) / BRIDGE_SLOPE)
+    return np.maximum(wanted, np.minimum(filled, float(wanted[hole].max()) + BRIDGE_SLOPE * away))
+
+
 def tissue_mesh(skin: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:
     """The skin around a defect and the wound bed, offset outwards by the clearance, mm; face frame."""
     healthy, _ = skin.mesh.submesh(np.asarray((skin.defect_distance[skin.mesh.faces] <= 1e-9).all(1)))
@@ -75,57 +103,3 @@ def tissue_mesh(skin: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:
         np.concatenate([healthy.vertices, offset]),
         np.concatenate([healthy.faces, bed.faces + len(healthy.vertices)]),
     )
-
-
-def tissue_heightfield(tissue: Mesh, *, floor: float, spacing: float) -> Mesh:
-    """The closed solid under the tissue as the axis sees it: a part that stays above it comes off along the axis.
-
-    Parameters
-    ----------
-    tissue : Mesh, axis frame, mm
-    floor : z of the floor, mm
-    spacing : of the height field, mm
-    """
-    low, high = tissue.vertices[:, :2].min(0) - 2 * spacing, tissue.vertices[:, :2].max(0) + 2 * spacing
-    # Twice as fine as the solid, to see how far its flat pieces would rise above hollows.
-    rows, columns = 2 * np.ceil((high - low) / spacing).astype(int) + 1
-    x, y = (low[k] + 0.5 * spacing * np.arange(n) for k, n in enumerate((rows, columns)))
-    top = float(tissue.vertices[:, 2].max()) + ABOVE_MM
-    start = np.stack([*(g.ravel() for g in np.meshgrid(x, y, indexing="ij")), np.full(rows * columns, top)], axis=1)
-    depth = Surface(tissue).cast(start, np.broadcast_to([0.0, 0.0, -1.0], start.shape)).depth
-    heights = np.maximum(top - depth.reshape(rows, columns), floor)
-    return heightfield_solid(_lower_envelope(heights), origin=low, spacing=spacing, floor=floor)
-
-
-def wound_bed_solid(bed: Mesh, *, floor: float) -> Any:
-    """The manifold3d solid under the wound bed itself, which a height field rounds off at steep walls.
-
-    It is empty where the bed is no disc or is undercut: the height field alone keeps the part away then.
-    """
-    try:
-        return to_solid(extrude_to_floor(bed, floor=floor))
-    except ValueError:
-        return to_solid(Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
-
-
-def _lower_envelope(fine: Floats, *, most_mm: float = 0.3, wall_mm: float = 0.8) -> Floats:
-    """Every second height, lowered by as much as the flat pieces between them rise above the heights left out.
-
-    Parameters
-    ----------
-    fine : (2 I - 1, 2 J - 1) float, mm
-    most_mm : they are lowered by this at most
-    wall_mm : where heights differ by more, at a wall, the lowest one around is taken: a step of the grid would enter
-        what lies beside the wall
-    """
-    coarse = fine[::2, ::2]
-    interpolated = np.empty_like(fine)
-    interpolated[::2, ::2] = coarse
-    interpolated[1::2, ::2] = 0.5 * (coarse[1:] + coarse[:-1])
-    interpolated[::2, 1::2] = 0.5 * (coarse[:, 1:] + coarse[:, :-1])
-    interpolated[1::2, 1::2] = 0.5 * (coarse[1:, 1:] + coarse[:-1, :-1])
-    over = np.clip(interpolated - fine, 0.0, most_mm)
-    worst = maximum_filter(over, size=3, mode="nearest")[::2, ::2]
-    lowest = minimum_filter(fine, size=3, mode="nearest")[::2, ::2]
-    steep = maximum_filter(fine, size=3, mode="nearest")[::2, ::2] - lowest > wall_mm
-    return np.where(steep, lowest, coarse - worst)

@@ -48,3 +48,22 @@ def test_bad_defects_are_refused_with_a_sentence(workshop):
     defect = find_defects(skin.merged, skin.in_patch, margin_mm=5.0, least_mm2=10.0)[0]
     with pytest.raises(ScanError, match="larger than the face"):
         cut_margin(neighbourhood(skin.merged, defect, margin_mm=20.0), towards=np.array([0.0, 0.0, 1.0]))
+
+
+def test_of_a_marked_scan_what_was_marked_is_a_defect_and_other_holes_are_none(workshop):
+    skin = workshop.skin(0, half=40.0, radius=0.0)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    wound, shadow = (np.hypot(middle[:, 0] - x, middle[:, 1]) < 8 for x in (20, -20))
+    # The bed lies deeper than the patch, but ends where it does.
+    bed = skin.merged.submesh(wound)[0]
+    inner = np.ones(len(bed.vertices), bool)
+    inner[boundary_loops(bed.faces)[0]] = False
+    bed = bed.with_vertices(bed.vertices - 6.0 * inner[:, None] * [0, 0, 1])
+    found = find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=50.0, marked=bed)
+    assert len(found) == 1 and np.array_equal(found[0].faces, wound)
+    assert len(find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=50.0)) == 2
+    elsewhere = bed.with_vertices(bed.vertices + [0.0, 30.0, 0.0])
+    with pytest.raises(ScanError, match="nothing of what was marked is missing"):
+        find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=50.0, marked=elsewhere)
+    with pytest.raises(ScanError, match="too little"):
+        find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=1e5, marked=bed)

@@ -30,9 +30,10 @@ def _checked(built) -> Mesh:
     return part
 
 
-def test_progress_counts_attempts_over_all_borders(monkeypatch):
+@pytest.mark.parametrize(("faults", "best"), [((0, 2, 0), "first"), ((0, 0, 3), "second")])
+def test_attempts_on_all_borders_are_counted_and_the_part_with_the_fewest_faults_is_taken(monkeypatch, faults, best):
     """Two attempts on the first border, after which it is drawn anew, and one on the second."""
-    made, told = object.__new__(shell._Built), []
+    told = []
 
     class Workpiece:
         def __init__(self, surfaces, **_):
@@ -41,20 +42,22 @@ def test_progress_counts_attempts_over_all_borders(monkeypatch):
         def finished(self, built, relief):
             return built
 
-    def build(workpiece, outline, attempts, begin):
+    def build(workpiece, outline, attempts, begin, candidates):
         begin(0)
         if workpiece.surfaces == "second":
             assert attempts == 2
-            return made, 1
+            candidates.append(shell._Candidate(workpiece, "second", faults))
+            return None, 1
         begin(1)
+        candidates.append(shell._Candidate(workpiece, "first", (0, 1, 9)))
         return "second", 2
 
     monkeypatch.setattr(shell, "_Workpiece", Workpiece)
     monkeypatch.setattr(shell, "_build", build)
     options = {"thickness": None, "rotation": None, "grid_mm": 1.0}
-    assert shell.build_shell("first", progress=told.append, **options) is made
+    assert shell.build_shell("first", progress=told.append, **options) == best
     assert told == [0.0, 0.25, 0.5]
-    assert shell.build_shell("first", **options) is made
+    assert shell.build_shell("first", **options) == best
 
 
 @pytest.mark.slow

@@ -4,18 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from facecom.geometry.closest_points import Surface
 from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
-from facecom.prosthesis.shell.tissue import (
-    height_over_bed,
-    raise_above_tissue,
-    tissue_heightfield,
-    tissue_mesh,
-    wound_bed_solid,
-)
-from facecom.prosthesis.solid.booleans import to_solid
+from facecom.prosthesis.shell.tissue import height_over_bed, raise_above_tissue, thickness_over_bed, tissue_mesh
 
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
@@ -60,24 +52,24 @@ def test_height_over_the_bed_is_measured_where_it_lies_under_the_defect(workshop
     assert np.allclose(height_over_bed(plate, defect_distance, bed), np.where(over, 5.0, 0.0), atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_heightfield_stays_under_the_tissue(workshop, seed):
-    rng = np.random.default_rng(seed)
-    a, b = rng.uniform(0.3, 0.7, 2)
-    tissue = workshop.plate(8.0, 0.5, height=lambda x, y: np.sin(a * x) * np.cos(b * y))
-    solid = tissue_heightfield(tissue, floor=-4.0, spacing=0.35)
-    inner = np.abs(tissue.vertices[:, :2]).max(1) < 7.5
-    # No vertex of the tissue lies in the solid, and the solid is not far below it.
-    down = Surface(solid).cast(
-        tissue.vertices[inner] + [0.0, 0.0, 3.0], np.broadcast_to([0.0, 0.0, -1.0], (inner.sum(), 3))
-    )
-    gap = down.depth - 3.0
-    assert gap.min() > -0.02 and np.median(gap) < 0.05 and gap.max() < 0.3
-    assert to_solid(solid).volume() > 0
+def test_the_part_fills_the_room_above_a_bed_and_bridges_its_holes_without_a_cliff(workshop):
+    outer, bed = workshop.plate(14.0, 0.5), workshop.plate(14.0, z=-9.0)
+    inside, wanted = 12.0 - np.hypot(*outer.vertices[:, :2].T), np.full(len(outer.vertices), 3.0)
 
+    def over(bed):
+        return thickness_over_bed(outer, inside, bed, wanted=wanted, into_bed_mm=1.0)
 
-def test_the_solid_of_a_bed_that_is_undercut_is_empty(workshop):
-    bed = workshop.plate(3.0, z=-5.0)
-    assert wound_bed_solid(bed, floor=-10.0).volume() == pytest.approx(36.0 * 5.0)
-    folded = bed.with_vertices(bed.vertices * [-1.0, 1.0, 1.0])
-    assert wound_bed_solid(folded, floor=-10.0).is_empty()
+    assert np.allclose(over(bed), np.where(inside > 0, 10.0, 3.0), atol=1e-5)
+    middle = bed.vertices[bed.faces].mean(1)
+    pricked = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 0.7)[0]
+    assert len(pricked.faces) < len(bed.faces) and np.median(over(pricked)[inside > 0]) == pytest.approx(10.0)
+    assert (
+        over(pricked) >= np.where(np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1]) > 2.0, over(bed), 3.0)
+    ).all()
+    holed = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 2.5)[0]
+    bridged, from_hole = over(holed), np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1])
+    assert np.allclose(bridged[from_hole < 1.5], 3.0) and (bridged >= 3.0).all()
+    assert np.allclose(bridged[(from_hole > 14.0) & (inside > 0)], 10.0, atol=1e-5)
+    a, b = outer.faces[:, 0], outer.faces[:, 1]
+    length, within = np.linalg.norm(outer.vertices[a] - outer.vertices[b], axis=1), (inside[a] > 0) & (inside[b] > 0)
+    assert (np.abs(bridged[a] - bridged[b]) / length)[within].max() < 0.8
