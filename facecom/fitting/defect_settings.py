@@ -67,6 +67,9 @@ class SwellingSettings:
     least_mm: float = 0.15
     least_deviations: float = 0.7
     """Mean height of such an arc from which it is swollen, in mm and in standard deviations within it."""
+    least_share: float = 0.3
+    """Share of the border that must be up, less the share that is as far down: a face that is not fitted well is up in
+    places and down in others."""
     off_face_mm: float = 6.0
     """What lies farther from the face is no skin of it."""
     doubted_mm: float = 5.0
