@@ -67,7 +67,7 @@ class SwellingSettings:
     least_mm: float = 0.15
     least_deviations: float = 0.7
     """Mean height of such an arc from which it is swollen, in mm and in standard deviations within it."""
-    least_share: float = 0.3
+    least_share: float = 0.25
     """Share of the border that must be up, less the share that is as far down: a face that is not fitted well is up in
     places and down in others."""
     off_face_mm: float = 6.0
