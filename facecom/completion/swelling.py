@@ -48,12 +48,8 @@ def swollen_strip(
     border = (distance[strip] < settings.border_mm) & (np.abs(height) < settings.off_face_mm)
     if not border.any():
         return out
-    swollen, sunken = (_raised_arcs(centres[border], side * height[border], settings) for side in (1.0, -1.0))
-    if swollen.mean() - sunken.mean() < settings.least_share:
-        return out
-    if swollen.mean() > settings.all_round_share:
-        swollen[:] = True
-    out[strip] = swollen[cKDTree(centres[border]).query(centres)[1]]
+    raised, sunken = (_raised_arcs(centres[border], side * height[border], settings) for side in (1.0, -1.0))
+    out[strip] = raised.mean() - sunken.mean() > settings.least_share
     return out
 
 

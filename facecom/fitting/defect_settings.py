@@ -67,12 +67,10 @@ class SwellingSettings:
     least_mm: float = 0.15
     least_deviations: float = 0.7
     """Mean height of such an arc from which it is swollen, in mm and in standard deviations within it."""
-    least_share: float = 0.25
+    least_share: float = 0.5
     """Share of the border that must be up, less the share that is as far down: a face that is not fitted well is up in
     places and down in others."""
     off_face_mm: float = 6.0
     """What lies farther from the face is no skin of it."""
     doubted_mm: float = 5.0
-    """Width of the strip that is doubted where the border is swollen."""
-    all_round_share: float = 0.5
-    """A border of which a larger share is swollen is doubted all round."""
+    """Width of the strip that is doubted, all round, where the border is swollen."""

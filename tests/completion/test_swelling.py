@@ -71,33 +71,27 @@ def test_a_border_that_stands_up_is_doubted_all_round(whole, wound, away, model,
     assert strip.sum() > 100 and np.array_equal(strip, distance < SETTINGS.swelling.doubted_mm)
 
 
-def test_of_a_border_that_is_up_on_one_side_the_other_is_believed(whole, wound, away, model):
-    side = whole.vertices[:, 0] > 6.0
-    scan = scan_with(whole, wound, np.where(side, 0.8 * np.exp(-away / 5.0), 0.0))
-    strip, distance = swollen(scan, model)
-    x = scan.mesh.vertices[scan.mesh.faces].mean(axis=1)[:, 0]
-    beside = distance < SETTINGS.swelling.doubted_mm
-    assert strip[beside & (x > 14.0)].mean() > 0.9 and strip[beside & (x < -2.0)].mean() < 0.1
-
-
-@pytest.mark.parametrize("kind", ["flat", "sunken", "up and down", "askew", "far"])
-def test_a_border_that_does_not_stand_up_is_believed(whole, wound, away, model, kind):
+@pytest.mark.parametrize("kind", ["flat", "sunken", "up and down", "askew", "one side", "far"])
+def test_a_border_that_does_not_stand_up_over_most_of_its_length_is_believed(whole, wound, away, model, kind):
     height = {
         "flat": np.zeros(len(away)),
         "sunken": -0.8 * np.exp(-away / 5.0),
         "up and down": np.random.default_rng(0).normal(0.0, 0.4, len(away)),
         "askew": 0.8 * np.exp(-away / 5.0) * np.sign(whole.vertices[:, 0]),
+        "one side": 0.8 * np.exp(-away / 5.0) * (whole.vertices[:, 0] > 10.0),
         "far": 0.8 * (away > 10.0),
     }[kind]
     strip, distance = swollen(scan_with(whole, wound, height), model)
-    assert strip[distance < SETTINGS.swelling.doubted_mm].mean() < 0.1
+    assert (distance < SETTINGS.swelling.doubted_mm).sum() > 100 and not strip.any()
 
 
 @pytest.mark.slow
 def test_a_swollen_wound_is_completed_better_for_it(whole, wound, away, model):
     """Its swelling is not all marked, as nobody would; and a wound without swelling is completed no worse."""
-    face = model.sample(3, level=2)
-    face = face.submesh((model.decode(np.zeros(model.code_size), level=2)[face.faces][..., 2] > -75.0).all(1))[0]
+    code = 0.5 * np.random.default_rng(3).normal(size=model.code_size)  # scanned heads have codes of this size
+    mean, face = (model.decode(entries, level=2) for entries in (np.zeros_like(code), code))
+    faces = model.faces(2)
+    face = Mesh(face, faces).submesh((mean[faces][..., 2] > -75.0).all(1))[0]
     free, held = np.flatnonzero(wound), np.flatnonzero(~wound)
     laplacian = uniform_laplacian(face.faces, len(face.vertices)).tocsr()
     errors = {}
