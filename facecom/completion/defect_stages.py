@@ -11,6 +11,8 @@ from facecom.completion.alignment import split_scan
 from facecom.completion.defects import find_defect
 from facecom.completion.marking import marked_triangles, read_scan_marks
 from facecom.completion.state import CompletionState, known
+from facecom.completion.swelling import distance_to_unbelieved, swollen_strip
+from facecom.errors import FitError
 from facecom.model.template import FINEST_LEVEL
 
 
@@ -85,3 +87,37 @@ def find_defects(state: CompletionState) -> CompletionState:
     )
     parted = replace(state, scan=healthy, hypothesis=start, found_mm2=found.area_mm2)
     return stages.fit(replace(parted, warnings=(*state.warnings, warning)))
+
+
+def doubt_swelling(state: CompletionState) -> CompletionState:
+    """Skin beside a defect, or beside what is doubted, that stands up is doubted too; and the fit without it.
+
+    Raises
+    ------
+    FitError
+        As of `fit`.
+    """
+    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+    settings, whole = state.settings, np.zeros(len(scan.mesh.faces), bool)
+    distance = distance_to_unbelieved(scan, settings)
+    unseen = distance < settings.swelling.unseen_mm
+    if not unseen.any():
+        return state
+    start = replace(known(state.hypothesis, "align"), pose=fitted.pose)
+    try:
+        trial = stages.fit(
+            replace(
+                state,
+                scan=split_scan(scan, defect=whole, doubted=unseen, settings=settings),
+                hypothesis=start,
+                settings=replace(settings, more_starts=0),
+            )
+        )
+    except FitError:  # so little is left without the strip that nothing says how high it should lie
+        return state
+    judged = known(trial.fit, "fit")
+    swollen = swollen_strip(scan, model, judged.code, pose=judged.pose, distance=distance, settings=settings.swelling)
+    if not swollen.any():
+        return state
+    parted = split_scan(scan, defect=whole, doubted=swollen, settings=settings)
+    return stages.fit(replace(state, scan=parted, hypothesis=start))

@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from facecom.completion.alignment import face_mask, vertex_weights
 from facecom.completion.types import CompletionSettings, Scan
 from facecom.fitting.defect_search import Contradiction, find_contradiction
-from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, face_components, vertex_normals
+from facecom.geometry.closest_points import Surface, height_over
+from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, face_components
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
@@ -75,15 +75,13 @@ def _triangles(scan: Scan, model: FaceModel, found: Contradiction, scope: Bools)
         return template.prolong(values.astype(float), from_level=FIT_LEVEL, to_level=SHAPE_LEVEL)
 
     centres = found.pose.apply(mesh.vertices[mesh.faces].mean(axis=1))
-    place = Surface(Mesh(face, faces)).closest(centres)
-    normals = vertex_normals(face, faces)
+    surface = Surface(Mesh(face, faces))
+    place = surface.closest(centres)
+    height = height_over(centres, place, face=surface.mesh)
 
     def at(values: Floats) -> Floats:
         return np.einsum("fk,fk->f", place.barycentric, values[faces[place.faces]])
 
-    height = np.einsum(
-        "fd,fd->f", centres - place.points, np.einsum("fk,fkd->fd", place.barycentric, normals[faces[place.faces]])
-    )
     seed = at(prolonged(found.vertices)) > HALF
     weak = (np.abs(height) > np.maximum(WEAK_MM, WEAK_SIGMA * at(prolonged(found.sigma_mm)))) & (
         at(prolonged(scope)) > HALF

@@ -51,7 +51,7 @@ class Pipeline:
     >>> COMPLETION.up_to("clean").names
     ('read', 'load model', 'read marks', 'clean')
     >>> COMPLETION.without("guide", "detail").starting_at("fit").up_to("project").names
-    ('fit', 'find defects', 'check shape', 'enter face frame', 'project')
+    ('fit', 'find defects', 'doubt swelling', 'check shape', 'enter face frame', 'project')
     """
 
     stages: tuple[Stage, ...]
@@ -115,6 +115,7 @@ COMPLETION = Pipeline(
         Stage("apply outlines", defect_stages.apply_outlines),
         Stage("fit", stages.fit, 0.10),
         Stage("find defects", defect_stages.find_defects, 0.05),
+        Stage("doubt swelling", defect_stages.doubt_swelling, 0.05),
         Stage("check shape", stages.check_shape),
         Stage("guide", stages.guide, 0.05),
         Stage("enter face frame", stages.enter_face_frame),

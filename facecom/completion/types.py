@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from facecom.fitting.defect_settings import DefectSearchSettings
+from facecom.fitting.defect_settings import DefectSearchSettings, SwellingSettings
 from facecom.fitting.fit import FitSettings
 from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
@@ -99,7 +99,8 @@ class CompletionSettings:
     doubted_rim_mm: float = 1.0
     """Width of the strip about a marked defect that is kept and not believed."""
     found_rim_mm: float = 3.0
-    """The same about a defect that was found: swelling fades, and the search sees no more than a millimetre of it."""
+    """The same about a defect that was found, whose border is known less well."""
+    swelling: SwellingSettings = field(default_factory=SwellingSettings)
     outer_trust: float = 0.05
     """Weight of scalp, ears and neck in the fit: hair and collars are no face."""
     head_radius_mm: float = 150.0

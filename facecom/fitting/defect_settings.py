@@ -1,4 +1,4 @@
-"""Settings of the search for defects."""
+"""Settings of the search for defects and for swelling beside them."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ class DefectSearchSettings:
     closed eyes, nostrils, a beard."""
     most_share: float = 0.3
     """A larger share of what the scan shows of the face is no defect, but a face that was not found well."""
+
+
+@dataclass(frozen=True)
+class SwellingSettings:
+    """When the border of a defect counts as swollen; lengths in mm, from the defect or what is doubted."""
+
+    unseen_mm: float = 6.0
+    """Width of the strip that a fit goes without, to say how high the skin there should lie."""
+    border_mm: float = 2.5
+    """Width of the strip whose height is looked at: swelling is highest at the border."""
+    arc_mm: float = 8.0
+    """Radius about a place within which the border's heights are taken together."""
+    least_mm: float = 0.15
+    least_deviations: float = 0.7
+    """Mean height of such an arc from which it is swollen, in mm and in standard deviations within it."""
+    least_share: float = 0.5
+    """Share of the border that must be up, less the share that is as far down: a face that is not fitted well is up in
+    places and down in others."""
+    off_face_mm: float = 6.0
+    """What lies farther from the face is no skin of it."""
+    doubted_mm: float = 5.0
+    """Width of the strip that is doubted, all round, where the border is swollen."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facecom.geometry.mesh import Floats, Ints, Mesh
+from facecom.geometry.mesh import Floats, Ints, Mesh, vertex_normals
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +108,19 @@ class Surface:
         ray, depth = answer["ray_ids"].numpy().astype(np.int64), answer["t_hit"].numpy().astype(float)
         order = np.lexsort((depth, ray))
         return AllHits(ray[order], depth[order], answer["primitive_ids"].numpy().astype(np.int64)[order])
+
+
+def height_over(points: Floats, place: Closest, *, face: Mesh) -> Floats:
+    """Height of points (N, 3) above their closest points on a surface, along its normals, (N,); negative behind it.
+
+    Examples
+    --------
+    >>> flat, points = Mesh([[0, 0, 0], [9, 0, 0], [0, 9, 0]], [[0, 1, 2]]), np.array([[1.0, 1, 2], [2, 1, -3]])
+    >>> height_over(points, Surface(flat).closest(points), face=flat).tolist()
+    [2.0, -3.0]
+    """
+    normals = vertex_normals(face.vertices, face.faces)[face.faces[place.faces]]
+    return np.asarray(np.einsum("nd,nk,nkd->n", points - place.points, place.barycentric, normals))
 
 
 def closest_barycentric(points: Floats, corners: Floats) -> Floats:
