@@ -69,6 +69,23 @@ def test_options_that_cannot_be_meant_are_refused(refused, noseless, options, wo
     assert words in refused(noseless, *options)
 
 
+def test_trimming_and_what_is_refused_reach_the_design(monkeypatch, tmp_path, capsys):
+    told = {}
+
+    def design_all(_, **options):
+        told.update(options)
+        raise ValueError("stopped here")
+
+    monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
+    monkeypatch.setattr("facecom.prosthesis.design_all", design_all)
+    command = ["prosthesis", "scan.ply", "--out", str(tmp_path / "out"), "--quiet"]
+    assert main([*command, "--trim", "--least-cm3", "0.4", "--least-scanned", "0.2"]) == 2
+    settings = told["settings"]
+    assert (settings.trim, settings.least_cm3, settings.least_scanned) == (True, 0.4, 0.2)
+    assert main(command) == 2
+    assert (told["settings"].trim, told["settings"].least_cm3) == (False, 1.0)
+
+
 @pytest.mark.slow
 def test_samples_lie_beside_the_part(part, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("facecom.commands.verbs.completed", lambda *_: None)
