@@ -77,6 +77,9 @@ demo: setup
 	# Once more with the hole's picture: rendered, parsed, inpainted, taken into the fit where the face's sides are alike.
 	$(BIN)/python -m facecom complete data/demo/nose.ply --out out/demo/nose_guided --guidance shipped
 
+# A thread for each worker: more of them than cores wait for each other.
+test test-quick: export OMP_NUM_THREADS := 1
+
 test: setup $(VENV)/.browser
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
