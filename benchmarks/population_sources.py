@@ -48,13 +48,18 @@ HALF_X_MM = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """The face proper of the template on level 1: mean (V, 3), normals (V, 3), mirror (V,), defects: masks (V,)."""
+    """The face proper of the template on level 1.
+
+    mean, normals : (V, 3); mirror, kept : (V,) int; defects : masks (V,); free : (V, R), along the normals, what every
+    model has beside its modes: discrepancy and motion
+    """
 
     mean: Floats
     normals: Floats
     mirror: np.ndarray
     kept: np.ndarray
     defects: dict[str, Bools]
+    free: Floats
 
 
 def face_proper(template: Template) -> Face:
@@ -69,7 +74,17 @@ def face_proper(template: Template) -> Face:
     mean = mean[kept]
     from_tip = mean - mean[mean[:, 2].argmax()]
     defects = {name: np.linalg.norm(from_tip - centre, axis=1) < radius for name, (centre, radius) in DEFECTS.items()}
-    return Face(mean, normals, place[mirror[kept]], kept, defects | {"half": from_tip[:, 0] > HALF_X_MM})
+    defects["half"] = from_tip[:, 0] > HALF_X_MM
+    both = place[mirror[kept]]
+    return Face(mean, normals, both, kept, defects, _free(mean, normals, both))
+
+
+def _free(mean: Floats, normals: Floats, mirror: np.ndarray) -> Floats:
+    fields, _ = discrepancy_fields(mean, mirror, rank=256, correlation_mm=15.0, sigma_mm=0.9, even_share=0.8)
+    turns = [np.cross(axis, mean) for axis in np.eye(3)]
+    motions = np.stack([*turns, *(np.broadcast_to(axis, mean.shape) for axis in np.eye(3))])
+    motions *= FREE_MM / np.linalg.norm(motions, axis=2).mean(axis=1)[:, None, None]
+    return np.concatenate([fields.T, np.einsum("kvd,vd->vk", motions, normals)], axis=1)
 
 
 def source_modes(options: argparse.Namespace, template: Template) -> Iterator[tuple[str, Floats]]:
@@ -96,12 +111,8 @@ def mixture_modes(face: Face, modes: dict[str, Floats], shares: dict[str, float]
 
 def hole_errors(face: Face, model: Floats, people: Floats) -> dict[str, float]:
     """Root mean square error in mm along the normal, by defect, for people's modes (K, V, 3) under a model's."""
-    fields, _ = discrepancy_fields(face.mean, face.mirror, rank=256, correlation_mm=15.0, sigma_mm=0.9, even_share=0.8)
-    turns = [np.cross(axis, face.mean) for axis in np.eye(3)]
-    motions = np.stack([*turns, *(np.broadcast_to(axis, face.mean.shape) for axis in np.eye(3))])
-    motions *= FREE_MM / np.linalg.norm(motions, axis=2).mean(axis=1)[:, None, None]
-    along = [np.einsum("kvd,vd->vk", modes, face.normals) for modes in (model, motions, people)]
-    columns, truth = np.concatenate([along[0], fields.T, along[1]], axis=1), along[2]
+    modes, truth = (np.einsum("kvd,vd->vk", each, face.normals) for each in (model, people))
+    columns = np.concatenate([modes, face.free], axis=1)
     out = {}
     for name, missing in face.defects.items():
         seen = columns[~missing]

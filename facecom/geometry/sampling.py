@@ -1,4 +1,4 @@
-"""Points drawn evenly from a triangle surface."""
+"""Points of a triangle surface: drawn evenly at random, or set in rows on each triangle."""
 
 from __future__ import annotations
 
@@ -44,3 +44,32 @@ def sample_surface(mesh: Mesh, count: int, *, seed: int) -> SurfacePoints:
     weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)
     points = np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[faces]])
     return SurfacePoints(points, faces, weights)
+
+
+def points_in_rows(mesh: Mesh, rows: Ints) -> tuple[Floats, Ints]:
+    """The centroids of the parts of each triangle that is split into so many rows; none of one without rows.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    rows : (F,) int; n rows give n (n + 1) / 2 points
+
+    Returns
+    -------
+    points : (N, 3) float; faces : (N,) int, the triangle of each
+
+    Examples
+    --------
+    >>> triangle = Mesh([[0, 0, 0], [3, 0, 0], [0, 3, 0]], [[0, 1, 2]])
+    >>> points_in_rows(triangle, np.array([1]))[0].tolist()
+    [[1.0, 1.0, 0.0]]
+    """
+    corners = mesh.vertices[mesh.faces]
+    points, faces = [np.zeros((0, 3))], [np.zeros(0, np.int64)]
+    for n in np.unique(rows[rows > 0]):
+        which = np.flatnonzero(rows == n)
+        i, j = np.array([(i, j) for i in range(n) for j in range(n - i)]).T
+        weights = np.stack([i + 1 / 3, j + 1 / 3, n - i - j - 2 / 3], axis=1) / n
+        points.append(np.einsum("pk,fkd->fpd", weights, corners[which]).reshape(-1, 3))
+        faces.append(np.repeat(which, len(i)))
+    return np.concatenate(points), np.concatenate(faces)

@@ -11,6 +11,7 @@ from scipy.sparse import csgraph
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.face_adjacency import faces_at_edges
 from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas, face_normals, longest_edges, unique_edges
+from facecom.geometry.sampling import points_in_rows
 
 SPACING_MM = 0.5
 """Rays start at least so close together on the surface, and at the centroid of every face."""
@@ -94,15 +95,8 @@ def _components(count: int, a: Ints, b: Ints, linked: Bools) -> Ints:
 
 def _starts(part: Mesh) -> tuple[Floats, Ints]:
     """Points of the surface, (N, 3), and the face of each: centroids, and more on large faces."""
-    corners, longest = part.vertices[part.faces], longest_edges(part.vertices, part.faces)
+    longest = longest_edges(part.vertices, part.faces)
     flat = 2.0 * face_areas(part) / np.where(longest > 0, longest, 1.0) < LEAST_HEIGHT_MM
     # A face is split into so many rows that points in them are a spacing apart.
     rows = np.where(flat, 0, np.maximum(np.ceil(longest / (2.0 * SPACING_MM)).astype(np.int64), 1))
-    points, faces = [], []
-    for n in np.unique(rows[rows > 0]):
-        which = np.flatnonzero(rows == n)
-        i, j = np.array([(i, j) for i in range(n) for j in range(n - i)]).T
-        weights = np.stack([i + 1 / 3, j + 1 / 3, n - i - j - 2 / 3], axis=1) / n
-        points.append(np.einsum("pk,fkd->fpd", weights, corners[which]).reshape(-1, 3))
-        faces.append(np.repeat(which, len(i)))
-    return np.concatenate(points), np.concatenate(faces)
+    return points_in_rows(part, rows)

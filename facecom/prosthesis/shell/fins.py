@@ -9,6 +9,7 @@ import numpy as np
 from facecom.errors import need
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Floats, Ints, Mesh, face_areas, face_normals, longest_edges
+from facecom.geometry.sampling import points_in_rows
 from facecom.prosthesis.solid.booleans import to_mesh
 
 AIM = 1.05
@@ -103,14 +104,6 @@ def thin_places(part: Mesh, *, least_mm: float) -> tuple[Floats, Floats]:
 
 def _scattered(mesh: Mesh, *, spacing_mm: float) -> tuple[Floats, Ints]:
     """Points of a mesh about a distance apart, at least one on each face but slivers, (N, 3), and their faces."""
-    corners, longest = mesh.vertices[mesh.faces], longest_edges(mesh.vertices, mesh.faces)
+    longest = longest_edges(mesh.vertices, mesh.faces)
     high = 2.0 * face_areas(mesh) > LEAST_HEIGHT_MM * longest
-    rows = np.where(high, np.maximum(np.ceil(longest / spacing_mm), 1), 0).astype(np.int64)
-    points, faces = [], []
-    for n in np.unique(rows[high]):
-        which = np.flatnonzero(rows == n)
-        i, j = np.array([(i, j) for i in range(n) for j in range(n - i)]).T
-        weights = np.stack([i + 1 / 3, j + 1 / 3, n - i - j - 2 / 3], axis=1) / n
-        points.append(np.einsum("pk,fkd->fpd", weights, corners[which]).reshape(-1, 3))
-        faces.append(np.repeat(which, len(i)))
-    return np.concatenate(points), np.concatenate(faces)
+    return points_in_rows(mesh, np.where(high, np.maximum(np.ceil(longest / spacing_mm), 1), 0).astype(np.int64))

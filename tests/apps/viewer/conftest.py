@@ -1,12 +1,14 @@
 """A completion to show, and pages without a browser."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.completion import Completion, complete
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
@@ -19,6 +21,22 @@ POSE = Similarity(rotation_from_vector(np.array([0.3, -0.8, 0.2])), np.array([40
 def small_model(leading_model) -> LinearGenerator:
     """The shipped model, cut so that it is quick to fit."""
     return leading_model(80, 60)
+
+
+@pytest.fixture(scope="session")
+def shared(small_model, tmp_path_factory) -> SharedModel:
+    """The model with a folder for child processes."""
+    folder = tmp_path_factory.mktemp("model")
+    small_model.save(folder)
+    return SharedModel(small_model, str(folder))
+
+
+@pytest.fixture
+def nothing_stays(tmp_path, monkeypatch) -> Iterator[None]:
+    """No temporary file is left when a test is over."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="session")

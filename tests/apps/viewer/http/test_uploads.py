@@ -1,7 +1,6 @@
 """Uploads: names, sizes, formats, and nothing that stays on the disk."""
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,14 @@ from facecom.geometry.mesh import Mesh
 from facecom.io.files import SINGLE_FILES
 from facecom.io.writers import glb_bytes, obj_bytes, off_bytes, ply_bytes, stl_bytes
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
+
 SMALL = Limits(upload_mb=1, vertices=1000)
 
 
 @pytest.fixture
 def ball(icosphere):
     return icosphere(2, radius=80.0)
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Prostheses in a child process: of the face that is shown, bounded, and with their files."""
 
 import io
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -11,28 +10,15 @@ import pytest
 from facecom.apps.isolation.process import ProcessLimits
 from facecom.apps.viewer.session import design_job
 from facecom.apps.viewer.session.design_job import PartLengths, design_parts
-from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import CancelledError
 from facecom.apps.viewer.session.keep_open import keep_open
 from facecom.apps.viewer.session.session import Session
 from facecom.errors import ScanError
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
+
 LENGTHS = PartLengths(margin_mm=6.0, wall_mm=2.5)
-
-
-@pytest.fixture(scope="module")
-def shared(small_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    small_model.save(folder)
-    return SharedModel(small_model, str(folder))
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

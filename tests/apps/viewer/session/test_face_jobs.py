@@ -1,7 +1,5 @@
 """Finding the face and completing it in child processes."""
 
-import tempfile
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from facecom.apps.isolation.process import ProcessLimits
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import face_jobs
 from facecom.apps.viewer.session.face_detection import find_face
-from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.job_queue import CancelledError
 from facecom.apps.viewer.session.marks import Tool
 from facecom.apps.viewer.session.scan_unit import ScanUnit
@@ -17,24 +14,11 @@ from facecom.apps.viewer.session.session import Session
 from facecom.completion import CompletionState
 from facecom.errors import FacecomError, ScanError
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
+
 
 def told(stages):
     return lambda stage, share: stages.append((stage, share))
-
-
-@pytest.fixture(scope="module")
-def shared(small_model, tmp_path_factory):
-    """The model with a folder for child processes."""
-    folder = tmp_path_factory.mktemp("model")
-    small_model.save(folder)
-    return SharedModel(small_model, str(folder))
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import pytest
 from facecom.apps.isolation.process import ProcessLimits, run_isolated
 from facecom.apps.viewer.http.uploads import UploadedScan
 from facecom.apps.viewer.session import mark_files
-from facecom.apps.viewer.session.face_jobs import SharedModel
 from facecom.apps.viewer.session.marks import MarkKind, Tool
 from facecom.apps.viewer.session.scan_unit import ScanUnit
 from facecom.apps.viewer.session.session import Session
@@ -29,13 +28,6 @@ def in_this_process(monkeypatch):
         task(Path(folder), progress=progress, **options)
 
     monkeypatch.setattr(mark_files, "run_isolated", call)
-
-
-@pytest.fixture(scope="module")
-def shared(small_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    small_model.save(folder)
-    return SharedModel(small_model, str(folder))
 
 
 @pytest.fixture

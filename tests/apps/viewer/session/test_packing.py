@@ -2,23 +2,17 @@
 
 import io
 import json
-import tempfile
 import zipfile
 
 import pytest
 
 from facecom.apps.viewer.session import packing
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
+
 
 def told(stages):
     return lambda stage, share: stages.append((stage, share))
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
