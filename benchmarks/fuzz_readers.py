@@ -2,9 +2,11 @@
 
 Run: python benchmarks/fuzz_readers.py --files 1000000
      python benchmarks/fuzz_readers.py --kinds model.json weights.safetensors --files 5000
+     python benchmarks/fuzz_readers.py --kinds usda usdc usdz --files 1500
 
 Each file is one of the whole ones of the test, with up to six changes: bytes changed, put in, taken out or doubled.
 Right is a value or one sentence of the package's own errors; anything else is written out with its seed and counted.
+USD needs the extra `formats`, and a process for each file.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import hashlib
 import json
 import logging
+import os
 import random
 import resource
 import tempfile
@@ -20,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -36,10 +40,13 @@ from facecom.model.linear.generator import LinearGenerator
 from facecom.model.storage import DESCRIPTION, WEIGHTS, StorageFormat, npz_bytes, read_stored, write_stored
 
 TEST = Path(__file__).parents[1] / "tests" / "io" / "test_fuzz.py"
+USD_ENDINGS = (".usda", ".usdc", ".usdz")
 KIND = StorageFormat("fuzz", 1)
 PACKED = StorageFormat("fuzz", 1, arrays="weights.npz")
 MOST_EDITS = 6
 SECONDS_BETWEEN_LINES = 60.0
+OWN_AND_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+"""Whose memory counts: USD's library works in a child process."""
 LANDMARKS = {name: [float(k), 1.5, -2.0] for k, name in enumerate(LANDMARK_NAMES[:3])}
 LANDMARK_FILES = {
     "landmarks.csv": csv_text(LANDMARKS).encode(),
@@ -70,7 +77,7 @@ class Tally:
 
     def line(self, name: str) -> str:
         """The state as one line."""
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        megabytes = max(resource.getrusage(who).ru_maxrss for who in OWN_AND_CHILDREN) / 1024
         total = self.read + self.refused + self.wrong
         return (
             f"{name}: {total:,} files, {self.read:,} read, {self.refused:,} refused, {self.wrong:,} wrong, "
@@ -98,7 +105,29 @@ def kinds(folder: Path, test: ModuleType) -> dict[str, Kind]:
     for name in (DESCRIPTION, WEIGHTS):
         whole = (folder / "model" / name).read_bytes()
         found[f"model/{name}"] = Kind([whole], lambda path, whole=whole: read_model(path, whole))
+    if find_spec("pxr"):
+        found |= {f"a{ending}": Kind([usd_bytes(folder, ending)], read_scan) for ending in USD_ENDINGS}
     return found
+
+
+def usd_bytes(folder: Path, ending: str) -> bytes:
+    """A square that is shown twice, as USD's library writes it."""
+    from pxr import Usd, UsdGeom, UsdUtils
+
+    flat = folder / ("whole.usdc" if ending == ".usdz" else f"whole{ending}")
+    stage = Usd.Stage.CreateNew(str(flat))
+    for name, away in (("a", 0.0), ("b", 5.0)):
+        UsdGeom.XformCommonAPI(UsdGeom.Xform.Define(stage, f"/{name}")).SetTranslate((away, 0.0, 1.0))
+        mesh = UsdGeom.Mesh.Define(stage, f"/{name}/mesh")
+        mesh.CreatePointsAttr([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0.5)])
+        mesh.CreateFaceVertexCountsAttr([4])
+        mesh.CreateFaceVertexIndicesAttr([0, 1, 2, 3])
+        mesh.CreateDisplayColorPrimvar("vertex").Set([(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)])
+    stage.GetRootLayer().Save()
+    if ending != ".usdz":
+        return flat.read_bytes()
+    UsdUtils.CreateNewUsdzPackage(str(flat), str(folder / "whole.usdz"))
+    return (folder / "whole.usdz").read_bytes()
 
 
 def small_model(folder: Path) -> None:
@@ -134,14 +163,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kinds", nargs="+", help="ends of names; all kinds but model folders without it")
+    parser.add_argument("--kinds", nargs="+", help="ends of names; without it all but model folders and USD")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     test = the_test()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         every = kinds(folder, test)
-        wanted = [k for k in every if (k.endswith(tuple(options.kinds)) if options.kinds else "model/" not in k)]
+        wanted = [k for k in every if (k.endswith(tuple(options.kinds)) if options.kinds else not slow_to_read(k))]
         tallies = {k: Tally() for k in wanted}
         last = time.monotonic()
         for number in range(options.files):
@@ -156,12 +185,22 @@ def main() -> None:
         print(f"{sum(t.wrong for t in tallies.values())} wrong of {options.files:,}")
 
 
+def processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def slow_to_read(name: str) -> bool:
+    """Whether each file of a kind takes tenths of a second."""
+    return "model/" in name or name.endswith(USD_ENDINGS)
+
+
 def one_file(path: Path, kind: Kind, damage: Callable[..., bytes], *, seed: int, tally: Tally) -> None:
     """Damage one file, read it, and count the outcome."""
     rng = random.Random(seed)
     data = damage(path.suffix, rng.choice(kind.wholes), seed, rng.randint(0, MOST_EDITS))
     path.write_bytes(data)
-    begin = time.process_time()
+    begin = processor_seconds()
     try:
         kind.read(path)
         tally.read += 1
@@ -175,7 +214,7 @@ def one_file(path: Path, kind: Kind, damage: Callable[..., bytes], *, seed: int,
         print(f"{path.name} seed {seed}: {type(error).__name__}: {str(error)[:200]}", flush=True)
         if isinstance(error, KeyboardInterrupt):
             raise
-    seconds = time.process_time() - begin
+    seconds = processor_seconds() - begin
     if seconds > tally.seconds:
         tally.seconds, tally.slowest = seconds, f"seed {seed}"
 

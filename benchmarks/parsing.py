@@ -3,7 +3,8 @@
     python benchmarks/parsing.py HEAD [HEAD ...] [--parser FOLDER] [--json FILE]
 
 A head is a file in mm, or FILE@UNIT with its unit in mm. The heads are whole. Each is registered with the template,
-whose regions, carried to the head's nearest vertices, are the truth. The parser sees renders from the named views, of
+whose regions are the truth: a pixel has that of the registered template's nearest vertex, none where that surface is
+far. The parser sees renders from the named views, of
 the whole head and of the head without its nose or an eye; there it is to say what the hole would show.
 """
 
@@ -18,49 +19,58 @@ import numpy as np
 from facecom.completion import COMPLETION, CompletionState, known
 from facecom.evaluation.defects import defect_mask
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.mesh import Floats, Ints, Mesh
-from facecom.guidance.camera import view_cameras
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh
+from facecom.guidance.camera import Camera, view_cameras
 from facecom.guidance.guide import VIEW_HALF_MM
 from facecom.guidance.parsing import BACKGROUND, FaceParser
-from facecom.guidance.rendering import render
+from facecom.guidance.rendering import Scene, render
 from facecom.io.files import read_scan
 from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import Template
 
+FINEST_LEVEL = 3
 FAR_MM = 4.0
 DEFECTS = (None, "nose", "orbit")
 
 
-def labelled_head(name: str, model: LinearGenerator) -> tuple[Mesh, Ints]:
-    """The head in the face frame and the label of each of its vertices: 0 background, else the region plus one."""
+def registered_head(name: str, model: LinearGenerator) -> tuple[Mesh, Surface]:
+    """The head in the face frame, and the finest template registered with it."""
     path, _, mm_per_unit = name.partition("@")
     raw = read_scan(Path(path))
     in_mm = Mesh(raw.vertices * float(mm_per_unit or 1.0), raw.faces)
     state = CompletionState(raw=in_mm, unit="mm", model=model)
     state = COMPLETION.starting_at("clean").up_to("project").run(state)
     head, projected = known(state.in_face, "enter face frame").coarse, known(state.projection, "project")
-    faces = model.template.faces[3]
-    found = Surface(Mesh(projected.vertices, faces)).closest(head.vertices)
-    nearest = faces[found.faces, found.barycentric.argmax(1)]
-    return head, np.where(found.distance < FAR_MM, model.template.region[nearest] + 1, 0)
+    return head, Surface(Mesh(projected.vertices, model.template.faces[FINEST_LEVEL]))
 
 
-def confusion(head: Mesh, labels: Ints, parser: FaceParser, names: tuple[str, ...]) -> dict[str, Floats]:
+def true_labels(head: Scene, registered: Surface, camera: Camera, region: Ints) -> tuple[Ints, Bools]:
+    """What each pixel shows, 0 background, else the region plus one; and where the head shows, (H, W) both."""
+    picture = render(head, camera)
+    labels = np.zeros(picture.mask.shape, np.int64)
+    found = registered.closest(camera.unproject(picture.depth)[picture.mask])
+    nearest = registered.mesh.faces[found.faces, found.barycentric.argmax(1)]
+    labels[picture.mask] = np.where(found.distance < FAR_MM, region[nearest] + 1, 0)
+    return labels, picture.mask
+
+
+def confusion(head: Mesh, registered: Surface, parser: FaceParser, template: Template) -> dict[str, Floats]:
     """Pixels by true and found class, for the whole head and for what the damaged heads lack."""
-    count = len(names)
+    names = (BACKGROUND, *template.region_names)
+    count, scene = len(names), Scene(head)
     total = {"whole": np.zeros((count, count)), "damaged": np.zeros((count, count)), "holes": np.zeros((count, count))}
     order = np.array([names.index(n) if n in names else 0 for n in parser.names])
     for camera in view_cameras(half_mm=VIEW_HALF_MM, size=parser.size).values():
-        truth = render(head, camera, labels=labels)
-        true = np.where(truth.mask, truth.labels, 0)
+        true, mask = true_labels(scene, registered, camera, template.region)
         for defect in DEFECTS:
-            seen = truth
+            seen = render(scene, camera)
             if defect:
                 gone = defect_mask(head.vertices, defect, seed=0)
                 seen = render(head.submesh(~gone[head.faces].any(axis=1))[0], camera)
             found = order[parser.parse(np.clip(seen.rgb(), 0, 1)).labels]
             pairs = np.bincount(count * true.ravel() + found.ravel(), minlength=count**2).reshape(count, count)
             total["damaged" if defect else "whole"] += pairs
-            hole = truth.mask & ~seen.mask
+            hole = mask & ~seen.mask
             total["holes"] += np.bincount(count * true[hole] + found[hole], minlength=count**2).reshape(count, count)
     return total
 
@@ -92,8 +102,7 @@ def main() -> None:
     names = (BACKGROUND, *model.template.region_names)
     sums: dict[str, Floats] = {}
     for name in arguments.heads:
-        head, labels = labelled_head(name, model)
-        for kind, table in confusion(head, labels, parser, names).items():
+        for kind, table in confusion(*registered_head(name, model), parser, model.template).items():
             sums[kind] = sums.get(kind, 0) + table
         print(Path(name).stem, flush=True)
         if arguments.json:

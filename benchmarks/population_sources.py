@@ -25,12 +25,9 @@ from scipy import linalg
 from facecom.geometry.mesh import Bools, Floats, vertex_normals
 from facecom.model.face_region import FACE_RADIUS_MM, face_mask
 from facecom.model.population import PopulationSettings, PopulationSource, discrepancy_fields, taper_modes, widen
-from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
-from training.artist_modes import modes as artist_modes
-from training.artist_modes import sources as artist_heads
-from training.measured_heads import carried
-from training.measured_heads import sources as measured_heads
-from training.train_linear import at_template, remove_rigid_motion
+from facecom.model.template import FIT_LEVEL, Template
+from training.make_people import everybody
+from training.train_linear import remove_rigid_motion
 
 NOISE_MM, FREE_MM = 0.5, 50.0
 """Standard deviation of an observed vertex, and of the motion of the head."""
@@ -87,17 +84,6 @@ def _free(mean: Floats, normals: Floats, mirror: np.ndarray) -> Floats:
     return np.concatenate([fields.T, np.einsum("kvd,vd->vk", motions, normals)], axis=1)
 
 
-def source_modes(options: argparse.Namespace, template: Template) -> Iterator[tuple[str, Floats]]:
-    """Name and modes (K, V2, 3) of each source that the options name."""
-    count = template.counts[SHAPE_LEVEL]
-    with np.load(options.map, allow_pickle=False) as table, np.load(options.ict, allow_pickle=False) as ict:
-        yield "ict", at_template(ict["identity"], table["vertices_index"][:count], table["weights"][:count])
-    for heads in measured_heads(options):
-        yield heads.name, carried(heads, template).modes
-    for heads in artist_heads(options):
-        yield heads.credit.split(" ")[0].lower(), artist_modes(heads, template).astype(float)
-
-
 def mixture_modes(face: Face, modes: dict[str, Floats], shares: dict[str, float], *, size_sd: float) -> Floats:
     """Leading modes (M, V, 3) of a mixture, widened as the shipped population is."""
     tapers = taper_modes(face.mean, about=face.mean.mean(axis=0) * [0.0, 1.0, 1.0], sd=0.02)
@@ -139,8 +125,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict]:
     face = face_proper(template)
     everything = np.ones(len(face.mean), bool)
     modes = {
-        name: remove_rigid_motion(found[:, face.kept], face.mean, everything)
-        for name, found in source_modes(options, template)
+        people.name: remove_rigid_motion(people.modes[:, face.kept], face.mean, everything)
+        for people in everybody(options, template)
     }
     for mixture in options.mixture:
         model = None

@@ -1,10 +1,10 @@
-"""Train the shipped face parser on renders of our own faces.
+"""Train the shipped face parser on renders of faces that are drawn while it learns.
 
-python -m training.train_parser --pictures out/guidance/faces.npz --minutes 30 --out facecom/assets/parser
+python -m training.train_parser --people PEOPLE.npz --minutes 120 --out facecom/assets/parser
 
-The pictures are damaged beforehand, `--variants` times each, and stored beside them as a memory-mapped array, so
-that the network never waits. Minutes are of processor time. A run that was stopped goes on from its last state
-(`--out`) with the rest of them.
+PEOPLE.npz is what `training.people` writes. Minutes are by the clock, on a graphics card where torch finds one. The
+state is saved every few minutes; a run that was stopped goes on from there with the rest of its minutes. A line of
+JSON for each saved state goes to OUT/curve.jsonl.
 """
 
 from __future__ import annotations
@@ -17,66 +17,46 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate, one_hot
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from facecom.guidance.parsing import BACKGROUND
 from facecom.model.template import Template
-from training.guidance_data import FacePictures, damaged, load_pictures
+from training.face_stream import FaceStream
+from training.people import load
+from training.picture_stream import PictureStream
 from training.schedule import learning_rate, update_average
 
-VALIDATION = 64
-SMALL = ("l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
+VALIDATION, VALIDATION_BATCH = 384, 32
+VALIDATION_SEED = 10**6
+SMALL = ("l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip", "l_ear", "r_ear")
 SMALL_WEIGHT = 3.0
-WARMUP_STEPS = 100
+WARMUP_STEPS = 200
 """Steps until the learning rate is reached."""
+STATE = "state.safetensors"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW remembers of each weight."""
+SYNCHRONISE_STEPS = 20
+"""A graphics card is waited for once in so many steps, so that the clock tells the truth."""
 
 
 def network(names: tuple[str, ...]) -> SegformerForSemanticSegmentation:
     config = SegformerConfig(
-        depths=[1, 1, 2, 1],
-        hidden_sizes=[24, 48, 96, 128],
+        depths=[2, 2, 2, 2],
+        hidden_sizes=[32, 64, 128, 160],
         num_attention_heads=[1, 2, 4, 4],
-        sr_ratios=[4, 4, 2, 1],
-        strides=[3, 2, 2, 2],
+        sr_ratios=[8, 4, 2, 1],
+        strides=[2, 2, 2, 2],
         mlp_ratios=[2, 2, 2, 2],
-        decoder_hidden_size=64,
+        decoder_hidden_size=96,
         classifier_dropout_prob=0.0,
         drop_path_rate=0.0,
         id2label=dict(enumerate(names)),
         label2id={n: k for k, n in enumerate(names)},
     )
     return SegformerForSemanticSegmentation(config)
-
-
-def damaged_pool(path: Path, pictures: FacePictures, *, variants: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Damaged pictures (N, 3, S, S) and labels (N, S, S), bytes: `variants` of the first picture, of the second, ..."""
-    names = [path.with_suffix(f".{kind}{variants}.npy") for kind in ("images", "labels")]
-    if not names[1].exists():
-        made = [
-            damaged(pictures, k, np.random.default_rng([seed, k, v]))
-            for k in range(len(pictures.depth))
-            for v in range(variants)
-        ]
-        np.save(names[0], np.stack([np.round(255 * m[0]).astype(np.uint8) for m in made]))
-        np.save(names[1], np.stack([m[1].astype(np.uint8) for m in made]))
-    images, labels = (np.load(name, mmap_mode="r", allow_pickle=False) for name in names)
-    return images, labels
-
-
-def batch(pool: tuple[np.ndarray, np.ndarray], picks: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Images (N, 3, S, S) in -1..1 and labels (N, S, S)."""
-    return torch.from_numpy(pool[0][picks]).float() / 127.5 - 1.0, torch.from_numpy(pool[1][picks]).long()
-
-
-def varied(images: Tensor, labels: Tensor, other: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Some seen in a mirror, where `other` is what a label becomes, and all in a light of their own."""
-    flip = torch.from_numpy(rng.uniform(size=len(images)) < 0.5)
-    images, labels = images.clone(), labels.clone()
-    images[flip], labels[flip] = images[flip].flip(-1), other[labels[flip].flip(-1)]
-    gain = torch.from_numpy(rng.uniform(0.7, 1.2, (len(images), 1, 1, 1)).astype(np.float32))
-    return ((images + 1) * gain).clamp(0, 2) - 1, labels
 
 
 def loss_of(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
@@ -92,9 +72,9 @@ def full_logits(model: SegformerForSemanticSegmentation, images: Tensor) -> Tens
     return interpolate(model(images).logits, images.shape[2:], mode="bilinear", align_corners=False)
 
 
-def intersection_over_union(found: torch.Tensor, truth: torch.Tensor, classes: int) -> np.ndarray:
+def intersection_over_union(found: Tensor, truth: Tensor, classes: int) -> np.ndarray:
     pairs = torch.bincount(classes * truth.ravel() + found.ravel(), minlength=classes**2)
-    table = pairs.reshape(classes, classes).double().numpy()
+    table = pairs.reshape(classes, classes).double().cpu().numpy()
     union = table.sum(0) + table.sum(1) - np.diag(table)
     return np.diag(table) / np.where(union > 0, union, np.nan)
 
@@ -114,77 +94,123 @@ def save(model: SegformerForSemanticSegmentation, folder: Path, size: int, note:
 
 
 class Run:
-    """A training run: weights, their running average, and how much of its time is spent."""
+    """A training run: weights, their running average, the optimiser, and how much of its time is spent."""
 
-    def __init__(self, arguments: argparse.Namespace, names: tuple[str, ...], size: int) -> None:
-        self.arguments, self.size = arguments, size
-        self.step, self.seconds, self.processor = 0, 0.0, 0.0
-        self.model = network(names)
-        notes = arguments.out / "training.json"
-        if notes.exists():
-            note = json.loads(notes.read_text())
-            self.step, self.seconds, self.processor = note["steps"], note["seconds"], note["processor_seconds"]
-            self.model = SegformerForSemanticSegmentation.from_pretrained(arguments.out, local_files_only=True).float()
+    def __init__(self, options: argparse.Namespace, names: tuple[str, ...], device: torch.device) -> None:
+        self.options, self.names, self.device = options, names, device
+        self.step, self.seconds = 0, 0.0
+        self.model = network(names).to(device)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=options.rate, weight_decay=0.01)
+        if (options.out / "training.json").exists():
+            note = json.loads((options.out / "training.json").read_text())
+            self.step, self.seconds = note["steps"], note["seconds"]
+            self._go_on(str(device))
 
-    def save(self, faces: int, score: float) -> None:
-        note = {k: v for k, v in vars(self.arguments).items() if k not in ("pictures", "out")}
-        note |= {"steps": self.step, "seconds": round(self.seconds, 1), "processor_seconds": round(self.processor, 1)}
-        note |= {"faces": faces, "mean_iou_on_damaged_renders_of_other_samples": score, "sources": ["own generator"]}
-        save(self.averaged, self.arguments.out, self.size, note)
+    def _go_on(self, device: str) -> None:
+        """From the last state; from the weights alone where that is no longer there."""
+        if not (self.options.out / STATE).exists():
+            kept = SegformerForSemanticSegmentation.from_pretrained(self.options.out, local_files_only=True).float()
+            for each in (self.model, self.averaged):
+                each.load_state_dict(kept.state_dict())
+            return
+        stored = load_file(self.options.out / STATE, device=device)
+        parts = {part: {} for part in ("model", "averaged", *MOMENTS)}
+        for name, value in stored.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        self.model.load_state_dict(parts["model"])
+        self.averaged.load_state_dict(parts["averaged"])
+        for name, weights in self.model.named_parameters():
+            moments = {moment: parts[moment][name] for moment in MOMENTS}
+            self.optimiser.state[weights] = moments | {"step": torch.tensor(float(self.step))}
 
+    def _state(self) -> dict[str, Tensor]:
+        """Weights, their average and the optimiser's moments by name."""
+        state = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        state |= {f"averaged/{k}": v for k, v in self.averaged.state_dict().items()}
+        for name, weights in self.model.named_parameters():
+            state |= {f"{moment}/{name}": self.optimiser.state[weights][moment] for moment in MOMENTS}
+        return {name: value.clone().contiguous() for name, value in state.items()}
 
-def train(arguments: argparse.Namespace) -> None:
-    torch.manual_seed(arguments.seed)
-    rng = np.random.default_rng(arguments.seed)
-    pictures = load_pictures(arguments.pictures)
-    pool = damaged_pool(arguments.pictures, pictures, variants=arguments.variants, seed=arguments.seed)
-    count, names = len(pool[0]) - VALIDATION * arguments.variants, (BACKGROUND, *Template.load().region_names)
-    run = Run(arguments, names, pool[0].shape[2])
-    weight = torch.tensor([SMALL_WEIGHT if name in SMALL else 1.0 for name in names])
-    swapped = {"l_": "r_", "r_": "l_"}
-    other = torch.tensor(
-        [names.index(swapped.get(n[:2], n[:2]) + n[2:]) if n[2:] != "lip" else k for k, n in enumerate(names)]
-    )
-    tests = batch(pool, np.arange(count, len(pool[0]), arguments.variants))
-    optimiser = torch.optim.AdamW(run.model.parameters(), lr=arguments.rate, weight_decay=0.01)
-    reported, began = run.seconds, run.step
-    run.model.train()
-    while (share := run.processor / (60 * arguments.minutes)) < 1:
-        wall, processor = time.monotonic(), time.process_time()
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(arguments.rate, share=share, step=run.step - began, warmup=WARMUP_STEPS)
-        images, labels = varied(*batch(pool, np.sort(rng.integers(0, count, arguments.batch))), other, rng)
-        loss = loss_of(full_logits(run.model, images), labels, weight)
-        optimiser.zero_grad()
+    @property
+    def share(self) -> float:
+        """Of the training that is over."""
+        return self.seconds / (60 * self.options.minutes)
+
+    def take(self, images: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+        """One step; the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.options.rate, share=self.share, step=self.step, warmup=WARMUP_STEPS)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            logits = self.model(images).logits
+        logits = interpolate(logits.float(), images.shape[2:], mode="bilinear", align_corners=False)
+        loss = loss_of(logits, labels, weight)
+        self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-        optimiser.step()
-        run.step += 1
-        update_average(run.averaged.state_dict().values(), run.model.state_dict().values(), step=run.step)
-        run.seconds += time.monotonic() - wall
-        run.processor += time.process_time() - processor
-        if run.seconds - reported > 60 * arguments.report_minutes:
-            reported, score = run.seconds, evaluate(run.averaged, tests, names)
-            print(run.step, f"{loss.item():.3f}", f"{100 * share:.0f} %", score, f"{run.processor:.0f} s", flush=True)
-            run.save(count // arguments.variants, score)
-    run.save(count // arguments.variants, evaluate(run.averaged, tests, names))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        update_average(self.averaged.state_dict().values(), self.model.state_dict().values(), step=self.step)
+        return loss.detach()
+
+    def save(self, tests: list[tuple[Tensor, Tensor]], loss: float) -> None:
+        """The averaged network with its score, the state to go on from, and a point of the learning curve."""
+        scores = evaluate(self.averaged, tests, len(self.names))
+        mean = round(float(np.nanmean(scores)), 4)
+        note = {k: v for k, v in vars(self.options).items() if k not in ("people", "out", "report_minutes")}
+        name = torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
+        note |= {"steps": self.step, "seconds": round(self.seconds, 1), "device": name, "torch": torch.__version__}
+        note |= {"mean_iou_on_damaged_renders": mean, "sources": [p.name for p in load(self.options.people)]}
+        save(copy.deepcopy(self.averaged).cpu(), self.options.out, self.options.size, note)
+        save_file(self._state(), self.options.out / STATE)
+        by_class = {n: round(float(s), 3) for n, s in zip(self.names, scores, strict=True)}
+        line = {"step": self.step, "seconds": round(self.seconds), "loss": round(loss, 4), "mean_iou": mean} | by_class
+        with (self.options.out / "curve.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
 
 
-def evaluate(model: SegformerForSemanticSegmentation, tests: tuple, names: tuple[str, ...]) -> float:
+def train(options: argparse.Namespace) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(options.seed)
+    names = (BACKGROUND, *Template.load().region_names)
+    stream = PictureStream.of(FaceStream.of(load(options.people), device=device), size=options.size)
+    weight = torch.tensor([SMALL_WEIGHT if name in SMALL else 1.0 for name in names], device=device)
+    options.out.mkdir(parents=True, exist_ok=True)
+    run = Run(options, names, device)
+    held = torch.Generator(device).manual_seed(VALIDATION_SEED)
+    tests = [stream.draw(VALIDATION_BATCH, held) for _ in range(VALIDATION // VALIDATION_BATCH)]
+    random = torch.Generator(device).manual_seed(options.seed + run.step)
+    reported, loss = run.seconds, torch.zeros(())
+    run.model.train()
+    while run.share < 1:
+        began = time.monotonic()
+        loss = run.take(*stream.draw(options.batch, random), weight)
+        if run.step % SYNCHRONISE_STEPS == 0:
+            float(loss)
+        run.seconds += time.monotonic() - began
+        if run.seconds - reported > 60 * options.report_minutes:
+            reported = run.seconds
+            run.save(tests, float(loss))
+    run.save(tests, float(loss))
+
+
+def evaluate(model: SegformerForSemanticSegmentation, tests: list[tuple[Tensor, Tensor]], classes: int) -> np.ndarray:
+    """Intersection over union of each class."""
     model.eval()
     with torch.inference_mode():
-        found = full_logits(model, tests[0]).argmax(1)
-    return round(float(np.nanmean(intersection_over_union(found, tests[1], len(names)))), 4)
+        found = [full_logits(model, images).argmax(1) for images, _ in tests]
+    return intersection_over_union(torch.cat(found), torch.cat([labels for _, labels in tests]), classes)
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--pictures", type=Path, required=True)
-    p.add_argument("--variants", type=int, default=3)
-    p.add_argument("--minutes", type=float, default=30.0, help="of processor time")
-    p.add_argument("--report-minutes", type=float, default=3.0, help="by the clock, between two saved states")
+    p.add_argument("--people", type=Path, required=True)
+    p.add_argument("--minutes", type=float, default=120.0, help="by the clock")
+    p.add_argument("--report-minutes", type=float, default=3.0, help="between two saved states")
     p.add_argument("--batch", type=int, default=12)
+    p.add_argument("--size", type=int, default=144, help="pixels on a side")
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, required=True)
