@@ -128,7 +128,7 @@ class FakeGui:
     def add_number(self, label: str, value: float, **options: Any) -> FakeHandle:
         return FakeHandle(label=label, value=value, **options)
 
-    add_checkbox = add_number
+    add_checkbox = add_text = add_number
 
 
 class FakeClient:

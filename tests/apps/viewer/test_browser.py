@@ -184,7 +184,7 @@ def save_and_load_doubted_marks(page, stroke, path):
     doubted = page.get_by_text(re.compile(r"marked as missing, \d+ as doubted"))
     expect(doubted).to_be_visible()
     assert len(pixels(page, teal)) > 20
-    page.get_by_text("Marks as a file").click()
+    page.get_by_text("Marks as a file or by name").click()
     choose(page, "They mark", "doubted")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save marks").click()

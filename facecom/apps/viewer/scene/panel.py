@@ -72,6 +72,8 @@ class Panel:
     mark_kind: Any
     save_marks: Any
     load_marks: Any
+    mark_word: Any
+    mark_named: Any
     detail: Any
     complete: Any
     result: Any
@@ -207,7 +209,7 @@ def _marking_controls(gui: Any) -> dict[str, Any]:
 
 
 def _mark_file_controls(gui: Any) -> dict[str, Any]:
-    folder = gui.add_folder("Marks as a file", expand_by_default=False)
+    folder = gui.add_folder("Marks as a file or by name", expand_by_default=False)
     about = "the same files as those of facecom complete --missing and --doubted"
     with folder:
         return {
@@ -215,6 +217,8 @@ def _mark_file_controls(gui: Any) -> dict[str, Any]:
             "mark_kind": gui.add_dropdown("They mark", tuple(kind.value for kind in MarkKind), hint=about),
             "save_marks": gui.add_button("Save marks", icon="download", visible=False),
             "load_marks": gui.add_upload_button("Load marks", icon="upload", mime_type=",".join(MARK_FILES)),
+            "mark_word": gui.add_text("Or by name", "", hint="a region, such as nose or left_orbit, or color:ff0000"),
+            "mark_named": gui.add_button("Mark what has this name", color="gray"),
         }
 
 

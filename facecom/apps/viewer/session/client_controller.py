@@ -111,6 +111,7 @@ class ClientController:
         p.load_marks.on_upload(
             handler(self._locked(lambda: marking.load_file(p.load_marks.value.name, p.load_marks.value.content)))
         )
+        p.mark_named.on_click(handler(self._locked(marking.mark_by_name)))
         p.complete.on_click(handler(self._complete))
         for control in (p.layer, p.surface):
             control.on_update(handler(self._choose_layer))

@@ -21,6 +21,7 @@ from facecom.completion.marking import region_names
 from facecom.errors import FacecomError, ScanError
 from facecom.geometry.mesh import Bools, Mesh
 from facecom.io.files import SINGLE_FILES
+from facecom.model.template import Template
 from facecom.scan.mark_sources import MARK_JSON, MASK_IMAGES, marks_json, scan_marks
 from facecom.scan.marks import Marks
 
@@ -28,6 +29,7 @@ MARK_FILES = (MARK_JSON, *MASK_IMAGES, *SINGLE_FILES)
 """Suffixes of files of marks."""
 PLACING = COMPLETION.without("read", "load model").up_to("apply outlines")
 """The stages that also place marks for which it must be known where the face is."""
+COLOR_WORD = "color:"
 VERTICES_FILE, FILE_NAME = "vertices.npz", "marks"
 ADVICE = "save the marks as JSON or PLY, with fewer points"
 
@@ -61,29 +63,63 @@ def read_marks_file(
         As of `scan_marks`, and where the marks do not belong to the scan.
     """
     with tempfile.TemporaryDirectory(prefix="facecom-") as folder_name:
-        folder = Path(folder_name)
-        inside = folder / f"{FILE_NAME}{Path(name).suffix.lower()}"
-        options = job_options(folder, session, model) | {"name": inside.name}
+        inside = Path(folder_name) / f"{FILE_NAME}{Path(name).suffix.lower()}"
         inside.write_bytes(content)
-        what = f"reading the marks {name}"
         try:
-            run_isolated(_read, folder, what=what, limits=limits, progress=progress, options=options, advice=ADVICE)
+            return _read_in_child(
+                inside, str(inside), session, what=name, model=model, limits=limits, progress=progress
+            )
         except (FacecomError, ValueError) as error:
             words = str(error).replace(str(inside), name).replace(inside.name, name)
             raise type(error)(words) from None
-        marked = load_arrays(folder / VERTICES_FILE).get("marked")
+
+
+def read_named_marks(
+    word: str, session: Session, *, model: SharedModel, limits: ProcessLimits, progress: Progress
+) -> Bools:
+    """Vertices (V,) of a session's scan that a word of `--missing` marks: a region, or `color:` and six digits.
+
+    Raises
+    ------
+    ScanError, ValueError
+        For any other word, such as the name of a file on the server, and as of `scan_marks`.
+    """
+    names = region_names(Template.load())
+    word = word.strip()
+    if word not in names and not word.startswith(COLOR_WORD):
+        raise ValueError(f"{word!r} is neither a colour such as {COLOR_WORD}ff0000 nor a region ({', '.join(names)})")
+    with tempfile.TemporaryDirectory(prefix="facecom-") as folder_name:
+        inside = Path(folder_name) / FILE_NAME
+        return _read_in_child(inside, word, session, what=word, model=model, limits=limits, progress=progress)
+
+
+def _read_in_child(
+    inside: Path,
+    mark: str,
+    session: Session,
+    *,
+    what: str,
+    model: SharedModel,
+    limits: ProcessLimits,
+    progress: Progress,
+) -> Bools:
+    """What `scan_marks` makes of a file or a word, as vertices (V,) of the scan."""
+    folder, doing = inside.parent, f"reading the marks {what}"
+    options = job_options(folder, session, model) | {"mark": mark, "what": what}
+    run_isolated(_read, folder, what=doing, limits=limits, progress=progress, options=options, advice=ADVICE)
+    marked = load_arrays(folder / VERTICES_FILE).get("marked")
     if marked is None or marked.shape != session.marks.missing.shape:
-        raise ScanError(f"{what} gave marks that are none; try again")
+        raise ScanError(f"{doing} gave marks that are none; try again")
     return np.asarray(marked, bool)
 
 
-def _read(folder: Path, *, name: str, progress: Progress, **options: Any) -> None:
-    """In the child: the vertices that a file marks."""
+def _read(folder: Path, *, mark: str, what: str, progress: Progress, **options: Any) -> None:
+    """In the child: the vertices that a file or a word marks."""
     state = job_state(folder, **options)
     scan = known(state.raw, "read")
-    marks = scan_marks(folder / name, scan, regions=region_names(state.template))
+    marks = scan_marks(mark, scan, regions=region_names(state.template))
     if marks.empty:
-        raise ScanError(f"{name} marks nothing; save marks that hold points, spheres, outlines or regions")
+        raise ScanError(f"{what} marks nothing; save marks that hold points, spheres, outlines or regions")
     marked = _painted_vertices(scan, marks)
     if marked is None:
         marked = _vertices_under(marks, state, progress)

@@ -20,6 +20,8 @@ from facecom.completion import Progress
 from facecom.geometry.mesh import Bools, Ints
 
 PAINT_HINT = "paint on the scan; beside it, the pointer still turns the view"
+LONGEST_WORD = 80
+"""Characters of a word that are looked at."""
 STROKE_COLORS = {Tool.MARK_MISSING: scan_scene.MARKED_COLOR, Tool.MARK_DOUBTED: scan_scene.DOUBTED_COLOR}
 
 
@@ -99,8 +101,8 @@ class MarkingController:
 
     def load_file(self, name: str, content: bytes) -> None:
         """Put the marks of a file in place of those of the kind that is chosen."""
-        owner, context, session = self._owner, self._owner.context, self._owner.session
-        kind, limits = MarkKind(owner.open_page.panel.mark_kind.value), context.limits
+        context, session = self._owner.context, self._owner.session
+        limits = context.limits
         shown = check_upload(name, content, limits=limits, what="the marks", suffixes=mark_files.MARK_FILES)
         session.required_scan()
 
@@ -109,11 +111,30 @@ class MarkingController:
                 shown, content, session, model=context.model, limits=limits.reading, progress=progress
             )
 
+        self._replace_marks(shown, work)
+
+    def mark_by_name(self) -> None:
+        """Put what the word in the panel names, a region or a colour, in place of the marks of the kind chosen."""
+        owner, context, session = self._owner, self._owner.context, self._owner.session
+        word = str(owner.open_page.panel.mark_word.value)[:LONGEST_WORD]
+        session.required_scan()
+
+        def work(progress: Progress) -> Bools:
+            return mark_files.read_named_marks(
+                word, session, model=context.model, limits=context.limits.reading, progress=progress
+            )
+
+        self._replace_marks(word, work)
+
+    def _replace_marks(self, name: str, work: Callable[[Progress], Bools]) -> None:
+        owner = self._owner
+        kind = MarkKind(owner.open_page.panel.mark_kind.value)
+
         def apply(marked: Bools) -> None:
             owner.session = owner.session.replace_marks(kind, marked)
             self.show_marks()
 
-        owner.jobs.submit(shown, work, apply, queue=context.reading)
+        owner.jobs.submit(name, work, apply, queue=owner.context.reading)
 
     def _begin(self, page: Page, canvas: PaintedMesh) -> None:
         controls, count = page.panel, len(self._owner.session.marks.missing)

@@ -277,6 +277,17 @@ def test_marks_are_saved_and_loaded_by_kind(uploaded, client, monkeypatch):
     assert np.array_equal(uploaded.session.marks.doubted, marked) and not uploaded.session.marks.missing.any()
 
 
+def test_what_a_word_names_takes_the_place_of_the_kind_chosen(uploaded, monkeypatch):
+    asked, marked = [], np.arange(len(uploaded.session.marks.missing)) < 9
+    monkeypatch.setattr(mark_files, "read_named_marks", lambda word, *_, **__: asked.append(word) or marked)
+    uploaded._panel.mark_kind.value = MarkKind.DOUBTED.value
+    uploaded._panel.mark_word.value = "nose"
+    uploaded._panel.mark_named.fire()
+    wait_until_idle(uploaded)
+    assert asked == ["nose"]
+    assert np.array_equal(uploaded.session.marks.doubted, marked) and not uploaded.session.marks.missing.any()
+
+
 def test_a_file_that_is_no_file_of_marks_is_refused(uploaded):
     for name, content, words in (
         ("marks.docx", b"x", "is none of .json"),

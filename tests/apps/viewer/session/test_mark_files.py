@@ -57,6 +57,13 @@ def read(session, shared, tmp_path, monkeypatch):
     assert list(own.iterdir()) == []
 
 
+@pytest.fixture
+def read_named(session, shared):
+    """Words of marks, by the same bounds."""
+    options = {"model": shared, "limits": ProcessLimits(), "progress": lambda stage, share: None}
+    return lambda word, of=session: mark_files.read_named_marks(word, of, **options)
+
+
 def overlap(one, other):
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
@@ -99,8 +106,9 @@ def test_other_forms_of_marks_mark_what_they_lie_on(scan, chosen, read, in_this_
 
 
 @pytest.mark.slow
-def test_a_region_is_marked_where_the_face_lies(completion, scan, read, in_this_process):
+def test_a_region_is_marked_where_the_face_lies(completion, scan, read, read_named, in_this_process):
     marked = read("m.json", b'{"regions": ["left_orbit"]}')
+    assert np.array_equal(read_named(" left_orbit "), marked)
     place = completion.pose.apply(scan.vertices)[marked].mean(axis=0)
     assert marked.sum() > 50 and place[0] > 15.0 and place[1] > 15.0
 
@@ -119,6 +127,22 @@ def test_what_marks_nothing_is_said_without_a_path(read, in_this_process, tmp_pa
     with pytest.raises((ScanError, ValueError), match=words) as told:
         read(name, content)
     assert str(tmp_path) not in str(told.value)
+
+
+def test_a_painted_colour_is_marked_by_its_digits(scan, chosen, read_named, in_this_process):
+    colors = np.where(chosen[:, None], [1.0, 0.0, 0.0], [0.5, 0.5, 0.5])
+    painted = Mesh(scan.vertices, scan.faces, colors=colors)
+    session = Session().load(UploadedScan("s", painted), ScanUnit("mm"))
+    assert np.array_equal(read_named("color:ff0000", session), chosen)
+
+
+def test_a_word_names_no_file_of_the_server(read_named, in_this_process, tmp_path, chosen):
+    (tmp_path / "own.json").write_text('{"regions": ["nose"]}')
+    for word in (str(tmp_path / "own.json"), "marks", "scan.npz", "attribute:x", "", "nostril"):
+        with pytest.raises(ValueError, match=r"is neither a colour such as color:ff0000 nor a region \(skin, nose"):
+            read_named(word)
+    with pytest.raises(ValueError, match="six hexadecimal digits"):
+        read_named("color:/etc/passwd")
 
 
 def test_a_file_is_read_in_a_child_whose_death_is_one_sentence(read, session, chosen, monkeypatch, child_tasks):
