@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from facecom.fitting.terms import (
     symmetry_residuals,
 )
 from facecom.fitting.types import FitSettings, FitStage, FitTerm, ShapeModel
-from facecom.geometry.correspondence import Correspondences, OrientedSurface
+from facecom.geometry.correspondence import Correspondences, OrientedSurface, reciprocal
 from facecom.geometry.mesh import Floats, Ints, vertex_normals
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -184,6 +184,7 @@ def _correspondences(problem: FitProblem, at: _Linearisation) -> Correspondences
         normal_limit_rad=problem.settings.normal_limit_rad,
         prefilter=True,
     )
+    found = replace(found, valid=reciprocal(found, at.vertices, tolerance_mm=problem.settings.reciprocal_mm))
     count, least = np.count_nonzero(found.valid), problem.settings.min_correspondences
     if count < least:
         raise FitError(

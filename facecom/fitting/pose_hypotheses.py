@@ -116,6 +116,7 @@ class _Comparison:
         options = FitSettings(
             stages=(stage,),
             normal_limit_rad=self.settings.normal_limit_rad,
+            reciprocal_mm=np.inf,  # a starting pose is too rough to say which vertex is nearest
             min_correspondences=self.settings.min_correspondences,
         )
         problem = FitProblem(self.scan, self.model, options, self.weights, with_scale=self.with_scale)

@@ -91,7 +91,7 @@ class FitStage:
 def default_fit_stages() -> tuple[FitStage, ...]:
     """Coarse to fine: a few shape modes find size and pose, then all of them the face."""
     return (
-        FitStage(level=COARSEST_LEVEL, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=1.5),
+        FitStage(level=COARSEST_LEVEL, iterations=5, modes=30, reach_mm=25.0, robust_mm=8.0, noise_mm=2.25),
         FitStage(level=FIT_LEVEL, iterations=4, modes=120, reach_mm=12.0, robust_mm=4.0, noise_mm=0.8),
         FitStage(level=FIT_LEVEL, iterations=4, modes=None, reach_mm=7.0, robust_mm=2.0, noise_mm=0.6),
         FitStage(level=FIT_LEVEL, iterations=4, modes=None, reach_mm=3.0, robust_mm=0.7, noise_mm=0.5),
@@ -105,6 +105,9 @@ class FitSettings:
     stages: tuple[FitStage, ...] = field(default_factory=default_fit_stages)
     normal_limit_rad: float = 0.8
     """A correspondence whose normal differs by a larger angle is rejected."""
+    reciprocal_mm: float = 0.5
+    """And so is one to a point of the scan that another vertex is nearer to by more than this: a vertex over a hole is
+    not laid on what lies beyond its border. Infinite to reject none."""
     landmark_sigma_mm: float = 2.0
     """Standard deviation of a landmark that comes without one."""
     symmetry_sigma_mm: float = 0.25

@@ -104,3 +104,31 @@ class OrientedSurface:
         """Indices of the points whose distance to the surface may be less than the reach."""
         tree, slack = self._corners
         return np.flatnonzero(tree.query(query, distance_upper_bound=reach_mm + slack)[0] < np.inf)
+
+
+def reciprocal(found: Correspondences, points: Floats, *, tolerance_mm: float) -> Bools:
+    """Correspondences (N,) that are valid from the surface too: no other query point lies nearer to the point found.
+
+    The points over a hole find the surface beyond its border. Where others lie on that already it tells nothing about
+    the first ones. (Iterative closest reciprocal point, Pajdla and Van Gool 1995.)
+
+    Parameters
+    ----------
+    found : of `OrientedSurface.match`
+    points : (N, 3), the points that were asked, mm
+    tolerance_mm : how much nearer another point may be; infinite to ask for nothing
+
+    Examples
+    --------
+    >>> asked = np.array([[0.0, 0.0, 0.1], [0.0, 0.0, 2.0]])
+    >>> ground, up = asked * [1, 1, 0], np.array([[0.0, 0.0, 1.0]] * 2)
+    >>> found = Correspondences(ground, up, asked[:, 2], np.array([True, True]))
+    >>> reciprocal(found, asked, tolerance_mm=0.5).tolist()
+    [True, False]
+    """
+    if np.isinf(tolerance_mm):
+        return found.valid
+    nearest = cKDTree(points).query(found.points[found.valid])[0]
+    out = found.valid.copy()
+    out[found.valid] = found.distance[found.valid] <= nearest + tolerance_mm
+    return out

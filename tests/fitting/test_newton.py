@@ -26,6 +26,24 @@ class Attraction:
         return rows.reshape(len(residuals), -1), residuals, np.full(len(residuals), self.sigma_mm**-2)
 
 
+class Layers:
+    """A shape twice: as it is, and moved along z, as what lies over a hole comes to lie over the skin beside it."""
+
+    def __init__(self, dome, *, gap_mm):
+        self.dome, self.code_size, self.gap_mm = dome, dome.code_size, gap_mm
+
+    def faces(self, level):
+        below = self.dome.faces(level)
+        return np.concatenate([below, below + below.max() + 1])
+
+    def decode(self, code, *, level):
+        below = self.dome.decode(code, level=level)
+        return np.concatenate([below, below + [0.0, 0.0, self.gap_mm]])
+
+    def jacobian(self, code, *, level):
+        return np.tile(self.dome.jacobian(code, level=level), (2, 1))
+
+
 @pytest.fixture(scope="module")
 def scan(dome_scan):
     return OrientedSurface(dome_scan())
@@ -132,6 +150,19 @@ def test_trusted_weights_of_zero_take_vertices_out(dome, dome_scan, dome_setting
         for mesh in (clean, dented)
     )
     np.testing.assert_allclose(one.code, two.code, atol=1e-6)
+
+
+def test_what_lies_over_skin_that_is_taken_pulls_at_nothing(dome, scan, dome_settings, dome_code, dome_pose):
+    """A second layer over the first finds the same scan; only where it is not asked back does it count and pull."""
+    layers, wide = Layers(dome, gap_mm=6.0), replace(dome_settings, stages=dome_settings.stages[:1])
+    steps = []
+    for reciprocal_mm in (1.0, np.inf):
+        problem = FitProblem(scan, layers, replace(wide, reciprocal_mm=reciprocal_mm))
+        steps.append(next(newton_steps(problem, dome_pose, dome_code))[0])
+    asked, pulled = steps
+    (below, above), (_, pulling) = (np.split(step.matched, 2) for step in steps)
+    assert below.mean() > 0.8 and not above.any() and pulling.mean() > 0.1
+    assert asked.terms["step_mm"] < 0.01 < 0.5 < pulled.terms["step_mm"]
 
 
 def test_comparing_the_sides_adds_information_and_takes_none(dome, scan, dome_settings):

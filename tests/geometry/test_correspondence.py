@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facecom.geometry.correspondence import OrientedSurface
+from facecom.geometry.correspondence import OrientedSurface, reciprocal
 from facecom.geometry.mesh import Mesh
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -87,3 +87,26 @@ def test_match_answers_in_the_frame_of_the_query(seed):
     assert np.allclose(moved.points, pose.apply(still.points), atol=1e-9)
     assert np.allclose(moved.normals, pose.rotate(still.normals), atol=1e-9)
     assert np.array_equal(moved.valid, still.valid)
+
+
+def test_a_point_over_a_surface_that_another_lies_on_is_not_reciprocal(sheet):
+    """Two over one place, one alone, and one beyond reach, which takes nothing from anybody."""
+    points = np.array([[2.0, 2.0, 0.1], [2.1, 2.0, 2.0], [4.0, 4.0, 2.0], [4.0, 4.0, 9.0]])
+    found = asked(OrientedSurface(sheet(6, 6)), points)
+    assert reciprocal(found, points, tolerance_mm=1.0).tolist() == [True, False, True, False]
+    assert reciprocal(found, points, tolerance_mm=2.5).tolist() == [True, True, True, False]
+    assert np.array_equal(reciprocal(found, points, tolerance_mm=np.inf), found.valid)
+
+
+@given(st.integers(0, 1000))
+def test_points_on_the_surface_are_all_reciprocal_and_a_tolerance_only_adds(seed):
+    rng = np.random.default_rng(seed)
+    ground = Mesh([[0.0, 0, 0], [9, 0, 0], [9, 9, 0], [0, 9, 0]], [[0, 1, 2], [0, 2, 3]])
+    surface, points = OrientedSurface(ground, doubted=None), rng.uniform(1, 8, (30, 3)) * [1, 1, 0.5]
+    surface.on_boundary[:] = False  # all corners of so small a sheet lie on its boundary
+    flat = points * [1, 1, 0]
+    assert reciprocal(asked(surface, flat), flat, tolerance_mm=0.0).all()
+    found = asked(surface, points)
+    little, more = (reciprocal(found, points, tolerance_mm=mm) for mm in (0.2, 1.0))
+    assert not (little & ~more).any() and not (more & ~found.valid).any()
+    assert little[np.argmin(points[:, 2])]
