@@ -16,6 +16,10 @@ from facecom.model.template import FIT_LEVEL, Template
 
 POOLED_RINGS = 2
 """A vertex is told by itself and this many rings of neighbours, some 9 mm about it."""
+WIDE_RINGS = 4
+"""What is sunken about the midline is so over more of them."""
+CENTRAL_MM = (18.0, 28.0)
+"""Distance from the midline up to which the other side tells nothing, and from which it tells all."""
 SURROUNDING_RINGS = 14
 """Rings that tell what the skin about it is like."""
 REACH_MM = 7.0
@@ -35,7 +39,7 @@ SMOOTHEST_MM = 1e-3
 """Less relief than this is none: files are rounded."""
 LEAST_HUE_STEP, DARKEST = 0.02, 0.02
 """Smaller steps of hue, as logarithms of ratios of channels, are noise; darker channels (0..1) have none."""
-NAMES = ("deviation", "asymmetry", "flatness", "one_sided_flatness", "smoothness", "color")
+NAMES = ("asymmetry", "central_depth", "flatness", "one_sided_flatness", "smoothness", "color")
 """The features, in the order of `DefectFeatures.values`."""
 
 
@@ -50,8 +54,9 @@ class DefectFeatures:
 def defect_features(scan: Scan, template: Template, evidence: SurfaceEvidence, *, pose: Similarity) -> DefectFeatures:
     """What tells a defect from skin, at each vertex of the fit's level.
 
-    deviation : of the scan from what the rest of it predicts, mean square in variances; asymmetry : squared difference
-    to the deviation of the other side, where that is less. Of both the logarithm of one more.
+    asymmetry : squared difference of the deviation from what the rest of the scan predicts to that of the other side,
+    where that is less; central_depth : near the midline, where there is no other side, squared deviation of what lies
+    deeper than predicted. Of both the logarithm of one more; deviations are in standard deviations.
     flatness : logarithm of how much less curved the scan is than the mean face; one_sided_flatness : than the other
     side is.
     smoothness : of how much less rough it is than the skin about it, beyond what is usual.
@@ -65,13 +70,13 @@ def defect_features(scan: Scan, template: Template, evidence: SurfaceEvidence, *
     rings = _Rings(template)
     shown, mirror = evidence.shown, template.mirror[: len(evidence.shown)]
     both = shown & shown[mirror]
-    deviation = rings.pooled(evidence.deviation, shown)
+    deviation, wide = (rings.pooled(evidence.deviation, shown, count) for count in (POOLED_RINGS, WIDE_RINGS))
     more = np.abs(deviation) > np.abs(deviation[mirror])
     at = _triangles_at(scan, evidence.vertices, pose)
     flatness, one_sided = _flatness(evidence, template, rings, mirror=mirror)
     values = {
-        "deviation": np.log1p(rings.pooled(evidence.deviation**2, shown)),
         "asymmetry": np.log1p(np.where(both & more, deviation - deviation[mirror], 0.0) ** 2),
+        "central_depth": _central(template) * np.log1p(np.minimum(wide, 0.0) ** 2),
         "flatness": flatness,
         "one_sided_flatness": one_sided,
         "smoothness": _smoothness(scan, at, rings, shown=shown),
@@ -109,6 +114,12 @@ class _Rings:
             + self.degree * np.sum(vertices**2, axis=1)
         )
         return np.where(whole, -4.0 * height / np.maximum(squared, 1e-9), 0.0), whole
+
+
+def _central(template: Template) -> Floats:
+    """How far a vertex (V,) is too near to the midline for its other side to tell anything, 0 to 1."""
+    x = np.abs(template.mesh(FIT_LEVEL).vertices[:, 0])
+    return np.clip((CENTRAL_MM[1] - x) / (CENTRAL_MM[1] - CENTRAL_MM[0]), 0.0, 1.0)
 
 
 def _flatness(evidence: SurfaceEvidence, template: Template, rings: _Rings, *, mirror: Ints) -> tuple[Floats, Floats]:

@@ -23,18 +23,18 @@ from facecom.model.template import FIT_LEVEL, Template
 REACH_MM = 8.0
 """A triangle farther from the face than this is not judged: it is hair, collar or clutter."""
 PLACES: dict[str, tuple[float, float, float]] = {
-    "forehead": (0.0, 75.0, -25.0),
-    "temple": (62.0, 52.0, -60.0),
-    "brow": (28.0, 52.0, -22.0),
-    "orbit": (31.0, 34.0, -30.0),
-    "nose": (0.0, 8.0, -8.0),
-    "cheekbone": (48.0, 12.0, -42.0),
-    "cheek": (38.0, -18.0, -34.0),
-    "upper lip": (0.0, -19.0, -11.0),
-    "lower lip": (0.0, -36.0, -14.0),
-    "corner of the mouth": (25.0, -28.0, -20.0),
-    "jaw": (45.0, -58.0, -50.0),
-    "chin": (0.0, -66.0, -22.0),
+    "forehead": (0.0, 82.0, -30.0),
+    "temple": (62.0, 54.0, -60.0),
+    "brow": (29.0, 59.0, -29.0),
+    "orbit": (31.0, 31.0, -36.0),
+    "nose": (0.0, 8.0, -4.0),
+    "cheekbone": (48.0, 7.0, -41.0),
+    "cheek": (40.0, -24.0, -36.0),
+    "upper lip": (0.0, -26.0, -13.0),
+    "lower lip": (0.0, -43.0, -14.0),
+    "corner of the mouth": (25.0, -38.0, -27.0),
+    "jaw": (51.0, -58.0, -63.0),
+    "chin": (0.0, -66.0, -21.0),
 }
 """Names of places of the face, and where they lie on the mean face's left half; mm, face frame."""
 MIDLINE_MM = 12.0

@@ -62,16 +62,16 @@ class DefectProbabilitySettings:
     `facecom.completion.defect_features.defect_features`.
     """
 
-    deviation: float = 0.37
-    asymmetry: float = 2.36
-    flatness: float = 0.51
-    one_sided_flatness: float = 1.24
+    asymmetry: float = 2.43
+    central_depth: float = 3.62
+    flatness: float = 0.62
+    one_sided_flatness: float = 1.27
     smoothness: float = 2.5
     color: float = 1.4
     """Log odds for each unit of a feature. Those of smoothness and color are set by hand: made membranes are smoother
     than any that a scanner draws, and have no colours."""
-    intercept: float = -5.78
-    doubtful: float = 0.15
+    intercept: float = -5.85
+    doubtful: float = 0.3
     """Probability from which a place is doubtful."""
     least_mm2: float = 120.0
     """Smaller places are the folds of lids and lips, and what faces differ by."""

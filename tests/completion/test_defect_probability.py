@@ -20,7 +20,7 @@ from facecom.model.template import SHAPE_LEVEL
 from facecom.scan.cleaning import CleanReport
 
 SETTINGS = CompletionSettings()
-CHEEK, RADIUS_MM = np.array([38.0, -22.0, -34.0]), 25.0
+CHEEK, CHIN, RADIUS_MM = np.array([38.0, -22.0, -34.0]), np.array([0.0, -64.0, -22.0]), 25.0
 NOISE_MM = 0.08
 
 
@@ -43,21 +43,29 @@ def face(model, code):
     return face.with_vertices(face.vertices + noise * vertex_normals(face.vertices, face.faces))
 
 
-@pytest.fixture(scope="module")
-def wound(face):
-    """Vertices under the membrane."""
-    middle = face.vertices[np.argmin(np.linalg.norm(face.vertices - CHEEK, axis=1))]
+def about(face, place):
+    """Vertices within the radius of a wound about the one nearest to a place."""
+    middle = face.vertices[np.argmin(np.linalg.norm(face.vertices - place, axis=1))]
     return np.linalg.norm(face.vertices - middle, axis=1) < RADIUS_MM
 
 
-@pytest.fixture(scope="module")
-def membrane(face, wound):
-    """The same with a soap film across its cheek, which a scanner's hole filling leaves."""
+def covered(face, wound):
+    """The face with a soap film across a wound, which a scanner's hole filling leaves."""
     free, held = np.flatnonzero(wound), np.flatnonzero(~wound)
     laplacian = uniform_laplacian(face.faces, len(face.vertices)).tocsr()
     vertices = face.vertices.copy()
     vertices[free] = spsolve(laplacian[free][:, free].tocsc(), -(laplacian[free][:, held] @ vertices[held]))
     return face.with_vertices(vertices)
+
+
+@pytest.fixture(scope="module")
+def wound(face):
+    return about(face, CHEEK)
+
+
+@pytest.fixture(scope="module")
+def membrane(face, wound):
+    return covered(face, wound)
 
 
 def scan_from(mesh, *, mm_per_unit=1.0):
@@ -85,6 +93,14 @@ def test_a_membrane_is_doubted_and_the_skin_around_it_is_not(found, membrane, wo
     assert np.median(found.triangles[under]) > 0.5 and np.median(found.triangles[beside]) < 0.01
     area = face_areas(membrane)
     assert area[found.doubtful & beside].sum() < 0.3 * area[under].sum() < area[found.doubtful & under].sum()
+
+
+def test_the_midline_has_no_other_side_and_is_judged_all_the_same(face, model, code):
+    wound = about(face, CHIN)
+    chin = told(covered(face, wound), model, code)
+    assert {place.place for place in chin.places} & {"chin", "lower lip"}
+    under = wound[face.faces].all(axis=1)
+    assert np.median(chin.triangles[under]) > 0.3 and np.median(chin.triangles[~under]) < 0.01
 
 
 def test_its_place_is_told_in_the_scans_own_frame(found, membrane, wound):
