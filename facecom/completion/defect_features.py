@@ -10,12 +10,13 @@ from scipy.spatial import cKDTree
 
 from facecom.completion.types import Scan
 from facecom.fitting.defect_evidence import SurfaceEvidence
-from facecom.geometry.mesh import Bools, Floats, Ints, face_cross, unit, vertex_adjacency, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, face_cross, grow_rings, unit, vertex_adjacency, vertex_normals
 from facecom.geometry.transform import Similarity
 from facecom.model.template import FIT_LEVEL, Template
 
 POOLED_RINGS = 2
 """A vertex is told by itself and this many rings of neighbours, some 9 mm about it."""
+EYES = ("l_eye", "r_eye")
 WIDE_RINGS = 4
 """What is sunken about the midline is so over more of them."""
 CENTRAL_MM = (18.0, 28.0)
@@ -58,7 +59,7 @@ def defect_features(scan: Scan, template: Template, evidence: SurfaceEvidence, *
     where that is less; central_depth : near the midline, where there is no other side, squared deviation of what lies
     deeper than predicted. Of both the logarithm of one more; deviations are in standard deviations.
     flatness : logarithm of how much less curved the scan is than the mean face; one_sided_flatness : than the other
-    side is.
+    side is. The two sides are not compared at the eyes, which open, close and shine.
     smoothness : of how much less rough it is than the skin about it, beyond what is usual.
     color : of one more than the squared contrast of its hue to most of the face, or to its other side where that is
     less, in units of what is usual and beyond that; 0 where the scan has no colours.
@@ -69,7 +70,7 @@ def defect_features(scan: Scan, template: Template, evidence: SurfaceEvidence, *
     """
     rings = _Rings(template)
     shown, mirror = evidence.shown, template.mirror[: len(evidence.shown)]
-    both = shown & shown[mirror]
+    both = shown & shown[mirror] & ~_eyes(template)
     deviation, wide = (rings.pooled(evidence.deviation, shown, count) for count in (POOLED_RINGS, WIDE_RINGS))
     more = np.abs(deviation) > np.abs(deviation[mirror])
     at = _triangles_at(scan, evidence.vertices, pose)
@@ -78,7 +79,7 @@ def defect_features(scan: Scan, template: Template, evidence: SurfaceEvidence, *
         "asymmetry": np.log1p(np.where(both & more, deviation - deviation[mirror], 0.0) ** 2),
         "central_depth": _central(template) * np.log1p(np.minimum(wide, 0.0) ** 2),
         "flatness": flatness,
-        "one_sided_flatness": one_sided,
+        "one_sided_flatness": np.where(both, one_sided, 0.0),
         "smoothness": _smoothness(scan, at, rings, shown=shown),
         "color": _color_contrast(scan, at, rings, shown=shown, mirror=mirror),
     }
@@ -114,6 +115,12 @@ class _Rings:
             + self.degree * np.sum(vertices**2, axis=1)
         )
         return np.where(whole, -4.0 * height / np.maximum(squared, 1e-9), 0.0), whole
+
+
+def _eyes(template: Template) -> Bools:
+    """Vertices (V,) of eyes and lids, and a ring about them."""
+    eyes = np.any([template.region_mask(name, FIT_LEVEL) for name in (*EYES, "eyelids")], axis=0)
+    return grow_rings(template.faces[FIT_LEVEL], eyes, 1)
 
 
 def _central(template: Template) -> Floats:

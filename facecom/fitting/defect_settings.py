@@ -62,15 +62,15 @@ class DefectProbabilitySettings:
     `facecom.completion.defect_features.defect_features`.
     """
 
-    asymmetry: float = 2.43
-    central_depth: float = 3.62
-    flatness: float = 0.62
-    one_sided_flatness: float = 1.27
+    asymmetry: float = 3.77
+    central_depth: float = 3.6
+    flatness: float = 1.07
+    one_sided_flatness: float = 1.61
     smoothness: float = 2.5
     color: float = 1.4
     """Log odds for each unit of a feature. Those of smoothness and color are set by hand: made membranes are smoother
     than any that a scanner draws, and have no colours."""
-    intercept: float = -5.85
+    intercept: float = -6.08
     doubtful: float = 0.3
     """Probability from which a place is doubtful."""
     least_mm2: float = 120.0
