@@ -67,7 +67,7 @@ class DefectProbabilitySettings:
     flatness: float = 1.07
     one_sided_flatness: float = 1.61
     smoothness: float = 2.5
-    color: float = 1.4
+    color: float = 1.0
     """Log odds for each unit of a feature. Those of smoothness and color are set by hand: made membranes are smoother
     than any that a scanner draws, and have no colours."""
     intercept: float = -6.08

@@ -148,6 +148,10 @@ def test_colour_speaks_for_a_defect_and_its_absence_for_nothing(found, membrane,
     assert np.allclose(grey[~under & (found.triangles < 0.01)].mean(), found.triangles[~under].mean(), atol=0.02)
 
 
+def test_a_birthmark_on_a_whole_face_is_not_doubted(face, wound, model, code):
+    assert not told(painted(face, wound, np.array([0.7, 0.3, 0.35])), model, code).places
+
+
 def test_both_sides_have_a_name():
     names = {place_name(np.array([x, -18.0, -34.0])) for x in (-38.0, 38.0)}
     assert names == {"left cheek", "right cheek"} and place_name(np.array([3.0, 8.0, -8.0])) == "nose"
