@@ -152,6 +152,14 @@ def test_a_birthmark_on_a_whole_face_is_not_doubted(face, wound, model, code):
     assert not told(painted(face, wound, np.array([0.7, 0.3, 0.35])), model, code).places
 
 
+def test_a_hue_that_both_sides_have_speaks_for_nothing(face, wound, model, code):
+    """As that of lips and brows."""
+    both = wound | about(face, CHEEK * [-1.0, 1.0, 1.0])
+    plain, rouged = (told(mesh, model, code) for mesh in (face, painted(face, both, np.array([0.8, 0.5, 0.5]))))
+    core = wound[face.faces].all(axis=1)
+    assert np.median(rouged.triangles[core]) < 1.5 * np.median(plain.triangles[core]) and not rouged.places
+
+
 def test_both_sides_have_a_name():
     names = {place_name(np.array([x, -18.0, -34.0])) for x in (-38.0, 38.0)}
     assert names == {"left cheek", "right cheek"} and place_name(np.array([3.0, 8.0, -8.0])) == "nose"
