@@ -8,7 +8,7 @@ from typing import Any
 
 RESULT_FILES: Mapping[str, str] = {
     "face.ply": "the completed face, with provenance and sigma_mm of each vertex",
-    "merged.ply": "the scan's own triangles and the patch, with the same",
+    "merged.ply": "the scan's own triangles and the patch, with the same and defect_probability",
     "patch.ply": "the patch alone",
     "report.json": "pose, measurements, warnings, seconds and versions",
     "report.html": "the same with pictures and a 3D view, for a browser",

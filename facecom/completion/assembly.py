@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ def make_report(state: CompletionState) -> Report:
         detail=_detail_report(state.detail),
         guidance_mm=_guidance_change(state),
         defect_mm2=_defect_report(state),
+        doubtful_places=() if state.defect_probability is None else tuple(map(asdict, state.defect_probability.places)),
         parsed_share=None if state.guidance is None else dict(state.guidance.found.observed_share),
         mm_per_unit_sigma=scan.mm_per_unit_sigma,
         face_size=face_size(projected.vertices, template),

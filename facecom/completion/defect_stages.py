@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from facecom.completion import stages
 from facecom.completion.alignment import split_scan
+from facecom.completion.defect_probability import DoubtfulPlace, defect_probability
 from facecom.completion.defects import find_defect
 from facecom.completion.marking import marked_triangles, read_scan_marks
 from facecom.completion.state import CompletionState, known
 from facecom.completion.swelling import distance_to_unbelieved, swollen_strip
 from facecom.errors import FitError
 from facecom.model.template import FINEST_LEVEL
+
+MOST_TOLD = 3
+"""Doubtful places that a warning names."""
 
 
 def read_marks(state: CompletionState) -> CompletionState:
@@ -121,3 +126,30 @@ def doubt_swelling(state: CompletionState) -> CompletionState:
         return state
     parted = split_scan(scan, defect=whole, doubted=swollen, settings=settings)
     return stages.fit(replace(state, scan=parted, hypothesis=start))
+
+
+def estimate_defect_probability(state: CompletionState) -> CompletionState:
+    """How likely each triangle that is kept shows a defect, and a warning where that is not sure.
+
+    Only where nothing was marked as missing.
+    """
+    scan, model, fitted = known(state.scan, "clean"), known(state.model, "load model"), known(state.fit, "fit")
+    if not state.marks.find:
+        return state
+    found = defect_probability(scan, model, fitted.code, pose=fitted.pose, settings=state.settings)
+    warnings = (_doubt(found.places),) if found.places else ()
+    return replace(state, defect_probability=found, warnings=state.warnings + warnings)
+
+
+def _doubt(places: Sequence[DoubtfulPlace]) -> str:
+    """The warning of doubtful places."""
+    told = "; ".join(
+        f"{place.place}, {place.area_mm2:.0f} mm2 about ({', '.join(f'{x:.4g}' for x in place.center)})"
+        for place in places[:MOST_TOLD]
+    )
+    more = f" and {len(places) - MOST_TOLD} more" if len(places) > MOST_TOLD else ""
+    return (
+        f"it is not sure that the scan shows skin here, and not a membrane or the bed of a wound: {told}{more}; it was "
+        "believed: look at the scan, at preview.png and at defect_probability in merged.ply, and mark the place "
+        "(--missing) if it is no skin"
+    )

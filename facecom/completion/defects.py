@@ -14,7 +14,7 @@ from facecom.geometry.closest_points import Surface, height_over
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_areas, face_components
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
-from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL
+from facecom.model.template import FIT_LEVEL, SHAPE_LEVEL, Template
 from facecom.scan.marks import filled_islands
 
 OUTER_WEIGHT = 0.2
@@ -51,10 +51,8 @@ def find_defect(
     ----------
     code, pose : of a fit to all of the scan; scan, mm -> face frame
     """
-    template = model.template
-    weights = vertex_weights(template, level=FIT_LEVEL, settings=settings)
-    inner = face_mask(template, level=FIT_LEVEL, radius_mm=settings.inner_radius_mm)
-    scope = inner & (weights > OUTER_WEIGHT)
+    weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
+    scope = search_scope(model.template, settings)
     found = find_contradiction(
         scan.for_fit, model, code, pose=pose, weights=weights, scope=scope, settings=settings.defects
     )
@@ -63,6 +61,12 @@ def find_defect(
     triangles = _triangles(scan, model, found, scope)
     area = float(face_areas(Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[triangles])).sum())
     return FoundDefect(triangles, area, found.pose) if triangles.any() else None
+
+
+def search_scope(template: Template, settings: CompletionSettings) -> Bools:
+    """Vertices (V,) of the fit's level where a defect is looked for."""
+    weights = vertex_weights(template, level=FIT_LEVEL, settings=settings)
+    return face_mask(template, level=FIT_LEVEL, radius_mm=settings.inner_radius_mm) & (weights > OUTER_WEIGHT)
 
 
 def _triangles(scan: Scan, model: FaceModel, found: Contradiction, scope: Bools) -> Bools:

@@ -16,12 +16,16 @@ from facecom.skin.detail import Detail
 from facecom.skin.detail_maps import bake_maps, write_maps
 
 
-def save_layers(path: Path, mesh: Mesh, provenance: Ints, sigma_mm: Floats) -> None:
+def save_layers(
+    path: Path, mesh: Mesh, provenance: Ints, sigma_mm: Floats, defect_probability: Floats | None = None
+) -> None:
     """Write a mesh as PLY with what it knows of each vertex."""
     layers: dict[str, NDArray[Any]] = {
         "provenance": np.asarray(provenance, np.uint8),
         "sigma_mm": np.asarray(sigma_mm, np.float32),
     }
+    if defect_probability is not None:
+        layers["defect_probability"] = np.asarray(defect_probability, np.float32)
     write_mesh(path, mesh, attributes=layers)
 
 

@@ -116,6 +116,7 @@ COMPLETION = Pipeline(
         Stage("fit", stages.fit, 0.10),
         Stage("find defects", defect_stages.find_defects, 0.05),
         Stage("doubt swelling", defect_stages.doubt_swelling, 0.05),
+        Stage("defect probability", defect_stages.estimate_defect_probability),
         Stage("check shape", stages.check_shape),
         Stage("guide", stages.guide, 0.05),
         Stage("enter face frame", stages.enter_face_frame),

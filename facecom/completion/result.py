@@ -128,6 +128,34 @@ class Completion(Convertible):
         return self.context.scan.defect
 
     @property
+    def defect_probability(self) -> Floats | None:
+        """How likely each triangle of `scan` shows a defect and not skin, (F,), 0 to 1; 0 where none is looked for.
+
+        None where nothing was looked for, as in a scan with marks.
+        """
+        found = self.state.defect_probability
+        return None if found is None else found.triangles
+
+    @property
+    def merged_defect_probability(self) -> Floats | None:
+        """The same of each vertex of `merged`, (V,): the mean of the scan's triangles around it, 0 in the patch."""
+        found, scan = self.state.defect_probability, self.scan
+        if found is None:
+            return None
+        out = np.zeros(len(self.merged.vertices))
+        out[: len(scan.vertices)] = found.vertices(scan.faces, len(scan.vertices))
+        return out
+
+    @property
+    def doubtful_vertices(self) -> Bools:
+        """Vertices of `scan` in places of which it is not sure that they are skin, (V,); see `Report`."""
+        found, scan = self.state.defect_probability, self.scan
+        out = np.zeros(len(scan.vertices), bool)
+        if found is not None:
+            out[scan.faces[found.doubtful]] = True
+        return out
+
+    @property
     def landmarks(self) -> dict[str, Floats]:
         """Name or alias -> (3,) on the completed face, in the scan's own frame and unit."""
         return LandmarkPoints.of(self.template, self.face.vertices)
@@ -165,7 +193,13 @@ class Completion(Convertible):
         except OSError as error:
             raise ScanError(f"{folder} cannot be made ({error.strerror}); choose another folder") from None
         save_layers(folder / "face.ply", self.face, self.provenance, self.sigma_mm)
-        save_layers(folder / "merged.ply", self.merged, self.merged_provenance, self.merged_sigma_mm)
+        save_layers(
+            folder / "merged.ply",
+            self.merged,
+            self.merged_provenance,
+            self.merged_sigma_mm,
+            self.merged_defect_probability,
+        )
         write_mesh(folder / "patch.ply", self.patch)
         if self.detail is not None and self.state.detail is not None:
             save_detail(folder, self.detail, self.state.detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from facecom.completion.alignment import flip_orientation, scan_of
+from facecom.completion.defect_probability import DefectProbability, DoubtfulPlace
 from facecom.completion.stages import enter_face_frame, stitch
 from facecom.completion.state import CompletionState, known
 from facecom.completion.types import CompletionSettings, Coverage, Report, Scan
@@ -51,6 +52,7 @@ def save_state(state: CompletionState, directory: str | os.PathLike[str]) -> Non
         "offset": projected.offset,
         "sigma_mm": known(state.sigma_mm, "uncertainty"),
         **({} if state.detail is None else _detail_arrays(state.detail)),
+        **_probability_arrays(state.defect_probability),
     }
     text = {
         "unit": scan.unit,
@@ -93,7 +95,8 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
             matched=arrays["matched"],
             **text["fit"],
         )
-        report = Report(**{**text["report"], "warnings": tuple(text["report"]["warnings"])})
+        lists = {name: tuple(text["report"].get(name, ())) for name in ("warnings", "doubtful_places")}
+        report = Report(**{**text["report"], **lists})
         state = CompletionState(
             settings=settings,
             detail_choice=text["detail_choice"],
@@ -104,6 +107,7 @@ def load_state(directory: str | os.PathLike[str], *, model: FaceModel | None = N
                 fitted.pose, fitted.code, score=report.score, rms_mm=report.fit_rms_mm, prior=0.0
             ),
             fit=fitted,
+            defect_probability=_probability(arrays, report.doubtful_places),
             projection=Projection(arrays["vertices"], arrays["observed"], arrays["offset"]),
             coverage=Coverage(**text["coverage"]),
             sigma_mm=arrays["sigma_mm"],
@@ -127,6 +131,17 @@ def _scan(arrays: Mapping[str, np.ndarray], text: Mapping[str, Any], settings: C
     )
     made = replace(made, mm_per_unit_sigma=text.get("mm_per_unit_sigma"))
     return flip_orientation(made, settings) if text["inside_out"] else made
+
+
+def _probability_arrays(found: DefectProbability | None) -> dict[str, np.ndarray]:
+    return {} if found is None else {"defect_probability": found.triangles, "doubtful": found.doubtful}
+
+
+def _probability(arrays: Mapping[str, np.ndarray], places: Iterable[Mapping[str, Any]]) -> DefectProbability | None:
+    if "defect_probability" not in arrays:
+        return None
+    told = tuple(DoubtfulPlace(**{**place, "center": tuple(place["center"])}) for place in places)
+    return DefectProbability(arrays["defect_probability"], arrays["doubtful"], told)
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from facecom.completion.defect_probability import DefectProbability
 from facecom.completion.marking import ScanMarks
 from facecom.completion.types import CompletionSettings, Coverage, DetailChoice, GuidanceSource, Report, Scan
 from facecom.fitting.fit import Fit
@@ -64,6 +65,7 @@ class CompletionState:
         hypothesis : the pose that the fit starts from
         fit : Fit, pose and code
         found_mm2 : area of the defect that was found and left out of the scan, mm2
+        defect_probability : of each triangle of what is left of the scan; None where no defect was looked for
         guidance : what images told the fit, where any did
         in_face : FaceFrameScan
         coarse_vertices : (V2, 3) mm, face frame, of the guidance level, to project in place of the fitted code's
@@ -94,6 +96,7 @@ class CompletionState:
     hypothesis: PoseHypothesis | None = None
     fit: Fit | None = None
     found_mm2: float = 0.0
+    defect_probability: DefectProbability | None = None
     guidance: GuidanceRecord | None = None
     in_face: FaceFrameScan | None = None
     coarse_vertices: Floats | None = None

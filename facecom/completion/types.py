@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from facecom.fitting.defect_settings import DefectSearchSettings, SwellingSettings
+from facecom.fitting.defect_settings import DefectProbabilitySettings, DefectSearchSettings, SwellingSettings
 from facecom.fitting.fit import FitSettings
 from facecom.fitting.pose_hypotheses import PoseHypothesis, PoseHypothesisSettings
 from facecom.fitting.posterior import PosteriorSettings
@@ -81,6 +81,7 @@ class CompletionSettings:
     start: PoseHypothesisSettings = field(default_factory=PoseHypothesisSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     defects: DefectSearchSettings = field(default_factory=DefectSearchSettings)
+    defect_probability: DefectProbabilitySettings = field(default_factory=DefectProbabilitySettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     posterior: PosteriorSettings = field(default_factory=PosteriorSettings)
     stitch: StitchSettings = field(default_factory=StitchSettings)
@@ -147,6 +148,8 @@ class Report:
     parsed_share : share of each class of the face parser that the scan shows, in its images; None without images
     defect_mm2 : area of what was left out of the scan as no face: marked by the caller, found, and of skin that is
         kept and not believed
+    doubtful_places : where it is not sure whether the scan shows skin: place, center (scan's own frame and unit),
+        area_mm2 and mean probability of a defect, largest first
     kind : "most likely", or how a sample or a refit came about
     """
 
@@ -171,6 +174,7 @@ class Report:
     guidance_mm: Mapping[str, float] | None = None
     parsed_share: Mapping[str, float] | None = None
     defect_mm2: Mapping[str, float] = field(default_factory=dict)
+    doubtful_places: tuple[Mapping[str, Any], ...] = ()
     kind: str = "most likely"
     mm_per_unit_sigma: float | None = None
     face_size: float | None = None

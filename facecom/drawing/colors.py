@@ -22,6 +22,8 @@ PROVENANCE = {
     Provenance.SYNTHESISED: SYNTHESISED,
 }
 """The colour of each `Provenance`, the same in every picture, page and plot."""
+DOUBTFUL: RGB = (0.93, 0.83, 0.30)
+"""What of a scan may be no skin."""
 NO_VALUE: RGB = (0.72, 0.72, 0.74)
 """Where a value is not defined."""
 PLAIN: RGB = (0.82, 0.80, 0.77)

@@ -24,6 +24,7 @@ def preview(
     result: Mesh,
     *,
     provenance: ArrayLike | None = None,
+    doubtful: ArrayLike | None = None,
     pose: Similarity | None = None,
     size: int = PREVIEW_SIZE,
 ) -> Image:
@@ -36,6 +37,8 @@ def preview(
     result : Mesh
     provenance : (V,) int, a `Provenance` for each vertex of `result`
         Observed is drawn grey; what was made up has the colour of its kind.
+    doubtful : (V,) bool, vertices of `scan` of which it is not sure that they are skin
+        They are drawn yellow.
     pose : Similarity
         Face frame (mm) to the frame of both meshes; the identity unless given.
     size : int
@@ -48,7 +51,8 @@ def preview(
     Raises
     ------
     ValueError
-        When `provenance` does not have one value of the enumeration for each vertex of `result`, or a mesh is empty.
+        When `provenance` does not have one value of the enumeration for each vertex of `result`, `doubtful` not one for
+        each vertex of `scan`, or a mesh is empty.
 
     Examples
     --------
@@ -63,16 +67,20 @@ def preview(
         raise ValueError(f"provenance must be 0 to {len(PALETTE) - 1}, got {kind.min()} to {kind.max()}")
     if not len(scan.vertices) or not len(result.vertices):
         raise ValueError("there is nothing to draw: a mesh has no vertices")
+    marked = np.zeros(len(scan.vertices), bool) if doubtful is None else np.asarray(doubtful, bool)
+    if marked.shape != (len(scan.vertices),):
+        raise ValueError(f"expected {len(scan.vertices)} doubtful values, got an array of shape {marked.shape}")
     to_face = (pose or Similarity()).inverse()
     before, after = (Mesh(to_face.apply(m.vertices), m.faces, normals=_rotated(m, to_face)) for m in (scan, result))
     frame = Frame.around(after.vertices, size=size)
     colored = PALETTE[kind]
+    scanned = np.where(marked[:, None], colors.DOUBTFUL, PALETTE[0]) if marked.any() else PALETTE[0]
     views = _views(after.vertices, kind > 0)
     rows = [
         np.concatenate([renderer.shade(albedo, view, frame) for view in views], axis=1)
         for renderer, albedo in (
             (MeshRenderer(mesh, pixel_mm=frame.pixel_mm), albedo)
-            for mesh, albedo in ((before, PALETTE[0]), (after, colored))
+            for mesh, albedo in ((before, scanned), (after, colored))
         )
     ]
     bars = [_caption(name, views, size=size) for name in ("scan", "result")]

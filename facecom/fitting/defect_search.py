@@ -9,7 +9,6 @@ outcomes the one of least energy is kept (hard expectation-maximisation of a Mar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +17,12 @@ from scipy import linalg
 from scipy.sparse import csgraph
 
 from facecom.fitting.defect_settings import DefectSearchSettings
+from facecom.fitting.left_out import LeftOutDiscs, discs_about
 from facecom.fitting.normal_equations import MOTION_SIZE, cholesky_lower, solve_step, weighted_square
-from facecom.fitting.posterior import motion_jacobian
-from facecom.fitting.terms import geman_mcclure
+from facecom.fitting.scan_observation import Observation, observe, residual_evidence
 from facecom.fitting.types import FIT_LEVEL, ShapeModel
 from facecom.geometry.correspondence import OrientedSurface
-from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges, vertex_normals
+from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges
 from facecom.geometry.minimum_cut import cheapest_labels
 from facecom.geometry.transform import Similarity, rotation_from_vector
 
@@ -44,25 +43,6 @@ class Contradiction:
     sigma_mm: Floats
     code: Floats
     pose: Similarity
-
-
-@dataclass(frozen=True, eq=False)
-class _Observation:
-    """The scan as the vertices of a face see it.
-
-    rows : (V, M + 6) derivative of the plane residual; along : (V, M + 6) of the vertex along its own normal;
-    residual : (V,) mm, to the plane of the closest point; distance : (V,) mm, to that point, or to its plane where that
-    faces alike; matched, compared, shown : (V,) bool, whether the surface there may move the face, is held against what
-    the rest predicts, and is there at all
-    """
-
-    rows: Floats
-    along: Floats
-    residual: Floats
-    distance: Floats
-    matched: Bools
-    compared: Bools
-    shown: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,89 +102,24 @@ class _Search:
         self.scan, self.model, self.weights, self.scope, self.settings = scan, model, weights, scope, settings
         self.edges = unique_edges(model.faces(FIT_LEVEL))[0]
 
-    def observe(self, code: Floats, pose: Similarity) -> _Observation:
+    def observe(self, code: Floats, pose: Similarity) -> Observation:
         """What the scan shows at the vertices of a face."""
-        settings, vertices = self.settings, self.model.decode(code, level=FIT_LEVEL)
-        normals = vertex_normals(vertices, self.model.faces(FIT_LEVEL))
-        found = self.scan.match(
-            vertices, normals, pose=pose, reach_mm=settings.reach_mm, normal_limit_rad=np.pi, prefilter=True
-        )
-        jacobian = self.model.jacobian(code, level=FIT_LEVEL).reshape(len(vertices), 3, -1)
-        motion = motion_jacobian(vertices)
-
-        def rows_along(directions: Floats) -> Floats:
-            parts = [np.einsum("vd,vdm->vm", directions, part) for part in (jacobian, motion)]
-            return np.concatenate(parts, axis=1)
-
-        residual = np.einsum("vd,vd->v", found.points - vertices, found.normals)
-        cosine = np.einsum("vd,vd->v", found.normals, normals)
-        facing = cosine > np.cos(settings.normal_limit_rad)
-        return _Observation(
-            rows=rows_along(found.normals),
-            along=rows_along(normals),
-            residual=np.where(found.valid, residual, 0.0),
-            # a surface that looks elsewhere is another one, however near its plane passes
-            distance=np.where(facing, np.abs(residual), found.distance),
-            matched=found.valid & facing & (np.abs(residual) < settings.matched_mm),
-            compared=found.valid
-            & (cosine > np.cos(settings.compared_limit_rad))
-            & (np.abs(residual) < settings.compared_mm),
-            shown=found.valid,
-        )
-
-    def _evidence(self, seen: _Observation, residual: Floats, believed: Bools) -> Floats:
-        """Inverse variance of each residual, (V,)."""
-        inlier = geman_mcclure(residual, scale_mm=self.settings.robust_mm)
-        return np.where(believed, self.weights * inlier, 0.0) / self.settings.noise_mm**2
+        return observe(self.scan, self.model, code, pose=pose, settings=self.settings)
 
     def contradicted_discs(self, code: Floats, pose: Similarity) -> list[Bools]:
         """Of each size of disc the one that the rest contradicts most, where that is plain; (V,) each."""
-        seen = self.observe(code, pose)
-        modes = min(self.settings.disc_modes, len(code))
-        columns = np.r_[np.arange(modes), np.arange(len(code), len(code) + MOTION_SIZE)]
-        rows = seen.rows[:, columns]
-        compared = seen.compared & self.scope
-        evidence = self._evidence(seen, seen.residual, seen.compared)
-        whole = weighted_square(rows, evidence)
-        pull = rows.T @ (evidence * seen.residual)
-        prior = np.r_[np.full(modes, self.settings.prior_precision), np.zeros(MOTION_SIZE)]
-        whole[np.diag_indices(len(columns))] += prior
-        pull -= prior * np.r_[code[:modes], np.zeros(MOTION_SIZE)]
+        seen, settings = self.observe(code, pose), self.settings
+        evidence = residual_evidence(seen.residual, self.weights, believed=seen.compared, settings=settings)
+        predicted = LeftOutDiscs(seen, code, evidence=evidence, compared=seen.compared & self.scope, settings=settings)
         vertices = self.model.decode(np.zeros_like(code), level=FIT_LEVEL)
-        unusual = np.mean(code[: self.settings.unusual_modes] ** 2) > self.settings.usual_shape
+        unusual = np.mean(code[: settings.unusual_modes] ** 2) > settings.usual_shape
         out = []
-        for radius, spacing, least in self.settings.discs:
-            ratios = [
-                (self._ratio(rows, seen.residual, evidence, disc=disc, compared=compared, whole=whole, pull=pull), disc)
-                for disc in _discs(vertices, self.scope, radius=radius, spacing=spacing)
-            ]
-            doubtful = unusual and radius == self.settings.unusual_disc_mm
+        for radius, spacing, least in settings.discs:
+            discs = discs_about(vertices, self.scope, radius=radius, spacing=spacing)
+            ratios = [(predicted.ratio(disc), disc) for disc in discs]
+            doubtful = unusual and radius == settings.unusual_disc_mm
             out += [disc for ratio, disc in sorted(ratios, key=lambda one: -one[0])[:1] if doubtful or ratio > least]
         return out
-
-    def _ratio(
-        self,
-        rows: Floats,
-        residual: Floats,
-        evidence: Floats,
-        *,
-        disc: Bools,
-        compared: Bools,
-        whole: Floats,
-        pull: Floats,
-    ) -> float:
-        """Squared residuals of a disc to what the rest predicts of it, by their covariance, for each residual."""
-        inside, told = np.flatnonzero(disc), np.flatnonzero(disc & compared)
-        if len(told) < MOTION_SIZE:
-            return 0.0
-        own = rows[inside]
-        rest = whole - (own * evidence[inside, None]).T @ own
-        root = cholesky_lower(rest)
-        step = linalg.cho_solve((root, True), pull - own.T @ (evidence[inside] * residual[inside]))
-        half = linalg.solve_triangular(root, rows[told].T, lower=True)
-        spread = half.T @ half + self.settings.noise_mm**2 * np.eye(len(told))
-        left = residual[told] - rows[told] @ step
-        return float(left @ linalg.cho_solve((cholesky_lower(spread), True), left)) / len(told)
 
     def labelling(self, code: Floats, pose: Similarity, defect: Bools) -> _Labelling:
         """Labels and face, found in turns from labels to begin with."""
@@ -225,12 +140,17 @@ class _Search:
         return _Labelling(defect, open_to, gain, sigma, code, pose, self._energy(code, seen, defect, open_to))
 
     def _moved(
-        self, seen: _Observation, code: Floats, pose: Similarity, believed: Bools
+        self, seen: Observation, code: Floats, pose: Similarity, believed: Bools
     ) -> tuple[Floats, Similarity, Floats]:
         """A robust Gauss-Newton step from what is believed, and the root of its precision."""
         step, entries = np.zeros(seen.rows.shape[1]), np.arange(len(code))
         for _ in range(2):
-            evidence = self._evidence(seen, seen.residual - seen.rows @ step, seen.matched & believed)
+            evidence = residual_evidence(
+                seen.residual - seen.rows @ step,
+                self.weights,
+                believed=seen.matched & believed,
+                settings=self.settings,
+            )
             told = evidence > 0
             precision = weighted_square(seen.rows[told], evidence[told])
             precision[entries, entries] += self.settings.prior_precision
@@ -260,21 +180,12 @@ class _Search:
         )
         return out
 
-    def _energy(self, code: Floats, seen: _Observation, defect: Bools, open_to: Bools) -> float:
+    def _energy(self, code: Floats, seen: Observation, defect: Bools, open_to: Bools) -> float:
         settings = self.settings
         ratio = np.minimum(seen.distance / settings.noise_mm, settings.most_gain)[open_to & ~defect]
         parted = np.count_nonzero(defect[self.edges[:, 0]] != defect[self.edges[:, 1]])
         costs = settings.compared_cost * np.count_nonzero(defect & open_to) + settings.cut_cost * parted
         return float(0.5 * settings.prior_precision * code @ code + 0.5 * ratio @ ratio + costs)
-
-
-def _discs(vertices: Floats, scope: Bools, *, radius: float, spacing: float) -> Iterator[Bools]:
-    """Balls about points of the face that lie at least the spacing apart, as masks (V,) of its vertices."""
-    left = np.flatnonzero(scope)
-    while len(left):
-        distance = np.linalg.norm(vertices - vertices[left[0]], axis=1)
-        yield distance < radius
-        left = left[distance[left] > spacing]
 
 
 def _sure_components(mask: Bools, gain: Floats, edges: Ints, settings: DefectSearchSettings) -> Bools:

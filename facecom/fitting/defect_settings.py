@@ -55,6 +55,29 @@ class DefectSearchSettings:
 
 
 @dataclass(frozen=True)
+class DefectProbabilitySettings:
+    """How the probability that a triangle shows a defect follows from its features, and when a place is doubtful.
+
+    A logistic function, fitted by `training.defect_probability`; the features are those of
+    `facecom.completion.defect_features.defect_features`.
+    """
+
+    asymmetry: float = 3.77
+    central_depth: float = 3.6
+    flatness: float = 1.07
+    one_sided_flatness: float = 1.61
+    smoothness: float = 2.5
+    color: float = 1.0
+    """Log odds for each unit of a feature. Those of smoothness and color are set by hand: made membranes are smoother
+    than any that a scanner draws, and have no colours."""
+    intercept: float = -6.08
+    doubtful: float = 0.3
+    """Probability from which a place is doubtful."""
+    least_mm2: float = 120.0
+    """Smaller places are the folds of lids and lips, and what faces differ by."""
+
+
+@dataclass(frozen=True)
 class SwellingSettings:
     """When the border of a defect counts as swollen; lengths in mm, from the defect or what is doubted."""
 

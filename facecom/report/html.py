@@ -48,7 +48,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
     body = [
         *_header(data, name),
         *_view3d(data),
-        *_fixed_views(overview),
+        *_fixed_views(overview, doubtful=bool(result.report.doubtful_places)),
         *_values(data),
         *_stages(stages),
         *_explanation(data),
@@ -60,7 +60,7 @@ def report_html(result: Completion, *, name: str, overview: Image | None = None)
 def draw_overview(result: Completion) -> Image:
     """Scan and result from four directions, with outward triangles, (H, W, 3) uint8."""
     data = DisplayData(result)
-    return preview(data.scan, data.merged, provenance=result.merged_provenance)
+    return preview(data.scan, data.merged, provenance=result.merged_provenance, doubtful=result.doubtful_vertices)
 
 
 def page_style() -> str:
@@ -141,9 +141,12 @@ def _buttons(title: str, key: str, choices: Sequence[tuple[str, str]], *, chosen
     return f'<div class="buttons">{tag("span", title)}{inner}</div>'
 
 
-def _fixed_views(overview: Image) -> Iterator[str]:
+def _fixed_views(overview: Image, *, doubtful: bool) -> Iterator[str]:
     yield tag("h2", "Fixed views")
-    shown = Picture(jpeg_bytes(overview), "above the scan, below the result; grey was observed, colour was made up")
+    doubt = "; yellow may be no skin" if doubtful else ""
+    shown = Picture(
+        jpeg_bytes(overview), f"above the scan, below the result; grey was observed, colour was made up{doubt}"
+    )
     yield picture(shown.uri, shown.caption)
 
 

@@ -190,6 +190,7 @@ def test_ctrl_c_in_the_middle(monkeypatch, refused, scan_file, stage):
             "fit",
             "find defects",
             "doubt swelling",
+            "defect probability",
             "check shape",
             "guide",
             "project",

@@ -106,6 +106,12 @@ def test_healthy_triangles_stay_and_the_bed_is_apart(request, how, scan, wound, 
     assert 0.9 * core < len(bed) < 1.8 * core
     result.save(tmp_path)
     assert np.allclose(read_scan(tmp_path / "defect.ply").vertices, result.defect.vertices)
+    header = (tmp_path / "merged.ply").read_bytes()[:1000]
+    if how == "marked":
+        assert result.defect_probability is None and b"defect_probability" not in header
+    else:
+        assert result.defect_probability.shape == (len(result.scan.faces),) and b"float defect_probability" in header
+        assert not result.merged_defect_probability[count:].any()
 
 
 @pytest.mark.slow

@@ -50,6 +50,8 @@ def test_comes_back_bit_for_bit(done, folder, model):
     assert np.array_equal(done.sigma_mm, back.sigma_mm)
     assert np.array_equal(done.merged_sigma_mm, back.merged_sigma_mm)
     assert np.array_equal(done.provenance, back.provenance)
+    assert np.array_equal(done.defect_probability, back.defect_probability)
+    assert np.array_equal(done.doubtful_vertices, back.doubtful_vertices)
     assert json.loads(json.dumps(vars(back.report), default=list)) == json.loads(
         json.dumps(vars(done.report), default=list)
     )

@@ -28,6 +28,15 @@ def test_what_was_made_up_is_coloured_and_nothing_else(bump):
     assert (plain.max(-1) - plain.min(-1)).max() <= 40
 
 
+def test_doubtful_skin_is_yellow_in_the_scan_and_not_in_the_result(bump):
+    doubtful = np.hypot(bump.vertices[:, 0] - 40, bump.vertices[:, 1]) < 25
+    picture = preview(bump, bump, doubtful=doubtful, size=SIZE).astype(int)
+    yellow = (picture[..., :2].min(-1) - picture[..., 2]) > 40
+    assert yellow[: SIZE + 18, :SIZE].any() and not yellow[SIZE + 18 :].any()
+    with pytest.raises(ValueError, match="doubtful"):
+        preview(bump, bump, doubtful=[True])
+
+
 def test_each_kind_has_its_colour_and_other_numbers_are_refused(bump):
     count = len(bump.vertices)
     pictures = [preview(bump, bump, provenance=np.full(count, k), size=20) for k in Provenance]
