@@ -13,7 +13,7 @@ from facecom.geometry.fairing import without_flaps
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Bools, Floats, Mesh, grow_rings
 from facecom.prosthesis.shell.block_out import blocked_out, tissue_under
-from facecom.prosthesis.shell.border import remove_tongues, trim_hidden_border
+from facecom.prosthesis.shell.border import remove_teeth, remove_tongues, trim_hidden_border
 from facecom.prosthesis.shell.carving import Carved, carve, near_places, near_self_intersections
 from facecom.prosthesis.shell.intaglio import ExtendedSurface, intaglio_solid
 from facecom.prosthesis.shell.margin_outline import MarginOutline, ShellSurfaces
@@ -190,6 +190,8 @@ class _Workpiece:
         # What was raised may lean over its neighbours.
         mesh, kept = trim_hidden_border(raised, _UP)
         trimmed = np.bincount(kept.indices, minlength=len(thin)) == 0
+        mesh, own = remove_teeth(mesh, radius_mm=self._thickness.edge)
+        kept = (own @ kept).tocsr()
         return _Raised(face.resampled(mesh, kept), intaglio, raised, thin, trimmed)
 
     def carved(self, outer: Mesh, intaglio: Any) -> Carved:
