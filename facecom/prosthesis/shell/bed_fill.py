@@ -25,6 +25,9 @@ OPEN_MM = 1.0
 """Behind a wall there is a hole where no bed is and nothing for so far."""
 LEAST_HOLE_MM = 1.0
 """Holes into which no disc of this radius fits are none: single rays miss the bed at its steps."""
+FROM_BORDER_MM = 1.0
+"""Nearer to the border than this, across the axis, a part is its wall alone: on steep skin a thin curtain would hang
+down to the bed."""
 SLOPE = 1.0
 """How steeply the tissue side goes down to the bed from the wall over a hole: straight down it would be a cliff, and a
 steep slope would leave a sharp rim along the walls of a cavity."""
@@ -55,12 +58,13 @@ class BedFill:
         self._on_bed = shown | binary_closing(shown, structure=self._disc())
         loop = under.vertices[single_boundary_loop(under)]
         self._under = points_in_polygon(loop, self._places.reshape(-1, 2)).reshape(counts)
+        self._filled = self._on_bed & (spacing * distance_transform_edt(self._under) > FROM_BORDER_MM)
 
     def cut(self, intaglio: Any) -> Any:
         """What is left of the manifold3d solid behind a wall where the part fills the room down to the bed."""
         wall = self._heights(to_mesh(intaglio))
         away = self._spacing * distance_transform_edt(~self._holes(wall))
-        heights = np.where(self._on_bed, wall - SLOPE * away, self._top)
+        heights = np.where(self._filled, wall - SLOPE * away, self._top)
         kept = heightfield_solid(heights, origin=self._low, spacing=self._spacing, floor=self._floor)
         return intaglio ^ to_solid(kept)
 

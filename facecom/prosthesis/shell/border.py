@@ -18,8 +18,8 @@ OFF_SURFACE_MM = 0.01
 """Rays start this far off the surface, so that they do not hit the face they start from."""
 EDGE_SLACK_MM = 0.1
 """Added to the longest edge where a distance is known at vertices alone."""
-TOOTH = 1.5
-"""What a disc leaves uncovered farther from its centre than so many radii is a tooth, not a corner of the border."""
+TOOTH = 1.25
+"""What is farther than so many radii from where a disc's centre can be is a tooth; right angles lose a little."""
 TOOTH_RINGS, TOOTH_ROUNDS = 2, 4
 """Teeth are sought so many rings of faces from the border, and taken off so many times at most."""
 
@@ -134,11 +134,14 @@ def remove_teeth(mesh: Mesh, *, radius_mm: float) -> tuple[Mesh, sp.csr_matrix]:
 
     Examples
     --------
-    >>> square, tooth = [[0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]], [[5, 2, 0], [4, 2.2, 0], [4, 1.8, 0]]
-    >>> faces = [[0, 1, 6], [0, 6, 5], [0, 5, 2], [0, 2, 3], [6, 4, 5]]
-    >>> plain, _ = remove_teeth(Mesh(square + tooth, faces), radius_mm=0.3)
-    >>> [float(v.round(1)) for v in plain.vertices.max(0)]
-    [4.2, 4.0, 0.0]
+    >>> x, y = np.meshgrid(np.append(np.arange(7.0), 3.2), np.arange(8.0), indexing="ij")
+    >>> k = np.argsort(x[:, 0])[:, None] * 8 + np.arange(8)
+    >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    >>> plate = Mesh(np.stack([x, y, 0 * x], -1).reshape(-1, 3), np.concatenate([np.c_[a, b, c], np.c_[a, c, d]]))
+    >>> centre = plate.vertices[plate.faces].mean(1)
+    >>> toothed, _ = plate.submesh((centre[:, 1] < 6) | (np.abs(centre[:, 0] - 3.1) < 0.1))
+    >>> [float(mesh.vertices[:, 1].max().round(1)) for mesh in (toothed, remove_teeth(toothed, radius_mm=0.3)[0])]
+    [7.0, 6.1]
     """
     weights, up = sp.identity(len(mesh.vertices), format="csr"), np.array([0.0, 0.0, 1.0])
     for _ in range(TOOTH_ROUNDS):

@@ -45,6 +45,8 @@ def holed(workshop, radius):
 def test_over_a_bed_nothing_is_cut_away_behind_the_wall(workshop, cut):
     top = cut(workshop.plate(HALF, z=BED))
     assert max(top(x, y) for x, y in ((0, 0), (-10, 3), (8, -9))) < FLOOR + 0.1
+    # Along the border it stays a wall: nothing hangs down from it.
+    assert top(HALF - 0.7, 0.0) == pytest.approx(WALL, abs=1e-6)
 
 
 def test_over_a_hole_of_the_bed_the_part_is_a_wall_and_goes_down_to_the_bed_at_a_slope(workshop, cut):
