@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_closing, binary_opening, distance_transform_edt
+from scipy.ndimage import binary_closing, binary_opening, distance_transform_edt, grey_closing
 
 from facecom.geometry.closest_points import Surface
 from facecom.geometry.mesh import Bools, Floats, Mesh, face_normals
@@ -28,6 +28,9 @@ LEAST_HOLE_MM = 1.0
 FROM_BORDER_MM = 1.0
 """Nearer to the border than this, across the axis, a part is its wall alone: on steep skin a thin curtain would hang
 down to the bed."""
+GROOVE_MM, INTO_GROOVE_MM = 2.0, 1.0
+"""Into grooves that no disc of the first as radius fits into a part goes no deeper than the second: it would be a
+blade, as in the fissure between lids."""
 SLOPE = 1.0
 """How steeply the tissue side goes down to the bed from the wall over a hole: straight down it would be a cliff, and a
 steep slope would leave a sharp rim along the walls of a cavity."""
@@ -55,7 +58,8 @@ class BedFill:
         faces_up, _ = bed.submesh(face_normals(bed)[:, 2] > 0)
         on_bed = self._heights(faces_up)
         shown = (on_bed > floor) & (on_bed > self._tissue - COVERED_MM)
-        self._on_bed = shown | binary_closing(shown, structure=self._disc())
+        self._on_bed = shown | binary_closing(shown, structure=self._disc(LEAST_HOLE_MM))
+        self._grooves_filled = grey_closing(self._tissue, footprint=self._disc(GROOVE_MM))
         loop = under.vertices[single_boundary_loop(under)]
         self._under = points_in_polygon(loop, self._places.reshape(-1, 2)).reshape(counts)
         self._filled = self._on_bed & (spacing * distance_transform_edt(self._under) > FROM_BORDER_MM)
@@ -64,18 +68,18 @@ class BedFill:
         """What is left of the manifold3d solid behind a wall where the part fills the room down to the bed."""
         wall = self._heights(to_mesh(intaglio))
         away = self._spacing * distance_transform_edt(~self._holes(wall))
-        heights = np.where(self._filled, wall - SLOPE * away, self._top)
+        bottom = np.maximum(wall - SLOPE * away, self._grooves_filled - INTO_GROOVE_MM)
+        heights = np.where(self._filled, bottom, self._top)
         kept = heightfield_solid(heights, origin=self._low, spacing=self._spacing, floor=self._floor)
         return intaglio ^ to_solid(kept)
 
     def _holes(self, wall: Floats) -> Bools:
         """Columns of the part under whose wall, at these heights, neither bed nor skin is."""
         hole = self._under & ~self._on_bed & (wall - self._tissue > OPEN_MM)
-        return np.asarray(binary_opening(hole, structure=self._disc()))
+        return np.asarray(binary_opening(hole, structure=self._disc(LEAST_HOLE_MM)))
 
-    def _disc(self) -> Bools:
-        """The disc that fits into no hole which is none."""
-        reach = int(np.ceil(LEAST_HOLE_MM / self._spacing))
+    def _disc(self, radius_mm: float) -> Bools:
+        reach = int(np.ceil(radius_mm / self._spacing))
         x, y = np.mgrid[-reach : reach + 1, -reach : reach + 1]
         return np.asarray(np.hypot(x, y) <= reach)
 
