@@ -39,7 +39,7 @@ HALF_MM, SECTION_MARGIN = 62.0, 0.62
 """Half the side of the pictures, and of that of a section in sizes of the part."""
 SAME_PLACE = 1e-4
 """A vertex of the scan this near to one of the defect is that vertex."""
-COLORS = 64
+COLORS = 192
 """Of the palette of a picture."""
 
 
