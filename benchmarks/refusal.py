@@ -210,7 +210,9 @@ def table(rows: list[Row]) -> Iterator[str]:
     """Lines of the table, a kind each; the figures are medians."""
     yield "| what | face | number | pass the search | completed | score | rms mm | prior |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    groups = [(name, [r for r in rows if r["kind"] == name]) for name in dict.fromkeys(r["kind"] for r in rows)]
+    # there are ears among the things, and faces that lost one
+    kinds = dict.fromkeys((r["kind"], r["face"]) for r in rows)
+    groups = [(name, [r for r in rows if (r["kind"], r["face"]) == (name, face)]) for name, face in kinds]
     groups += [(f"**all, {word}**", [r for r in rows if r["face"] == word]) for word in ("no", "yes", "two")]
     for name, own in groups:
         if not own:

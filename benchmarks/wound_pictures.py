@@ -1,16 +1,17 @@
-"""Draw scans of wounds: the scan with what was left out of it, and the result with what was made up, from two sides.
+"""Draw scans of wounds, a row each: scan and mark, what is found alone, the completed face, the part worn, a section.
 
-python -m benchmarks.wound_pictures CASES RESULTS CASE:MODE [CASE:MODE ...] --out PICTURE.png
+python -m benchmarks.wound_pictures CASES RESULTS PARTS NAME [NAME ...] --out PICTURE.png
 
-CASES/NAME/scan.ply are the scans, RESULTS/NAME/MODE/ the folders of `facecom complete`, as `woundbench.py` lays them.
-Where such a folder is one of `facecom prosthesis` its part is drawn: the scan with its marks (CASES/NAME/mark.ply),
-the part worn, from two sides, and a section through the middle of the part and its path of withdrawal.
+CASES/NAME/scan.ply and mark.ply are the scans and RESULTS/NAME/auto and RESULTS/NAME/marked the folders of
+`facecom complete`, as `woundbench.py` lays them; PARTS/NAME/part is a folder of `benchmarks.wound_parts`. All of a row
+but the section is seen from one direction: the path of the part, turned a little to its side.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,86 +19,137 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
+from benchmarks.wound_parts import inspections
 from facecom.drawing.shading import Frame, MeshRenderer, ViewDirection
-from facecom.geometry.mesh import Floats, Mesh, joined
+from facecom.geometry.mesh import Bools, Floats, Mesh, joined
 from facecom.io.files import read_scan, read_scan_file
 from facecom.prosthesis.output.pictures import draw_section
 from facecom.prosthesis.shell.axis import axis_frame
 
-SKIN, DEFECT, MADE_UP = (0.72, 0.72, 0.72), (0.85, 0.3, 0.2), (0.35, 0.5, 0.85)
-PART, LINES = (0.35, 0.6, 0.55), ((130, 130, 130), (200, 60, 40), (30, 110, 100))
-"""Colours of a worn part, and of a section: the scan, what was marked of it, the part."""
+SKIN, MARKED, FOUND = (0.72, 0.72, 0.72), (0.9, 0.6, 0.2), (0.85, 0.3, 0.2)
+MADE_UP, PART = (0.35, 0.5, 0.85), (0.35, 0.6, 0.55)
+LINES = ((130, 130, 130), (200, 60, 40), (30, 110, 100))
+"""Colours of a section: the scan, what was marked of it, the part."""
+COLUMNS = ("scan, marked", "found alone", "completed", "part worn", "section")
 MARKED_MM = 1.5
 """What is as near to a painted point as this is shown as marked."""
-SECTION_MARGIN = 0.62
-"""Half the side of the picture of a section, in sizes of the part."""
-FRAME = Frame(center=np.array([0.0, -5.0, -30.0]), half_mm=95.0, size=260)
-VIEWS = (ViewDirection("front"), ViewDirection("subject's left", 0.9))
+ASIDE, MOST_YAW = 0.45, 1.3
+"""By how much the view is turned to the side from the path of the part, and the farthest that it is turned, radians."""
+HALF_MM, SECTION_MARGIN = 62.0, 0.62
+"""Half the side of the pictures, and of that of a section in sizes of the part."""
 SAME_PLACE = 1e-4
 """A vertex of the scan this near to one of the defect is that vertex."""
+COLORS = 192
+"""Of the palette of a picture."""
 
 
-def row(scans: Path, results: Path, name: str, mode: str) -> Image.Image:
-    """Four pictures of one case."""
-    folder = results / name / mode
-    drawn = _part_pictures if (folder / "prosthesis.json").exists() else _completion_pictures
-    picture = Image.fromarray(np.concatenate(drawn(scans / name, folder), axis=1))
-    ImageDraw.Draw(picture).text((5, 5), f"{name}, {mode}", fill="black")
-    return picture
+@dataclass(frozen=True, eq=False)
+class Worn:
+    """A case with its part in the face frame of the part, mm.
+
+    scan : Mesh; part : Mesh, all parts of the case; marked : (V,) bool, vertices of the scan; axis : (3,) of withdrawal
+    """
+
+    scan: Mesh
+    part: Mesh
+    marked: Bools
+    axis: Floats
+
+    @classmethod
+    def read(cls, case: Path, folder: Path) -> Worn:
+        """Those of a folder of the case and a folder of its parts."""
+        folders = [file.parent for file in inspections(folder)]
+        told = json.loads((folders[0] / "prosthesis.json").read_text())
+        pose, unit = np.array(told["pose"]), told["mm_per_unit"]
+        scan = read_scan(case / "scan.ply")
+        marked = cKDTree(read_scan(case / "mark.ply").vertices).query(scan.vertices)[0] < MARKED_MM / unit
+        shells = [read_scan(f / "shell.ply") for f in folders]
+        part = shells[0]
+        for other in shells[1:]:
+            part = joined(part, other)
+        part = _moved(Mesh(part.vertices / unit, part.faces), pose)
+        axis = pose[:3, :3] @ np.array(told["axis"])
+        return cls(_moved(scan, pose), part, np.asarray(marked), axis / np.linalg.norm(axis))
 
 
-def _part_pictures(case: Path, folder: Path) -> list[Any]:
-    told = json.loads((folder / "prosthesis.json").read_text())
-    pose, unit = np.array(told["pose"]), told["mm_per_unit"]
-
-    def to_face(mesh: Mesh) -> Mesh:
-        return Mesh(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], mesh.faces)
-
-    scan, part = read_scan(case / "scan.ply"), read_scan(folder / "shell.ply")
-    marked = cKDTree(read_scan(case / "mark.ply").vertices).query(scan.vertices)[0] < MARKED_MM / unit
-    scan, part = to_face(scan), to_face(Mesh(part.vertices / unit, part.faces))
-    worn = joined(scan, part)
-    colors = np.repeat([SKIN, PART], [len(scan.vertices), len(part.vertices)], axis=0)
-    pictures = [MeshRenderer(scan, pixel_mm=FRAME.pixel_mm).shade(_colors(marked, DEFECT), VIEWS[0], FRAME)]
-    pictures += [MeshRenderer(worn, pixel_mm=FRAME.pixel_mm).shade(colors, view, FRAME) for view in VIEWS]
-    axes = axis_frame(pose[:3, :3] @ np.array(told["axis"]))
-    upright = np.stack([axes[2], axes[1], -axes[0]])
-    bed = scan.submesh(marked[scan.faces].all(1))[0]
-    layers = [(scan, LINES[0]), (bed, LINES[1]), (part, LINES[2])]
-    middle = 0.5 * (part.vertices.min(0) + part.vertices.max(0))
-    half = SECTION_MARGIN * float(np.ptp(part.vertices @ upright[:2].T, axis=0).max())
-    return [*pictures, draw_section(layers, middle, upright, half=half, size=FRAME.size)]
+def _moved(mesh: Mesh, pose: Floats) -> Mesh:
+    return Mesh(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], mesh.faces)
 
 
-def _completion_pictures(case: Path, folder: Path) -> list[Any]:
-    pose = np.array(json.loads((folder / "report.json").read_text())["pose"])
+def row(case: Path, results: Path, folder: Path, *, size: int) -> Any:
+    """Five pictures of one case, side by side."""
+    worn = Worn.read(case, folder)
+    middle = 0.5 * (worn.part.vertices.min(0) + worn.part.vertices.max(0))
+    frame = Frame(center=middle, half_mm=HALF_MM, size=size)
+    side = 1.0 if middle[0] >= 0 else -1.0
+    yaw = float(np.clip(np.arctan2(worn.axis[0], worn.axis[2]) + side * ASIDE, -MOST_YAW, MOST_YAW))
+    view = ViewDirection("along the part", yaw)
+    pictures = [
+        _shaded(worn.scan, _colors(worn.marked, MARKED), view, frame),
+        _shaded(worn.scan, _colors(_found(case, results / "auto"), FOUND), view, frame),
+        _completed(results / "marked", view, frame),
+        _shaded(
+            joined(worn.scan, worn.part),
+            np.repeat([SKIN, PART], [len(worn.scan.vertices), len(worn.part.vertices)], axis=0),
+            view,
+            frame,
+        ),
+        _section(worn, middle, size),
+    ]
+    return np.concatenate(pictures, axis=1)
 
-    def to_face(mesh: Mesh) -> Mesh:
-        return Mesh(mesh.vertices @ pose[:3, :3].T + pose[:3, 3], mesh.faces)
 
-    scan, merged = read_scan(case / "scan.ply"), read_scan_file(folder / "merged.ply")
-    bed = read_scan(folder / "defect.ply").vertices if (folder / "defect.ply").exists() else np.zeros((0, 3))
-    left_out = cKDTree(bed).query(scan.vertices)[0] < SAME_PLACE if len(bed) else np.zeros(len(scan.vertices), bool)
-    made_up = np.asarray(merged.attributes["provenance"]) > 0
-    pairs = [(to_face(scan), _colors(left_out, DEFECT)), (to_face(merged.mesh), _colors(made_up, MADE_UP))]
-    renderers = [(MeshRenderer(mesh, pixel_mm=FRAME.pixel_mm), colors) for mesh, colors in pairs]
-    return [drawer.shade(colors, view, FRAME) for view in VIEWS for drawer, colors in renderers]
+def _shaded(mesh: Mesh, colors: Floats, view: ViewDirection, frame: Frame) -> Any:
+    return MeshRenderer(mesh, pixel_mm=frame.pixel_mm).shade(colors, view, frame)
 
 
-def _colors(chosen: np.ndarray, color: tuple[float, float, float]) -> Floats:
+def _colors(chosen: Bools, color: tuple[float, float, float]) -> Floats:
     return np.where(chosen[:, None], color, SKIN)
+
+
+def _found(case: Path, folder: Path) -> Bools:
+    """Vertices of the scan that were left out of it where nothing was told."""
+    scan = read_scan(case / "scan.ply")
+    if not (folder / "defect.ply").exists():
+        return np.zeros(len(scan.vertices), bool)
+    return np.asarray(cKDTree(read_scan(folder / "defect.ply").vertices).query(scan.vertices)[0] < SAME_PLACE)
+
+
+def _completed(folder: Path, view: ViewDirection, frame: Frame) -> Any:
+    """The merged mesh of a completion, what was made up in colour."""
+    pose = np.array(json.loads((folder / "report.json").read_text())["pose"])
+    merged = read_scan_file(folder / "merged.ply")
+    made_up = np.asarray(merged.attributes["provenance"]) > 0
+    return _shaded(_moved(merged.mesh, pose), _colors(made_up, MADE_UP), view, frame)
+
+
+def _section(worn: Worn, middle: Floats, size: int) -> Any:
+    """Scan, mark and part cut through the middle of the part, along its path."""
+    axes = axis_frame(worn.axis)
+    upright = np.stack([axes[2], axes[1], -axes[0]])
+    bed = worn.scan.submesh(worn.marked[worn.scan.faces].all(1))[0]
+    layers = [(worn.scan, LINES[0]), (bed, LINES[1]), (worn.part, LINES[2])]
+    half = SECTION_MARGIN * float(np.ptp(worn.part.vertices @ upright[:2].T, axis=0).max())
+    return draw_section(layers, middle, upright, half=half, size=size)
 
 
 def main() -> None:
     """Draw the cases one below the other."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("scans", type=Path)
-    p.add_argument("results", type=Path)
-    p.add_argument("cases", nargs="+", metavar="CASE:MODE")
+    for name in ("cases", "results", "parts"):
+        p.add_argument(name, type=Path, metavar=name.upper())
+    p.add_argument("names", nargs="+", metavar="NAME")
+    p.add_argument("--size", type=int, default=230, help="pixels a side of one picture")
     p.add_argument("--out", type=Path, required=True)
-    arguments = p.parse_args()
-    rows = [np.asarray(row(arguments.scans, arguments.results, *case.split(":"))) for case in arguments.cases]
-    Image.fromarray(np.concatenate(rows)).quantize(128).save(arguments.out, optimize=True)
+    o = p.parse_args()
+    rows = [row(o.cases / name, o.results / name, o.parts / name, size=o.size) for name in o.names]
+    sheet = Image.fromarray(np.concatenate(rows))
+    pen = ImageDraw.Draw(sheet)
+    for k, name in enumerate(o.names):
+        pen.text((5, k * o.size + 4), name, fill="black")
+    for k, column in enumerate(COLUMNS):
+        pen.text((k * o.size + 5, o.size - 14), column, fill="black")
+    sheet.quantize(COLORS).save(o.out, optimize=True)
 
 
 if __name__ == "__main__":

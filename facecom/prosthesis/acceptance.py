@@ -18,6 +18,8 @@ LEAST_MARGIN, MOST_UNDERCUT_MM2 = 0.9, 1.0
 than this is undercut."""
 SCANNED_MM = 2.0
 """Skin was scanned where the raw scan is as near as this."""
+NEARLY_ALL_SCANNED = 0.98
+"""A part is warned of when the scan shows the skin under less of its margin: slits between triangles do not count."""
 MM3_PER_CM3 = 1000.0
 
 
@@ -56,7 +58,8 @@ def scanned_share(source: DesignSurface, outer: OuterSurface) -> float:
 
 def warnings_about(source: DesignSurface, shell: Shell, found: Inspection, settings: DesignSettings) -> list[str]:
     """What must be known before a part is made, a sentence each."""
-    out = [*_size_warnings(source), *shell.warnings, *_cut_warnings(found), *found.check.broken]
+    told = [*_size_warnings(source), *shell.warnings, *scanned_warnings(source, shell.outer)]
+    out = [*told, *_cut_warnings(found), *found.check.broken]
     if found.margin.min < LEAST_MARGIN * settings.margin_mm:
         out.append(
             f"the margin is {found.margin.min:.1f} mm wide in places, not {settings.margin_mm:g} mm: "
@@ -68,6 +71,17 @@ def warnings_about(source: DesignSurface, shell: Shell, found: Inspection, setti
             "come off"
         )
     return out
+
+
+def scanned_warnings(source: DesignSurface, outer: OuterSurface) -> list[str]:
+    """What is said of a margin that does not lie on scanned skin all along."""
+    share = scanned_share(source, outer)
+    if share >= NEARLY_ALL_SCANNED:
+        return []
+    return [
+        f"the scan shows the skin under {share:.0%} of the part's margin; the rest lies on skin that was made up: scan "
+        "wider before the part is made"
+    ]
 
 
 def _size_warnings(source: DesignSurface) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from facecom.errors import ScanError
 from facecom.prosthesis import DesignSettings
-from facecom.prosthesis.acceptance import refuse_unwearable, scanned_share
+from facecom.prosthesis.acceptance import refuse_unwearable, scanned_share, scanned_warnings
 
 
 @pytest.fixture
@@ -31,3 +31,5 @@ def test_a_part_over_skin_that_nobody_scanned_is_refused(source, built):
     with pytest.raises(ScanError, match="nobody knows what it would lie on; scan wider"):
         refuse_unwearable(rest, built.shell, DesignSettings(least_cm3=0.0))
     refuse_unwearable(rest, built.shell, DesignSettings(least_cm3=0.0, least_scanned=0.0))
+    assert scanned_warnings(source, built.shell.outer) == []
+    assert "% of the part's margin; the rest lies on" in scanned_warnings(half, built.shell.outer)[0]

@@ -258,9 +258,11 @@ def _region_share(completion: Completion, mask: Bools, *, reach_mm: float = 40.0
 
 
 def defects_of(source: DesignSurface, *, margin_mm: float, least_mm2: float) -> list[Defect]:
-    """The defects of a surface, largest first: of a marked scan those that were marked; see `find_defects`."""
-    marked = source.bed if source.marked else None
-    return find_defects(source.merged, source.in_patch, margin_mm=margin_mm, least_mm2=least_mm2, marked=marked)
+    """The defects of a surface, largest first: of a marked scan what was marked, also as far as the scan's border."""
+    marked, scan = (source.bed, source.tissue) if source.marked else (None, None)
+    return find_defects(
+        source.merged, source.in_patch, margin_mm=margin_mm, least_mm2=least_mm2, marked=marked, scan=scan
+    )
 
 
 def select_defect(

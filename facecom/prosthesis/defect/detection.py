@@ -19,7 +19,7 @@ from facecom.geometry.mesh import (
     face_cross,
 )
 from facecom.prosthesis.defect.neighbourhood import Defect, crop_to_box
-from facecom.prosthesis.solid.clipping import loop_length
+from facecom.prosthesis.solid.clipping import loop_length, outer_boundary_loop
 
 AT_MARK_MM, LEAST_AT_MARK = 2.0, 0.3
 """A missing piece is a marked one when this share of its border lies this near to the border of what was marked."""
@@ -32,11 +32,13 @@ def find_defects(
     margin_mm: float,
     least_mm2: float,
     marked: Mesh | None = None,
+    scan: Mesh | None = None,
     slit_mm: float = 20.0,
 ) -> list[Defect]:
     """Defects that a prosthesis can cover, largest first.
 
-    Pieces of the patch whose margins would meet are one defect. A piece that reaches the scan's own border is none.
+    Pieces of the patch whose margins would meet are one defect. A piece that reaches the scan's own border is none,
+    unless the scan is given: then what of it lies beyond that border is no part of the defect.
 
     Parameters
     ----------
@@ -46,6 +48,7 @@ def find_defects(
     least_mm2 : smaller pieces are ignored
     marked : Mesh or None, surface of the scan that was marked as missing, mm; holes elsewhere, such as those behind the
         ears, where no scanner sees, are then ignored
+    scan : Mesh or None, all that the raw scan shows, what was marked included, mm
     slit_mm : boundary loops shorter than this are slits between scan and patch, no border of the scan
 
     Raises
@@ -64,15 +67,17 @@ def find_defects(
     [100.0]
     """
     rows = np.flatnonzero(in_patch)
-    label = face_components(merged.faces[rows])
-    area: Floats = np.bincount(label, face_areas(Mesh(merged.vertices, merged.faces[rows]))).astype(float)
     on_border = np.zeros(len(merged.vertices), bool)
     for loop in boundary_loops(merged.faces):
         on_border[loop] |= loop_length(merged.vertices[loop]) > slit_mm
-    open_ended = np.unique(label[on_border[merged.faces[rows]].sum(1) >= 2])
-    meant = np.ones(len(area), bool) if marked is None else _at_mark(merged, in_patch, label, marked)
+    label, is_open = _pieces(merged, rows, on_border)
+    if scan is not None and is_open.any():
+        rows = rows[~(is_open[label] & _beyond_border(merged, rows, scan))]
+        label, is_open = _pieces(merged, rows, on_border)
+    area: Floats = np.bincount(label, face_areas(Mesh(merged.vertices, merged.faces[rows]))).astype(float)
+    meant = np.ones(len(area), bool) if marked is None else _at_mark(merged, in_patch, rows, label, marked)
     large = meant & (area >= least_mm2)
-    enclosed = large & ~np.isin(np.arange(len(area)), open_ended)
+    enclosed = large & ~is_open
     if not meant.any() and len(area):
         raise ScanError("nothing of what was marked is missing in the completed surface; mark the whole wound")
     if not enclosed.any():
@@ -85,12 +90,35 @@ def find_defects(
     return sorted(found, key=lambda d: -d.area_mm2)
 
 
-def _at_mark(merged: Mesh, in_patch: Bools, label: Ints, marked: Mesh) -> Bools:
-    """Which pieces of the patch, by their labels of its faces, lie in the place of what was marked."""
+def _pieces(merged: Mesh, rows: Ints, on_border: Bools) -> tuple[Ints, Bools]:
+    """The number of the piece of each of some faces, and for each piece whether it reaches the border, (P,)."""
+    label = face_components(merged.faces[rows])
+    reaches = on_border[merged.faces[rows]].sum(1) >= 2
+    return label, np.bincount(label, reaches).astype(bool)
+
+
+def _beyond_border(merged: Mesh, rows: Ints, scan: Mesh) -> Bools:
+    """Which of some faces of the patch lie beside the scan, not over what it shows: its outer border is nearest, (R,).
+
+    A mark that reaches the border joins what was marked with all that was never scanned.
+    """
+    # Healthy skin and what was marked are separate surfaces with the same vertices between them.
+    places, number = np.unique(scan.vertices, axis=0, return_inverse=True)
+    whole = Mesh(places, number.ravel()[scan.faces])
+    ends = np.zeros(len(places), bool)
+    if len(boundary_loops(whole.faces)):
+        ends[outer_boundary_loop(whole)] = True
+    used, corners = np.unique(merged.faces[rows], return_inverse=True)
+    beside = ends[cKDTree(places).query(merged.vertices[used])[1]]
+    return np.asarray(beside[corners.reshape(-1, 3)].any(1))
+
+
+def _at_mark(merged: Mesh, in_patch: Bools, rows: Ints, label: Ints, marked: Mesh) -> Bools:
+    """Which pieces of the patch, by their labels of some of its faces, lie in the place of what was marked."""
     scanned = np.zeros(len(merged.vertices), bool)
     scanned[merged.faces[~in_patch]] = True
     outline = cKDTree(marked.vertices[np.unique(boundary_edges(marked.faces))])
-    corners = merged.faces[in_patch]
+    corners = merged.faces[rows]
     pairs = np.unique(np.stack([np.repeat(label, 3), corners.ravel()], axis=1), axis=0)
     piece, vertex = pairs[scanned[pairs[:, 1]]].T
     near = np.isfinite(outline.query(merged.vertices[vertex], distance_upper_bound=AT_MARK_MM)[0])

@@ -9,7 +9,7 @@ from facecom.geometry.closest_points import Surface
 from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.mesh import Bools, Floats, Mesh, edge_lengths, grow_rings
 from facecom.prosthesis.shell.axis import axis_frame
-from facecom.prosthesis.solid.booleans import intersecting_wall_vertices
+from facecom.prosthesis.solid.booleans import distance_to_eroded_polygon, intersecting_wall_vertices
 from facecom.prosthesis.solid.clipping import clip_faces, fill_inner_holes, largest_component, outer_boundary_loop
 
 ROUNDS_PER_RING = 8
@@ -18,6 +18,10 @@ OFF_SURFACE_MM = 0.01
 """Rays start this far off the surface, so that they do not hit the face they start from."""
 EDGE_SLACK_MM = 0.1
 """Added to the longest edge where a distance is known at vertices alone."""
+TOOTH = 1.25
+"""What is farther than so many radii from where a disc's centre can be is a tooth; right angles lose a little."""
+TOOTH_RINGS, TOOTH_ROUNDS = 2, 4
+"""Teeth are sought so many rings of faces from the border, and taken off so many times at most."""
 
 
 def trim_hidden_border(mesh: Mesh, axis: Floats, *, rounds: int = 60) -> tuple[Mesh, sp.csr_matrix]:
@@ -110,6 +114,54 @@ def remove_tongues(mesh: Mesh, *, radius_mm: float = 1.2) -> tuple[Mesh, sp.csr_
         return mesh, weights
     part, weights = largest_component(*clip_faces(mesh, distance, reach))
     return fill_inner_holes(part, weights)
+
+
+def remove_teeth(mesh: Mesh, *, radius_mm: float) -> tuple[Mesh, sp.csr_matrix]:
+    """A disc without the teeth of its border, seen along z: a part would hang there from walls that nearly touch.
+
+    A disc of the radius does not fit into a tooth; corners of the border stay. What trimming leaves is ragged by single
+    triangles, which distances along the surface do not resolve.
+
+    Parameters
+    ----------
+    mesh : Mesh, mm, a disc, axis frame, all of its border visible from above
+    radius_mm : that radius
+
+    Returns
+    -------
+    mesh : Mesh, the disc, all of its border visible again
+    weights : (V', V) sparse, each of its vertices as a mean of old ones
+
+    Examples
+    --------
+    >>> x, y = np.meshgrid(np.append(np.arange(7.0), 3.2), np.arange(8.0), indexing="ij")
+    >>> k = np.argsort(x[:, 0])[:, None] * 8 + np.arange(8)
+    >>> a, b, c, d = k[:-1, :-1].ravel(), k[1:, :-1].ravel(), k[1:, 1:].ravel(), k[:-1, 1:].ravel()
+    >>> plate = Mesh(np.stack([x, y, 0 * x], -1).reshape(-1, 3), np.concatenate([np.c_[a, b, c], np.c_[a, c, d]]))
+    >>> centre = plate.vertices[plate.faces].mean(1)
+    >>> toothed, _ = plate.submesh((centre[:, 1] < 6) | (np.abs(centre[:, 0] - 3.1) < 0.1))
+    >>> [float(mesh.vertices[:, 1].max().round(1)) for mesh in (toothed, remove_teeth(toothed, radius_mm=0.3)[0])]
+    [7.0, 6.1]
+    """
+    weights, up = sp.identity(len(mesh.vertices), format="csr"), np.array([0.0, 0.0, 1.0])
+    for _ in range(TOOTH_ROUNDS):
+        beyond = _beyond_opening(mesh, radius_mm)
+        if not (beyond > TOOTH * radius_mm).any():
+            break
+        part, kept = largest_component(*clip_faces(mesh, beyond, TOOTH * radius_mm))
+        mesh, own = trim_hidden_border(part, up)
+        weights = (own @ kept @ weights).tocsr()
+    return mesh, weights
+
+
+def _beyond_opening(mesh: Mesh, radius_mm: float) -> Floats:
+    """Distance, in plan, of what lies at the border from where centres of discs fit; 0 elsewhere, (V,) mm."""
+    loop, out = outer_boundary_loop(mesh), np.zeros(len(mesh.vertices))
+    at_border = np.zeros(len(out), bool)
+    at_border[loop] = True
+    at_border = grow_rings(mesh.faces, at_border, TOOTH_RINGS)
+    out[at_border] = distance_to_eroded_polygon(mesh.vertices[loop], mesh.vertices[at_border], by_mm=radius_mm)
+    return out
 
 
 def _has_mesh_below(mesh: Mesh, points: Floats, axis: Floats) -> Bools:

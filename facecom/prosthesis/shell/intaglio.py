@@ -38,6 +38,9 @@ SLOPE_RINGS = 6
 """So many rings of faces share the greatest slope among them: the nearest face changes from point to point."""
 RELIABLE_MM = 0.2
 """Closer to the outer face than this the direction to it is rounding, and its normal is taken."""
+BESIDE_BORDER_MM = 0.2
+"""Past the border a wall hangs down from it by so much more than the part is thick: on steep skin a longer one is a
+thin curtain, and without any the grid would round the border off."""
 INSIDE_WALL_MM = 1e-3
 """Points are moved this far inside the block's wall to ask what lies under the outer face there."""
 
@@ -53,7 +56,7 @@ def intaglio_solid(block: Mesh, outer: Mesh, extended: ExtendedSurface, *, spaci
     spacing : cell of the grid, mm
     """
     grid = extended.grid(spacing)
-    bounds = _BlockBounds(block, outer, slack_mm=spacing)
+    bounds = _BlockBounds(block, outer, slack_mm=BESIDE_BORDER_MM)
     depth = _DepthField(extended, grid, bounds, shared=_shared_faces(extended.mesh, outer))
     surface = isosurface(sample_narrow_band(depth, grid), origin=grid.origin, spacing=spacing)
     rough = to_mesh(to_solid(surface).simplify(SIMPLIFY_CELLS * spacing))

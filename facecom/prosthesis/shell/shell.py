@@ -12,8 +12,9 @@ import scipy.sparse as sp
 from facecom.geometry.fairing import without_flaps
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import Bools, Floats, Mesh, grow_rings
+from facecom.prosthesis.shell.bed_fill import BedFill
 from facecom.prosthesis.shell.block_out import blocked_out, tissue_under
-from facecom.prosthesis.shell.border import remove_tongues, trim_hidden_border
+from facecom.prosthesis.shell.border import remove_teeth, remove_tongues, trim_hidden_border
 from facecom.prosthesis.shell.carving import Carved, carve, near_places, near_self_intersections
 from facecom.prosthesis.shell.intaglio import ExtendedSurface, intaglio_solid
 from facecom.prosthesis.shell.margin_outline import MarginOutline, ShellSurfaces
@@ -21,7 +22,6 @@ from facecom.prosthesis.shell.min_thickness import raise_to_thickness
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.relief import Relief
 from facecom.prosthesis.shell.thickness import Thickness, grid_allowance_mm
-from facecom.prosthesis.shell.tissue import thickness_over_bed
 from facecom.prosthesis.solid.booleans import extrude_to_floor, to_mesh
 from facecom.prosthesis.solid.clipping import fill_inner_holes, largest_component
 
@@ -29,8 +29,8 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 FLOOR_BELOW_MM, TISSUE_BELOW_MM = 4.0, 1.0
 """How far below everything the part's floor lies, besides the wall's thickness, and the tissue's floor below it."""
-BED_CELLS = 2.0
-"""Over a wound bed the thickness wanted reaches this many grid cells into it, so that the bed alone bounds the part."""
+BED_CELLS = 0.6
+"""Spacing of the columns in which a part goes down to a wound bed, in grid cells."""
 TISSUE_CELLS = 0.3
 """Spacing of the tissue's height field, in grid cells."""
 BALL_EDGES = 1.2
@@ -176,9 +176,9 @@ class _Workpiece:
             ball_mm=BALL_EDGES * thickness.edge,
         )
         wanted = thickness.at(surfaces.extended.border_distance) + grid_allowance_mm(grid_mm)
+        self._fill = None
         if bed is not None:
-            away, into = surfaces.extended.defect_distance, BED_CELLS * grid_mm
-            wanted = thickness_over_bed(extended, away, bed, wanted=wanted, into_bed_mm=into)
+            self._fill = BedFill(bed, tissue, self.outer.mesh, floor=self._floor, spacing=BED_CELLS * grid_mm)
         block = extrude_to_floor(self.outer.mesh, floor=self._floor)
         self._extended = ExtendedSurface(extended, wanted, block=block, floor=self._floor)
 
@@ -186,10 +186,14 @@ class _Workpiece:
         """An outer face raised to the least thickness, its border visible."""
         block = extrude_to_floor(face.mesh, floor=self._floor)
         intaglio = intaglio_solid(block, face.mesh, self._extended, spacing=self._grid_mm)
+        if self._fill is not None:
+            intaglio = self._fill.cut(intaglio)
         raised, thin = raise_to_thickness(face.mesh, (intaglio, self._tissue), self._thickness.edge)
         # What was raised may lean over its neighbours.
         mesh, kept = trim_hidden_border(raised, _UP)
         trimmed = np.bincount(kept.indices, minlength=len(thin)) == 0
+        mesh, own = remove_teeth(mesh, radius_mm=self._thickness.edge)
+        kept = (own @ kept).tocsr()
         return _Raised(face.resampled(mesh, kept), intaglio, raised, thin, trimmed)
 
     def carved(self, outer: Mesh, intaglio: Any) -> Carved:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from facecom.geometry.closest_points import Surface
-from facecom.geometry.geodesic import geodesic_distance
 from facecom.geometry.laplacian import smoothed_normals
-from facecom.geometry.mesh import Floats, Mesh, face_normals, grow_rings
+from facecom.geometry.mesh import Floats, Mesh
 from facecom.prosthesis.shell.outer_surface import OuterSurface
 from facecom.prosthesis.shell.thickness import Thickness, smoothstep
 
@@ -15,12 +14,6 @@ ABOVE_MM = 5.0
 """Rays down along the axis start this far above the highest point."""
 BED_NORMAL_ROUNDS = 2
 """Smoothing of the wound bed's normals before it is offset by the clearance."""
-AT_EDGE_MM = 2.0
-"""Nearer to the edge of a defect than this a bed that is not met is no hole: there it ends."""
-HOLE_RINGS = 2
-"""Holes of the bed that so many rings of faces from either side close are none."""
-BRIDGE_SLOPE = 0.7
-"""By so much the thickness may grow with each mm from a hole of the bed."""
 HARDEST_MM = 1e-3
 """Least width of the soft maximum, which keeps it defined at the defect's edge."""
 SOFT_WIDTHS = 8.0
@@ -58,39 +51,6 @@ def raise_above_tissue(
     if not raised.any():
         return outer.mesh
     return outer.mesh.with_vertices(points + raised[:, None] * axis)
-
-
-def height_over_bed(mesh: Mesh, defect_distance: Floats, bed: Mesh) -> Floats:
-    """Height of the vertices of an outer face over the wound bed below, (V,) mm, 0 where there is none, axis frame."""
-    down = np.broadcast_to([0.0, 0.0, -1.0], mesh.vertices.shape)
-    hits = Surface(bed).cast(mesh.vertices, down)
-    under = np.isfinite(hits.depth) & (face_normals(bed)[hits.faces, 2] > 0) & (defect_distance > 0)
-    return np.where(under, hits.depth, 0.0)
-
-
-def thickness_over_bed(mesh: Mesh, defect_distance: Floats, bed: Mesh, *, wanted: Floats, into_bed_mm: float) -> Floats:
-    """Thickness behind an outer face that fills the room above a wound bed and bridges holes of the bed, (V,) mm.
-
-    Over a hole, such as the back of a cavity that no scanner sees, the part is a wall. Around it the thickness grows no
-    faster than the distance to the hole: a step would be a cliff on the tissue side.
-
-    Parameters
-    ----------
-    mesh : Mesh, the outer face, axis frame, mm
-    defect_distance : (V,) float, see `OuterSurface`
-    bed : Mesh, axis frame, mm
-    wanted : (V,) float, mm, where there is no bed
-    into_bed_mm : so much deeper than the bed, so that the bed alone bounds the part
-    """
-    room = height_over_bed(mesh, defect_distance, bed)
-    filled = np.where(room > 0, np.maximum(wanted, room + into_bed_mm), wanted)
-    hole = (room <= 0) & (defect_distance > AT_EDGE_MM)
-    # Single rays miss the bed at its steps.
-    hole &= grow_rings(mesh.faces, ~grow_rings(mesh.faces, ~hole, HOLE_RINGS), 2 * HOLE_RINGS)
-    if not hole.any():
-        return filled
-    away = geodesic_distance(mesh, np.flatnonzero(hole), reach_mm=float(filled.max()) / BRIDGE_SLOPE)
-    return np.maximum(wanted, np.minimum(filled, float(wanted[hole].max()) + BRIDGE_SLOPE * away))
 
 
 def tissue_mesh(skin: OuterSurface, bed: Mesh | None, clearance: float) -> Mesh:

@@ -13,6 +13,9 @@ from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, boundary_loops
 MIN_HEIGHT_CELLS = 0.01
 """Least height of a height field over its floor, in cells, so that the solid has a volume everywhere."""
 
+ON_POLYGON_MM = 1e-6
+"""Points as near to a polygon as this count as lying in it: its own corners do."""
+
 
 def to_solid(mesh: Mesh) -> Any:
     """A closed mesh as a manifold3d solid.
@@ -121,6 +124,20 @@ def points_in_polygon(loop: Floats, points: Floats) -> Bools:
     polygon = shapely.Polygon(loop[:, :2])
     shapely.prepare(polygon)
     return np.asarray(shapely.contains_xy(polygon, points[:, 0], points[:, 1]))
+
+
+def distance_to_eroded_polygon(loop: Floats, points: Floats, *, by_mm: float) -> Floats:
+    """Distance of points of a plane polygon, (Q, 2), to that polygon eroded, (Q,) mm; 0 for points outside of it.
+
+    loop : (N, 2) float, the polygon; further columns of either are ignored. 0 everywhere when nothing of it is left.
+    """
+    shapely = need("shapely", extra="prosthesis")
+    polygon, places = shapely.Polygon(loop[:, :2]), shapely.points(points[:, :2])
+    eroded = polygon.buffer(-by_mm)
+    if eroded.is_empty:
+        return np.zeros(len(points))
+    shapely.prepare(polygon)
+    return np.where(shapely.distance(polygon, places) < ON_POLYGON_MM, shapely.distance(eroded, places), 0.0)
 
 
 def extruded_wall(loop: Floats) -> Mesh:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facecom.errors import ScanError
-from facecom.geometry.mesh import Mesh, boundary_loops
+from facecom.geometry.mesh import Mesh, boundary_loops, joined
 from facecom.prosthesis.defect.detection import find_defects
 from facecom.prosthesis.defect.neighbourhood import neighbourhood
 from facecom.prosthesis.shell.margin import cut_margin, smooth_border_surface
@@ -67,3 +67,23 @@ def test_of_a_marked_scan_what_was_marked_is_a_defect_and_other_holes_are_none(w
         find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=50.0, marked=elsewhere)
     with pytest.raises(ScanError, match="too little"):
         find_defects(skin.merged, wound | shadow, margin_mm=5.0, least_mm2=1e5, marked=bed)
+
+
+def test_a_mark_that_reaches_the_border_of_the_scan_is_a_defect_as_far_as_the_scan_showed_it(workshop):
+    skin = workshop.skin(0, half=40.0, radius=0.0)
+    middle = skin.merged.vertices[skin.merged.faces].mean(1)
+    # The scan ends at x = 20; a wound beside that border was marked right up to it, and all beyond was never scanned.
+    beyond, wound = middle[:, 0] > 20, np.hypot(middle[:, 0] - 14, middle[:, 1]) < 12
+    bed, healthy = (skin.merged.submesh(part)[0] for part in (wound & ~beyond, ~wound & ~beyond))
+    inner = np.ones(len(bed.vertices), bool)
+    inner[boundary_loops(bed.faces)[0]] = False
+    bed = bed.with_vertices(bed.vertices - 2.0 * inner[:, None] * [0, 0, 1])
+    told = {"margin_mm": 5.0, "least_mm2": 50.0, "marked": bed}
+    with pytest.raises(ScanError):
+        find_defects(skin.merged, wound | beyond, **told)
+    found = find_defects(skin.merged, wound | beyond, **told, scan=joined(healthy, bed))
+    assert len(found) == 1
+    missed, more = wound & ~beyond & ~found[0].faces, found[0].faces & ~(wound & ~beyond)
+    # Within two triangles of where the scan ends.
+    assert np.all(middle[missed, 0] > 20.0 - 4.0) and np.all(middle[more, 0] < 20.0 + 4.0)
+    assert not (found[0].faces & ~wound & ~beyond).any()

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from facecom.geometry.intersections import intersecting_edges
 from facecom.geometry.mesh import boundary_loops, face_areas
-from facecom.prosthesis.shell.border import polygon_self_intersections, trim_hidden_border
+from facecom.prosthesis.shell.border import polygon_self_intersections, remove_teeth, trim_hidden_border
 from facecom.prosthesis.solid.booleans import extrude_to_floor, is_simple_polygon
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -35,6 +36,23 @@ def test_a_border_that_lies_over_itself_is_trimmed_until_a_solid_can_stand_under
 def test_a_border_that_is_seen_whole_stays_as_it_is(workshop):
     plate = workshop.plate()
     assert len(trim_hidden_border(plate, UP)[0].faces) == len(plate.faces)
+
+
+def test_teeth_that_a_disc_does_not_fit_into_are_taken_off_and_corners_stay(workshop):
+    ticks = np.concatenate([np.arange(-6.0, 6.1, 0.5), [0.2]])
+    plate = workshop.grid_disc(np.sort(ticks), np.arange(-6.0, 7.6, 0.5), lambda u, v: (u, v, 0.2 * v))
+    middle = plate.vertices[plate.faces].mean(1)
+    # Above y = 6 one tooth of 0.2 mm and a tab of 1.5 mm are left.
+    tooth, tab = (middle[:, 0] > 0) & (middle[:, 0] < 0.2), (middle[:, 0] > 3) & (middle[:, 0] < 4.5)
+    ragged, _ = plate.submesh((middle[:, 1] < 6) | tooth | tab)
+    plain, weights = remove_teeth(ragged, radius_mm=0.3)
+    assert np.allclose(weights @ ragged.vertices, plain.vertices)
+    over = plain.vertices[plain.vertices[:, 1] > 6.4]
+    assert over[:, 0].min() == 3.0 and over[:, 1].max() == 7.5
+    away = cKDTree(plain.vertices).query(ragged.vertices)[0]
+    corner = (np.abs(ragged.vertices[:, 0]) == 6.0) & (np.abs(ragged.vertices[:, 1]) == 6.0)
+    assert away[(ragged.vertices[:, 1] <= 5.5) & ~corner].max() == 0.0 and 0.0 < away[corner].max() < 0.25
+    assert len(remove_teeth(plain, radius_mm=0.3)[0].faces) == len(plain.faces)
 
 
 def test_polygons_that_cross_themselves_are_told_from_those_that_do_not():

@@ -1,13 +1,12 @@
 """Skin and wound bed, which a part must not enter."""
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
 
 from facecom.geometry.laplacian import smoothed_normals
 from facecom.geometry.mesh import vertex_normals
 from facecom.prosthesis.shell.outer_surface import OuterSurface
-from facecom.prosthesis.shell.tissue import height_over_bed, raise_above_tissue, thickness_over_bed, tissue_mesh
+from facecom.prosthesis.shell.tissue import raise_above_tissue, tissue_mesh
 
 
 def test_an_outer_face_that_dips_under_the_wound_is_raised_over_it(workshop):
@@ -43,33 +42,3 @@ def test_the_tissue_is_the_skin_outside_the_defect_and_the_wound_bed_under_its_c
     healthy, own = tissue.vertices[: -len(bed.vertices)], tissue.vertices[-len(bed.vertices) :]
     assert np.abs(healthy[:, 0]).min() == 5.0 and np.allclose(own, bed.vertices + [0.0, 0.0, 0.25])
     assert np.array_equal(tissue_mesh(skin, None, 0.25).vertices, healthy)
-
-
-def test_height_over_the_bed_is_measured_where_it_lies_under_the_defect(workshop):
-    plate, bed = workshop.plate(), workshop.plate(3.5, z=-5.0)
-    defect_distance = np.where(plate.vertices[:, 1] > -1.5, 1.0, -1.0)
-    over = (np.abs(plate.vertices[:, :2]) < 3.5).all(1) & (defect_distance > 0)
-    assert np.allclose(height_over_bed(plate, defect_distance, bed), np.where(over, 5.0, 0.0), atol=1e-5)
-
-
-def test_the_part_fills_the_room_above_a_bed_and_bridges_its_holes_without_a_cliff(workshop):
-    outer, bed = workshop.plate(14.0, 0.5), workshop.plate(14.0, z=-9.0)
-    inside, wanted = 12.0 - np.hypot(*outer.vertices[:, :2].T), np.full(len(outer.vertices), 3.0)
-
-    def over(bed):
-        return thickness_over_bed(outer, inside, bed, wanted=wanted, into_bed_mm=1.0)
-
-    assert np.allclose(over(bed), np.where(inside > 0, 10.0, 3.0), atol=1e-5)
-    middle = bed.vertices[bed.faces].mean(1)
-    pricked = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 0.7)[0]
-    assert len(pricked.faces) < len(bed.faces) and np.median(over(pricked)[inside > 0]) == pytest.approx(10.0)
-    assert (
-        over(pricked) >= np.where(np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1]) > 2.0, over(bed), 3.0)
-    ).all()
-    holed = bed.submesh(np.hypot(middle[:, 0] - 4.0, middle[:, 1]) > 2.5)[0]
-    bridged, from_hole = over(holed), np.hypot(outer.vertices[:, 0] - 4.0, outer.vertices[:, 1])
-    assert np.allclose(bridged[from_hole < 1.5], 3.0) and (bridged >= 3.0).all()
-    assert np.allclose(bridged[(from_hole > 14.0) & (inside > 0)], 10.0, atol=1e-5)
-    a, b = outer.faces[:, 0], outer.faces[:, 1]
-    length, within = np.linalg.norm(outer.vertices[a] - outer.vertices[b], axis=1), (inside[a] > 0) & (inside[b] > 0)
-    assert (np.abs(bridged[a] - bridged[b]) / length)[within].max() < 0.8
