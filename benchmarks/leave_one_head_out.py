@@ -75,7 +75,7 @@ class Choice:
             for stage in shipped.fit.stages[-2:]
         ]
         # a narrower prior makes every face more unusual: acceptance is not what is asked here
-        acceptance = replace(shipped.acceptance, most_fitted_prior=np.inf)
+        acceptance = replace(shipped.acceptance, most_fitted_prior=np.inf, most_usual_prior=np.inf)
         fit_settings = replace(shipped.fit, stages=(*shipped.fit.stages[:-2], *stages))
         return replace(shipped, fit=fit_settings, acceptance=acceptance)
 

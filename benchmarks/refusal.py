@@ -143,7 +143,9 @@ def enough_seen(row: Row) -> bool:
     """Whether the shipped verdict takes what was seen."""
     try:
         check_acceptance(
-            Coverage(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")), AcceptanceThresholds()
+            Coverage(row["coverage"], row.get("shrinkage", 1.0), row.get("scan_share")),
+            AcceptanceThresholds(),
+            fitted_prior=row.get("fit_prior", 0.0),
         )
     except FacecomError:
         return False

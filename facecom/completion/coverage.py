@@ -48,8 +48,12 @@ def _share_on(scan: Mesh, template: Template, projected: Projection, chosen: Boo
     return float(area @ on_face / area.sum())
 
 
-def check_acceptance(coverage: Coverage, acceptance: AcceptanceThresholds) -> None:
+def check_acceptance(coverage: Coverage, acceptance: AcceptanceThresholds, *, fitted_prior: float) -> None:
     """Refuse a face of which too little was observed, or which is drawn together there.
+
+    Parameters
+    ----------
+    fitted_prior : squared code for each entry, after the fit
 
     Raises
     ------
@@ -62,7 +66,8 @@ def check_acceptance(coverage: Coverage, acceptance: AcceptanceThresholds) -> No
         raise FitError(
             f"only {coverage.coverage:.0%} of the face is observed in the scan, at least {needed:.0%} is needed"
         )
-    if coverage.coverage < acceptance.plainly_observed and coverage.shrinkage > acceptance.most_shrinkage:
+    plain = coverage.coverage >= acceptance.plainly_observed and fitted_prior <= acceptance.most_usual_prior
+    if not plain and coverage.shrinkage > acceptance.most_shrinkage:
         raise FitError(
             f"the scan does not look like a face: what is seen of one is {coverage.shrinkage:.1f} times smaller than a "
             f"face's (at most {acceptance.most_shrinkage:g})"

@@ -196,8 +196,10 @@ def check_coverage(state: CompletionState) -> CompletionState:
         With the figures.
     """
     coverage, acceptance = known(state.coverage, "measure coverage"), state.settings.acceptance
-    with model_blamed(known(state.model, "load model")):
-        check_acceptance(coverage, acceptance)
+    model = known(state.model, "load model")
+    unusual = mean_squared_code(known(state.fit, "fit"), model, state.settings)
+    with model_blamed(model):
+        check_acceptance(coverage, acceptance, fitted_prior=unusual)
     return replace(state, warnings=state.warnings + coverage_warnings(coverage, acceptance))
 
 

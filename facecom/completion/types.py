@@ -49,7 +49,10 @@ class AcceptanceThresholds:
     on_mm: float = 2.0
     """A triangle of the scan this near to the face in the end lies on it."""
     plainly_observed: float = 0.6
-    """With this share of the face observed the shrinkage does not matter."""
+    """With this share of the face observed, of a usual shape, the shrinkage does not matter."""
+    most_usual_prior: float = 1.5
+    """Squared code for each entry of the fit up to which a shape is usual. A mouth wide open goes beyond, but is not
+    drawn together."""
     most_rms_mm: float = 1.6
     """Distance between rough fit and scan, root mean square, that still is a face."""
     most_prior: float = 4.0

@@ -107,7 +107,7 @@ def state_before_fit(context: FitContext) -> CompletionState:
     """The state of a completion before its fit, at its pose; the scan was accepted as a face with all stages."""
     model, settings = context.model, context.settings
     start = PoseHypothesis(context.fit.pose, np.zeros(model.code_size), score=1.0, rms_mm=0.0, prior=0.0)
-    acceptance = replace(settings.acceptance, most_fitted_prior=np.inf)
+    acceptance = replace(settings.acceptance, most_fitted_prior=np.inf, most_usual_prior=np.inf)
     return CompletionState(
         model=model,
         scan=context.scan,

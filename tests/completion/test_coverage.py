@@ -69,27 +69,29 @@ def test_a_scan_with_more_besides_is_less_of_a_face(done):
 
 
 @pytest.mark.parametrize(
-    ("coverage", "shrinkage", "scan_share", "refusal"),
+    ("coverage", "shrinkage", "scan_share", "fitted_prior", "refusal"),
     [
-        (0.9, 1.0, None, None),  # a face in a room
-        (0.29, 1.0, None, "only 29%"),
-        (0.31, 1.0, 0.1, None),
-        (0.29, 1.0, 0.1, "only 29% of the face is observed in the scan, at least 30%"),  # a head less its face
-        (0.29, 1.0, 0.8, None),  # a piece of a face
-        (0.14, 1.0, 0.8, "only 14% of the face is observed in the scan, at least 15%"),
-        (0.45, 1.9, 0.8, "1.9 times smaller"),
-        (0.7, 1.9, 0.8, None),
+        (0.9, 1.0, None, 0.8, None),  # a face in a room
+        (0.29, 1.0, None, 0.8, "only 29%"),
+        (0.31, 1.0, 0.1, 0.8, None),
+        (0.29, 1.0, 0.1, 0.8, "only 29% of the face is observed in the scan, at least 30%"),  # a head less its face
+        (0.29, 1.0, 0.8, 0.8, None),  # a piece of a face
+        (0.14, 1.0, 0.8, 0.8, "only 14% of the face is observed in the scan, at least 15%"),
+        (0.45, 1.9, 0.8, 0.8, "1.9 times smaller"),
+        (0.7, 1.9, 0.8, 0.8, None),  # a small child
+        (0.7, 1.0, 0.8, 1.9, None),  # a mouth wide open
+        (0.61, 2.2, 0.8, 1.8, "2.2 times smaller"),  # a face that was laid over a forehead
     ],
 )
 def test_little_is_enough_where_there_is_nothing_else_and_nothing_is_laid_over_itself(
-    coverage, shrinkage, scan_share, refusal
+    coverage, shrinkage, scan_share, fitted_prior, refusal
 ):
     seen = Coverage(coverage, shrinkage, scan_share)
     if refusal is None:
-        check_acceptance(seen, AcceptanceThresholds())
+        check_acceptance(seen, AcceptanceThresholds(), fitted_prior=fitted_prior)
     else:
         with pytest.raises(FitError, match=refusal):
-            check_acceptance(seen, AcceptanceThresholds())
+            check_acceptance(seen, AcceptanceThresholds(), fitted_prior=fitted_prior)
 
 
 def test_a_defect_that_is_lined_and_so_not_open_is_said_with_how_to_name_it(model):
