@@ -51,7 +51,7 @@ class Pipeline:
     >>> COMPLETION.up_to("clean").names
     ('read', 'load model', 'read marks', 'clean')
     >>> COMPLETION.without("guide", "detail").starting_at("fit").up_to("project").names
-    ('fit', 'find defects', 'doubt swelling', 'check shape', 'enter face frame', 'project')
+    ('fit', 'find defects', 'doubt swelling', 'defect probability', 'check shape', 'enter face frame', 'project')
     """
 
     stages: tuple[Stage, ...]
