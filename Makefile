@@ -81,10 +81,10 @@ demo: setup
 test test-quick: export OMP_NUM_THREADS := 1
 
 test: setup $(VENV)/.browser
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 test-quick: setup
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST)
 
 coverage: PYTEST := $(COVERAGE)
 coverage: test
