@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facecom.model.augmentation import JAW_OPEN, SUBTLE_PREFIXES, AugmentationSettings, ExpressionModel
+from facecom.model.augmentation import (
+    BLEND_OFFSET_SD_MM,
+    BLEND_WIDTH_MM,
+    JAW_OPEN,
+    MIRRORED_SHARE,
+    AugmentationSettings,
+    ExpressionModel,
+)
 from facecom.model.expressions import ExpressionBasis
 from facecom.model.template import SHAPE_LEVEL, Template
 from training.people import People
@@ -19,8 +26,6 @@ SHARES = {"ict": 0.4, "flame": 0.2, "gnm": 0.15, "makehuman": 0.15, "vitruvian":
 """Of the draws; those that are measured come more often."""
 WIDER = (0.8, 1.3)
 """Range of the factor on a person's code."""
-BLEND_OFFSET_SD_MM, BLEND_WIDTH_MM = 25.0, (20.0, 50.0)
-"""As `facecom.model.augmentation` blends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +53,6 @@ class FaceStream:
         basis = ExpressionBasis.load()
         moved = ExpressionModel.from_basis(template, basis)
 
-        def sd(name: str) -> float:
-            if name.startswith("eyeBlink"):
-                return settings.blink_sd
-            return settings.subtle_sd if name.startswith(SUBTLE_PREFIXES) else settings.expression_sd
-
         kept = [k for k, name in enumerate(moved.names) if name != JAW_OPEN]
         offsets = [p.offset for p in people]
         owners = [np.full(len(p.modes), k) for k, p in enumerate(people)]
@@ -65,7 +65,7 @@ class FaceStream:
             shares=torch.tensor([SHARES[p.name] for p in people], **on),
             mirror=torch.tensor(template.mirror[:count].copy(), device=device),
             expressions=torch.tensor(moved.modes[kept].reshape(len(kept), -1), **on),
-            expression_sd=torch.tensor([sd(moved.names[k]) for k in kept], **on),
+            expression_sd=torch.tensor([settings.sd_of(moved.names[k]) for k in kept], **on),
             size_sd=settings.size_sd,
         )
 
@@ -89,7 +89,7 @@ class FaceStream:
         code = width * torch.randn((count, len(self.modes)), device=device, generator=random)
         moved = ((code * (self.owner == who[:, None])) @ self.modes + self.offsets[who]).reshape(count, -1, 3)
         flipped = moved[:, self.mirror] * torch.tensor([-1.0, 1.0, 1.0], device=device)
-        flip = torch.rand((count, 1, 1), device=device, generator=random) < 0.5
+        flip = torch.rand((count, 1, 1), device=device, generator=random) < MIRRORED_SHARE
         return torch.where(flip, flipped, moved)
 
     def _blend(self, count: int, random: torch.Generator) -> Tensor:

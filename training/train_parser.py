@@ -69,7 +69,7 @@ def loss_of(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
 
 
 def full_logits(model: SegformerForSemanticSegmentation, images: Tensor) -> Tensor:
-    return interpolate(model(images).logits, images.shape[2:], mode="bilinear", align_corners=False)
+    return interpolate(model(images).logits.float(), images.shape[2:], mode="bilinear", align_corners=False)
 
 
 def intersection_over_union(found: Tensor, truth: Tensor, classes: int) -> np.ndarray:
@@ -96,8 +96,10 @@ def save(model: SegformerForSemanticSegmentation, folder: Path, size: int, note:
 class Run:
     """A training run: weights, their running average, the optimiser, and how much of its time is spent."""
 
-    def __init__(self, options: argparse.Namespace, names: tuple[str, ...], device: torch.device) -> None:
-        self.options, self.names, self.device = options, names, device
+    def __init__(
+        self, options: argparse.Namespace, names: tuple[str, ...], *, sources: list[str], device: torch.device
+    ) -> None:
+        self.options, self.names, self.sources, self.device = options, names, sources, device
         self.step, self.seconds = 0, 0.0
         self.model = network(names).to(device)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
@@ -143,8 +145,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.options.rate, share=self.share, step=self.step, warmup=WARMUP_STEPS)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits = self.model(images).logits
-        logits = interpolate(logits.float(), images.shape[2:], mode="bilinear", align_corners=False)
+            logits = full_logits(self.model, images)
         loss = loss_of(logits, labels, weight)
         self.optimiser.zero_grad()
         loss.backward()
@@ -161,7 +162,7 @@ class Run:
         note = {k: v for k, v in vars(self.options).items() if k not in ("people", "out", "report_minutes")}
         name = torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
         note |= {"steps": self.step, "seconds": round(self.seconds, 1), "device": name, "torch": torch.__version__}
-        note |= {"mean_iou_on_damaged_renders": mean, "sources": [p.name for p in load(self.options.people)]}
+        note |= {"mean_iou_on_damaged_renders": mean, "sources": self.sources}
         save(copy.deepcopy(self.averaged).cpu(), self.options.out, self.options.size, note)
         save_file(self._state(), self.options.out / STATE)
         by_class = {n: round(float(s), 3) for n, s in zip(self.names, scores, strict=True)}
@@ -175,10 +176,11 @@ def train(options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(options.seed)
     names = (BACKGROUND, *Template.load().region_names)
-    stream = PictureStream.of(FaceStream.of(load(options.people), device=device), size=options.size)
+    people = load(options.people)
+    stream = PictureStream.of(FaceStream.of(people, device=device), size=options.size)
     weight = torch.tensor([SMALL_WEIGHT if name in SMALL else 1.0 for name in names], device=device)
     options.out.mkdir(parents=True, exist_ok=True)
-    run = Run(options, names, device)
+    run = Run(options, names, sources=[each.name for each in people], device=device)
     held = torch.Generator(device).manual_seed(VALIDATION_SEED)
     tests = [stream.draw(VALIDATION_BATCH, held) for _ in range(VALIDATION // VALIDATION_BATCH)]
     random = torch.Generator(device).manual_seed(options.seed + run.step)

@@ -15,7 +15,7 @@ from facecom.completion.defects import search_scope
 from facecom.completion.types import CompletionSettings, Scan
 from facecom.fitting.defect_evidence import surface_evidence
 from facecom.geometry.laplacian import vertex_areas
-from facecom.geometry.mesh import Bools, Floats, Ints, unique_edges
+from facecom.geometry.mesh import Bools, Floats, Ints, Mesh, face_areas, unique_edges
 from facecom.geometry.transform import Similarity
 from facecom.model.protocol import FaceModel
 from facecom.model.template import FIT_LEVEL, Template
@@ -87,24 +87,22 @@ def defect_probability(
     code, pose : of a fit to the scan; scan, mm -> face frame
     """
     template, wanted = model.template, settings.defect_probability
-    scope = search_scope(template, settings)
+    weights = vertex_weights(template, level=FIT_LEVEL, settings=settings)
     evidence = surface_evidence(
         scan.for_fit,
         model,
         code,
         pose=pose,
-        weights=vertex_weights(template, level=FIT_LEVEL, settings=settings),
-        scope=scope,
+        weights=weights,
+        scope=search_scope(template, weights, settings=settings),
         settings=settings.defects,
     )
     features = defect_features(scan, template, evidence, pose=pose)
     logit = features.values @ np.array([getattr(wanted, name) for name in NAMES]) + wanted.intercept
     at_vertices = np.where(features.shown, 1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0))), 0.0)
-    parts = [
-        part
-        for part in _components(at_vertices > wanted.doubtful, template)
-        if vertex_areas(evidence.vertices, template.faces[FIT_LEVEL])[part].sum() > wanted.least_mm2
-    ]
+    area = vertex_areas(evidence.vertices, template.faces[FIT_LEVEL])
+    doubted = _components(at_vertices > wanted.doubtful, template)
+    parts = [part for part in doubted if area[part].sum() > wanted.least_mm2]
     nearest = _nearest(scan, evidence.vertices, pose)
     triangles = np.where(nearest >= 0, at_vertices[nearest], 0.0)
     number = np.full(len(at_vertices), -1)
@@ -135,8 +133,8 @@ def _nearest(scan: Scan, vertices: Floats, pose: Similarity) -> Ints:
 
 
 def _place(scan: Scan, triangles: Ints, part: Ints, probability: Floats, template: Template) -> DoubtfulPlace:
-    corners = scan.mm.mesh.vertices[scan.mm.mesh.faces[triangles]]
-    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    own = Mesh(scan.mm.mesh.vertices, scan.mm.mesh.faces[triangles])
+    corners, area = own.vertices[own.faces], face_areas(own)
     whole = max(float(area.sum()), 1e-12)
     x, y, z = (area @ corners.mean(axis=1) / whole / scan.mm_per_unit).tolist()
     return DoubtfulPlace(

@@ -52,7 +52,7 @@ def find_defect(
     code, pose : of a fit to all of the scan; scan, mm -> face frame
     """
     weights = vertex_weights(model.template, level=FIT_LEVEL, settings=settings)
-    scope = search_scope(model.template, settings)
+    scope = search_scope(model.template, weights, settings=settings)
     found = find_contradiction(
         scan.for_fit, model, code, pose=pose, weights=weights, scope=scope, settings=settings.defects
     )
@@ -63,9 +63,8 @@ def find_defect(
     return FoundDefect(triangles, area, found.pose) if triangles.any() else None
 
 
-def search_scope(template: Template, settings: CompletionSettings) -> Bools:
-    """Vertices (V,) of the fit's level where a defect is looked for."""
-    weights = vertex_weights(template, level=FIT_LEVEL, settings=settings)
+def search_scope(template: Template, weights: Floats, *, settings: CompletionSettings) -> Bools:
+    """Vertices (V,) of the fit's level where a defect is looked for; `weights` (V,) are those of `vertex_weights`."""
     return face_mask(template, level=FIT_LEVEL, radius_mm=settings.inner_radius_mm) & (weights > OUTER_WEIGHT)
 
 

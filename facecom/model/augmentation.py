@@ -50,6 +50,14 @@ class AugmentationSettings:
     displacement_share: float = 0.35
     """Share of the draws that are given displacements, where there are any."""
 
+    def sd_of(self, expression: str) -> float:
+        """Standard deviation of the weight of a named expression."""
+        if expression == JAW_OPEN:
+            return self.jaw_sd
+        if expression.startswith("eyeBlink"):
+            return self.blink_sd
+        return self.subtle_sd if expression.startswith(SUBTLE_PREFIXES) else self.expression_sd
+
 
 def augmented_faces(
     model: LinearGenerator,
@@ -175,8 +183,7 @@ def _draw_expression_weights(
     shared: dict[str, float] = {}
     out = np.zeros(len(names))
     for k, name in enumerate(names):
-        sd = settings.subtle_sd if name.startswith(SUBTLE_PREFIXES) else settings.expression_sd
-        sd = settings.jaw_sd if name == JAW_OPEN else settings.blink_sd if name.startswith("eyeBlink") else sd
+        sd = settings.sd_of(name)
         both = shared.setdefault(name.removesuffix("_L").removesuffix("_R"), float(rng.normal(0.0, sd)))
         out[k] = np.clip(both + rng.normal(0.0, SIDE_DIFFERENCE * sd), 0.0, 1.0)
     return out

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from facecom.guidance.camera import view_cameras  # noqa: E402
-from facecom.guidance.rendering import render  # noqa: E402
-from facecom.model.linear.generator import LinearGenerator  # noqa: E402
-from facecom.model.template import SHAPE_LEVEL, Template  # noqa: E402
-from training.batch_rendering import rasterise, vertex_normals  # noqa: E402
-from training.clutter import BED, CHANCES, HEIGHT_MM, covered, glasses, glasses_triangles  # noqa: E402
-from training.face_stream import FaceStream  # noqa: E402
-from training.people import People, load, write  # noqa: E402
-from training.picture_stream import PictureStream  # noqa: E402
+from facecom.guidance.camera import view_cameras
+from facecom.guidance.rendering import render
+from facecom.model.linear.generator import LinearGenerator
+from facecom.model.template import SHAPE_LEVEL, Template
+from training.batch_rendering import rasterise, vertex_normals
+from training.clutter import BED, CHANCES, HEIGHT_MM, covered, glasses, glasses_triangles
+from training.face_stream import FaceStream
+from training.people import People, load, write
+from training.picture_stream import PictureStream
 
 SIZE = 40
 
